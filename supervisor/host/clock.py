@@ -1,0 +1,18 @@
+"""The clocks of the machine."""
+
+from __future__ import annotations
+
+import time
+
+from supervisor.model.moment import Now
+
+
+def now() -> Now:
+    """The present moment on the monotonic and the wall clock."""
+    return Now(time.monotonic(), time.time())
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot: monotonic times and process ids mean something only within one. Source: random(4)."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()

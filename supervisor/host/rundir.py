@@ -1,0 +1,102 @@
+"""A run's directory: the facts of one run on disk, readable by anyone who finds it.
+
+    runs/<run id>/
+      script.sh   the command, as it was run (the file's name shows in the shell's error messages)
+      log         stdout and stderr, in the order written
+      started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid"}
+      exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
+      gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
+
+`started` and `exit` appear whole (written aside, then renamed). No `started`: the run was wanted, and the supervisor or
+the shim died before it began. `started` and no `exit`: it lives, or ended while no shim was there to see it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.model.action import RunKind
+from supervisor.model.exit import Exit, ExitCode, ExitSignal
+
+
+@dataclass(frozen=True, slots=True)
+class StartedFacts:
+    """What the shim saw when the process began. `start_ticks` with `boot_id` tells a reused pid."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    shim_pid: int
+
+
+def output_name(kind: RunKind, reference: str) -> str:
+    """The name of the GITPOD_OUTPUT file; programs in the field look for the service form."""
+    return f"gitpod-task-{reference}.output" if kind is RunKind.TASK else f"gitpod-service-start-{reference}.output"
+
+
+class RunDir:
+    """The paths and facts of one run. Making the object touches nothing."""
+
+    __slots__ = ("path", "run_id")
+
+    def __init__(self, runs: Path, run_id: str) -> None:
+        """`runs` is the folder that holds all run directories."""
+        self.run_id = run_id
+        self.path = os.path.join(runs, run_id)
+
+    @property
+    def script(self) -> str:
+        """The path of the command's script."""
+        return f"{self.path}/script.sh"
+
+    @property
+    def log(self) -> str:
+        """The path of the log."""
+        return f"{self.path}/log"
+
+    def output(self, kind: RunKind, reference: str) -> str:
+        """The path of the GITPOD_OUTPUT file."""
+        return f"{self.path}/{output_name(kind, reference)}"
+
+    def create(self, script: str) -> None:
+        """Make the directory and write the script. Raises OSError."""
+        os.mkdir(self.path, 0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        fd = os.open(self.script, flags, 0o600)
+        try:
+            data = script.encode("utf-8", "surrogateescape")
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+
+    def started(self) -> StartedFacts | None:
+        """What the shim wrote when the process began; None if it never did."""
+        facts = self._read("started")
+        if facts is None:
+            return None
+        try:
+            return StartedFacts(**{name: facts[name] for name in StartedFacts.__slots__})
+        except KeyError:
+            return None
+
+    def exit(self) -> Exit | None:
+        """How the process ended; None if that is not known (yet)."""
+        match self._read("exit"):
+            case {"code": int(code)}:
+                return ExitCode(code)
+            case {"signal": int(number)}:
+                return ExitSignal(number)
+            case _:
+                return None
+
+    def _read(self, name: str) -> dict[str, int | str] | None:
+        try:
+            with open(f"{self.path}/{name}", encoding="utf-8") as file:
+                facts = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return facts if isinstance(facts, dict) else None

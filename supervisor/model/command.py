@@ -1,0 +1,102 @@
+"""Wishes: what a user, a client or the file asks the engine to do.
+
+Wherever something new may come into being, the command carries a `stamp`, a fresh UUID made at the edge, from which
+the core derives ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisor.model.spec import AutomationsFile, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFile:
+    """Make the file's items what `file` says; items made through the API stay."""
+
+    file: AutomationsFile
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class FireTrigger:
+    """Start every item that `trigger` starts."""
+
+    trigger: Trigger
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartService:
+    """Start a service; no effect on one that runs or starts."""
+
+    service_id: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartService:
+    """Stop a service if it runs, then start it."""
+
+    service_id: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopService:
+    """Stop a service; no effect on one that is stopped."""
+
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteService:
+    """Stop a service and forget it. `force` kills it at once."""
+
+    service_id: str
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Make an execution of a task. The stamp becomes the execution's id."""
+
+    task_id: str
+    stamp: str
+    started_by: str = Trigger.MANUAL.value
+
+
+@dataclass(frozen=True, slots=True)
+class StopExecution:
+    """Stop an execution; no effect on one that has ended."""
+
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTask:
+    """Stop a task's executions and forget it."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Stop everything, executions first, and start nothing more. What lives after `grace_s` seconds is killed."""
+
+    grace_s: float
+
+
+Command = (
+    ApplyFile
+    | FireTrigger
+    | StartService
+    | RestartService
+    | StopService
+    | DeleteService
+    | StartTask
+    | StopExecution
+    | DeleteTask
+    | Drain
+)

@@ -1,0 +1,76 @@
+"""How a command ended."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCode:
+    """It called exit with `code`, 0 to 255."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSignal:
+    """It was killed by signal `number`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """It never ran. `why` is a sentence without a capital or a full stop."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExitUnknown:
+    """It ended while nobody who could learn its status was watching."""
+
+
+Exit = ExitCode | ExitSignal | NotStarted | ExitUnknown
+
+SUCCESS = ExitCode(0)
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15; `signal 40` for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def exit_text(end: Exit) -> str:
+    """How it ended, as the rest of a sentence that begins with the command's name."""
+    match end:
+        case ExitCode(code):
+            return f"exited {code}"
+        case ExitSignal(number):
+            return f"was killed by {signal_name(number)}"
+        case NotStarted(why):
+            return f"could not start: {why}"
+        case ExitUnknown():
+            return "ended, exit status unknown"
+        case _:
+            assert_never(end)
+
+
+def shell_status(end: Exit) -> int:
+    """The status that a shell would report in `$?`: the code, 128 + the signal, 126 if it could not start."""
+    match end:
+        case ExitCode(code):
+            return code
+        case ExitSignal(number):
+            return 128 + number
+        case NotStarted():
+            return 126
+        case ExitUnknown():
+            return 125
+        case _:
+            assert_never(end)

@@ -1,0 +1,50 @@
+"""Observations: what was seen to have happened. Never refused; a fact of a run that is not current is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from supervisor.model.exit import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run's process exists."""
+
+    run_id: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class MainExited:
+    """A run's main process has ended, but others of its process tree live on."""
+
+    run_id: str
+    exit: Exit
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A run is over: it never started, or its main process ended and, as far as the run must answer for them, so did
+    the others of its tree. `tail` holds the last lines of its log if it did not succeed. `survivors` are processes
+    that even SIGKILL did not end.
+    """
+
+    run_id: str
+    exit: Exit
+    tail: str = ""
+    output: Mapping[str, str] | None = None
+    survivors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRead:
+    """The `GITPOD_OUTPUT` file of a live run was read: the whole map as it is now."""
+
+    run_id: str
+    output: Mapping[str, str]
+
+
+Fact = Started | MainExited | Exited | OutputRead

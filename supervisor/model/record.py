@@ -1,0 +1,180 @@
+"""The state of the world: one frozen record for each service, task, task run and execution.
+
+Records are replaced, never changed; `revision` orders all changes of all records. Ids are UUIDs in text form.
+A run id names a run directory; it is made from its owner's id, so that the core needs no randomness.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from supervisor.model.exit import Exit
+from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase, Want
+from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+def _empty() -> Mapping[str, str]:
+    return _EMPTY
+
+
+class Source(enum.Enum):
+    """Who made an item. An edit of the file changes only what the file made."""
+
+    FILE = "file"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service: what is wanted of it, and what is observed.
+
+    `session` is a wish: it changes when somebody asks for a (re)start, and a session is run at most once.
+    `start`, `probe` and `stop` hold the id of the live run in that slot, or None when nothing lives there.
+    Deadlines are on the monotonic clock; None: not running.
+    """
+
+    id: str
+    item: ServiceItem
+    source: Source
+    created_s: float
+    want: Want = Want.DOWN
+    session: str = ""
+    phase: ServicePhase = ServicePhase.STOPPED
+    ran_session: str = ""
+    """The session that runs, or ran last; empty before the first."""
+    ran_spec: ServiceSpec | None = None
+    """The spec that runs, or ran last."""
+    start: str | None = None
+    probe: str | None = None
+    stop: str | None = None
+    started: bool = False
+    """Whether the process of the `start` slot is known to run."""
+    main_exit: Exit | None = None
+    """How the start command ended, once it did; others of its processes may still live."""
+    probe_at: float | None = None
+    probe_kill_at: float | None = None
+    ready_by: float | None = None
+    kill_at: float | None = None
+    killed: bool = False
+    """Whether SIGKILL was sent in this stop."""
+    blame: str = ""
+    """Why this session will end FAILED although it is being stopped; empty: it will end STOPPED."""
+    reason: str = ""
+    """Why it is FAILED, or what it waits for while STARTING."""
+    tail: str = ""
+    """The last lines of output of a FAILED session."""
+    output: Mapping[str, str] = field(default_factory=_empty)
+    runs: int = 0
+    """How many runs it has had; numbers run ids."""
+    log_run: str | None = None
+    """The run whose log is this service's log: the `start` run of the last session."""
+    since_s: float = 0.0
+    """When the phase was entered, wall clock."""
+    spec_version: int = 1
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that can be executed. `depends_on` holds ids of tasks and services."""
+
+    id: str
+    item: TaskItem
+    source: Source
+    created_s: float
+    depends_on: tuple[str, ...] = ()
+    gone: bool = False
+    """Deleted: no new execution; forgotten once its executions have ended."""
+    spec_version: int = 1
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One run of a task's command. Executions of the same trigger firing share it. Its id is its run id."""
+
+    id: str
+    task_id: str
+    reference: str
+    spec: TaskSpec
+    phase: RunPhase = RunPhase.LIVE
+    kill_at: float | None = None
+    exit: Exit | None = None
+    tail: str = ""
+    output: Mapping[str, str] = field(default_factory=_empty)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStep:
+    """A step that runs a task's command, frozen when the plan was made."""
+
+    id: str
+    reference: str
+    depends_on: tuple[str, ...]
+    """Ids of the steps of this plan that end before this one starts."""
+    task_id: str
+    spec: TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStep:
+    """A step that ends when a service is RUNNING."""
+
+    id: str
+    reference: str
+    depends_on: tuple[str, ...]
+    service_id: str
+
+
+PlanStep = TaskStep | ServiceStep
+Group = tuple[PlanStep, ...]
+Plan = tuple[Group, ...]
+"""Groups run one after the other, the steps of a group side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """Where a step stands. `run_id` is the task run that a task step uses."""
+
+    phase: ExecutionPhase = ExecutionPhase.PENDING
+    run_id: str | None = None
+    reason: str = ""
+    output: Mapping[str, str] = field(default_factory=_empty)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A task execution: a frozen plan and how far it has come."""
+
+    id: str
+    task_id: str
+    reference: str
+    started_by: str
+    """`manual` or the trigger's name."""
+    firing: str
+    """Executions with the same firing share the runs of the tasks they have in common."""
+    plan: Plan
+    created_s: float
+    stop_wanted: bool = False
+    phase: ExecutionPhase = ExecutionPhase.PENDING
+    group: int = 0
+    """Index of the group that runs."""
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    """{step id: state}, every step of the plan."""
+    reason: str = ""
+    tail: str = ""
+    """The last lines of output of the step that failed."""
+    exit: Exit | None = None
+    """How the step that failed ended."""
+    started_s: float | None = None
+    ended_s: float | None = None
+    revision: int = 0
+
+
+Record = Service | Task | TaskRun | Execution
