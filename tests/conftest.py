@@ -1,0 +1,39 @@
+"""What holds for every test: nothing is left behind, and Hypothesis does not judge by the clock."""
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import leaks
+
+leaks.mark_session()
+
+# A deadline for each example fails on a busy machine and not on an idle one; the timeout of the test remains.
+settings.register_profile(
+    "supervisor", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("supervisor")
+
+failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[failed] = item.stash.get(failed, False) or report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fails a test that leaves a process, a descriptor or a thread behind."""
+    before = leaks.snapshot()
+    yield
+    # A failed test's traceback keeps files and threads alive; its own error is the one to read.
+    found = [] if request.node.stash.get(failed, False) else leaks.leaks(before)
+    leaks.end_processes(before)
+    if found:
+        pytest.fail("the test leaves behind: " + "; ".join(found), pytrace=False)
