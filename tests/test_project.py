@@ -1,0 +1,46 @@
+"""What the project's own files promise to each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import supervisor
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = ["requirements.lock", "requirements-dev.lock"]
+
+
+def pins(lock: str) -> dict[str, str]:
+    """{package: version}"""
+    return dict(re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def wanted(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=~! ;\[]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_version_is_the_same_in_package_and_project() -> None:
+    assert (
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == supervisor.__version__
+    )
+
+
+def test_locks_name_every_package_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert wanted(project["dependencies"]) <= pins("requirements.lock").keys()
+    assert wanted(project["optional-dependencies"]["dev"]) <= pins("requirements-dev.lock").keys()
+
+
+def test_developer_lock_holds_the_runtime_lock_so_that_tests_run_what_users_run() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_names_no_address_so_that_any_index_serves_it(lock: str) -> None:
+    assert (
+        re.findall(r"^\s*--(?!hash=sha256:).*|.*(?:://|@|/opt/).*", (ROOT / lock).read_text(), re.MULTILINE)
+        == []
+    )
