@@ -1,6 +1,6 @@
 """Makes `.venv` at the top of the checkout from a lock file. Called by `bin/set-up`; standard library only.
 
-States of `.venv`, all judged under an exclusive lock on `.venv.lock`, which the kernel gives back if we are killed:
+States of `.venv`, all judged under an exclusive lock on `.venv.lock`, which the kernel gives back when its holder dies:
 
 - absent, without a working Python, or without any stamp (an interrupted set-up): made from nothing.
 - with a stamp, but the one of the wanted lock file is missing or another: pip installs the difference on top. Not from
@@ -45,6 +45,8 @@ def main(name: str, lock: str) -> int:
 
     try:
         with (ROOT / ".venv.lock").open("w") as guard:
+            # Inherited by pip: if only we are killed, the lock is held until pip, which still writes, ends as well.
+            os.set_inheritable(guard.fileno(), True)
             try:
                 fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -71,11 +73,11 @@ def make_ready(lock: str, say: Callable[[str], None]) -> None:
         stamp(lock)  # the same content under another time: a fresh checkout of the same lock file
         return
     if usable:
-        say(f"{lock} is new or has changed: updating .venv (about 20 s)")
+        say(f"{lock} is new or has changed: updating .venv (under half a minute)")
         for old in stamps:
             old.unlink()
     else:
-        say("first use: making .venv (about 20 s)")
+        say("first use: making .venv (under half a minute)")
         create()
     install(lock)
     compileall.compile_dir(str(ROOT / "supervisor"), quiet=2)
@@ -110,10 +112,11 @@ def install(lock: str) -> None:
 
 def run(*arguments: str, why: str, remedy: str = "try again") -> None:
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN_SETTINGS}
-    # Not -q alone: pip's last lines tell why it failed, and are shown only then.
+    # The output is kept back because its last lines matter only if the program fails, to tell why.
     done = subprocess.run(
         [PYTHON, "-I", *arguments],
         env=environment | {"PIP_USER": "0"},
+        close_fds=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
