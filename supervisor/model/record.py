@@ -29,6 +29,18 @@ class Source(enum.Enum):
     API = "api"
 
 
+class StopStage(enum.Enum):
+    """How far the stopping of a service has gone."""
+
+    NONE = "none"
+    COMMAND = "command"
+    """The stop command was started."""
+    TERMINATED = "terminated"
+    """SIGTERM was sent."""
+    KILLED = "killed"
+    """SIGKILL was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service: what is wanted of it, and what is observed.
@@ -56,12 +68,13 @@ class Service:
     """Whether the process of the `start` slot is known to run."""
     main_exit: Exit | None = None
     """How the start command ended, once it did; others of its processes may still live."""
+    ready: bool = False
+    """Whether a probe of this session has exited 0."""
+    stop_stage: StopStage = StopStage.NONE
     probe_at: float | None = None
     probe_kill_at: float | None = None
     ready_by: float | None = None
     kill_at: float | None = None
-    killed: bool = False
-    """Whether SIGKILL was sent in this stop."""
     blame: str = ""
     """Why this session will end FAILED although it is being stopped; empty: it will end STOPPED."""
     reason: str = ""
@@ -73,6 +86,8 @@ class Service:
     """How many runs it has had; numbers run ids."""
     log_run: str | None = None
     """The run whose log is this service's log: the `start` run of the last session."""
+    kept_runs: tuple[str, ...] = ()
+    """Runs whose directories are kept, oldest first."""
     since_s: float = 0.0
     """When the phase was entered, wall clock."""
     spec_version: int = 1
@@ -101,9 +116,14 @@ class TaskRun:
     id: str
     task_id: str
     reference: str
+    firing: str
     spec: TaskSpec
     phase: RunPhase = RunPhase.LIVE
     kill_at: float | None = None
+    stopped: bool = False
+    """Whether it was told to stop: its result is then no use to an execution that comes later."""
+    killed: bool = False
+    """Whether it had to be killed: it did not end within its grace period."""
     exit: Exit | None = None
     tail: str = ""
     output: Mapping[str, str] = field(default_factory=_empty)
