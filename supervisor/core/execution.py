@@ -1,0 +1,232 @@
+"""The task execution state machine.
+
+An execution runs a frozen plan: groups one after the other, the steps of a group side by side. A step is a task's
+command, run by a task run that executions of the same trigger firing share, or "service X is RUNNING". The execution
+never touches runs or services itself: `decide` returns requests, which the world carries out.
+
+| phase | on | then |
+|---|---|---|
+| PENDING | admitted | RUNNING, start group 0 |
+| PENDING | stop wanted | STOPPED |
+| RUNNING | group k all SUCCEEDED | group k+1, or SUCCEEDED |
+| RUNNING | a step FAILED | give up the group's live steps, start nothing; nothing lives: FAILED |
+| RUNNING | stop wanted | give up the live steps; nothing lives: STOPPED, or FAILED if one had to be killed |
+| RUNNING, task step | its run ended: exit 0 / other | step SUCCEEDED / FAILED |
+| RUNNING, service step | service RUNNING / STOPPED, FAILED, not wanted UP, gone | step SUCCEEDED / FAILED |
+| SUCCEEDED, FAILED, STOPPED | anything | ignored |
+
+Inputs are folded one at a time, so a stop that comes before the last step's success stops the execution, and one that
+comes after it finds the execution SUCCEEDED. A run that others still need is not stopped when this execution gives
+it up: the step is STOPPED at once and the run goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from supervisor.core.taskrun import STOP_GRACE_S
+from supervisor.model.exit import SUCCESS, exit_text
+from supervisor.model.moment import Now
+from supervisor.model.phase import (
+    EXECUTION_ENDED,
+    SERVICE_AT_REST,
+    ExecutionPhase,
+    RunPhase,
+    ServicePhase,
+    Want,
+)
+from supervisor.model.record import Execution, PlanStep, Service, ServiceStep, StepState, TaskRun, TaskStep
+
+PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
+SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Give a task step its run: the one that its firing shares, or a new one. The world notes it in the step."""
+
+    step: TaskStep
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRun:
+    """The execution no longer needs a run: stop it unless another execution does."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantService:
+    """A service must be up; one that already is stays as it is."""
+
+    service_id: str
+
+
+Request = StartRun | ReleaseRun | WantService
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an execution may look at: services and task runs by id, and which runs other executions need."""
+
+    services: Mapping[str, Service]
+    runs: Mapping[str, TaskRun]
+    shared: frozenset[str] = frozenset()
+
+
+def decide(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
+    """One step of the execution, and what it needs for it; the same object and nothing if there is none to take."""
+    match execution.phase:
+        case ExecutionPhase.PENDING:
+            if execution.stop_wanted:
+                return _finish(execution, STOPPED, now), ()
+            return replace(execution, phase=RUNNING, started_s=now.wall_s), ()
+        case ExecutionPhase.RUNNING:
+            return _running(execution, view, now)
+        case ExecutionPhase.SUCCEEDED | ExecutionPhase.FAILED | ExecutionPhase.STOPPED:
+            return execution, ()
+        case _:
+            assert_never(execution.phase)
+
+
+def gives_up(execution: Execution) -> bool:
+    """Whether it starts nothing more and its live steps are to stop."""
+    return execution.stop_wanted or bool(execution.reason)
+
+
+def is_over(execution: Execution) -> bool:
+    """Whether its phase is final."""
+    return execution.phase in EXECUTION_ENDED
+
+
+def live_steps(execution: Execution) -> list[tuple[PlanStep, StepState]]:
+    """The steps of the group that runs, as far as they run."""
+    if is_over(execution) or execution.group >= len(execution.plan):
+        return []
+    group = execution.plan[execution.group]
+    return [(step, state) for step in group if (state := execution.steps[step.id]).phase is RUNNING]
+
+
+def _running(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
+    observed = _observe(execution, view)
+    if observed is not execution:
+        return observed, ()
+    if gives_up(execution):
+        return _give_up(execution, view, now)
+    if execution.group == len(execution.plan):
+        return _finish(execution, SUCCEEDED, now), ()
+    states = [execution.steps[step.id] for step in execution.plan[execution.group]]
+    if all(state.phase is SUCCEEDED for state in states):
+        return replace(execution, group=execution.group + 1), ()
+    if any(state.phase is PENDING for state in states):
+        return _start_group(execution)
+    return execution, ()
+
+
+def _start_group(execution: Execution) -> tuple[Execution, tuple[Request, ...]]:
+    group = execution.plan[execution.group]
+    steps = dict(execution.steps)
+    requests: list[Request] = []
+    for step in group:
+        steps[step.id] = StepState(phase=RUNNING)
+        requests.append(StartRun(step) if isinstance(step, TaskStep) else WantService(step.service_id))
+    return replace(execution, steps=steps), tuple(requests)
+
+
+def _observe(execution: Execution, view: View) -> Execution:
+    """Fold what became of the runs and services that the live steps wait for."""
+    changed: dict[str, StepState] = {}
+    for step, state in live_steps(execution):
+        if isinstance(step, TaskStep):
+            seen = _task_step(execution, state, view)
+        else:
+            seen = _service_step(step, state, view)
+        if seen is not state:
+            changed[step.id] = seen
+    if not changed:
+        return execution
+    group = execution.plan[execution.group]
+    failed = next((step for step in group if step.id in changed and changed[step.id].phase is FAILED), None)
+    if failed is not None and not gives_up(execution):
+        execution = _blame(execution, failed, changed[failed.id], view)
+    return replace(execution, steps={**execution.steps, **changed})
+
+
+def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -> Execution:
+    """Note the first step that failed: why, how, and with what last words."""
+    reason = f'step "{step.reference}" {state.reason}'
+    if isinstance(step, TaskStep):
+        run = view.runs[state.run_id or ""]
+        return replace(execution, reason=reason, tail=run.tail, exit=run.exit)
+    service = view.services.get(step.service_id)
+    return replace(execution, reason=reason, tail=service.tail if service else "")
+
+
+def _task_step(execution: Execution, state: StepState, view: View) -> StepState:
+    run = view.runs.get(state.run_id or "")
+    if run is None or run.phase is not RunPhase.ENDED:
+        return state
+    assert run.exit is not None
+    if run.killed:
+        reason = f"did not end within {STOP_GRACE_S:g} s of SIGTERM and was killed"
+        return replace(state, phase=FAILED, reason=reason, output=run.output)
+    if gives_up(execution):
+        return replace(state, phase=STOPPED, reason=exit_text(run.exit), output=run.output)
+    if run.exit == SUCCESS:
+        return replace(state, phase=SUCCEEDED, output=run.output)
+    return replace(state, phase=FAILED, reason=exit_text(run.exit), output=run.output)
+
+
+def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
+    service = view.services.get(step.service_id)
+    if service is None or service.want is Want.GONE:
+        return replace(state, phase=FAILED, reason="was deleted")
+    if service.want is Want.DOWN:
+        return replace(state, phase=FAILED, reason="was stopped")
+    current = service.session == service.ran_session
+    if current and service.phase is ServicePhase.RUNNING:
+        return replace(state, phase=SUCCEEDED, output=service.output)
+    if current and service.phase in SERVICE_AT_REST:
+        return replace(state, phase=FAILED, reason=service.reason or "ended before it was used")
+    return state
+
+
+def _give_up(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
+    """Release what the live steps use; a step whose run nobody else needs lives until that run has ended."""
+    steps = dict(execution.steps)
+    requests: list[Request] = []
+    waiting = False
+    for step, state in live_steps(execution):
+        run = view.runs.get(state.run_id or "")
+        if run is None or run.id in view.shared:
+            steps[step.id] = replace(state, phase=STOPPED)
+            continue
+        waiting = True
+        if run.phase is RunPhase.LIVE:
+            requests.append(ReleaseRun(run.id))
+    if steps != execution.steps:
+        return replace(execution, steps=steps), tuple(requests)
+    if waiting or requests:
+        return execution, tuple(requests)
+    return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
+
+
+def _finish(execution: Execution, phase: ExecutionPhase, now: Now) -> Execution:
+    steps = {
+        id_: replace(state, phase=STOPPED, reason="not run") if state.phase is PENDING else state
+        for id_, state in execution.steps.items()
+    }
+    if phase is STOPPED and (killed := _killed(execution)):
+        phase, execution = FAILED, replace(execution, reason=killed)
+    return replace(execution, phase=phase, steps=steps, ended_s=now.wall_s)
+
+
+def _killed(execution: Execution) -> str:
+    for group in execution.plan:
+        for step in group:
+            state = execution.steps[step.id]
+            if state.phase is FAILED:
+                return f'step "{step.reference}" {state.reason}'
+    return ""

@@ -1,0 +1,162 @@
+"""Settling: every touched record decides, until nothing changes.
+
+The machines of `service`, `taskrun` and `execution` look only at their own record and what they are shown; what one of
+them means for the others is written here: an execution gets runs and services, a run that nobody needs is stopped, what
+nobody can ask for any more is forgotten, and a drain stops executions first, services after them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from supervisor.core import execution as executions
+from supervisor.core import service as services
+from supervisor.core import taskrun
+from supervisor.core.records import Records
+from supervisor.model.action import RunKind, Spawn
+from supervisor.model.ids import derived
+from supervisor.model.moment import Now
+from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
+from supervisor.model.record import Execution, Service, Task, TaskRun, TaskStep
+
+KEPT_EXECUTIONS = 1000
+"""Executions of one task that are kept; the oldest ended ones go first."""
+
+
+def settle(records: Records, now: Now) -> None:
+    """Let every touched record decide until none is touched."""
+    while records.touched:
+        id_ = next(iter(records.touched))
+        del records.touched[id_]
+        if (service := records.services.get(id_)) is not None:
+            _settle_service(records, service, now)
+        elif (run := records.runs.get(id_)) is not None:
+            _settle_run(records, run, now)
+        elif (execution := records.executions.get(id_)) is not None:
+            _settle_execution(records, execution, now)
+        elif (task := records.tasks.get(id_)) is not None:
+            _settle_task(records, task)
+
+
+def want_up(records: Records, service_id: str, session: str) -> None:
+    """Have a service run: nothing to do for one that runs or starts, else in a new session."""
+    service = records.services.get(service_id)
+    if service is None or service.want is Want.GONE or records.draining:
+        return
+    if service.want is Want.DOWN or (
+        service.phase in SERVICE_AT_REST and service.session == service.ran_session
+    ):
+        records.put(replace(service, want=Want.UP, session=session))
+
+
+# Services -------------------------------------------------------------------------------------------------------------
+
+
+def _settle_service(records: Records, service: Service, now: Now) -> None:
+    if records.draining and not records.live and service.want is Want.UP:
+        kill_at = None if service.phase in SERVICE_AT_REST else records.drain_by
+        records.put(replace(service, want=Want.DOWN, kill_at=kill_at))
+        return
+    decided, actions = services.decide(service, now)
+    records.act(*actions)
+    if decided is not service:
+        records.put(decided)
+    records.touch(records.users(service.id))
+    if decided.phase is ServicePhase.DELETED:
+        records.remove(decided)
+
+
+# Task runs ------------------------------------------------------------------------------------------------------------
+
+
+def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
+    decided, actions = taskrun.decide(run, now)
+    records.act(*actions)
+    if decided is not run:
+        records.put(decided)
+    records.touch(records.users(run.id))
+
+
+def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
+    """The run of a step: the one that its firing shares, unless that was told to stop, or a new one."""
+    run_id = derived(execution.firing, step.task_id)
+    while (known := records.runs.get(run_id)) is not None and known.stopped:
+        run_id = derived(run_id, "again")
+    if known is None:
+        spec = step.spec
+        records.put(TaskRun(run_id, step.task_id, step.reference, execution.firing, spec))
+        kind = RunKind.TASK
+        records.act(Spawn(run_id, kind, step.task_id, step.reference, spec.command, spec.runs_on, spec.env))
+    return run_id
+
+
+def _release(records: Records, run_id: str, now: Now) -> None:
+    run, actions = taskrun.stop(records.runs[run_id], now, records.drain_by)
+    records.act(*actions)
+    records.put(run)
+
+
+# Executions -----------------------------------------------------------------------------------------------------------
+
+
+def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
+    if executions.is_over(execution):
+        return
+    if records.draining and not execution.stop_wanted:
+        records.put(replace(execution, stop_wanted=True))
+        return
+    decided, requests = executions.decide(execution, _view(records, execution), now)
+    decided = _carry_out(records, decided, requests, now)
+    if decided is not execution:
+        records.put(decided)
+    if executions.is_over(decided):
+        _close(records, decided)
+
+
+def _view(records: Records, execution: Execution) -> executions.View:
+    shared: set[str] = set()
+    if executions.gives_up(execution):
+        mine = (state.run_id for _, state in executions.live_steps(execution))
+        shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
+    return executions.View(records.services, records.runs, frozenset(shared))
+
+
+def _carry_out(
+    records: Records, execution: Execution, requests: tuple[executions.Request, ...], now: Now
+) -> Execution:
+    steps = dict(execution.steps)
+    for request in requests:
+        match request:
+            case executions.StartRun(step):
+                steps[step.id] = replace(steps[step.id], run_id=_run_for(records, execution, step))
+            case executions.WantService(service_id):
+                want_up(records, service_id, derived(execution.id, service_id))
+            case executions.ReleaseRun(run_id):
+                _release(records, run_id, now)
+            case _:
+                assert_never(request)
+    return execution if steps == execution.steps else replace(execution, steps=steps)
+
+
+def _close(records: Records, execution: Execution) -> None:
+    """An execution is over: forget what only it or its firing kept, and let those look that waited for it."""
+    if not records.firing(execution):
+        for run in [run for run in records.runs.values() if run.firing == execution.firing]:
+            records.remove(run)
+    mine = records.history[execution.task_id]
+    for old in [id_ for id_ in mine if id_ not in records.live][: max(0, len(mine) - KEPT_EXECUTIONS)]:
+        records.remove(records.executions[old])
+    records.touch([execution.task_id])
+    if records.draining and not records.live:
+        records.touch(records.services)
+
+
+def _settle_task(records: Records, task: Task) -> None:
+    """A task that was deleted is forgotten, with its history, once nothing of it runs."""
+    mine = list(records.history.get(task.id, ()))
+    if not task.gone or any(id_ in records.live for id_ in mine):
+        return
+    for id_ in mine:
+        records.remove(records.executions[id_])
+    records.remove(task)

@@ -1,0 +1,77 @@
+"""The world: all records, and the one function that changes them.
+
+    step(inputs, now) -> Outcome(changed records in revision order, removed records, actions, next deadline)
+
+Inputs are folded one at a time and in order: a command is obeyed (`core.obey`), a fact is observed by the record that
+owns its run. After each input the records that it concerns decide until nothing changes (`core.settle`), so that
+between two inputs the world is always settled. A step looks at what was touched and at what is due, never at
+everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from supervisor.core import service as services
+from supervisor.core import taskrun
+from supervisor.core.obey import obey
+from supervisor.core.records import Records
+from supervisor.core.settle import settle
+from supervisor.model.action import Action
+from supervisor.model.command import Command
+from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.moment import Now
+from supervisor.model.record import Record, Service, TaskRun
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step changed and wants done."""
+
+    changed: tuple[Record, ...]
+    """Each record once, as it is at the end of the step, in the order of revisions; a removed one as it was last."""
+    removed: tuple[Record, ...]
+    """Records that exist no more."""
+    actions: tuple[Action, ...]
+    """In the order in which they must be performed, after the records are stored."""
+
+
+class World:
+    """All records and the step that changes them. Read `records` freely."""
+
+    def __init__(self, records: Iterable[Record] = (), revision: int = 0) -> None:
+        """Begin with `records`, as the store kept them."""
+        self.records = Records(records, revision)
+
+    def step(self, inputs: Iterable[Command | Fact], now: Now) -> Outcome:
+        """Fold `inputs`, then what is due at `now`.
+
+        Raises NotFound or Precondition if a command is refused, which changes nothing; so a command that may be
+        refused must be the only input of its step.
+        """
+        for item in inputs:
+            if isinstance(item, Started | MainExited | Exited | OutputRead):
+                self._observe(item, now)
+            else:
+                obey(self.records, item, now)
+            settle(self.records, now)
+        self.records.touch([id_ for id_, at in self.records.deadlines.items() if at <= now.mono_s])
+        settle(self.records, now)
+        return Outcome(*self.records.take())
+
+    def deadline(self) -> float | None:
+        """When to step again although nothing came in, on the monotonic clock; None: not before an input."""
+        return min(self.records.deadlines.values(), default=None)
+
+    def _observe(self, fact: Fact, now: Now) -> None:
+        records = self.records
+        owner: TaskRun | Service | None
+        if (owner := records.runs.get(fact.run_id)) is not None:
+            seen: TaskRun | Service = taskrun.observe(owner, fact)
+        elif (owner := records.services.get(fact.run_id.partition(".")[0])) is not None:
+            seen = services.observe(owner, fact, now)
+        else:
+            return
+        if seen is not owner:
+            records.put(seen)

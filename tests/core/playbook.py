@@ -1,0 +1,134 @@
+"""A world under a test's hand: commands and facts in, actions out, a clock that moves only when told.
+
+Every step checks all invariants, so every test of the core is also a test of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from supervisor.core.invariants import violations
+from supervisor.core.world import Outcome, World
+from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.command import ApplyFile, Command
+from supervisor.model.exit import SUCCESS, Exit, ExitCode
+from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.ids import derived
+from supervisor.model.moment import Now
+from supervisor.model.record import Execution, Service, Task
+from supervisor.model.spec import AutomationsFile, ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
+
+SEED = "00000000-0000-4000-8000-000000000000"
+
+
+def service(reference: str, start: str = "serve", **fields: Any) -> ServiceItem:
+    """A service item; `ready`, `stop`, `readiness_timeout_s` go to its spec, the rest to the item."""
+    spec = {key: fields.pop(key) for key in ("ready", "stop", "readiness_timeout_s") if key in fields}
+    return ServiceItem(reference, fields.pop("name", reference), ServiceSpec(start, **spec), **fields)
+
+
+def task(
+    reference: str, *depends_on: str, command: str = "work", triggers: Iterable[Trigger] = ()
+) -> TaskItem:
+    return TaskItem(reference, reference, TaskSpec(command), triggers=tuple(triggers), depends_on=depends_on)
+
+
+def file(*items: ServiceItem | TaskItem) -> AutomationsFile:
+    return AutomationsFile(
+        {item.reference: item for item in items if isinstance(item, ServiceItem)},
+        {item.reference: item for item in items if isinstance(item, TaskItem)},
+    )
+
+
+class Playbook:
+    """Drives a world and remembers what it wants done. Runs are named by what they are: `web`, `web.ready`, `build`."""
+
+    def __init__(self, *items: ServiceItem | TaskItem) -> None:
+        self.world = World()
+        self.mono_s = 1000.0
+        self.stamps = 0
+        self.runs: dict[str, str] = {}
+        """{name: the run id of its newest spawn}"""
+        self.outcome = Outcome((), (), ())
+        self.pids = 0
+        self.discarded: list[str] = []
+        """The run ids whose directories were to be removed so far."""
+        if items:
+            self.apply(*items)
+
+    # In
+
+    def do(self, *inputs: Command | Fact) -> list[str]:
+        """One step. Returns the actions as words: `spawn web`, `terminate build`, `kill web.stop`."""
+        self.outcome = self.world.step(inputs, Now(self.mono_s, self.mono_s + 1e9))
+        assert list(violations(self.world.records)) == []
+        return [word for action in self.outcome.actions if (word := self._word(action))]
+
+    def apply(self, *items: ServiceItem | TaskItem) -> list[str]:
+        return self.do(ApplyFile(file(*items), self.stamp()))
+
+    def started(self, name: str) -> list[str]:
+        self.pids += 1
+        return self.do(Started(self.runs[name], self.pids))
+
+    def exited(self, name: str, end: Exit | int = SUCCESS, **fields: object) -> list[str]:
+        end = ExitCode(end) if isinstance(end, int) else end
+        return self.do(Exited(self.runs[name], end, **fields))  # type: ignore[arg-type]
+
+    def main_exited(self, name: str, end: Exit | int = SUCCESS) -> list[str]:
+        return self.do(MainExited(self.runs[name], ExitCode(end) if isinstance(end, int) else end))
+
+    def wrote(self, name: str, **output: str) -> list[str]:
+        return self.do(OutputRead(self.runs[name], output))
+
+    def after(self, seconds: float) -> list[str]:
+        """Let time pass, with a step at every deadline on the way."""
+        end = self.mono_s + seconds
+        words: list[str] = []
+        while (at := self.world.deadline()) is not None and at <= end:
+            self.mono_s = at
+            words += self.do()
+        self.mono_s = end
+        return words + self.do()
+
+    # Out
+
+    def service(self, reference: str) -> Service:
+        return next(s for s in self.world.records.services.values() if s.item.reference == reference)
+
+    def task(self, reference: str) -> Task:
+        return next(t for t in self.world.records.tasks.values() if t.item.reference == reference)
+
+    def executions(self, reference: str) -> list[Execution]:
+        mine = [x for x in self.world.records.executions.values() if x.reference == reference]
+        return sorted(mine, key=lambda execution: execution.created_s)
+
+    def execution(self, reference: str) -> Execution:
+        return self.executions(reference)[-1]
+
+    def phases(self, reference: str) -> dict[str, str]:
+        """{step's reference: its phase} of the newest execution."""
+        execution = self.execution(reference)
+        return {s.reference: execution.steps[s.id].phase.value for group in execution.plan for s in group}
+
+    def stamp(self) -> str:
+        self.stamps += 1
+        return derived(SEED, str(self.stamps))
+
+    def _word(self, action: Action) -> str:
+        match action:
+            case Spawn(run_id, kind, _, reference):
+                name = reference if kind in (RunKind.START, RunKind.TASK) else f"{reference}.{kind.value}"
+                self.runs[name] = run_id
+                return f"spawn {name}"
+            case Terminate(run_id):
+                return f"terminate {self._name(run_id)}"
+            case Kill(run_id):
+                return f"kill {self._name(run_id)}"
+            case Discard(run_ids):
+                self.discarded += run_ids
+                return ""
+
+    def _name(self, run_id: str) -> str:
+        return next(name for name, id_ in self.runs.items() if id_ == run_id)

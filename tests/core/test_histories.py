@@ -1,0 +1,225 @@
+"""Random histories: whatever is asked and whatever happens, in whatever order, the invariants hold.
+
+A toy machine stands beside the world: it starts what is spawned, lets it end when and how it likes, repeats old facts,
+and notes what the world does wrong: two live starts of one service, a signal to nobody, a run discarded alive.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from supervisor.core.invariants import violations
+from supervisor.core.world import World
+from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
+from supervisor.model.command import (
+    ApplyFile,
+    Command,
+    DeleteService,
+    DeleteTask,
+    Drain,
+    FireTrigger,
+    RestartService,
+    StartService,
+    StartTask,
+    StopExecution,
+    StopService,
+)
+from supervisor.model.errors import SupervisorError
+from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.ids import derived
+from supervisor.model.moment import Now
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Record
+from supervisor.model.spec import AutomationsFile, Trigger
+from tests.core.playbook import SEED, file, service, task
+
+START = Trigger.POST_ENVIRONMENT_START
+FILES: list[AutomationsFile] = [
+    file(
+        service("web", triggers=(START,)),
+        service("db", ready="probe", stop="halt", readiness_timeout_s=5.0),
+        task("install"),
+        task("build", "install", triggers=[START]),
+        task("test", "build", "db", triggers=[START]),
+        task("lint", "install"),
+    ),
+    file(
+        service("web", start="other", stop="halt"),
+        service("db", ready="probe"),
+        task("install"),
+        task("build", "install", "web"),
+    ),
+    file(task("web"), task("test", "web", triggers=[START])),
+    file(),
+]
+EXITS: list[Exit] = [
+    ExitCode(0),
+    ExitCode(0),
+    ExitCode(1),
+    ExitSignal(15),
+    ExitUnknown(),
+    NotStarted("no shell"),
+]
+
+
+class Live(NamedTuple):
+    spawn: Spawn
+    main_ended: bool = False
+
+
+class ToyMachine:
+    """Lives through one history."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.world = World()
+        self.mono_s = 0.0
+        self.stamps = 0
+        self.live: dict[str, Live] = {}
+        self.past: list[Fact] = []
+        self.ended: dict[str, ExecutionPhase] = {}
+        self.deleted: set[str] = set()
+
+    def turn(self) -> None:
+        """Something happens: a command, a fact, an old fact again, or time passes."""
+        match self.rng.randrange(6):
+            case 0 | 1:
+                self.step(self.command())
+            case 2 | 3 if self.live:
+                self.step(self.fact(self.rng.choice(list(self.live))))
+            case 4 if self.past:
+                self.step(self.rng.choice(self.past))
+            case _:
+                self.mono_s += self.rng.choice([0.1, 1.0, 10.0, 130.0])
+                self.step()
+
+    def step(self, *inputs: Command | Fact) -> None:
+        try:
+            outcome = self.world.step(inputs, Now(self.mono_s, self.mono_s))
+        except SupervisorError:
+            return
+        for action in outcome.actions:
+            self.perform(action)
+        for record in outcome.changed:
+            self.check(record)
+        assert [r.revision for r in outcome.changed] == sorted({r.revision for r in outcome.changed})
+        assert list(violations(self.world.records)) == []
+
+    def command(self) -> Command:
+        records, rng = self.world.records, self.rng
+        self.stamps += 1
+        stamp = derived(SEED, str(self.stamps))
+        one_service = rng.choice([*records.services, "nobody"])
+        one_task = rng.choice([*records.tasks, "nobody"])
+        commands: list[Command] = [
+            ApplyFile(rng.choice(FILES), stamp),
+            FireTrigger(rng.choice([START, Trigger.PREBUILD]), stamp),
+            StartService(one_service, stamp),
+            RestartService(one_service, stamp),
+            StopService(one_service),
+            DeleteService(one_service, force=rng.random() < 0.5),
+            StartTask(one_task, stamp),
+            StartTask(one_task, stamp),
+            StopExecution(rng.choice([*records.executions, "nobody"])),
+            DeleteTask(one_task),
+        ]
+        return rng.choice(commands)
+
+    def fact(self, run_id: str) -> Fact:
+        live = self.live[run_id]
+        match self.rng.randrange(4):
+            case 0 if not live.main_ended:
+                return Started(run_id, 42)
+            case 1:
+                return OutputRead(run_id, {"KEY": str(self.rng.randrange(9))})
+            case 2 if not live.main_ended:
+                self.live[run_id] = live._replace(main_ended=True)
+                return MainExited(run_id, self.rng.choice(EXITS))
+            case _:
+                del self.live[run_id]
+                fact = Exited(run_id, self.rng.choice(EXITS), survivors=self.rng.choice([(), (), (7,)]))
+                self.past.append(fact)
+                return fact
+
+    def perform(self, action: Action) -> None:
+        match action:
+            case Spawn(run_id, kind, owner):
+                twins = [x for x in self.live.values() if (x.spawn.owner_id, x.spawn.kind) == (owner, kind)]
+                assert kind.value == "task" or not twins, f"{kind} of {owner} is live already"
+                assert run_id not in self.live
+                self.live[run_id] = Live(action)
+            case Terminate(run_id) | Kill(run_id):
+                assert run_id in self.live, "a signal for a run that is over"
+            case Discard(run_ids):
+                assert not set(run_ids) & set(self.live), "a live run is discarded"
+
+    def check(self, record: Record) -> None:
+        """What is final stays as it is."""
+        phase = getattr(record, "phase", None)
+        assert record.id not in self.deleted
+        if phase is ServicePhase.DELETED:
+            self.deleted.add(record.id)
+        if record.id in self.ended:
+            assert phase is self.ended[record.id], "an execution that was over changed its phase"
+        if phase in (ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED):
+            self.ended[record.id] = phase
+
+    def drain(self) -> None:
+        """At the end everything can be stopped, and the world then agrees with the machine that nothing lives."""
+        self.step(Drain(30.0))
+        for _ in range(200):
+            if not self.live:
+                break
+            run_id = self.rng.choice(list(self.live))
+            del self.live[run_id]
+            self.step(Exited(run_id, self.rng.choice(EXITS)))
+        self.mono_s += 1000
+        self.step()
+        assert self.live == {}
+        assert self.world.records.settled()
+
+
+@settings(max_examples=400)
+@given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=120))
+def test_invariants_hold_through_random_histories(seed: int, turns: int) -> None:
+    machine = ToyMachine(random.Random(seed))
+    machine.step(ApplyFile(FILES[0], SEED))
+    for _ in range(turns):
+        machine.turn()
+    machine.drain()
+
+
+@settings(max_examples=100)
+@given(st.integers(min_value=0, max_value=2**32))
+def test_same_history_gives_the_same_world(seed: int) -> None:
+    """No clock, no randomness, no dependence on hashing: a history can be replayed."""
+    worlds = []
+    for _ in range(2):
+        machine = ToyMachine(random.Random(seed))
+        for _ in range(40):
+            machine.turn()
+        worlds.append(machine.world.records)
+    assert worlds[0].services == worlds[1].services
+    assert worlds[0].executions == worlds[1].executions
+    assert json.dumps(list(worlds[0].live)) == json.dumps(list(worlds[1].live))
+
+
+@settings(max_examples=200)
+@given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=60))
+def test_world_made_again_from_its_records_goes_on_the_same(seed: int, turns: int) -> None:
+    """A crash loses the world but not its records: the one made from them decides like the lost one."""
+    machine = ToyMachine(random.Random(seed))
+    machine.step(ApplyFile(FILES[0], SEED))
+    for _ in range(turns):
+        machine.turn()
+        old = machine.world.records
+        tables = (old.services, old.tasks, old.runs, old.executions)
+        machine.world = World([r for table in tables for r in table.values()], old.revision)
+        assert list(violations(machine.world.records)) == []
+    machine.drain()
