@@ -13,6 +13,6 @@ def now() -> Now:
 
 
 def boot_id() -> str:
-    """The kernel's id of this boot: monotonic times and process ids mean something only within one. Source: random(4)."""
+    """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4)."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()

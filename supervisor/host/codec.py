@@ -1,0 +1,75 @@
+"""Records as JSON, and back.
+
+Writing needs no types: a dataclass becomes an object that names its class under `_`, an enum its value, a tuple a list.
+Reading follows the annotations, so that unions find their class again. Fields that a row lacks take their default and
+fields that the class lacks are passed over: a row written by a neighbouring version can be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def to_json(value: object) -> str:
+    """`value`, a record or a part of one, as one line of JSON."""
+    return json.dumps(value, default=plain, separators=(",", ":"))
+
+
+def plain(value: object) -> Any:
+    """One level of what JSON does not know: dataclasses, enums and mappings other than dict."""
+    if dataclasses.is_dataclass(value):
+        kind: Any = type(value)
+        return {"_": kind.__name__} | {name: getattr(value, name) for name in _names(kind)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON: it is not a part of any record")
+
+
+def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
+    """The dataclass `kind` from what `to_json` wrote of it. Raises ValueError, KeyError or TypeError on other data."""
+    any_kind: Any = kind
+    hints = _hints(any_kind)
+    return kind(**{name: _value(hint, data[name]) for name, hint in hints.items() if name in data})
+
+
+@functools.cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _value(hint: Any, data: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _union(arguments, data)
+    if origin is tuple:
+        return tuple(_value(arguments[0], item) for item in data)
+    if origin is Mapping:
+        return {key: _value(arguments[1], item) for key, item in data.items()}
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint(data)
+    if dataclasses.is_dataclass(hint):
+        return from_plain(typing.cast(type, hint), data)
+    return data
+
+
+def _union(members: tuple[Any, ...], data: Any) -> Any:
+    if isinstance(data, dict) and "_" in data:
+        kind = next(kind for kind in members if getattr(kind, "__name__", "") == data["_"])
+        return from_plain(kind, data)
+    return data

@@ -1,0 +1,176 @@
+"""The store: every record in one SQLite file, so that a supervisor can go on where another was killed.
+
+Write-ahead log with `synchronous=NORMAL`: what was committed survives the death of the process at any instant; after
+a power cut the last moments may be missing, but the file is whole. A plan is written once and steps one by one, so
+that a step of an execution of 500 steps writes one row, not 500.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from supervisor.host.codec import from_plain, plain, to_json
+from supervisor.model.errors import MachineError
+from supervisor.model.record import Execution, Record, Service, StepState, Task, TaskRun
+
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE records (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE plans (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE steps (
+        execution_id TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (execution_id, id)
+    ) WITHOUT ROWID;
+    """,
+)
+"""Each brings a file from the version before to the next; `PRAGMA user_version` counts them. Only append."""
+
+KINDS: Mapping[str, type[Service | Task | TaskRun]] = {
+    kind.__name__: kind for kind in (Service, Task, TaskRun)
+}
+
+
+class Store:
+    """The records of one state directory. Used by one thread, the engine's."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open or make the database at `path`.
+
+        A damaged file is set aside, never deleted, and `damaged` says where it is. Raises MachineError if there can
+        be no database at all, or if a newer version of the supervisor wrote it.
+        """
+        self.damaged = ""
+        try:
+            self._connection = _open(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise MachineError(f'cannot open the database "{path}": {error}') from error
+            self.damaged = _set_aside(path)
+            self._connection = _open(path)
+        self._steps: dict[str, Mapping[str, StepState]] = {}
+
+    def close(self) -> None:
+        """Close the file; all that was saved is in it."""
+        self._connection.close()
+
+    def load(self) -> tuple[list[Record], int]:
+        """All records, in no order, and the highest revision ever given.
+
+        Raises ValueError on rows that are no records.
+        """
+        rows = self._connection.execute("SELECT id, kind, body FROM records").fetchall()
+        try:
+            records = [self._read(id_, kind, json.loads(body)) for id_, kind, body in rows]
+        except (KeyError, TypeError, StopIteration) as error:
+            raise ValueError(f"a row of the database is no record: {error!r}") from error
+        return records, int(self.get("revision") or 0)
+
+    def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
+        """Write what a step changed, all or nothing. Raises sqlite3.Error, for example when the disk is full."""
+        with self._connection as connection:
+            revision = 0
+            for record in changed:
+                revision = max(revision, record.revision)
+                self._write(connection, record)
+            for record in removed:
+                self._erase(connection, record)
+            if revision:
+                connection.execute("REPLACE INTO meta VALUES ('revision', ?)", (revision,))
+        self._note_steps(changed, removed)
+
+    def get(self, key: str) -> str | None:
+        """A value kept beside the records; None if there is none."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, key: str, value: str) -> None:
+        """Keep a value beside the records."""
+        with self._connection as connection:
+            connection.execute("REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _write(self, connection: sqlite3.Connection, record: Record) -> None:
+        body = plain(record)
+        if isinstance(record, Execution):
+            known = self._steps.get(record.id)
+            if known is None:
+                connection.execute("REPLACE INTO plans VALUES (?, ?)", (record.id, to_json(record.plan)))
+            rows = _changed_steps(record, known or MappingProxyType({}))
+            connection.executemany("REPLACE INTO steps VALUES (?, ?, ?)", rows)
+            del body["plan"], body["steps"]
+        row = (record.id, type(record).__name__, record.revision, to_json(body))
+        connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
+
+    def _erase(self, connection: sqlite3.Connection, record: Record) -> None:
+        connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
+        if isinstance(record, Execution):
+            connection.execute("DELETE FROM plans WHERE id = ?", (record.id,))
+            connection.execute("DELETE FROM steps WHERE execution_id = ?", (record.id,))
+
+    def _note_steps(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
+        """Remember what was written of live executions, after it was: a rollback must not be taken for written."""
+        for record in changed:
+            if isinstance(record, Execution):
+                self._steps[record.id] = record.steps
+        for record in (*removed, *changed):
+            if isinstance(record, Execution) and record.ended_s is not None:
+                self._steps.pop(record.id, None)
+
+    def _read(self, id_: str, kind: str, body: dict[str, object]) -> Record:
+        if kind in KINDS:
+            return from_plain(KINDS[kind], body)
+        (plan,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
+        steps = self._connection.execute(
+            "SELECT id, body FROM steps WHERE execution_id = ?", (id_,)
+        ).fetchall()
+        states = {step_id: json.loads(state) for step_id, state in steps}
+        execution = from_plain(Execution, {**body, "plan": json.loads(plan), "steps": states})
+        if execution.ended_s is None:
+            self._steps[id_] = execution.steps
+        return execution
+
+
+def _changed_steps(execution: Execution, known: Mapping[str, StepState]) -> list[tuple[str, str, str]]:
+    return [
+        (execution.id, step_id, to_json(state))
+        for step_id, state in execution.steps.items()
+        if known.get(step_id) is not state
+    ]
+
+
+def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level="IMMEDIATE", check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise MachineError(
+            f'cannot read the database "{path}": it has version {version} and this supervisor knows up to '
+            f"{len(MIGRATIONS)}; use the newer supervisor that wrote it, or another --state-dir"
+        )
+    for number in range(version, len(MIGRATIONS)):
+        # One transaction with its version number: a crash leaves the old version or the new, nothing between.
+        connection.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _set_aside(path: str | os.PathLike[str]) -> str:
+    aside = f"{os.fspath(path)}.damaged-{int(time.time())}"
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(f"{os.fspath(path)}{suffix}"):
+            os.replace(f"{os.fspath(path)}{suffix}", aside + suffix)
+    return aside

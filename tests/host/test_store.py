@@ -1,0 +1,161 @@
+"""What the store keeps: whatever the core can make comes back the same, also after a kill."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from supervisor.core.world import World
+from supervisor.host.store import Store
+from supervisor.model.command import ApplyFile, StartTask
+from supervisor.model.errors import MachineError
+from supervisor.model.record import Record, Service, Source
+from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec
+from tests.core.playbook import SEED, Playbook, file, task
+from tests.core.test_histories import FILES, ToyMachine
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "db")
+    yield opened
+    opened.close()
+
+
+def contents(store: Store) -> dict[str, Record]:
+    return {record.id: record for record in store.load()[0]}
+
+
+def test_new_store_is_empty(store: Store) -> None:
+    assert store.load() == ([], 0)
+
+
+def test_records_come_back_as_they_were(store: Store) -> None:
+    spec = ServiceSpec(
+        "serve", "probe", runs_on=Docker("redis:7", ("A=b",)), env=(EnvVar("S", SecretRef("x")),)
+    )
+    service = Service("id", ServiceItem("web", "Web \udcff\0", spec), Source.API, 1.5, output={"PORT": "1"})
+    store.save([service], [])
+    assert store.load()[0] == [service]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(min_value=0, max_value=2**32))
+def test_world_of_any_history_comes_back_from_the_store(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / f"{seed}-{random.random()}"
+    store = Store(path)
+    machine = ToyMachine(random.Random(seed))
+    step = machine.world.step
+
+    def stored(inputs, now):  # type: ignore[no-untyped-def]
+        outcome = step(inputs, now)
+        store.save(outcome.changed, outcome.removed)
+        return outcome
+
+    machine.world.step = stored  # type: ignore[method-assign]
+    machine.step(ApplyFile(FILES[0], SEED))
+    for _ in range(40):
+        machine.turn()
+    store.close()
+    again = Store(path)
+    records, revision = again.load()
+    again.close()
+    world = World(records, revision).records
+    live = machine.world.records
+    assert (world.services, world.tasks, world.runs) == (live.services, live.tasks, live.runs)
+    assert (world.executions, world.revision) == (live.executions, live.revision)
+    assert list(world.live) == list(live.live)
+
+
+def test_a_step_writes_only_itself(store: Store) -> None:
+    """An execution of many steps must not write all of them whenever one changes."""
+    book = Playbook(*(task(f"t{n}") for n in range(100)), task("all", *(f"t{n}" for n in range(100))))
+    book.do(StartTask(book.task("all").id, book.stamp()))
+    store.save(book.outcome.changed, book.outcome.removed)
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)
+    book.exited("t7")
+    store.save(book.outcome.changed, book.outcome.removed)
+    store._connection.set_trace_callback(None)
+    assert len([text for text in statements if "INTO steps" in text]) == 1
+    assert not [text for text in statements if "INTO plans" in text]
+    execution = contents(store)[book.execution("all").id]
+    assert execution == book.execution("all")
+
+
+def test_save_is_all_or_nothing(store: Store) -> None:
+    book = Playbook(task("a"))
+    good = book.outcome.changed
+    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, output=object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        store.save([*good, bad], [])
+    assert store.load()[0] == []
+    store.save(good, [])
+    assert len(store.load()[0]) == 1
+
+
+def test_what_was_saved_survives_kill_9(tmp_path: Path) -> None:
+    script = (
+        "import sys, signal, os; sys.path.insert(0, sys.argv[2]);"
+        "from supervisor.host.store import Store; from tests.core.playbook import Playbook, task;"
+        "s = Store(sys.argv[1]); b = Playbook(*(task(f't{n}') for n in range(50)));"
+        "s.save(b.outcome.changed, []); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = os.fspath(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", script, os.fspath(tmp_path / "db"), root], check=False)
+    assert done.returncode == -signal.SIGKILL
+    store = Store(tmp_path / "db")
+    assert len(store.load()[0]) == 50
+    store.close()
+
+
+def test_damaged_database_is_set_aside_and_a_new_one_made(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    path.write_bytes(b"this is no database, it is a sentence of some length" * 100)
+    store = Store(path)
+    assert store.load() == ([], 0)
+    assert Path(store.damaged).read_bytes().startswith(b"this is no database")
+    store.close()
+
+
+def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    Store(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(MachineError, match="it has version 99"):
+        Store(path)
+
+
+def test_database_in_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="cannot open the database"):
+        Store(tmp_path / "missing" / "db")
+
+
+def test_row_with_fields_of_a_neighbouring_version_can_be_read(store: Store) -> None:
+    book = Playbook()
+    book.do(ApplyFile(file(task("a")), SEED))
+    store.save(book.outcome.changed, [])
+    with store._connection as connection:
+        connection.execute(
+            """UPDATE records SET body = json_remove(json_set(body, '$.novel', 1), '$.gone')"""
+        )
+    assert store.load()[0] == [book.task("a")]
+
+
+def test_values_are_kept_beside_the_records(store: Store) -> None:
+    assert store.get("boot") is None
+    store.put("boot", "1")
+    store.put("boot", "2")
+    assert store.get("boot") == "2"
