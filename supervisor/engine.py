@@ -1,0 +1,153 @@
+"""The engine: the single writer of the world.
+
+    inbox -> world.step -> store -> publish -> act -> (facts come back to the inbox)
+
+Everything here is synchronous: the first commands run before any event loop exists. `run` is the loop around it: it
+turns when something was posted and when a deadline has come. A command is obeyed at once, in a step of its own, so that
+a refusal reaches its sender; facts are collected and folded together.
+
+When the store fails (the disk is full, say) the changes are kept and written with the next ones: commands and their
+logs go on meanwhile, and `store_error` says what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from supervisor.core.world import Outcome, World
+from supervisor.hub import Change, Hub
+from supervisor.model.action import Action
+from supervisor.model.command import Command
+from supervisor.model.errors import SupervisorError
+from supervisor.model.fact import Fact
+from supervisor.model.moment import Now
+from supervisor.model.record import Record
+
+RECENT_INPUTS = 50
+"""How many inputs an exception in the core is reported with."""
+
+
+class Performer(Protocol):
+    """What does things on the machine. Facts that follow are posted, at once or later."""
+
+    def perform(self, action: Action) -> None:
+        """Do it. Never raises: a failure is a fact."""
+
+
+class Keeper(Protocol):
+    """What keeps records."""
+
+    def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
+        """Write what a step changed, all or nothing. Raises sqlite3.Error."""
+
+
+class Engine:
+    """Owns the world. All methods are called on one thread."""
+
+    def __init__(self, world: World, store: Keeper, hub: Hub, clock: Callable[[], Now]) -> None:
+        """Begin with `world` as it is. Set `performer` before the first turn."""
+        self.world = world
+        self.hub = hub
+        self.performer: Performer
+        self.store_error = ""
+        self._store = store
+        self._clock = clock
+        self._inbox: deque[Fact] = deque()
+        self._recent: deque[Command | Fact] = deque(maxlen=RECENT_INPUTS)
+        self._published: dict[str, Record] = {}
+        self._unsaved: dict[str, Record] = {}
+        self._unsaved_removals: dict[str, Record] = {}
+        self._turning = False
+        self._wake: Callable[[], None] = lambda: None
+        records = world.records
+        for table in (records.services, records.tasks, records.runs, records.executions):
+            self._published.update(table)
+
+    def post(self, fact: Fact) -> None:
+        """Something was observed. It is folded at the next turn."""
+        self._inbox.append(fact)
+        if not self._turning:
+            self._wake()
+
+    def submit(self, command: Command) -> None:
+        """Obey a command, now. Raises NotFound or Precondition if it is refused."""
+        self._step([command])
+        self.turn()
+
+    def turn(self) -> None:
+        """Fold all that was posted, and what is due, until nothing is left."""
+        while True:
+            facts = list(self._inbox)
+            self._inbox.clear()
+            self._step(facts)
+            if not self._inbox:
+                return
+
+    async def run(self) -> None:
+        """Turn whenever there is reason to, until cancelled."""
+        # Not at the top: the first commands are started before there is an event loop.
+        import anyio
+
+        while True:
+            wake = anyio.Event()
+            self._wake = wake.set
+            self.turn()
+            with anyio.move_on_after(self._patience_s()):
+                await wake.wait()
+
+    def _patience_s(self) -> float:
+        """How long nothing needs to be looked at."""
+        at = self.world.deadline()
+        patience_s = math.inf if at is None else max(0.0, at - self._clock().mono_s)
+        return min(patience_s, 1.0) if self.store_error else patience_s
+
+    def _step(self, inputs: list[Command] | list[Fact]) -> None:
+        self._recent.extend(inputs)
+        self._turning = True
+        try:
+            outcome = self.world.step(inputs, self._clock())
+            self._save(outcome)
+            self._publish(outcome)
+            for action in outcome.actions:
+                self.performer.perform(action)
+        except SupervisorError:
+            raise
+        except Exception as error:
+            # A bug. The process ends, its children live on, and the next supervisor finds them.
+            error.add_note(
+                "recent inputs, newest last:\n" + "\n".join(f"  {item!r}" for item in self._recent)
+            )
+            raise
+        finally:
+            self._turning = False
+
+    def _save(self, outcome: Outcome) -> None:
+        changed, removed = outcome.changed, outcome.removed
+        if not changed and not removed and not self._unsaved and not self._unsaved_removals:
+            return
+        if self._unsaved or self._unsaved_removals:
+            self._unsaved.update((record.id, record) for record in changed)
+            self._unsaved_removals.update((record.id, record) for record in removed)
+            changed, removed = tuple(self._unsaved.values()), tuple(self._unsaved_removals.values())
+        try:
+            self._store.save(changed, removed)
+        except sqlite3.Error as error:
+            self.store_error = str(error)
+            self._unsaved.update((record.id, record) for record in changed)
+            self._unsaved_removals.update((record.id, record) for record in removed)
+        else:
+            self.store_error = ""
+            self._unsaved.clear()
+            self._unsaved_removals.clear()
+
+    def _publish(self, outcome: Outcome) -> None:
+        changes = [Change(self._published.get(record.id), record) for record in outcome.changed]
+        self._published.update((record.id, record) for record in outcome.changed)
+        for record in outcome.removed:
+            self._published.pop(record.id, None)
+            changes.append(Change(record, None))
+        self.hub.publish(changes)

@@ -1,0 +1,90 @@
+"""The hub: hands every change to whoever watches, in the order of revisions.
+
+A subscription is a bounded queue of its own. One that is not read in time is emptied and told to `resync`: look at the
+records again, then go on. So a slow reader never delays the writer nor another reader, and never misses that it missed
+something. Subscribing and taking a snapshot happen on the writer's thread between two steps, so nothing falls between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from supervisor.model.record import Record
+
+QUEUE_LIMIT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record before and after a step. `before` is None for a new record, `after` for one that exists no more."""
+
+    before: Record | None
+    after: Record | None
+
+    @property
+    def record(self) -> Record:
+        """The record as it is, or was last."""
+        record = self.after or self.before
+        assert record is not None
+        return record
+
+
+class Resync:
+    """Stands for changes that were dropped because the reader was too slow."""
+
+    __slots__ = ()
+
+
+class Subscription:
+    """A reader's queue. `wake` is called, on the writer's thread, when the empty queue gets its first entry."""
+
+    def __init__(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> None:
+        """`limit`: how many changes wait for a slow reader before it has to resync."""
+        self._queue: deque[Change] = deque()
+        self._wake = wake
+        self._limit = limit
+        self._missed = False
+
+    def take(self) -> list[Change | Resync]:
+        """Everything that has come since the last call, oldest first."""
+        taken: list[Change | Resync] = [Resync()] if self._missed else []
+        taken.extend(self._queue)
+        self._queue.clear()
+        self._missed = False
+        return taken
+
+    def offer(self, change: Change) -> None:
+        """Add a change; called by the hub."""
+        quiet = not self._queue and not self._missed
+        if len(self._queue) >= self._limit:
+            self._queue.clear()
+            self._missed = True
+        self._queue.append(change)
+        if quiet:
+            self._wake()
+
+
+class Hub:
+    """All subscriptions. Used on the engine's thread only."""
+
+    def __init__(self) -> None:
+        """Begin without a reader."""
+        self._subscriptions: list[Subscription] = []
+
+    def subscribe(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> Subscription:
+        """A new subscription; it gets every change from now on."""
+        subscription = Subscription(wake, limit)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription."""
+        self._subscriptions.remove(subscription)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """Hand out changes, in order."""
+        for change in changes:
+            for subscription in self._subscriptions:
+                subscription.offer(change)

@@ -1,0 +1,141 @@
+"""The writer's order: store, publish, act; what happens when one of them fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import anyio
+import pytest
+
+from supervisor.core.world import World
+from supervisor.engine import Engine
+from supervisor.hub import Hub
+from supervisor.model.action import Action, Kill, Spawn
+from supervisor.model.command import ApplyFile, StartService, StopService
+from supervisor.model.errors import NotFound
+from supervisor.model.exit import SUCCESS, NotStarted
+from supervisor.model.fact import Exited, Started
+from supervisor.model.moment import Now
+from supervisor.model.phase import ServicePhase
+from supervisor.model.record import Record, Service
+from tests.core.playbook import SEED, file, service
+
+
+class Bench:
+    """An engine whose store, readers and machine write down what they are given, in one list."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.now = Now(0.0, 0.0)
+        self.stored: dict[str, Record] = {}
+        self.full = False
+        self.answer: Started | Exited | None = None
+        self.engine = Engine(World(), self, Hub(), lambda: self.now)
+        self.engine.performer = self
+        self.readers = self.engine.hub.subscribe(lambda: self.log.append("publish"))
+        self.engine.submit(ApplyFile(file(service("web")), SEED))
+        self.readers.take()
+        self.log.clear()
+
+    @property
+    def web(self) -> Service:
+        return next(iter(self.engine.world.records.services.values()))
+
+    def start(self) -> None:
+        self.engine.submit(StartService(self.web.id, SEED))
+
+    def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        self.log.append("store")
+        self.stored.update((record.id, record) for record in changed)
+
+    def perform(self, action: Action) -> None:
+        self.log.append(type(action).__name__)
+        if isinstance(action, Spawn) and self.answer is None:
+            self.engine.post(Started(action.run_id, 1))
+        elif isinstance(action, Spawn):
+            self.engine.post(Exited(action.run_id, NotStarted("no shell")))
+
+
+def test_changes_are_stored_before_they_are_published_and_published_before_they_are_acted_upon() -> None:
+    bench = Bench()
+    bench.start()
+    assert bench.log[:3] == ["store", "publish", "Spawn"]
+
+
+def test_facts_that_an_action_brings_are_folded_in_the_same_turn() -> None:
+    bench = Bench()
+    bench.start()
+    assert bench.web.phase is ServicePhase.RUNNING
+    assert bench.stored[bench.web.id] == bench.web
+
+
+def test_readers_get_the_record_before_and_after() -> None:
+    bench = Bench()
+    bench.start()
+    starting, running = bench.readers.take()
+    assert starting.before.phase is ServicePhase.STOPPED  # type: ignore[union-attr]
+    assert starting.after is running.before  # type: ignore[union-attr]
+
+
+def test_refused_command_reaches_its_sender_and_changes_nothing() -> None:
+    bench = Bench()
+    with pytest.raises(NotFound):
+        bench.engine.submit(StopService("nobody"))
+    assert bench.log == []
+
+
+def test_nothing_is_written_when_nothing_changed() -> None:
+    bench = Bench()
+    bench.engine.post(Exited("unknown.1", SUCCESS))
+    bench.engine.turn()
+    assert bench.log == []
+
+
+def test_full_disk_keeps_changes_and_writes_them_with_the_next() -> None:
+    bench = Bench()
+    bench.full = True
+    bench.start()
+    assert bench.web.phase is ServicePhase.RUNNING
+    assert bench.engine.store_error == "database or disk is full"
+    bench.full = False
+    bench.engine.turn()
+    assert bench.engine.store_error == ""
+    assert bench.stored[bench.web.id] == bench.web
+
+
+def test_exception_in_the_core_names_the_recent_inputs() -> None:
+    bench = Bench()
+    bench.start()
+    bench.engine.world.step = lambda *_: 1 / 0  # type: ignore[assignment]
+    bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+    with pytest.raises(ZeroDivisionError) as caught:
+        bench.engine.turn()
+    assert f"Exited(run_id='{bench.web.id}.1'" in caught.value.__notes__[0]
+    assert "StartService" in caught.value.__notes__[0]
+
+
+def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None:
+    bench = Bench()
+    bench.start()
+    bench.engine.submit(StopService(bench.web.id))
+
+    async def scenario() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.engine.run)
+            await anyio.wait_all_tasks_blocked()
+            bench.now = Now(1000.0, 0.0)
+            bench.engine.post(Started("unknown.1", 1))
+            with anyio.fail_after(5):
+                while "Kill" not in bench.log:
+                    await anyio.lowlevel.checkpoint()
+            bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+            with anyio.fail_after(5):
+                while bench.web.phase is not ServicePhase.STOPPED:
+                    await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(scenario)
+    assert Kill.__name__ in bench.log
