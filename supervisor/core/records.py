@@ -42,7 +42,7 @@ class Records:
         self._actions: list[Action] = []
         self._users: dict[str, dict[str, None]] = {}
         self._firings: dict[str, dict[str, None]] = {}
-        for record in sorted(records, key=lambda record: record.revision):
+        for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
             self._index(record)
         self.touched.clear()
@@ -52,7 +52,7 @@ class Records:
     def put(self, record: Record) -> None:
         """Add or replace a record, and have it looked at."""
         self.revision += 1
-        record = replace(record, revision=self.revision)
+        record = replace(record, born=record.born or self.revision, revision=self.revision)
         self._table(record)[record.id] = record
         self._index(record)
         self._changed.pop(record.id, None)

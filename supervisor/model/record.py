@@ -1,6 +1,7 @@
 """The state of the world: one frozen record for each service, task, task run and execution.
 
-Records are replaced, never changed; `revision` orders all changes of all records. Ids are UUIDs in text form.
+Records are replaced, never changed; `revision` orders all changes of all records; `born` is the
+revision of the first, so it orders records by age. Ids are UUIDs in text form.
 A run id names a run directory; it is made from its owner's id, so that the core needs no randomness.
 """
 
@@ -91,6 +92,7 @@ class Service:
     since_s: float = 0.0
     """When the phase was entered, wall clock."""
     spec_version: int = 1
+    born: int = 0
     revision: int = 0
 
 
@@ -106,6 +108,7 @@ class Task:
     gone: bool = False
     """Deleted: no new execution; forgotten once its executions have ended."""
     spec_version: int = 1
+    born: int = 0
     revision: int = 0
 
 
@@ -127,6 +130,7 @@ class TaskRun:
     exit: Exit | None = None
     tail: str = ""
     output: Mapping[str, str] = field(default_factory=_empty)
+    born: int = 0
     revision: int = 0
 
 
@@ -194,6 +198,7 @@ class Execution:
     """How the step that failed ended."""
     started_s: float | None = None
     ended_s: float | None = None
+    born: int = 0
     revision: int = 0
 
 
