@@ -1,0 +1,223 @@
+"""The quick way from a tree to a typed file: it says yes, with the file, or no, without a reason.
+
+The rules are those of strict protobuf JSON. `schemas/automations.schema.json` says the same in its published form, and
+`explain` finds the reasons with it; a property test holds both to one verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from types import MappingProxyType
+from typing import TypeVar
+
+from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, is_null
+from supervisor.model.spec import (
+    SERVICE_TRIGGERS,
+    TASK_TRIGGERS,
+    AutomationsFile,
+    Docker,
+    Machine,
+    Role,
+    RunsOn,
+    ServiceItem,
+    ServiceSpec,
+    TaskItem,
+    TaskSpec,
+    Trigger,
+)
+
+READINESS_TIMEOUT_LIMIT_S = 86400
+
+_REFERENCE = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_DURATION = re.compile(r"[0-9]+(\.[0-9]{1,9})?s")
+_CAPITAL = re.compile("[A-Z]")
+_TRIGGERS = {trigger.value: trigger for trigger in Trigger}
+_ROLES = {"": Role.DEFAULT, **{role.value: role for role in Role}}
+
+Fields = dict[str, Node]
+"""The fields of one message that have a value, by their first spelling."""
+_T = TypeVar("_T")
+
+
+class Refused(Exception):
+    """The tree is no automations file. It carries no reason: finding reasons is `explain`'s work."""
+
+
+def snake(name: str) -> str:
+    """The other spelling that protobuf JSON accepts: `triggeredBy` is `triggered_by`."""
+    return _CAPITAL.sub(lambda capital: "_" + capital.group().lower(), name)
+
+
+def _spellings(*names: str) -> dict[str, str]:
+    return {spelling: name for name in names for spelling in (name, snake(name))}
+
+
+_FILE = _spellings("services", "tasks")
+_SERVICE = _spellings("name", "description", "commands", "triggeredBy", "role", "runsOn", "readinessTimeout")
+_COMMANDS = _spellings("start", "ready", "stop")
+_TASK = _spellings(
+    "name", "description", "command", "dependsOn", "triggeredBy", "runsOn", "prebuildRequiresSuccess"
+)
+_RUNS_ON = _spellings("docker", "machine")
+_DOCKER = _spellings("image", "environment")
+
+
+def decode(root: Node | None) -> AutomationsFile:
+    """The typed file; None is the empty document. Raises `Refused`. Whether references meet is for `references`."""
+    fields = {} if root is None else _fields(root, _FILE)
+    services = {
+        reference: decode_service(reference, node) for reference, node in _items(fields.get("services"))
+    }
+    tasks = {reference: decode_task(reference, node) for reference, node in _items(fields.get("tasks"))}
+    return AutomationsFile(MappingProxyType(services), MappingProxyType(tasks))
+
+
+def decode_service(reference: str, node: Node) -> ServiceItem:
+    """One service. Raises `Refused`."""
+    fields = _fields(node, _SERVICE)
+    commands = _fields(_present(fields.get("commands")), _COMMANDS)
+    spec = ServiceSpec(
+        start=_filled(commands.get("start")),
+        ready=_text(commands.get("ready")),
+        stop=_text(commands.get("stop")),
+        runs_on=_runs_on(fields.get("runsOn")),
+        readiness_timeout_s=_duration_s(fields.get("readinessTimeout")),
+    )
+    return ServiceItem(
+        reference=reference,
+        name=_filled(fields.get("name")),
+        spec=spec,
+        description=_text(fields.get("description")),
+        triggers=_triggers(fields.get("triggeredBy"), SERVICE_TRIGGERS),
+        role=_member(_text(fields.get("role")), _ROLES),
+    )
+
+
+def decode_task(reference: str, node: Node) -> TaskItem:
+    """One task. Raises `Refused`."""
+    fields = _fields(node, _TASK)
+    spec = TaskSpec(
+        command=_filled(fields.get("command")),
+        runs_on=_runs_on(fields.get("runsOn")),
+        prebuild_requires_success=_flag(fields.get("prebuildRequiresSuccess")),
+    )
+    return TaskItem(
+        reference=reference,
+        name=_filled(fields.get("name")),
+        spec=spec,
+        description=_text(fields.get("description")),
+        triggers=_triggers(fields.get("triggeredBy"), TASK_TRIGGERS),
+        depends_on=_unique(_texts(fields.get("dependsOn"))),
+    )
+
+
+# ---- messages ----
+
+
+def _items(node: Node | None) -> list[tuple[str, Node]]:
+    """The items of a map. A null item is refused, as a null value of any protobuf map is."""
+    if node is None:
+        return []
+    if not isinstance(node, Mapping) or not all(map(_REFERENCE.fullmatch, node.entries)):
+        raise Refused
+    return [(reference, entry.value) for reference, entry in node.entries.items()]
+
+
+def _fields(node: Node, spellings: dict[str, str]) -> Fields:
+    """The message's fields without the null ones. A field in both spellings is refused even if one of them is null."""
+    if not isinstance(node, Mapping):
+        raise Refused
+    found: Fields = {}
+    for key, entry in node.entries.items():
+        name = spellings.get(key)
+        if name is None or name in found:
+            raise Refused
+        found[name] = entry.value
+    return {name: value for name, value in found.items() if not is_null(value)}
+
+
+def _runs_on(node: Node | None) -> RunsOn | None:
+    if node is None:
+        return None
+    match _fields(node, _RUNS_ON):
+        case {"docker": docker, **others} if not others:
+            fields = _fields(docker, _DOCKER)
+            return Docker(_filled(fields.get("image")), _texts(fields.get("environment")))
+        case {"machine": machine, **others} if not others:
+            _fields(machine, {})
+            return Machine()
+        case _:
+            raise Refused
+
+
+# ---- values ----
+
+
+def _present(node: Node | None) -> Node:
+    if node is None:
+        raise Refused
+    return node
+
+
+def _text(node: Node | None) -> str:
+    """A string; absent means empty. A NUL cannot be handed to a process, so no string may hold one."""
+    if node is None:
+        return ""
+    if not isinstance(node, Scalar) or node.kind is not Kind.STRING or "\0" in node.text:
+        raise Refused
+    return node.text
+
+
+def _filled(node: Node | None) -> str:
+    text = _text(node)
+    if not text:
+        raise Refused
+    return text
+
+
+def _texts(node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    if not isinstance(node, Sequence):
+        raise Refused
+    return tuple(map(_text, node.items))
+
+
+def _flag(node: Node | None) -> bool:
+    if node is None:
+        return False
+    if not isinstance(node, Scalar) or node.kind is not Kind.BOOL:
+        raise Refused
+    return node.text.lower() == "true"
+
+
+def _duration_s(node: Node | None) -> float:
+    if node is None:
+        return 0.0
+    text = _text(node)
+    if not _DURATION.fullmatch(text):
+        raise Refused
+    seconds = float(text[:-1])
+    if seconds > READINESS_TIMEOUT_LIMIT_S:
+        raise Refused
+    return seconds
+
+
+def _triggers(node: Node | None, allowed: Collection[Trigger]) -> tuple[Trigger, ...]:
+    triggers = _unique(_member(text, _TRIGGERS) for text in _texts(node))
+    if not all(trigger in allowed for trigger in triggers):
+        raise Refused
+    return triggers
+
+
+def _member(text: str, members: dict[str, _T]) -> _T:
+    try:
+        return members[text]
+    except KeyError:
+        raise Refused from None
+
+
+def _unique(values: Iterable[_T]) -> tuple[_T, ...]:
+    """In order, each once: a value that is listed twice says nothing new."""
+    return tuple(dict.fromkeys(values))

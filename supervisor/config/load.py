@@ -1,0 +1,73 @@
+"""Bytes to a typed file, or to everything that is wrong with them.
+
+Nothing here raises, whatever the bytes: a bad file is an ordinary event in the life of the supervisor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from supervisor.config import source
+from supervisor.config.advice import advice
+from supervisor.config.decode import Refused, decode
+from supervisor.config.parse import Parsed, parse
+from supervisor.config.problem import Loaded, Problem, Severity
+from supervisor.config.references import reference_problems
+from supervisor.config.suggest import Suggester
+from supervisor.config.text import Text, decode_text
+from supervisor.model.spec import AutomationsFile
+
+LIMIT_PROBLEMS = 1000
+"""More are counted as one: nobody reads them, and a file of 10 MB could have a million."""
+
+
+def load_file(path: Path | str) -> Loaded:
+    """Reads and judges the file at `path`, or standard input for `-`."""
+    data = source.read(path)
+    return Loaded(None, (data,)) if isinstance(data, Problem) else load_bytes(data)
+
+
+def load_bytes(data: bytes) -> Loaded:
+    """Judges the content of a file."""
+    text = decode_text(data)
+    if isinstance(text, Problem):
+        return Loaded(None, (text,))
+    parsed = parse(text)
+    if parsed.root is None and parsed.problems:
+        return Loaded(None, tuple(parsed.problems))
+    file = _decoded(parsed)
+    problems = _sorted(_problems(parsed, file, text))
+    refused = any(problem.severity is Severity.ERROR for problem in problems)
+    return Loaded(None if refused else file, problems)
+
+
+def _decoded(parsed: Parsed) -> AutomationsFile | None:
+    try:
+        return decode(parsed.root)
+    except Refused:
+        return None
+
+
+def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Iterator[Problem]:
+    suggester = Suggester()
+    yield from parsed.problems
+    yield from reference_problems(parsed.root, text, suggester)
+    if file is not None:
+        yield from advice(parsed.root, file, text)
+    elif parsed.root is not None:
+        # Imported for a refused file alone: jsonschema costs more than all the rest of the start.
+        from supervisor.config.explain import explain
+
+        yield from explain(parsed.root, text, suggester)
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    found = list(islice(problems, LIMIT_PROBLEMS + 1))
+    more = len(found) > LIMIT_PROBLEMS
+    # One alias that is used in many places has its mistakes once in each; the path tells them apart.
+    found = sorted(found[:LIMIT_PROBLEMS], key=lambda problem: (problem.line, problem.column))
+    if more:
+        found.append(Problem(f"there are more problems than these {LIMIT_PROBLEMS}"))
+    return tuple(found)

@@ -1,0 +1,45 @@
+"""Where the automations file of a workspace is."""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PLACES = (
+    ".ona/automations.yaml",
+    ".ona/automations.yml",
+    ".gitpod/automations.yaml",
+    ".gitpod/automations.yml",
+    "automations.yaml",
+)
+"""Below the workspace root; the first that exists is the one."""
+
+
+class Presence(enum.Enum):
+    """How the file was found, in the words of the environment's status."""
+
+    ABSENT = "ABSENT"
+    DISCOVERED = "DISCOVERED"
+    SPECIFIED = "SPECIFIED"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The file to read; `path` is None if and only if it is ABSENT. A SPECIFIED file may not exist."""
+
+    path: Path | None
+    presence: Presence
+
+
+def find_file(workspace: Path, specified: Path | str | None = None) -> Found:
+    """Looks at the known places, or takes the one that is specified (from the workspace if relative)."""
+    if specified is not None:
+        return Found(workspace / specified, Presence.SPECIFIED)
+    for place in PLACES:
+        path = workspace / place
+        # A dangling link is a hit: it is better to say that it leads nowhere than to pass over it.
+        if os.path.lexists(path) and not path.is_dir():
+            return Found(path, Presence.DISCOVERED)
+    return Found(None, Presence.ABSENT)

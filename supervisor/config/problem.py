@@ -1,0 +1,95 @@
+"""What is wrong with a file, and where: one `Problem` for each thing, written for people."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from dataclasses import dataclass
+
+from supervisor.model.spec import AutomationsFile
+
+Path = tuple[str | int, ...]
+"""The way from the top of the file to a value: keys of mappings and indices (from 0) of lists."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_QUOTE_LIMIT = 80
+
+
+class Severity(enum.Enum):
+    """An error refuses the file; a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or looks wrong, at one place of the file."""
+
+    message: str
+    """Lower case, one line, quotes the offender."""
+    path: str = ""
+    """As `services.web.commands.strt`, `tasks.a.dependsOn[1]`; empty: the file as a whole or its syntax."""
+    line: int = 0
+    """From 1; 0: no place inside the file, as for a file that cannot be read."""
+    column: int = 0
+    """From 1, in characters; 0 where `line` is."""
+    hint: str = ""
+    """How to put it right, as far as that can be known."""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def text(self) -> str:
+        """Message and hint as one sentence."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def render(self, name: str) -> str:
+        """The line for people and for editors that jump to places: `file:line:column: path: message`."""
+        place = f"{name}:{self.line}:{self.column}" if self.line else name
+        warning = "warning" if self.severity is Severity.WARNING else ""
+        return ": ".join(part for part in (place, warning, self.path, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The verdict on a file: what it says, or why it is refused."""
+
+    file: AutomationsFile | None
+    """None if and only if `problems` holds an error."""
+    problems: tuple[Problem, ...] = ()
+    """Errors and warnings in the order of their places."""
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that refuse the file."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The problems that do not."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.WARNING)
+
+
+def path_text(path: Path) -> str:
+    """The path as people read it. A key that is no plain word stands in brackets: `services["my web"].name`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{quoted(part)}]"
+    return text
+
+
+def quoted(text: str) -> str:
+    """Text of the file as part of a message: on one line, short, and unable to steer a terminal."""
+    if len(text) > _QUOTE_LIMIT:
+        text = text[: _QUOTE_LIMIT - 1] + "…"
+    safe = "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+        for character in text
+    )
+    return json.dumps(safe, ensure_ascii=False).replace("\\\\x", "\\x").replace("\\\\u", "\\u")

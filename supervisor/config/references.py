@@ -1,0 +1,133 @@
+"""Whether the references of a file meet: each names one item, each dependency exists, none leads back to itself.
+
+Works on any tree, also one that has other mistakes, so that all are reported together. Nothing recurses: a file may
+hold a chain of a hundred thousand tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from supervisor.config.problem import Path, Problem, Severity, path_text, quoted
+from supervisor.config.suggest import Suggester
+from supervisor.config.text import Text
+from supervisor.config.tree import Entry, Node, Scalar, Sequence, entries, is_string
+
+
+@dataclass(frozen=True, slots=True)
+class _Dependency:
+    """One entry of a task's `dependsOn`."""
+
+    on: str
+    at: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """The parts of a tree that name something: items by reference, dependencies by task."""
+
+    services: dict[str, Entry]
+    tasks: dict[str, Entry]
+    dependencies: dict[str, list[_Dependency]]
+
+
+def reference_problems(root: Node | None, text: Text, suggester: Suggester) -> Iterator[Problem]:
+    """Everything that is wrong with the file's references."""
+    references = _read(root)
+    yield from _named_twice(references, text)
+    yield from _cycles(references, text)
+    yield from _bad_dependencies(references, text, suggester)
+
+
+def _read(root: Node | None) -> _References:
+    services = {
+        reference: entry for _, map_ in entries(root, "services") for reference, entry in entries(map_.value)
+    }
+    tasks = {
+        reference: entry for _, map_ in entries(root, "tasks") for reference, entry in entries(map_.value)
+    }
+    dependencies = {task: list(_dependencies(task, entry.value)) for task, entry in tasks.items()}
+    return _References(services, tasks, dependencies)
+
+
+def _dependencies(task: str, node: Node) -> Iterator[_Dependency]:
+    for field, entry in entries(node, "dependsOn", "depends_on"):
+        if isinstance(entry.value, Sequence):
+            for index, item in enumerate(entry.value.items):
+                if isinstance(item, Scalar) and is_string(item):
+                    yield _Dependency(item.text, item.at, ("tasks", task, field, index))
+
+
+def _named_twice(references: _References, text: Text) -> Iterator[Problem]:
+    for reference in references.services.keys() & references.tasks.keys():
+        service, task = references.services[reference].at, references.tasks[reference].at
+        first, at, kind = (service, task, "service") if service <= task else (task, service, "task")
+        path = path_text(("tasks" if kind == "service" else "services", reference))
+        line, column = text.position(at)
+        first_line, first_column = text.position(first)
+        what = f"the {kind} at line {first_line}, column {first_column} has the reference {quoted(reference)} too"
+        yield Problem(what, path, line, column, "rename one of them")
+
+
+def _bad_dependencies(references: _References, text: Text, suggester: Suggester) -> Iterator[Problem]:
+    known = references.tasks | references.services
+    for task, dependencies in references.dependencies.items():
+        seen: set[str] = set()
+        for dependency in dependencies:
+            path = path_text(dependency.path)
+            line, column = text.position(dependency.at)
+            if dependency.on == task:
+                yield Problem("a task cannot depend on itself", path, line, column, "remove it")
+            elif dependency.on in seen:
+                what = f"{quoted(dependency.on)} is listed twice"
+                yield Problem(what, path, line, column, "remove one", Severity.WARNING)
+            elif dependency.on not in known:
+                near = suggester.did_you_mean(dependency.on, known)
+                what = f"no task or service has the reference {quoted(dependency.on)}"
+                yield Problem(what, path, line, column, near)
+            seen.add(dependency.on)
+
+
+# ---- cycles ----
+
+
+def _cycles(references: _References, text: Text) -> Iterator[Problem]:
+    order = {task: index for index, task in enumerate(references.dependencies)}
+    for cycle in _find_cycles(references.dependencies):
+        # Told from its first task in the file, wherever the search came in.
+        start = min(range(len(cycle)), key=lambda index: order[cycle[index]])
+        cycle = cycle[start:] + cycle[:start]
+        first = cycle[0]
+        edge = next(each for each in references.dependencies[first] if each.on == cycle[1])
+        line, column = text.position(edge.at)
+        way = " -> ".join([*cycle, first])
+        yield Problem(f"the dependencies form a cycle: {way}", path_text(edge.path), line, column)
+
+
+def _find_cycles(dependencies: dict[str, list[_Dependency]]) -> Iterator[list[str]]:
+    """Depth first; each dependency that leads back onto the way is one cycle. Self dependencies are told elsewhere."""
+    done: set[str] = set()
+    for root in dependencies:
+        if root in done:
+            continue
+        way = {root: 0}
+        stack = [(root, _tasks(root, dependencies))]
+        while stack:
+            task, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                stack.pop()
+                del way[task]
+                done.add(task)
+            elif following in way:
+                yield [each for each, _ in stack[way[following] :]]
+            elif following not in done:
+                way[following] = len(stack)
+                stack.append((following, _tasks(following, dependencies)))
+
+
+def _tasks(task: str, dependencies: dict[str, list[_Dependency]]) -> Iterator[str]:
+    names = dict.fromkeys(dependency.on for dependency in dependencies[task])
+    return (name for name in names if name in dependencies and name != task)

@@ -1,0 +1,91 @@
+"""A YAML document as a tree whose every node knows its place.
+
+`at` is an offset into the text (see `text.Text`). What an alias names appears at the alias: a copy with the alias's
+place, whose children are shared with the original. So a tree may be larger than its file, up to the limits in `parse`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from supervisor.config.problem import Path
+
+
+class Kind(enum.Enum):
+    """What a scalar is under the core schema of YAML 1.2. The value is its name in messages."""
+
+    STRING = "string"
+    BOOL = "boolean"
+    INT = "number"
+    FLOAT = "decimal number"
+    NULL = "nothing"
+
+
+@dataclass(slots=True)
+class Scalar:
+    """One value. Numbers keep their text: the file's format has no field that holds one."""
+
+    at: int
+    kind: Kind
+    text: str
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    at: int
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A key of a mapping, where the key stands, and its value."""
+
+    at: int
+    value: Node
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Keys with values in the order of the file; a key that is no string counts as its text."""
+
+    at: int
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def is_null(node: Node) -> bool:
+    """Whether the node is null, which counts as absent."""
+    return isinstance(node, Scalar) and node.kind is Kind.NULL
+
+
+def is_string(node: Node) -> bool:
+    """Whether the node is a string."""
+    return isinstance(node, Scalar) and node.kind is Kind.STRING
+
+
+def walk_to(root: Node, path: Path) -> tuple[int, Node]:
+    """The node at `path`, and the place of the key that leads there (of the node itself in a list)."""
+    at, node = root.at, root
+    for part in path:
+        if isinstance(node, Mapping) and isinstance(part, str):
+            at, node = node.entries[part].at, node.entries[part].value
+        elif isinstance(node, Sequence) and isinstance(part, int):
+            node = node.items[part]
+            at = node.at
+        else:
+            raise KeyError(part)
+    return at, node
+
+
+def entries(node: Node | None, *names: str) -> Iterator[tuple[str, Entry]]:
+    """The entries of a mapping that have one of the names, all without names; none where it is no mapping."""
+    if isinstance(node, Mapping):
+        for key, entry in node.entries.items():
+            if not names or key in names:
+                yield key, entry
