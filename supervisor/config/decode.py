@@ -29,7 +29,7 @@ from supervisor.model.spec import (
 
 READINESS_TIMEOUT_LIMIT_S = 86400
 
-_REFERENCE = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+REFERENCE = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _DURATION = re.compile(r"[0-9]+(\.[0-9]{1,9})?s")
 _CAPITAL = re.compile("[A-Z]")
 _TRIGGERS = {trigger.value: trigger for trigger in Trigger}
@@ -119,7 +119,7 @@ def _items(node: Node | None) -> list[tuple[str, Node]]:
     """The items of a map. A null item is refused, as a null value of any protobuf map is."""
     if node is None:
         return []
-    if not isinstance(node, Mapping) or not all(map(_REFERENCE.fullmatch, node.entries)):
+    if not isinstance(node, Mapping) or not all(map(REFERENCE.fullmatch, node.entries)):
         raise Refused
     return [(reference, entry.value) for reference, entry in node.entries.items()]
 

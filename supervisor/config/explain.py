@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from supervisor.config import hints
-from supervisor.config.decode import Refused, decode_service, decode_task
+from supervisor.config.decode import REFERENCE, Refused, decode_service, decode_task
 from supervisor.config.problem import Path, Problem, path_text, quoted
 from supervisor.config.schema import schema_text
 from supervisor.config.suggest import Suggester
@@ -79,7 +79,7 @@ def _refused_part(root: Node) -> Node:
             wrong = {
                 name: item
                 for name, item in value.entries.items()
-                if not hints.REFERENCE.fullmatch(name) or not _decodes(kinds[key], name, item.value)
+                if not REFERENCE.fullmatch(name) or not _decodes(kinds[key], name, item.value)
             }
             value = Mapping(value.at, wrong)
         part.entries[key] = Entry(entry.at, value)
@@ -134,12 +134,13 @@ class _Explainer:
 
     def wrong_type(self, error: ValidationError, path: Path, at: int, node: Node) -> Problem:
         types: Data = error.validator_value
-        expected = hints.expected(types, path)
+        kind = types if isinstance(types, str) else next(each for each in types if each != "null")
+        expected = hints.expected(kind, path)
         if isinstance(node, Scalar) and node.kind is Kind.NULL:
             place = at if node.text == "" else node.at
             return self.problem(path, place, f"has no value; it must be {expected}")
         message = f"must be {expected}, not {hints.describe(node)}"
-        return self.problem(path, node.at, message, hints.for_type(path, node))
+        return self.problem(path, node.at, message, hints.for_type(kind, path, node))
 
     def unknown_fields(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
         assert isinstance(node, Mapping)

@@ -12,8 +12,6 @@ from supervisor.config.problem import Path, quoted
 from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
 
-REFERENCE = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-
 _ONLY_TASKS_DEPEND = (
     "only a task can depend on others: let a task depend on this service and on what it needs"
 )
@@ -77,18 +75,22 @@ _LISTS = {
     "triggered_by": "a list of triggers",
     "environment": "a list of KEY=VALUE strings",
 }
-_TRIGGER_NAMES = frozenset(trigger.value for trigger in Trigger)
+_BOOLEANS = {
+    **dict.fromkeys(["yes", "y", "on", "1"], "write true"),
+    **dict.fromkeys(["no", "n", "off", "0"], "write false"),
+    **dict.fromkeys(["true", "false"], "write it without quotes"),
+}
+_LIST_WORD = re.compile(r"[\w=./-]+")
 _MINUTES = {"m": 60, "min": 60, "h": 3600}
 
 
-def expected(types: str | list[str], path: Path) -> str:
-    """What must stand at `path`, by the types that the schema allows there."""
-    [kind] = [types] if isinstance(types, str) else [each for each in types if each != "null"]
+def expected(kind: str, path: Path) -> str:
+    """What must stand at `path`, where the schema has a value of `kind`."""
     if kind == "array":
         return _LISTS.get(str(path[-1]), "a list")
     if kind == "object" and not path:
         return 'a mapping with "services" and "tasks"'
-    if len(path) > 1 and path[-2] in ("triggeredBy", "triggered_by"):
+    if _is_trigger(path):
         return "the name of a trigger"
     return {"string": "a string", "boolean": "true or false", "object": "a mapping"}[kind]
 
@@ -109,60 +111,74 @@ def describe(node: Node) -> str:
             return f"the {node.kind.value} {shown}"
 
 
-def for_type(path: Path, node: Node) -> str:
-    """How to write what was probably meant."""
-    field = path[-1] if path else ""
-    if field in _LISTS:
-        return _as_list(str(field), node)
+def for_type(kind: str, path: Path, node: Node) -> str:
+    """How to write what was probably meant, where the schema has a value of `kind`."""
+    field = str(path[-1]) if path else ""
+    match kind:
+        case "array":
+            return _as_list(field, node)
+        case "object":
+            return _as_mapping(field, node)
+        case "boolean":
+            return _BOOLEANS.get(node.text.lower(), "") if isinstance(node, Scalar) else ""
+        case _:
+            return _as_text(path, field, node)
+
+
+def _as_text(path: Path, field: str, node: Node) -> str:
     match node:
-        case Scalar() if field in ("prebuildRequiresSuccess", "prebuild_requires_success"):
-            return "write it without quotes" if node.text.lower() in ("true", "false") else ""
-        case Scalar(kind=Kind.INT) if field in ("readinessTimeout", "readiness_timeout"):
-            return f"write {node.text}s" if node.text.isdecimal() else ""
-        case Scalar(kind=Kind.STRING):
-            return _as_mapping(str(field), node.text)
+        case Scalar() if field in ("readinessTimeout", "readiness_timeout"):
+            return f"write {node.text}s" if node.text.isdecimal() else "write it as in 600s"
         case Scalar():
             return "put it in quotes"
-        case Mapping() if len(path) > 1 and path[-2] in ("triggeredBy", "triggered_by"):
+        case Mapping() if _is_trigger(path):
             return _as_trigger(node, path[0] == "services")
         case Sequence() if field in ("command", "start", "ready", "stop"):
             return 'write one script: "|", then one command a line'
-        case Sequence() if field in ("services", "tasks") and len(path) == 1:
-            return "write a reference before each, as in web:"
         case _:
             return ""
 
 
 def _as_list(field: str, node: Node) -> str:
     if isinstance(node, Scalar):
-        words = [word for word in re.split(r"[\s,]+", node.text) if word]
-        one = [node.text] if field == "environment" else words
-        return f"write [{', '.join(one)}]" if all(word.isprintable() for word in one) else ""
-    if isinstance(node, Mapping):
-        if field == "environment":
-            return 'write each as "- KEY=VALUE"'
-        return 'write each on a line of its own after "- "'
-    return ""
+        words = [node.text] if field == "environment" else re.split(r"[\s,]+", node.text)
+        return (
+            f"write [{', '.join(words)}]"
+            if all(map(_LIST_WORD.fullmatch, words))
+            else 'write each after "- "'
+        )
+    if field == "environment":
+        return 'write each as "- KEY=VALUE"'
+    return 'write each on a line of its own after "- "'
 
 
-def _as_mapping(field: str, text: str) -> str:
-    if field == "commands":
-        return 'write it as "start" below "commands"'
-    if field == "docker":
-        return 'write it as "image" below "docker"'
-    if field in ("runsOn", "runs_on") and text == "machine":
-        return 'write "machine: {}" below it'
-    return ""
+def _as_mapping(field: str, node: Node) -> str:
+    text = node.text if isinstance(node, Scalar) else ""
+    match field:
+        case "commands" if text:
+            return 'write it as "start" below "commands"'
+        case "docker" if text:
+            return 'write it as "image" below "docker"'
+        case "runsOn" | "runs_on" if text == "machine":
+            return 'write "machine: {}" below it'
+        case "services" | "tasks" if isinstance(node, Sequence):
+            return 'write a reference before each, as in "web:"'
+        case _:
+            return ""
 
 
 def _as_trigger(node: Mapping, of_service: bool) -> str:
     """`- postEnvironmentStart: true` and `- event: postEnvironmentStart` name a trigger all the same."""
+    allowed = [t.value for t in Trigger if t in (SERVICE_TRIGGERS if of_service else TASK_TRIGGERS)]
     for key, entry in node.entries.items():
         named = {key, entry.value.text} if isinstance(entry.value, Scalar) else {key}
-        for trigger in named & _TRIGGER_NAMES:
+        for trigger in named.intersection(allowed):
             return f'write "- {trigger}"'
-    allowed = SERVICE_TRIGGERS if of_service else TASK_TRIGGERS
-    return f"the triggers are {', '.join(trigger.value for trigger in Trigger if trigger in allowed)}"
+    return f"the triggers are {', '.join(allowed)}"
+
+
+def _is_trigger(path: Path) -> bool:
+    return len(path) > 1 and path[-2] in ("triggeredBy", "triggered_by")
 
 
 def for_unknown(path: Path, key: str) -> str:

@@ -17,10 +17,10 @@ from yaml import events
 from yaml._yaml import CParser
 
 from supervisor.config import scalar
-from supervisor.config.problem import Path, Problem, path_text, quoted
+from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, path_text, quoted
 from supervisor.config.syntax import Place, syntax_problem
 from supervisor.config.text import LIMIT_BYTES, Text
-from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
+from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, copy_at, merge
 
 LIMIT_DEPTH = 100
 LIMIT_NODES = 100_000
@@ -56,6 +56,11 @@ class Parsed:
 
     root: Node | None = None
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether reading had to stop, so that there is nothing to judge."""
+        return self.root is None and bool(self.problems)
 
 
 def parse(text: Text) -> Parsed:
@@ -173,7 +178,7 @@ class _Builder:
             frame.anchor.nodes = self.nodes - frame.nodes_before
             frame.anchor.size_bytes = self.size_bytes - frame.bytes_before
         if frame.merge is not None and isinstance(frame.node, Mapping):
-            _merge(frame.node, frame.merge)
+            merge(frame.node, frame.merge)
         self.place(frame.node)
 
     def alias_to(self, at: int, name: str) -> None:
@@ -189,7 +194,7 @@ class _Builder:
         self.size_bytes += anchor.size_bytes
         self.alias = at
         self.check_size()
-        self.place(_copy(anchor.node, at))
+        self.place(copy_at(anchor.node, at))
 
     def check_size(self) -> None:
         """Called at each alias, so that the expansion is refused before anyone walks it."""
@@ -262,24 +267,7 @@ class _Builder:
         return tuple(parts)
 
     def note(self, at: int, message: str, hint: str, path: Path) -> None:
+        if len(self.problems) > LIMIT_PROBLEMS:
+            return
         line, column = self.text.position(at)
         self.problems.append(Problem(message, path_text(path), line, column, hint))
-
-
-def _copy(node: Node, at: int) -> Node:
-    """The node as it appears at an alias."""
-    match node:
-        case Scalar():
-            return Scalar(at, node.kind, node.text)
-        case Sequence():
-            return Sequence(at, node.items)
-        case Mapping():
-            return Mapping(at, node.entries)
-
-
-def _merge(into: Mapping, source: Mapping | Sequence) -> None:
-    """Adds what `<<` names: a key that is there already wins, and so does an earlier mapping over a later one."""
-    for each in [source] if isinstance(source, Mapping) else source.items:
-        if isinstance(each, Mapping):
-            for key, entry in each.entries.items():
-                into.entries.setdefault(key, entry)

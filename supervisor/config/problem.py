@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import re
 from dataclasses import dataclass
 
@@ -14,6 +13,9 @@ Path = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTE_LIMIT = 80
+
+LIMIT_PROBLEMS = 1000
+"""More are not listed: nobody reads them, and a file of 10 MB could have a million."""
 
 
 class Severity(enum.Enum):
@@ -86,10 +88,11 @@ def path_text(path: Path) -> str:
 
 def quoted(text: str) -> str:
     """Text of the file as part of a message: on one line, short, and unable to steer a terminal."""
-    if len(text) > _QUOTE_LIMIT:
-        text = text[: _QUOTE_LIMIT - 1] + "…"
-    safe = "".join(
-        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
-        for character in text
-    )
-    return json.dumps(safe, ensure_ascii=False).replace("\\\\x", "\\x").replace("\\\\u", "\\u")
+    shown = text if len(text) <= _QUOTE_LIMIT else text[: _QUOTE_LIMIT - 1] + "…"
+    return '"' + "".join(_visible(character) for character in shown) + '"'
+
+
+def _visible(character: str) -> str:
+    if character == '"':
+        return '\\"'
+    return character if character.isprintable() else ascii(character)[1:-1]

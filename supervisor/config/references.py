@@ -14,6 +14,9 @@ from supervisor.config.suggest import Suggester
 from supervisor.config.text import Text
 from supervisor.config.tree import Entry, Node, Scalar, Sequence, entries, is_string
 
+_CYCLE_BUDGET = 10_000
+"""So many tasks are named in cycles before no further cycle is told: a thousand long ones would fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Dependency:
@@ -94,8 +97,10 @@ def _bad_dependencies(references: _References, text: Text, suggester: Suggester)
 
 
 def _cycles(references: _References, text: Text) -> Iterator[Problem]:
+    budget = _CYCLE_BUDGET
     order = {task: index for index, task in enumerate(references.dependencies)}
     for cycle in _find_cycles(references.dependencies):
+        budget -= len(cycle)
         # Told from its first task in the file, wherever the search came in.
         start = min(range(len(cycle)), key=lambda index: order[cycle[index]])
         cycle = cycle[start:] + cycle[:start]
@@ -104,6 +109,8 @@ def _cycles(references: _References, text: Text) -> Iterator[Problem]:
         line, column = text.position(edge.at)
         way = " -> ".join([*cycle, first])
         yield Problem(f"the dependencies form a cycle: {way}", path_text(edge.path), line, column)
+        if budget < 0:
+            return
 
 
 def _find_cycles(dependencies: dict[str, list[_Dependency]]) -> Iterator[list[str]]:

@@ -89,3 +89,22 @@ def entries(node: Node | None, *names: str) -> Iterator[tuple[str, Entry]]:
         for key, entry in node.entries.items():
             if not names or key in names:
                 yield key, entry
+
+
+def copy_at(node: Node, at: int) -> Node:
+    """The node as it appears at an alias."""
+    match node:
+        case Scalar():
+            return Scalar(at, node.kind, node.text)
+        case Sequence():
+            return Sequence(at, node.items)
+        case Mapping():
+            return Mapping(at, node.entries)
+
+
+def merge(into: Mapping, source: Mapping | Sequence) -> None:
+    """Adds what `<<` names: a key that is there already wins, and so does an earlier mapping over a later one."""
+    for each in [source] if isinstance(source, Mapping) else source.items:
+        if isinstance(each, Mapping):
+            for key, entry in each.entries.items():
+                into.entries.setdefault(key, entry)
