@@ -73,7 +73,7 @@ def parse(text: Text) -> Parsed:
         return Parsed(None, builder.problems)
     except yaml.YAMLError as error:
         place = syntax_problem(error, text.content, builder.innermost())
-        builder.note(place.at, place.message, place.hint, ())
+        builder.note(place.at, place.message, place.hint, builder.path_at(place.at))
         return Parsed(None, builder.problems)
     return Parsed(builder.root, builder.problems)
 
@@ -163,7 +163,7 @@ class _Builder:
         if len(self.stack) >= LIMIT_DEPTH:
             raise _Stop(Place(node.at, f"nested deeper than {LIMIT_DEPTH} levels"))
         if self.wants_key():
-            raise _Stop(self.no_key(node), self.path())
+            raise _Stop(self.no_key(node, node.at), self.path())
         if tag is not None and tag not in known:
             self.note(node.at, f"unknown tag {quoted(scalar.tag_text(tag))}", "remove it", self.path())
         anchor = None
@@ -189,7 +189,7 @@ class _Builder:
         if not anchor.nodes:
             raise _Stop(Place(at, f"the alias *{name} stands inside the value that it names"), self.path())
         if isinstance(anchor.node, Mapping | Sequence) and self.wants_key():
-            raise _Stop(self.no_key(anchor.node), self.path())
+            raise _Stop(self.no_key(anchor.node, at), self.path())
         self.nodes += anchor.nodes
         self.size_bytes += anchor.size_bytes
         self.alias = at
@@ -208,9 +208,9 @@ class _Builder:
     def wants_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].node, Mapping) and self.stack[-1].key is None
 
-    def no_key(self, node: Mapping | Sequence) -> Place:
+    def no_key(self, node: Mapping | Sequence, at: int) -> Place:
         what = "a list" if isinstance(node, Sequence) else "a mapping"
-        return Place(node.at, f"{what} cannot be a key", 'a value in "{{ }}" needs quotes')
+        return Place(at, f"{what} cannot be a key", 'a value in "{{ }}" needs quotes')
 
     def place(self, node: Node, merge: bool = False) -> None:
         if not self.stack:
@@ -258,16 +258,24 @@ class _Builder:
 
     def path(self) -> Path:
         """The way to the value that is being read, or to the key that has just been read."""
-        parts: list[str | int] = []
-        for frame in self.stack:
-            if isinstance(frame.node, Sequence):
-                parts.append(len(frame.node.items))
-            elif frame.key is not None:
-                parts.append(frame.key.text)
-        return tuple(parts)
+        return _path(self.stack)
+
+    def path_at(self, at: int) -> Path:
+        """The same, but for the place where the innermost collection begins: the way to that collection."""
+        return _path(self.stack[:-1] if at == self.innermost() else self.stack)
 
     def note(self, at: int, message: str, hint: str, path: Path) -> None:
         if len(self.problems) > LIMIT_PROBLEMS:
             return
         line, column = self.text.position(at)
         self.problems.append(Problem(message, path_text(path), line, column, hint))
+
+
+def _path(frames: list[_Frame]) -> Path:
+    parts: list[str | int] = []
+    for frame in frames:
+        if isinstance(frame.node, Sequence):
+            parts.append(len(frame.node.items))
+        elif frame.key is not None:
+            parts.append(frame.key.text)
+    return tuple(parts)
