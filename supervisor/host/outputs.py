@@ -1,0 +1,80 @@
+"""The outputs of a command: `KEY=VALUE` lines that it appends to the file named by GITPOD_OUTPUT.
+
+The limits are the contract's: keys of 1 to 128 characters, values up to 4096, an empty value unsets. What is outside of
+them is ignored and complained about. A complaint never shows a value, which may be a secret, nor a line that is no
+`KEY=VALUE`, which may be the second line of one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+MAX_KEY, MAX_VALUE = 128, 4096
+MAX_BYTES = 1 << 20
+_MAX_COMPLAINTS = 20
+_SHOWN = 32
+
+
+def read_output(path: str, final: bool = True) -> tuple[dict[str, str], list[str]]:
+    """What a command has put out, and a sentence for each line that was ignored.
+
+    Returns `{key: value}` in the order in which the keys were first set; a later line wins. A missing file is an empty
+    one. While the command lives (`final=False`), a last line without its newline may be half written and is left out.
+    """
+    try:
+        data = _content(path)
+    except FileNotFoundError:
+        return {}, []
+    except OSError as error:
+        return {}, [f"cannot read the output file {path}: {error.strerror}"]
+    complaints = []
+    if len(data) > MAX_BYTES:
+        complaints.append(f"the output file is larger than {MAX_BYTES} bytes: what follows them is ignored")
+    *lines, rest = data[:MAX_BYTES].split(b"\n")
+    if final and len(data) <= MAX_BYTES:
+        lines.append(rest)
+    output: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if why := _take(line, output):
+            complaints.append(f"output line {number} is ignored: {why}")
+    if len(complaints) > _MAX_COMPLAINTS:
+        more = len(complaints) - _MAX_COMPLAINTS
+        complaints[_MAX_COMPLAINTS:] = [f"{more} more output lines are ignored"]
+    return output, complaints
+
+
+def _take(line: bytes, output: dict[str, str]) -> str:
+    """Put one line into `output`; returns why it cannot be, or nothing."""
+    if not line.strip():
+        return ""
+    try:
+        key, equals, value = line.decode("utf-8").partition("=")
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    if not equals:
+        return f'its {len(key)} characters hold no "=": expected KEY=VALUE'
+    if not key:
+        return 'there is no key before the "="'
+    if len(key) > MAX_KEY:
+        return f'the key "{key[:_SHOWN]}..." has {len(key)} characters: {MAX_KEY} are allowed'
+    if len(value) > MAX_VALUE:
+        return f'the value of "{key}" has {len(value)} characters: {MAX_VALUE} are allowed'
+    if value:
+        output[key] = value
+    else:
+        output.pop(key, None)
+    return ""
+
+
+def _content(path: str) -> bytes:
+    """The file's bytes, one more than the limit at most. Raises OSError."""
+    # O_NONBLOCK: the command may have put a FIFO there, and opening it would wait for a writer.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(0, "it is not a regular file")
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(fd)
