@@ -1,0 +1,201 @@
+"""The state directory: where a supervisor keeps what it knows about one workspace, and the lock that keeps others out.
+
+<state directory>/     0700
+lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid
+workspace            the workspace's path, for people
+state.db             records
+shim.sock, api.sock  sockets
+runs/                one directory for each run
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pwd
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from supervisor.model.errors import MachineError, StateInUse
+
+_MAX_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
+_MAX_NAME = 32  # of the workspace's folder in ours: leaves room for the sockets
+_ELSEWHERE = "choose another state directory with --state-dir"
+
+
+def default_path(workspace: str, environ: Mapping[str, str]) -> Path:
+    """Where the state of a workspace is kept unless somebody says otherwise.
+
+    One folder for each workspace, however it was reached: links are followed. Source: the XDG base directory
+    specification, which also says that a relative XDG_STATE_HOME does not count.
+    """
+    path = os.path.realpath(workspace)
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:_MAX_NAME] or "root"
+    return _state_home(environ) / f"{name}-{digest}"
+
+
+def _state_home(environ: Mapping[str, str]) -> Path:
+    if os.path.isabs(home := environ.get("XDG_STATE_HOME", "")):
+        return Path(home, "supervisor")
+    for home in (environ.get("HOME", ""), _home_of_user()):
+        if os.path.isabs(home) and os.path.isdir(home):
+            return Path(home, ".local/state/supervisor")
+    return _homeless()
+
+
+def _home_of_user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:  # a container may run as a user that its image does not know
+        return ""
+
+
+def _homeless() -> Path:
+    return Path(f"/tmp/supervisor-{os.geteuid()}")
+
+
+class StateDir:
+    """A state directory that this process holds. `close` lets go of it; so does the end of the process.
+
+    `workspace` names what the state belongs to. Raises StateInUse while another supervisor holds the directory, and
+    MachineError where it cannot be made, written or trusted.
+    """
+
+    __slots__ = ("_lock", "path")
+
+    def __init__(self, path: str | os.PathLike[str], workspace: str) -> None:
+        self.path = Path(os.path.abspath(path))
+        _check_length(self.api_socket)
+        _check_length(self.shim_socket)
+        try:
+            if self.path.parent == _homeless():  # in a folder where anyone may have been first
+                _make_own(self.path.parent)
+            _make_own(self.path)
+            self._lock = _locked(self.path / "lock")
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        try:
+            _make_own(self.runs)
+            _write(self.path / "workspace", os.fsencode(os.path.realpath(workspace)) + b"\n")
+        except OSError as error:
+            self.close()
+            raise _unusable(self.path, error) from error
+        except MachineError:
+            self.close()
+            raise
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all run directories."""
+        return self.path / "runs"
+
+    @property
+    def database(self) -> Path:
+        """The file of the records."""
+        return self.path / "state.db"
+
+    @property
+    def shim_socket(self) -> Path:
+        """Where the shim listens."""
+        return self.path / "shim.sock"
+
+    @property
+    def api_socket(self) -> Path:
+        """Where the supervisor listens."""
+        return self.path / "api.sock"
+
+    def close(self) -> None:
+        """Let go of the directory. The lock file stays: to remove it would let two others in at once."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _make_own(path: Path) -> None:
+    """Make a folder that is ours alone, or see that it is. Raises MachineError, OSError."""
+    for folder in (*reversed(path.parents), path):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+        except OSError:
+            # An automounter, or a parent that may be passed but not written: what counts is whether it is there.
+            if not folder.is_dir():
+                raise
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a folder"
+        raise _refused(path, f"it is {kind}", _ELSEWHERE)
+    if status.st_uid != os.geteuid():
+        raise _refused(path, f"it belongs to user {status.st_uid}", _ELSEWHERE)
+    if status.st_mode & 0o022:
+        raise _refused(path, "other users may write there", f"chmod 700 {path}, if what it holds is yours")
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock. Raises StateInUse, OSError."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_still(fd, path):  # removed or replaced between open and flock
+                os.close(fd)
+                continue
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            return fd
+        except BlockingIOError:
+            holder = os.pread(fd, 32, 0).strip().decode("ascii", "replace")
+            os.close(fd)
+            who, stop = (
+                (f" (pid {holder})", f"kill {holder}") if holder.isdecimal() else ("", "Ctrl-C where it runs")
+            )
+            raise StateInUse(
+                f"cannot use the state directory {path.parent}: another supervisor{who} uses it; "
+                f"end it ({stop}), or {_ELSEWHERE}"
+            ) from None
+        except BaseException:
+            os.close(fd)
+            raise
+
+
+def _is_still(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, data: bytes) -> None:
+    aside = path.with_name(f"{path.name}.new")
+    aside.write_bytes(data)
+    os.replace(aside, path)
+
+
+def _check_length(socket: Path) -> None:
+    too_long = len(os.fsencode(socket)) - _MAX_SOCKET_PATH
+    if too_long > 0:
+        raise _refused(socket.parent, f"its path is {too_long} bytes too long for a socket in it", _ELSEWHERE)
+
+
+def _unusable(path: Path, error: OSError) -> MachineError:
+    where = f"{error.filename}: " if error.filename and str(error.filename) != str(path) else ""
+    return _refused(path, f"{where}{error.strerror}", _ELSEWHERE)
+
+
+def _refused(path: Path, why: str, what_to_do: str) -> MachineError:
+    return MachineError(f"cannot use the state directory {path}: {why}; {what_to_do}")
