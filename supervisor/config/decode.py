@@ -64,8 +64,8 @@ _DOCKER = _spellings("image", "environment")
 
 
 def decode(root: Node | None) -> AutomationsFile:
-    """The typed file; None is the empty document. Raises `Refused`. Whether references meet is for `references`."""
-    fields = {} if root is None else _fields(root, _FILE)
+    """The typed file; None, as null, is the empty one. Raises `Refused`. Whether references meet is for `references`."""
+    fields = {} if root is None or is_null(root) else _fields(root, _FILE)
     services = {
         reference: decode_service(reference, node) for reference, node in _items(fields.get("services"))
     }

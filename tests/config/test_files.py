@@ -1,6 +1,6 @@
 """Files with the verdict that they get, word for word: `NAME.yaml` and its `NAME.txt` in `fixtures/files`.
 
-After a change of the wording: `SUPERVISOR_WRITE_VERDICTS=1 bin/test tests/config/test_files.py`; then read what changed.
+After a change of the wording: `SUPERVISOR_WRITE_VERDICTS=1 bin/test tests/config/test_files.py`; then read the changes.
 """
 
 import os
