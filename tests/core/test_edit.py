@@ -8,6 +8,7 @@ from typing import Any
 from supervisor.core.diff import Changes, compare
 from supervisor.model.command import StartService, StartTask
 from supervisor.model.phase import ServicePhase
+from supervisor.model.record import Source
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, file, service, task
 
@@ -123,3 +124,11 @@ def test_compare_says_what_an_edit_would_do() -> None:
     assert compare(new, records.services.values(), records.tasks.values()) == Changes(
         added=("d",), removed=("c",), restarted=("web",), updated=("db", "b"), unchanged=("a",)
     )
+
+
+def test_compare_leaves_items_of_the_api_alone_unless_the_file_names_them() -> None:
+    book = Playbook(service("web"), task("a"))
+    services = [replace(book.service("web"), source=Source.API)]
+    tasks = [replace(book.task("a"), source=Source.API)]
+    assert compare(file(), services, tasks) == Changes()
+    assert compare(file(service("web", start="other")), services, tasks) == Changes(updated=("web",))

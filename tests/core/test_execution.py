@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from supervisor.core.execution import View, decide
 from supervisor.model.command import (
     DeleteTask,
     Drain,
@@ -15,6 +18,7 @@ from supervisor.model.command import (
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import Exited
+from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, service, task
@@ -383,3 +387,47 @@ def test_runs_that_another_execution_still_shows_are_kept() -> None:
     assert book.discarded == [a]
     book.do(DeleteTask(book.task("b").id))
     assert install in book.discarded
+
+
+# Cells that the world's order of settling hides
+
+
+def test_execution_that_is_over_is_never_decided_again() -> None:
+    book = Playbook(task("a"))
+    start(book, "a")
+    book.exited("a")
+    over = book.execution("a")
+    assert decide(over, View({}, {}), Now(0.0, 0.0)) == (over, ())
+
+
+def test_end_of_an_earlier_session_is_not_the_end_of_the_one_a_step_waits_for() -> None:
+    book = Playbook(service("db"), task("a", "db"))
+    start(book, "a")
+    waiting = book.execution("a")
+    old = replace(book.service("db"), phase=ServicePhase.FAILED, session="new", ran_session="old")
+    assert decide(waiting, View({old.id: old}, {}), Now(0.0, 0.0)) == (waiting, ())
+
+
+def test_second_report_of_an_end_changes_nothing() -> None:
+    book = Playbook(task("b"), task("a", "b"))
+    start(book, "a")
+    book.exited("b", 0)
+    assert book.exited("b", 1) == []
+    assert book.outcome.changed == ()
+
+
+def test_step_that_had_to_be_killed_after_another_failed_is_not_what_is_blamed() -> None:
+    book = Playbook(task("b"), task("c"), task("a", "b", "c"))
+    start(book, "a")
+    book.exited("b", 7)
+    assert book.after(10) == ["kill c"]
+    book.exited("c", ExitSignal(9))
+    assert book.execution("a").reason == 'step "b" exited 7'
+    assert book.phases("a") == {"b": "failed", "c": "failed", "a": "stopped"}
+
+
+def test_trigger_that_fires_during_a_drain_starts_nothing() -> None:
+    book = Playbook(service("web", triggers=(START,)), task("a", triggers=[START]))
+    book.do(Drain(30.0))
+    assert fire(book, START) == []
+    assert book.world.records.settled()

@@ -1,0 +1,122 @@
+"""Break every rule of the core once and see a test fail: `python tests/break_rules.py`.
+
+Not a test itself (it takes minutes): run it after changing a table. Each rule is one replacement in a copy of the tree;
+a rule whose breaking no test notices is printed as SURVIVED, and the exit status is the number of those.
+"""
+
+# ruff: noqa: E501 (one rule a line, however long)
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+RULES: list[tuple[str, str, str, str]] = [
+    ("a session is run once", "service", "service.session != service.ran_session:\n        return _start", "True:\n        return _start"),
+    ("GONE at rest is DELETED", "service", "if service.want is Want.GONE:", "if False:"),
+    ("no ready command: RUNNING at once", "service", "if service.ready or not spec.ready:", "if service.ready:"),
+    ("a probe that exits 0 makes RUNNING", "service", "ready = fact.exit == SUCCESS\n", "ready = False\n"),
+    ("another exit of a probe does not", "service", "ready = fact.exit == SUCCESS\n", "ready = True\n"),
+    ("probe again 1 s after it ended", "service", "PROBE_INTERVAL_S = 1.0", "PROBE_INTERVAL_S = 2.0"),
+    ("a probe gets 10 s", "service", "PROBE_TIMEOUT_S = 10.0", "PROBE_TIMEOUT_S = 100.0"),
+    ("readiness deadline", "service", "if _due(service.ready_by, now):", "if False:"),
+    ("readiness deadline ends with RUNNING", "service", "ready_by=None, probe_at=None), ()", "probe_at=None), ()"),
+    ("exit 0 is STOPPED, another FAILED", "service", 'blame = "" if service.main_exit == SUCCESS', 'blame = "" if True'),
+    ("another session restarts", "service", "if service.want is not Want.UP or service.session != service.ran_session:", "if service.want is not Want.UP:"),
+    ("not wanted UP stops", "service", "if service.want is not Want.UP or service.session", "if service.session"),
+    ("stop command in place of SIGTERM", "service", "if not spec.stop:", "if True:"),
+    ("KILL start when the stop command ended", "service", "service.stop_stage is StopStage.COMMAND and service.stop is None", "False"),
+    ("stop command that fails: FAILED", "service", '("" if fact.exit == SUCCESS else f"stop command', '("" if True else f"stop command'),
+    ("kill deadline of 2 minutes", "service", "STOP_GRACE_S = 120.0", "STOP_GRACE_S = 60.0"),
+    ("kill deadline kills", "service", "    if _due(service.kill_at, now):\n        kills", "    if False:\n        kills"),
+    ("STOPPING ends only when nothing lives", "service", "if not live_runs(service):", "if service.start is None:"),
+    ("facts of old runs are ignored", "service", "if fact.run_id == service.probe and isinstance", "if isinstance"),
+    ("force kills at once", "service", "return _wind_down(service, now, StopStage.KILLED)", "pass"),
+    ("a new session begins without output", "service", "        output={},\n", ""),
+    ("run directories are discarded", "service", "(Discard(discarded),) if discarded else ()", "()"),
+    ("groups run one after the other", "execution", "if all(state.phase is SUCCEEDED for state in states):", "if True:"),
+    ("a failed step fails the execution", "execution", "return replace(state, phase=FAILED, reason=exit_text(run.exit)", "return replace(state, phase=SUCCEEDED, reason=exit_text(run.exit)"),
+    ("a failed step stops the others", "execution", "return execution.stop_wanted or bool(execution.reason)", "return execution.stop_wanted"),
+    ("stop wanted stops", "execution", "return execution.stop_wanted or bool(execution.reason)", "return bool(execution.reason)"),
+    ("the first failure is named", "execution", "if failed is not None and not gives_up(execution):", "if failed is not None:"),
+    ("service step waits for RUNNING", "execution", "if current and service.phase is ServicePhase.RUNNING:", "if current:"),
+    ("service that failed fails the step", "execution", "if current and service.phase in SERVICE_AT_REST:", "if False:"),
+    ("an old session's end does not", "execution", "current = service.session == service.ran_session", "current = True"),
+    ("service that was stopped fails the step", "execution", "if service.want is Want.DOWN:", "if False:"),
+    ("killed step fails a stopped execution", "execution", "if phase is STOPPED and (killed", "if False and (killed"),
+    ("a shared run goes on for the others", "execution", "if run is None or run.id in view.shared:", "if run is None:"),
+    ("an execution waits for what it stopped", "execution", "        waiting = True\n", "        waiting = False\n"),
+    ("terminal executions ignore all", "execution", "SUCCEEDED | ExecutionPhase.FAILED | ExecutionPhase.STOPPED:\n            return execution, ()", "SUCCEEDED | ExecutionPhase.FAILED | ExecutionPhase.STOPPED:\n            return replace(execution, phase=RUNNING), ()"),
+    ("TERM, then KILL after 10 s", "taskrun", "STOP_GRACE_S = 10.0", "STOP_GRACE_S = 20.0"),
+    ("the kill is noted", "taskrun", "kill_at=None, killed=True", "kill_at=None"),
+    ("grace ends with the drain", "taskrun", "min(kill_at, kill_by)", "kill_at"),
+    ("an ended run ignores facts", "taskrun", "if run.phase is RunPhase.ENDED:\n        return run", "if False:\n        return run"),
+    ("one run a task and firing", "settle", "derived(execution.firing, step.task_id)", "derived(execution.id, step.task_id)"),
+    ("a stopped run is no result", "settle", "is not None and known.stopped:", "is not None and False:"),
+    ("nothing starts while draining", "settle", "service.want is Want.GONE or records.draining", "service.want is Want.GONE"),
+    ("a running service is left running", "settle", "    if service.want is Want.DOWN or (", "    if True or ("),
+    ("services drain after executions", "settle", "records.draining and not records.live and service", "records.draining and service"),
+    ("history is bounded", "settle", "KEPT_EXECUTIONS = 1000", "KEPT_EXECUTIONS = 2000"),
+    ("a deleted task waits for its executions", "settle", "if not task.gone or any(id_ in records.live for id_ in mine):", "if not task.gone:"),
+    ("runs end with their firing", "settle", "if not records.firing(execution):", "if False:"),
+    ("who depends on it keeps it", "obey", "id_ in task.depends_on and not task.gone", "False"),
+    ("an edit restarts what it changed", "obey", 'if restart else service.session', 'if False else service.session'),
+    ("removed items go", "obey", "for reference in changes.removed:", "for reference in ():"),
+    ("a second drain hurries", "obey", "min(kill_at, records.drain_by)\n    for", "records.drain_by\n    for"),
+    ("only the spec restarts", "diff", "service.ran_spec != item.spec", "service.item != item"),
+    ("an API item stays", "diff", "item_now is None and record.source is Source.FILE", "item_now is None"),
+    ("dependencies first", "plan", "layers(order, edges))", "layers(order, {}))"),
+    ("plans have the specs of now", "plan", "task.item.spec)", "next(iter(tasks.values())).item.spec)"),
+    ("manual fires nothing", "triggers", "if trigger is Trigger.MANUAL:", "if False:"),
+    ("stale runs of others are ignored", "records", "record = replace(record, born=record.born or self.revision, revision=self.revision)", "record = replace(record, born=record.born or self.revision)"),
+]  # fmt: skip
+
+
+def main() -> int:
+    """Try every rule; print one line for each."""
+    survived = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        for name in ("supervisor", "tests"):
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", tree)
+        for rule, module, old, new in RULES:
+            path = tree / "supervisor" / "core" / f"{module}.py"
+            text = path.read_text()
+            if old not in text:
+                print(f"NOT FOUND  {rule}: {old!r} is not in {module}.py")
+                survived += 1
+                continue
+            path.write_text(text.replace(old, new, 1))
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "-p",
+                "no:cacheprovider",
+                "--no-header",
+                "tests/core",
+            ]
+            done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+            path.write_text(text)
+            failed = next(
+                (line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED")), ""
+            )
+            survived += done.returncode == 0
+            print(
+                f"{'SURVIVED' if done.returncode == 0 else 'caught':<9}  {rule:<44} {failed.rpartition('::')[2]}",
+                flush=True,
+            )
+    print(f"{len(RULES)} rules broken, {survived} not noticed")
+    return survived
+
+
+if __name__ == "__main__":
+    sys.exit(main())
