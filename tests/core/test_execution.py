@@ -428,6 +428,8 @@ def test_step_that_had_to_be_killed_after_another_failed_is_not_what_is_blamed()
 
 def test_trigger_that_fires_during_a_drain_starts_nothing() -> None:
     book = Playbook(service("web", triggers=(START,)), task("a", triggers=[START]))
+    start(book, "a")
     book.do(Drain(30.0))
     assert fire(book, START) == []
+    assert book.exited("a", ExitSignal(15)) == []
     assert book.world.records.settled()
