@@ -64,7 +64,7 @@ _DOCKER = _spellings("image", "environment")
 
 
 def decode(root: Node | None) -> AutomationsFile:
-    """The typed file; None, as null, is the empty one. Raises `Refused`. Whether references meet is for `references`."""
+    """The typed file; None, as null, is the empty one. Raises `Refused`. `references` sees whether references meet."""
     fields = {} if root is None or is_null(root) else _fields(root, _FILE)
     services = {
         reference: decode_service(reference, node) for reference, node in _items(fields.get("services"))

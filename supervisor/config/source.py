@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from supervisor.config.problem import Problem
 from supervisor.config.text import LIMIT_BYTES
@@ -29,11 +30,13 @@ def read(path: Path | str) -> bytes | Problem:
     try:
         # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
+        try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 return _not_a_file(path, mode)
-            return _read_bounded(file)
+            return _read_bounded(functools.partial(os.read, descriptor))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return Problem(f"cannot read the file: {_reason(error)}")
     except ValueError:
@@ -42,16 +45,16 @@ def read(path: Path | str) -> bytes | Problem:
 
 def _read_stdin() -> bytes | Problem:
     try:
-        return _read_bounded(sys.stdin.buffer)
+        return _read_bounded(sys.stdin.buffer.read)
     except (OSError, ValueError, AttributeError):
-        # Closed by the caller: None, or a file object that says so.
+        # Closed by the caller: None, a file object that says so, or a number that nothing stands behind.
         return Problem("cannot read the file: standard input is closed")
 
 
-def _read_bounded(file: BinaryIO) -> bytes:
+def _read_bounded(read_some: Callable[[int], bytes]) -> bytes:
     parts: list[bytes] = []
     left = LIMIT_BYTES + 1
-    while left > 0 and (part := file.read(left)):
+    while left > 0 and (part := read_some(left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
