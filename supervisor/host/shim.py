@@ -1,0 +1,369 @@
+"""The shim: one small process that is the parent of every command, and that outlives the supervisor.
+
+It runs as a script of its own (`python -I -S shim.py FD`), imports nothing of the package, and keeps three promises:
+
+- It never ends while a command lives. The supervisor may die or be replaced; commands go on, their exits are written
+  into their run directories, and the next supervisor connects to the socket that this one asked for.
+- It never loses a status. A child is looked at (WNOWAIT), then its `exit` file is written, then it is reaped: whoever
+  sees that the process is gone finds the file, unless the disk was full, and then the shim knows.
+- It never falls. What goes wrong with one request is the answer to that request.
+
+Messages are JSON objects, each after its length in four bytes.
+
+| the supervisor asks | the shim answers |
+|---|---|
+| spawn: run_id, argv, env, cwd, log, dir, before | started: run_id, pid, start_ticks; or failed: run_id, stage, errno |
+| list | runs: {run id: [pid, start_ticks]} of live ones; ended: {run id: status} without an exit file; version |
+| listen: path | nothing |
+| (closes its side) | bye: how many commands live; the shim ends once none does |
+
+Unasked, when a command has ended: exited: run_id, and code or signal. One thread, so that a spawn may change folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+VERSION = 1
+RETRY_S = 1.0
+"""How long to wait before a facts file that could not be written is tried again."""
+
+Message = dict[str, Any]
+_LENGTH = struct.Struct("!I")
+_LONGEST = 64 << 20
+_IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+class Stream:
+    """Messages over a stream socket. Nothing here blocks: what the other side does not take yet is kept."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.socket = sock
+        self.ended = False
+        """Whether the other side is gone: nothing more comes, nothing sent arrives."""
+        self.unsent = bytearray()
+        self._received = bytearray()
+
+    def send(self, message: Message) -> None:
+        """Send, now or at later flushes. Text that was not UTF-8 survives: JSON escapes lone surrogates."""
+        data = json.dumps(message).encode("ascii")
+        self.unsent += _LENGTH.pack(len(data)) + data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, as far as the other side takes it."""
+        try:
+            while self.unsent and not self.ended:
+                del self.unsent[: self.socket.send(self.unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.ended = True
+
+    def receive(self) -> list[Message]:
+        """All that has arrived whole, in order; `ended` tells whether more can come."""
+        try:
+            while not self.ended:
+                data = self.socket.recv(1 << 18)
+                self.ended = not data
+                self._received += data
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.ended = True
+        messages = []
+        while (message := self._next()) is not None:
+            messages.append(message)
+        return messages
+
+    def _next(self) -> Message | None:
+        if len(self._received) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._received)
+        end = _LENGTH.size + length
+        if length > _LONGEST:
+            self.ended = True
+        if length > _LONGEST or len(self._received) < end:
+            return None
+        data = bytes(self._received[_LENGTH.size : end])
+        del self._received[:end]
+        message: Message = json.loads(data)
+        return message
+
+
+class Shim:
+    """Holds the commands. `serve` returns when there is nobody left to serve: no supervisor and no command."""
+
+    def __init__(self, supervisor: socket.socket) -> None:
+        self._supervisor: Stream | None = Stream(supervisor)
+        self._listener: socket.socket | None = None
+        self._listening: tuple[str, int] | None = None  # the socket's path and inode
+        self._runs: dict[int, tuple[str, str, int]] = {}  # pid: (run id, run directory, start ticks)
+        self._unwritten: dict[str, Message] = {}  # path: facts
+        self._ended: dict[str, Message] = {}  # run id: status that is not in its exit file
+        self._boot_id = _first_line("/proc/sys/kernel/random/boot_id")
+        # A signal handler alone would not end a poll (PEP 475); the byte in this pipe does.
+        self._wakeup, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        """Answer and reap until nobody is left."""
+        while self._supervisor or self._runs:
+            for act in self._due():
+                try:
+                    act()
+                except Exception as error:
+                    self._tell({"trouble": repr(error)})
+        self._retry()
+        self._unlisten()
+
+    def _due(self) -> list[Callable[[], None]]:
+        """Wait until something can be done, and say what."""
+        poll = select.poll()
+        handlers: dict[int, Callable[[], None]] = {self._wakeup: self._reap}
+        if self._listener:
+            handlers[self._listener.fileno()] = self._accept
+        for fd in handlers:
+            poll.register(fd, select.POLLIN)
+        if stream := self._supervisor:
+            handlers[stream.socket.fileno()] = self._converse
+            poll.register(stream.socket, select.POLLIN | (select.POLLOUT if stream.unsent else 0))
+        ready = poll.poll(RETRY_S * 1000 if self._unwritten else None)
+        return [handlers[fd] for fd, _ in ready] or [self._retry]
+
+    # The supervisor ------------------------------------------------------------------------------------------------
+
+    def _converse(self) -> None:
+        stream = self._supervisor
+        if stream is None:
+            return
+        stream.flush()
+        for request in stream.receive():
+            self._answer(request)
+        if stream.ended:
+            # It may have closed only its sending side, to hear how many commands it leaves behind.
+            stream.ended = False
+            stream.send({"bye": len(self._runs)})
+            stream.socket.close()
+            self._supervisor = None
+
+    def _tell(self, message: Message) -> None:
+        if self._supervisor:
+            self._supervisor.send(message)
+
+    def _answer(self, request: Message) -> None:
+        match request:
+            case {"ask": "spawn"}:
+                self._tell(self._spawn(request))
+            case {"ask": "list"}:
+                runs = {run_id: [pid, ticks] for pid, (run_id, _, ticks) in self._runs.items()}
+                self._tell({"runs": runs, "ended": self._ended, "version": VERSION})
+            case {"ask": "listen", "path": path}:
+                self._listen(path)
+            case _:
+                self._tell({"trouble": f"unknown request {request.get('ask')!r}"})
+
+    def _listen(self, path: str) -> None:
+        """Bind a socket at `path` for the next supervisor, in place of one that a shim before this left there."""
+        folder, name = os.path.split(path)
+        self._unlisten()
+        listener = socket.socket(
+            socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        )
+        folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        umask = os.umask(0o177)
+        try:
+            try:
+                os.unlink(name, dir_fd=folder_fd)
+            except FileNotFoundError:
+                pass
+            # An address holds 108 bytes and a path may be longer: unix(7).
+            listener.bind(f"/proc/self/fd/{folder_fd}/{name}")
+            listener.listen(4)
+            self._listening = path, os.stat(name, dir_fd=folder_fd).st_ino
+            self._listener = listener
+        except BaseException:
+            listener.close()
+            raise
+        finally:
+            os.umask(umask)
+            os.close(folder_fd)
+
+    def _unlisten(self) -> None:
+        if self._listener is None or self._listening is None:
+            return
+        path, inode = self._listening
+        self._listener.close()
+        self._listener = self._listening = None
+        try:
+            # By now the path may be another shim's.
+            if os.stat(path, follow_symlinks=False).st_ino == inode:
+                os.unlink(path)
+        except OSError:
+            pass
+
+    def _accept(self) -> None:
+        """Serve a new supervisor. The one before is gone, or it would hold the lock that this one holds."""
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        _, uid, _ = struct.unpack("3i", credentials)
+        if uid not in (0, os.geteuid()):
+            sock.close()
+            return
+        if self._supervisor:
+            # Requests it still had here stay undone, so that what `list` answers now remains true.
+            self._supervisor.socket.close()
+        self._supervisor = Stream(sock)
+
+    # Commands ------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, request: Message) -> Message:
+        run_id, folder = request["run_id"], request["dir"]
+        stage, log = "chdir", -1
+        try:
+            os.chdir(request["cwd"])
+            stage = "log"
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            log = os.open(request["log"], flags, 0o600)
+            stage = "exec"
+            if time.monotonic() > request["before"]:
+                # Nobody waits for it any more: it was reported as not started.
+                return {"failed": run_id, "stage": "late", "errno": errno.ETIMEDOUT}
+            pid = _execute(request["argv"], request["env"], log)
+        except OSError as error:
+            if stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
+                stage = "fork"
+            return {"failed": run_id, "stage": stage, "errno": error.errno or errno.EIO}
+        except Exception as error:
+            return {"failed": run_id, "stage": "request", "errno": errno.EINVAL, "text": repr(error)}
+        finally:
+            if log >= 0:
+                os.close(log)
+            os.chdir("/")  # keeps no filesystem busy
+        ticks = _start_ticks(pid)
+        self._runs[pid] = run_id, folder, ticks
+        facts = {"pid": pid, "start_ticks": ticks, "boot_id": self._boot_id, "shim_pid": os.getpid()}
+        self._write(f"{folder}/started", facts)
+        return {"started": run_id, "pid": pid, "start_ticks": ticks}
+
+    def _reap(self) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        while True:  # signals coalesce: one may stand for many children
+            try:
+                end = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if end is None:
+                return
+            run = self._runs.pop(end.si_pid, None)  # None: an orphan that came to us
+            try:
+                status: Message = {"code" if end.si_code == os.CLD_EXITED else "signal": end.si_status}
+                if run and not self._write(f"{run[1]}/exit", status | {"wall_s": time.time()}):
+                    self._ended[run[0]] = status
+            finally:
+                os.waitpid(end.si_pid, 0)
+            if run:
+                self._tell({"exited": run[0]} | status)
+
+    def _write(self, path: str, facts: Message) -> bool:
+        """Write a facts file whole or not at all; False: it could not be written, and will be tried again."""
+        self._unwritten.pop(path, None)
+        try:
+            with open(f"{path}.new", "w", encoding="ascii", opener=_private) as file:
+                json.dump(facts, file)
+            os.rename(f"{path}.new", path)
+        except FileNotFoundError:
+            return True  # nobody wants to know: the run directory was removed
+        except OSError:
+            self._unwritten[path] = facts
+            return False
+        return True
+
+    def _retry(self) -> None:
+        for path, facts in list(self._unwritten.items()):
+            if self._write(path, facts):
+                self._ended.pop(os.path.basename(os.path.dirname(path)), None)
+
+
+def _execute(argv: list[str], env: dict[str, str], log: int) -> int:
+    """Start a process in a session of its own, with nothing of ours but its log; returns its pid. Raises OSError."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, log, 1),
+        (os.POSIX_SPAWN_DUP2, log, 2),
+    ]
+    for attempt in range(5):
+        try:
+            return os.posix_spawn(
+                argv[0], argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_CATCHABLE
+            )
+        except OSError as error:
+            # Somebody has the program open for writing: a copy being made, or a fork that has not come to its exec.
+            if error.errno != errno.ETXTBSY or attempt == 4:
+                raise
+            time.sleep(0.01)
+    raise AssertionError
+
+
+def _start_ticks(pid: int) -> int:
+    """When a process began, in clock ticks since boot: field 22 of proc_pid_stat(5). 0: not to be learnt."""
+    try:
+        # The second field, the name in parentheses, may hold blanks and parentheses itself.
+        return int(_first_line(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _first_line(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().strip()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _close(fd: int) -> None:
+    try:
+        os.close(fd)
+    except OSError:
+        pass  # it listed the folder, and is closed already
+
+
+def main(fd: int) -> None:
+    """Serve the supervisor at the other end of socket `fd`."""
+    for signum in _IGNORED:
+        signal.signal(signum, signal.SIG_IGN)
+    # Whoever started the supervisor may have left a pipe open in it, and waits for that pipe to close.
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number > 2 and number != fd:
+            _close(number)
+    supervisor = socket.socket(fileno=fd)
+    supervisor.set_inheritable(False)
+    os.chdir("/")
+    Shim(supervisor).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,180 @@
+"""The supervisor's end of the talk with the shim.
+
+`ShimLink.start` is meant to be the first thing that the program does: the shim boots while the supervisor imports the
+rest of itself. So this module imports little, and starting waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from supervisor.host import shim
+from supervisor.host.shim import Message, Stream
+from supervisor.model.errors import MachineError
+
+ANSWER_S = 10.0
+"""How long the shim may take to answer."""
+_LATE_S = 1.0
+"""How long before that the shim itself gives a request up, so that none is done after it was given up here."""
+
+
+class ShimLost(MachineError):
+    """The shim is gone. Commands go on without it."""
+
+
+class ShimStuck(MachineError):
+    """The shim did not answer in time; it may come back."""
+
+
+class Listing(NamedTuple):
+    """What a shim holds."""
+
+    runs: dict[str, tuple[int, int]]
+    """Live runs: `{run id: (pid, start ticks)}`."""
+    ended: dict[str, Message]
+    """Statuses that could not be written: `{run id: {"code": ...} or {"signal": ...}}`."""
+    version: int
+
+
+class ShimLink:
+    """A connection to a shim. Not for two threads."""
+
+    def __init__(self, sock: socket.socket, pid: int | None) -> None:
+        """`pid`: of the shim, if it is our child."""
+        self.pid = pid
+        self._stream = Stream(sock)
+        self._waiting: list[Message] = []
+
+    @classmethod
+    def start(cls) -> ShimLink:
+        """Start a shim; returns before it runs. Raises OSError."""
+        ours, its = socket.socketpair()
+        try:
+            its.set_inheritable(True)
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-S", shim.__file__, "3"],
+                os.environ,
+                # It outlives us: it must not hold open a terminal or a pipe that somebody waits on.
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, its.fileno(), 3),
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+                    (os.POSIX_SPAWN_DUP2, 0, 1),
+                    (os.POSIX_SPAWN_DUP2, 0, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        return cls(ours, pid)
+
+    @classmethod
+    def reconnect(cls, path: str | os.PathLike[str]) -> ShimLink | None:
+        """Connect to the shim that listens at `path`; None if none does."""
+        folder, name = os.path.split(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                sock.connect(f"/proc/self/fd/{folder_fd}/{name}")
+            finally:
+                os.close(folder_fd)
+        except OSError:
+            sock.close()
+            return None
+        return cls(sock, None)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the shim is known to be gone."""
+        return self._stream.ended
+
+    def fileno(self) -> int:
+        """Readable when `receive` has something to return, or the shim is gone."""
+        return self._stream.socket.fileno()
+
+    def receive(self) -> list[Message]:
+        """What the shim told unasked, in order; never waits. Afterwards `lost` tells whether more can come."""
+        messages = self._waiting + self._stream.receive()
+        self._waiting = []
+        return messages
+
+    def listen(self, path: str | os.PathLike[str]) -> None:
+        """Have the shim listen at `path` for the supervisor after this one."""
+        self._stream.send({"ask": "listen", "path": os.path.abspath(path)})
+
+    def spawn(
+        self, run_id: str, argv: Sequence[str], env: dict[str, str], cwd: str, log: str, folder: str
+    ) -> Message:
+        """Start a command; returns the shim's answer, `started` or `failed`. Raises ShimLost or ShimStuck.
+
+        After ShimStuck it is certain that the command will not start; after ShimLost its run directory tells.
+        """
+        before = time.monotonic() + ANSWER_S - _LATE_S
+        request = {"ask": "spawn", "run_id": run_id, "argv": list(argv), "env": env, "cwd": cwd}
+        self._stream.send({**request, "log": log, "dir": folder, "before": before})
+        return self._answer(lambda message: run_id in (message.get("started"), message.get("failed")))
+
+    def listing(self) -> Listing:
+        """What the shim holds. Raises ShimLost or ShimStuck."""
+        self._stream.send({"ask": "list"})
+        answer = self._answer(lambda message: "runs" in message)
+        runs = {run_id: (pid, ticks) for run_id, (pid, ticks) in answer["runs"].items()}
+        return Listing(runs, answer["ended"], answer["version"])
+
+    def close(self) -> int:
+        """Leave the shim, which ends if it holds no live command; returns how many it holds."""
+        left = 0
+        try:
+            self._stream.socket.shutdown(socket.SHUT_WR)
+            left = int(self._answer(lambda message: "bye" in message)["bye"])
+        except (OSError, ShimLost, ShimStuck):
+            pass
+        self._stream.socket.close()
+        if self.pid is not None:
+            # It may hold commands and go on. Else its end is a matter of a moment; it is not left as a zombie.
+            self.pid = None if _reaped(self.pid, 0.0 if left else 1.0) else self.pid
+        return left
+
+    def _answer(self, is_answer: Callable[[Message], bool]) -> Message:
+        """Wait for the answer; what comes before it waits for `receive`."""
+        deadline = time.monotonic() + ANSWER_S
+        poll = select.poll()
+        while True:
+            for message in self._stream.receive():
+                self._waiting.append(message)
+            for index, message in enumerate(self._waiting):
+                if is_answer(message):
+                    return self._waiting.pop(index)
+            if self._stream.ended:
+                raise ShimLost("the process that holds commands has ended")
+            patience_s = deadline - time.monotonic()
+            if patience_s <= 0:
+                raise ShimStuck(f"the process that holds commands does not answer for {ANSWER_S:g} s")
+            unsent = self._stream.unsent
+            poll.register(self._stream.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+            poll.poll(patience_s * 1000)
+            self._stream.flush()
+
+
+def _reaped(pid: int, wait_s: float) -> bool:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                return True
+        except ChildProcessError:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.001)
