@@ -1,0 +1,197 @@
+"""The processes of a run, found in /proc, and signals that cannot hit a stranger.
+
+Every command is started as the leader of a session. A process belongs to its run if
+
+- it is in that session, or
+- it carries the run's marker in its environment: it made a session of its own (daemons do), or
+- its parent belongs to the run: programs that show a title overwrite their environment.
+
+Zombies do not count: they need a parent's wait, not a signal. A process is named by pid and start time, since pids are
+used again; a pidfd names it for good, once the start time was compared after opening it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+RUN_ID = "SUPERVISOR_RUN_ID"
+"""The environment variable that holds a process's run id."""
+RUNS = "SUPERVISOR_RUNS"
+"""The environment variable that holds the folder of all run directories of its supervisor."""
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
+_READ = 1 << 16
+
+
+class ProcRef(NamedTuple):
+    """A process, told from a later one with the same pid by when it began, in clock ticks since boot."""
+
+    pid: int
+    start_ticks: int
+
+
+class PidfdMissing(Exception):
+    """The kernel, or a filter before it, offers no pidfds."""
+
+
+class _Stat(NamedTuple):
+    ref: ProcRef
+    parent: int
+    session: int
+    alive: bool
+
+
+Members = dict[str, list[ProcRef]]
+
+
+def census(runs: Mapping[str, ProcRef | None]) -> Members:
+    """The live processes of each run, in one pass. `runs` is `{run id: its main process, if known}`."""
+    sessions = {main.pid: run_id for run_id, main in runs.items() if main is not None}
+    # Nothing is older than the run that it belongs to; this spares most environments a look.
+    since = min((main.start_ticks if main else 0 for main in runs.values()), default=0)
+    table = _processes(since)
+    for main in filter(None, runs.values()):
+        leader = table.get(main.pid)
+        if leader and leader.ref != main:
+            del sessions[main.pid]  # the run's session was empty, and its number is in use again
+    owner: dict[int, str] = {}
+    for pid, process in table.items():
+        run_id = sessions.get(process.session) or _variable(pid, RUN_ID)
+        if run_id is not None and run_id in runs:
+            owner[pid] = run_id
+    return _gathered(table, owner, runs)
+
+
+def marked(runs_folder: str) -> list[ProcRef]:
+    """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`."""
+    table = _processes(0)
+    owner = {pid: runs_folder for pid in table if _variable(pid, RUNS) == runs_folder}
+    return _gathered(table, owner, (runs_folder,))[runs_folder]
+
+
+def alive(ref: ProcRef) -> bool:
+    """Whether the process lives; a zombie does not."""
+    process = _stat(ref.pid)
+    return process is not None and process.ref == ref and process.alive
+
+
+def is_zombie_of(ref: ProcRef, parent: int) -> bool:
+    """Whether the process has ended and waits for `parent` to learn its status."""
+    process = _stat(ref.pid)
+    return process is not None and process.ref == ref and not process.alive and process.parent == parent
+
+
+def pidfd(ref: ProcRef) -> int | None:
+    """A descriptor that is readable once the process has ended; None if it is gone. Raises PidfdMissing."""
+    try:
+        fd = os.pidfd_open(ref.pid)
+    except AttributeError:
+        raise PidfdMissing from None
+    except OSError as error:
+        # EINVAL comes from a process in the middle of its end.
+        if error.errno in (errno.ESRCH, errno.EINVAL):
+            return None
+        raise PidfdMissing from error
+    process = _stat(ref.pid)
+    if process is None or process.ref != ref:
+        os.close(fd)
+        return None
+    return fd
+
+
+def terminate(refs: Iterable[ProcRef]) -> None:
+    """SIGTERM, and SIGCONT so that stopped processes act on it."""
+    for ref in refs:
+        _send(ref, signal.SIGTERM, signal.SIGCONT)
+
+
+def kill(refs: Iterable[ProcRef]) -> None:
+    """SIGKILL."""
+    for ref in refs:
+        _send(ref, signal.SIGKILL)
+
+
+def _send(ref: ProcRef, *signals: signal.Signals) -> None:
+    try:
+        fd = pidfd(ref)
+    except PidfdMissing:
+        if alive(ref):
+            _each(lambda number: os.kill(ref.pid, number), signals)
+        return
+    if fd is None:
+        return
+    try:
+        _each(lambda number: signal.pidfd_send_signal(fd, number), signals)
+    finally:
+        os.close(fd)
+
+
+def _each(send: Callable[[int], None], signals: Iterable[int]) -> None:
+    try:
+        for number in signals:
+            send(number)
+    except (ProcessLookupError, PermissionError):
+        pass  # gone, or another user's (sudo): the next census tells
+
+
+def _processes(since_ticks: int) -> dict[int, _Stat]:
+    table = {}
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        process = _stat(pid)
+        if process is not None and process.ref.start_ticks >= since_ticks:
+            table[pid] = process
+    table.pop(os.getpid(), None)  # we may run inside another supervisor's run, never inside our own
+    return table
+
+
+def _stat(pid: int) -> _Stat | None:
+    """What proc_pid_stat(5) tells; None: no such process, or a thread of the kernel."""
+    try:
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if int(fields[6]) & _KERNEL_THREAD:
+            return None
+        # A leader that has ended while other threads live on looks like a zombie.
+        alive = fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
+        return _Stat(ProcRef(pid, int(fields[19])), int(fields[1]), int(fields[3]), alive)
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _variable(pid: int, name: str) -> str | None:
+    """A variable in the environment that the process began with, as far as it has not overwritten it."""
+    try:
+        environment = b"\0" + _read(f"/proc/{pid}/environ")
+    except OSError:
+        return None  # gone, or another user's
+    _, found, rest = environment.partition(f"\0{name}=".encode())
+    return os.fsdecode(rest.partition(b"\0")[0]) if found else None
+
+
+def _gathered(table: Mapping[int, _Stat], owner: dict[int, str], runs: Iterable[str]) -> Members:
+    """Give children to the runs of their parents, and list who lives."""
+    members: Members = {run_id: [] for run_id in runs}
+    for pid, process in table.items():
+        line, ancestor = [], pid
+        while ancestor in table and ancestor not in owner and ancestor not in line:
+            line.append(ancestor)
+            ancestor = table[ancestor].parent
+        if ancestor in owner:
+            owner.update(dict.fromkeys(line, owner[ancestor]))
+            if process.alive:
+                members[owner[pid]].append(process.ref)
+    return members
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = piece = os.read(fd, _READ)
+        while len(piece) == _READ:
+            piece = os.read(fd, _READ)
+            data += piece
+        return data
+    finally:
+        os.close(fd)
