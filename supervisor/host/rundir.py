@@ -5,6 +5,7 @@
       log         stdout and stderr, in the order written
       started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid"}
       exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
+      container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
 
 `started` and `exit` appear whole (written aside, then renamed). No `started`: the run was wanted, and the supervisor or
@@ -34,7 +35,11 @@ class StartedFacts:
 
 def output_name(kind: RunKind, reference: str) -> str:
     """The name of the GITPOD_OUTPUT file; programs in the field look for the service form."""
-    return f"gitpod-task-{reference}.output" if kind is RunKind.TASK else f"gitpod-service-start-{reference}.output"
+    return (
+        f"gitpod-task-{reference}.output"
+        if kind is RunKind.TASK
+        else f"gitpod-service-start-{reference}.output"
+    )
 
 
 class RunDir:
@@ -61,27 +66,44 @@ class RunDir:
         """The path of the GITPOD_OUTPUT file."""
         return f"{self.path}/{output_name(kind, reference)}"
 
-    def create(self, script: str) -> None:
+    @property
+    def in_container(self) -> bool:
+        """Whether the command runs in a container."""
+        return os.path.exists(f"{self.path}/container")
+
+    def create(self, script: str, in_container: bool = False) -> None:
         """Make the directory and write the script. Raises OSError."""
         os.mkdir(self.path, 0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        fd = os.open(self.script, flags, 0o600)
+        _write(self.script, script.encode("utf-8", "surrogateescape"))
+        if in_container:
+            _write(f"{self.path}/container", b"")
+
+    def remove(self) -> None:
+        """Remove the directory and all that is in it, as far as that is possible."""
         try:
-            data = script.encode("utf-8", "surrogateescape")
-            while data:
-                data = data[os.write(fd, data) :]
-        finally:
-            os.close(fd)
+            for name in os.listdir(self.path):
+                os.unlink(f"{self.path}/{name}")
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # A folder of the command's own, or a file that came while we listed. Imported here, as it is slow to load.
+            import shutil
+
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def started(self) -> StartedFacts | None:
         """What the shim wrote when the process began; None if it never did."""
-        facts = self._read("started")
-        if facts is None:
-            return None
-        try:
-            return StartedFacts(**{name: facts[name] for name in StartedFacts.__slots__})
-        except KeyError:
-            return None
+        match self._read("started"):
+            case {
+                "pid": int(pid),
+                "start_ticks": int(ticks),
+                "boot_id": str(boot_id),
+                "shim_pid": int(shim_pid),
+            }:
+                return StartedFacts(pid, ticks, boot_id, shim_pid)
+            case _:
+                return None
 
     def exit(self) -> Exit | None:
         """How the process ended; None if that is not known (yet)."""
@@ -93,6 +115,18 @@ class RunDir:
             case _:
                 return None
 
+    def note(self, sentence: str) -> None:
+        """Append a line of the supervisor's own to the log; without effect where that fails."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(self.log, flags, 0o600)
+            try:
+                os.write(fd, f"supervisor: {sentence}\n".encode("utf-8", "replace"))
+            finally:
+                os.close(fd)
+        except OSError:
+            pass  # the disk is full: the command's own lines are lost as well
+
     def _read(self, name: str) -> dict[str, int | str] | None:
         try:
             with open(f"{self.path}/{name}", encoding="utf-8") as file:
@@ -100,3 +134,12 @@ class RunDir:
         except (OSError, ValueError):
             return None
         return facts if isinstance(facts, dict) else None
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)

@@ -1,0 +1,398 @@
+"""The machine: performs actions, posts facts.
+
+Theory of operation. A command is started by the shim, synchronously: there is no state "being started". From then on
+its run is in the table, until its `Exited` is posted. How its main process ended is told by the shim or, if the shim
+was lost, by a pidfd and the run directory. What has to happen then depends on what the run is for:
+
+| kind | main process ended, nothing asked | something asked |
+|---|---|---|
+| start | `Exited` once no process of it lives; `MainExited` first if one does | `Exited` once none lives |
+| ready | what it left behind is killed, then `Exited`; the directory goes | the same |
+| stop, task | `Exited` at once: people start daemons in tasks | `Exited` once none lives |
+
+Asked means `Terminate` or `Kill`; asking is without effect on a run that is over. `perform` and `adopt` work before
+there is an event loop. What needs one waits for `run`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_never
+
+from supervisor.host import starting, tree
+from supervisor.host.clock import boot_id
+from supervisor.host.run import Asked, Run
+from supervisor.host.rundir import RunDir
+from supervisor.host.shim import VERSION, Message
+from supervisor.host.shimlink import Listing, ShimLink, ShimLost, ShimStuck
+from supervisor.host.tree import ProcRef
+from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.errors import MachineError, SupervisorError
+from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, Fact, MainExited, Started
+from supervisor.model.spec import Docker
+
+if TYPE_CHECKING:
+    import anyio
+    from anyio.abc import TaskGroup
+
+    from supervisor.host.ending import RollCall
+
+TAIL_LINES, TAIL_BYTES = 20, 4096
+LOG_LIMIT_BYTES = 64 << 20
+_CONTAINER_S = 10.0
+"""How long the container engine may take to end a container."""
+
+Environ = Callable[[Spawn, RunDir], dict[str, str]]
+Post = Callable[[Fact], None]
+_Work = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Machine:
+    """Performs actions and posts the facts that follow. All methods are called on one thread."""
+
+    def __init__(
+        self,
+        state: Path,
+        link: ShimLink,
+        environ: Environ,
+        workspace: Path,
+        post: Post,
+        log_limit_bytes: int = LOG_LIMIT_BYTES,
+    ) -> None:
+        """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
+
+        A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
+        """
+        self._runs_folder = os.path.join(os.path.abspath(state), "runs")
+        self._socket = os.path.join(state, "shim.sock")
+        self._environ = environ
+        self._workspace = str(workspace)
+        self._post = post
+        self._log_limit_bytes = log_limit_bytes
+        self._runs: dict[str, Run] = {}
+        self._tasks: TaskGroup | None = None
+        self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
+        self._roll_call: RollCall | None = None
+        self._some_live: anyio.Event | None = None
+        self._links = [link]
+        self._held = Listing({}, {}, VERSION)
+        self._held_by: ShimLink | None = None
+        os.makedirs(self._runs_folder, mode=0o700, exist_ok=True)
+        self._link: ShimLink | None = self._meet(link)
+
+    # What the engine wants -------------------------------------------------------------------------------------------
+
+    def perform(self, action: Action) -> None:
+        """Do it. Never raises: a failure is a fact."""
+        match action:
+            case Spawn():
+                self._spawn(action)
+            case Terminate(run_id):
+                self._ask(run_id, Asked.TERMINATE)
+            case Kill(run_id):
+                self._ask(run_id, Asked.KILL)
+            case Discard(run_ids):
+                self._soon(_remove, [RunDir(Path(self._runs_folder), run_id) for run_id in run_ids])
+            case _:
+                assert_never(action)
+
+    def adopt(self, runs: Iterable[tuple[str, RunKind, str]]) -> None:
+        """Take over runs, `(run id, kind, reference)`, that an earlier supervisor started, dead or alive."""
+        boot = boot_id()
+        unknown = []
+        for run_id, kind, reference in runs:
+            folder = RunDir(Path(self._runs_folder), run_id)
+            run = Run(run_id, kind, reference, folder, None, in_container=folder.in_container)
+            facts = folder.started()
+            if held := self._held.runs.get(run_id):
+                run.main, run.link = ProcRef(*held), self._held_by
+            elif facts and facts.boot_id == boot:
+                run.main = ProcRef(facts.pid, facts.start_ticks)
+            elif facts is None and folder.exit() is None:
+                unknown.append(run)
+                continue
+            self._take_over(run)
+        # No `started` file: it never was, or the disk was full. One look at /proc serves all.
+        members = tree.census({run.run_id: None for run in unknown}) if unknown else {}
+        for run in unknown:
+            run.main = min(members[run.run_id], key=lambda ref: ref.start_ticks, default=None)
+            if run.main is None:
+                self._never_started(
+                    run.run_id, kind=run.kind, why="the supervisor ended before it could start it"
+                )
+            else:
+                self._take_over(run)
+
+    async def run(self) -> None:
+        """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""
+        import anyio
+
+        from supervisor.host import ending
+
+        self._roll_call = ending.RollCall()
+        self._some_live = anyio.Event()
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                for work, arguments in self._backlog:
+                    self._tasks.start_soon(work, *arguments)
+                self._backlog.clear()
+                await self._look_after()
+        finally:
+            self._tasks = None
+
+    async def sweep(self, grace_s: float) -> tuple[int, ...]:
+        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns the pids that live all the same."""
+        from supervisor.host import ending
+
+        return await ending.sweep(self._runs_folder, grace_s)
+
+    def close(self) -> int:
+        """Leave the shim, once `run` has ended; returns how many commands go on."""
+        held = sum(link.close() for link in self._links)
+        self._links.clear()
+        return held
+
+    # Starting --------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, spawn: Spawn) -> None:
+        folder = RunDir(Path(self._runs_folder), spawn.run_id)
+        in_container = isinstance(spawn.runs_on, Docker)
+        run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, None, in_container=in_container)
+        try:
+            folder.create(spawn.script, in_container)
+            env = self._environ(spawn, folder)
+            env |= {tree.RUN_ID: spawn.run_id, tree.RUNS: self._runs_folder}
+            argv = starting.argv(spawn, folder, env, self._workspace)
+            self._start(run, argv, env)
+        except SupervisorError as error:
+            self._never_started(run.run_id, run.kind, str(error))
+        except OSError as error:
+            why = f"cannot write the run directory {folder.path}: {starting.reason(error.errno)}"
+            self._never_started(run.run_id, run.kind, why)
+
+    def _start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
+        """Have a shim start a command. Raises MachineError."""
+        while True:
+            link = self._shim()
+            try:
+                answer = link.spawn(run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path)
+            except ShimStuck:
+                self._link = None  # its commands are in good hands; new ones get another
+                raise
+            except ShimLost:
+                self._link = None
+                if self._began_nevertheless(run):
+                    break
+                continue
+            if "failed" in answer:
+                raise MachineError(starting.why_failed(answer, argv[0], self._workspace, run.dir.log))
+            run.main, run.link = ProcRef(answer["pid"], answer["start_ticks"]), link
+            break
+        self._take_over(run)
+        if run.link:
+            self._heed(run.link)  # what came before the answer
+
+    def _began_nevertheless(self, run: Run) -> bool:
+        """Whether the command began although the shim ended before it could say so."""
+        facts = run.dir.started()
+        if facts:
+            run.main = ProcRef(facts.pid, facts.start_ticks)
+        else:
+            members = tree.census({run.run_id: None})[run.run_id]
+            run.main = min(members, key=lambda ref: ref.start_ticks, default=None)
+        return run.main is not None
+
+    def _never_started(self, run_id: str, kind: RunKind, why: str) -> None:
+        self._post(Exited(run_id, NotStarted(why)))
+        if kind is RunKind.READY:
+            RunDir(Path(self._runs_folder), run_id).remove()
+
+    def _take_over(self, run: Run) -> None:
+        """Hold a run from now on: it lives, or its end is still to be told."""
+        self._runs[run.run_id] = run
+        if self._some_live:
+            self._some_live.set()
+        if run.main is not None:
+            self._post(Started(run.run_id, run.main.pid))
+        if run.link is None:
+            self._watch(run)
+
+    # Ending ----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, run_id: str, asked: Asked) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        run.asked = max(run.asked, asked)
+        self._see_out(run)
+
+    def _main_ended(self, run: Run, end: Exit) -> None:
+        if run.exit is not None or self._runs.get(run.run_id) is not run:
+            return  # known already, or given up: it did not even end by SIGKILL
+        run.exit = end
+        if run.kind in (RunKind.TASK, RunKind.STOP) and run.asked is Asked.NOTHING:
+            self._over(run)
+        else:
+            self._see_out(run)
+
+    def _see_out(self, run: Run) -> None:
+        """Have a task wait for the end of all the run's processes, or tell it that something has changed."""
+        if run.ending:
+            run.wake()
+        else:
+            run.ending = True
+            self._soon(self._end, run)
+
+    async def _end(self, run: Run) -> None:
+        from supervisor.host import ending
+
+        assert self._roll_call is not None
+
+        def main_exited() -> None:
+            assert run.exit is not None
+            self._post(MainExited(run.run_id, run.exit, _tail(run)))
+
+        survivors = await ending.see_out(run, self._roll_call, main_exited)
+        if run.in_container and run.asked is not Asked.NOTHING:
+            from supervisor.host.containers import docker_kill_argv
+
+            await ending.call(docker_kill_argv(run.run_id), _CONTAINER_S)
+        self._over(run, survivors)
+
+    def _over(self, run: Run, survivors: tuple[int, ...] = ()) -> None:
+        from supervisor.host import upkeep
+
+        del self._runs[run.run_id]
+        output = upkeep.output(run, final=True) if run.kind in (RunKind.START, RunKind.TASK) else None
+        end = run.exit or ExitUnknown()
+        self._post(Exited(run.run_id, end, _tail(run), output, survivors))
+        if run.kind is RunKind.READY:
+            run.dir.remove()
+
+    # The shim --------------------------------------------------------------------------------------------------------
+
+    def _meet(self, fresh: ShimLink) -> ShimLink:
+        """Choose between a new shim and one that an earlier supervisor left; returns the one for new commands."""
+        old = ShimLink.reconnect(self._socket)
+        try:
+            if old:
+                self._held, self._held_by = old.listing(), old
+                self._links.append(old)
+                self._soon(self._hear, old)
+        except MachineError:
+            old = None  # its commands are found without it
+        if old and self._held.version == VERSION:
+            self._soon(self._leave, fresh)
+            return old
+        fresh.listen(self._socket)
+        self._soon(self._hear, fresh)
+        return fresh
+
+    def _shim(self) -> ShimLink:
+        """The shim for new commands. Raises MachineError."""
+        if self._link is None or self._link.lost:
+            try:
+                self._link = ShimLink.start()
+            except OSError as error:
+                why = starting.reason(error.errno)
+                raise MachineError(f"cannot start the process that holds commands: {why}") from error
+            self._links.append(self._link)
+            self._link.listen(self._socket)
+            self._soon(self._hear, self._link)
+        return self._link
+
+    async def _hear(self, link: ShimLink) -> None:
+        """Hear a shim until it is gone, or another took its place and it holds nothing more."""
+        import anyio
+
+        while not link.lost and (link is self._link or self._held_runs(link)):
+            await anyio.wait_readable(link)
+            self._heed(link)
+        runs = self._held_runs(link)
+        await self._leave(link)
+        for run in runs:
+            run.link = None
+            self._watch(run)
+
+    async def _leave(self, link: ShimLink) -> None:
+        self._links.remove(link)
+        link.close()
+
+    def _held_runs(self, link: ShimLink) -> list[Run]:
+        return [run for run in self._runs.values() if run.link is link and run.exit is None]
+
+    def _heed(self, link: ShimLink) -> None:
+        for message in link.receive():
+            run = self._runs.get(message.get("exited", ""))
+            if run is not None:
+                self._main_ended(run, _exit(message))
+            elif "trouble" in message:
+                _warn(f"the process that holds commands had trouble: {message['trouble']}")
+
+    def _watch(self, run: Run) -> None:
+        """Learn without a shim how a run ends; at once if it has ended."""
+        end = run.dir.exit()
+        if end is None and run.run_id in self._held.ended:
+            end = _exit(self._held.ended[run.run_id])
+        if end is None and run.main is not None:
+            self._soon(self._wait_for_main, run)
+        else:
+            self._main_ended(run, end or ExitUnknown())
+
+    async def _wait_for_main(self, run: Run) -> None:
+        from supervisor.host import ending
+
+        self._main_ended(run, await ending.exit_without_link(run))
+
+    # The loop --------------------------------------------------------------------------------------------------------
+
+    def _soon(self, work: _Work, *arguments: Any) -> None:
+        """Do it in the loop: now, if there is one, else once there is."""
+        if self._tasks is None:
+            self._backlog.append((work, arguments))
+        else:
+            self._tasks.start_soon(work, *arguments)
+
+    async def _look_after(self) -> None:
+        import anyio
+
+        from supervisor.host import upkeep
+
+        while True:
+            if not self._runs:
+                self._some_live = anyio.Event()
+                await self._some_live.wait()
+            await anyio.sleep(upkeep.INTERVAL_S)
+            await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
+
+
+async def _remove(folders: list[RunDir]) -> None:
+    import anyio.to_thread
+
+    for folder in folders:
+        await anyio.to_thread.run_sync(folder.remove)
+
+
+def _exit(status: Message) -> Exit:
+    return ExitCode(status["code"]) if "code" in status else ExitSignal(status["signal"])
+
+
+def _tail(run: Run) -> str:
+    """The last lines of a run that did not succeed."""
+    from supervisor.host import logs
+
+    if run.exit == SUCCESS:
+        return ""
+    try:
+        return logs.tail(run.dir.log, TAIL_LINES, TAIL_BYTES)
+    except OSError:
+        return ""
+
+
+def _warn(sentence: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(sentence)

@@ -1,0 +1,61 @@
+"""What a run is started with, and the sentence for why it could not start."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+
+from supervisor.host.rundir import RunDir
+from supervisor.host.shim import Message
+from supervisor.model.action import RunKind, Spawn
+from supervisor.model.errors import MachineError
+from supervisor.model.spec import Docker
+
+
+def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -> list[str]:
+    """The command line of a run. Raises MachineError if there is nothing that could run it."""
+    if isinstance(spawn.runs_on, Docker):
+        # Not at the top: most files have no containers.
+        from supervisor.host.containers import docker_argv
+
+        image, environment = spawn.runs_on.image, spawn.runs_on.environment
+        return docker_argv(spawn.run_id, image, environment, env, workspace, spawn.script, folder.path)
+    return [
+        shell(env.get("PATH", os.defpath)),
+        *(["-e"] if spawn.kind is RunKind.TASK else []),
+        folder.script,
+    ]
+
+
+def shell(path: str) -> str:
+    """The shell for scripts: the first bash on `path`, else the first sh. Raises MachineError if there is neither."""
+    for name in ("bash", "sh"):
+        for folder in path.split(os.pathsep):
+            program = os.path.join(folder, name)
+            # A relative folder would mean another one to the shim than to us.
+            if os.path.isabs(program) and os.path.isfile(program) and os.access(program, os.X_OK):
+                return program
+    raise MachineError(f'cannot run a shell: neither bash nor sh is on PATH "{path}"')
+
+
+def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
+    """Why the shim could not start a command, as a sentence."""
+    why = reason(answer["errno"])
+    match answer["stage"]:
+        case "chdir":
+            return f"cannot enter the workspace {workspace}: {why}"
+        case "log":
+            return f"cannot write the log {log}: {why}"
+        case "exec":
+            return f"cannot run {program}: {why}"
+        case "fork":
+            return f"cannot run {program}: {why}; there are too many processes or too little memory"
+        case _:
+            return f"cannot run {program}: {answer.get('text', why)}"
+
+
+def reason(number: int | None) -> str:
+    """The text of an error number, as the rest of a sentence."""
+    text = os.strerror(number or errno.EIO)
+    return text[:1].lower() + text[1:]

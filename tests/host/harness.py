@@ -1,0 +1,125 @@
+"""A machine with nothing above it: real processes, facts in a list, and waits that have a deadline."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+
+from supervisor.host import tree
+from supervisor.host.machine import Machine
+from supervisor.host.rundir import RunDir
+from supervisor.host.shimlink import ShimLink
+from supervisor.host.tree import ProcRef
+from supervisor.model.action import RunKind, Spawn
+from supervisor.model.fact import Exited, Fact, MainExited, Started
+
+DEADLINE_S = 20.0
+F = TypeVar("F", bound=Fact)
+
+
+class Bench:
+    """A machine under test. Runs are named by the caller; `reference` is the run id."""
+
+    def __init__(
+        self, folder: Path, env: dict[str, str] | None = None, log_limit_bytes: int = 64 << 20
+    ) -> None:
+        self.state = folder / "state"
+        self.workspace = folder / "workspace"
+        self.state.mkdir(exist_ok=True)
+        self.workspace.mkdir(exist_ok=True)
+        self.env = {"PATH": os.environ["PATH"]} if env is None else env
+        self.facts: list[Fact] = []
+        self._news = anyio.Event()
+        self.link = ShimLink.start()
+        self.machine = Machine(
+            self.state, self.link, self.environ, self.workspace, self._post, log_limit_bytes
+        )
+
+    def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
+        # As the supervisor does it: what a test starts is found by its marker in the test's environment.
+        marker = {name: os.environ[name] for name in ("SUPERVISOR_TEST_SESSION",) if name in os.environ}
+        return {**self.env, **marker, "GITPOD_OUTPUT": folder.output(spawn.kind, spawn.reference)}
+
+    def _post(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self._news.set()
+
+    def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
+        self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ()))
+
+    def folder(self, run_id: str = "run") -> RunDir:
+        return RunDir(self.state / "runs", run_id)
+
+    def log(self, run_id: str = "run") -> str:
+        return Path(self.folder(run_id).log).read_text()
+
+    def of(self, run_id: str) -> list[Fact]:
+        return [fact for fact in self.facts if fact.run_id == run_id]
+
+    async def fact(self, kind: type[F], run_id: str = "run") -> F:
+        """Wait for a fact about a run."""
+        with anyio.fail_after(DEADLINE_S):
+            while True:
+                for fact in self.facts:
+                    if isinstance(fact, kind) and fact.run_id == run_id:
+                        return fact
+                self._news = anyio.Event()
+                await self._news.wait()
+
+    async def exited(self, run_id: str = "run") -> Exited:
+        return await self.fact(Exited, run_id)
+
+    async def main_exited(self, run_id: str = "run") -> MainExited:
+        return await self.fact(MainExited, run_id)
+
+    def main(self, run_id: str = "run") -> ProcRef:
+        """The process that a run was started as."""
+        pid = next(fact.pid for fact in self.facts if isinstance(fact, Started) and fact.run_id == run_id)
+        facts = self.folder(run_id).started()
+        assert facts is not None
+        assert facts.pid == pid
+        return ProcRef(pid, facts.start_ticks)
+
+    def members(self, run_id: str = "run") -> list[ProcRef]:
+        """The live processes of a run."""
+        return tree.census({run_id: None})[run_id]
+
+    async def words(self, count: int, run_id: str = "run") -> list[str]:
+        """Wait until a run has written so many whole words into its log."""
+        await until(
+            lambda: os.path.exists(self.folder(run_id).log) and len(self.log(run_id).split()) >= count
+        )
+        return self.log(run_id).split()
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path, env: dict[str, str] | None = None, log_limit_bytes: int = 64 << 20
+) -> AsyncIterator[Bench]:
+    """A machine that runs; at the end it must be able to leave nothing behind."""
+    found = Bench(folder, env, log_limit_bytes)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(found.machine.run)
+            try:
+                yield found
+                assert await found.machine.sweep(0.0) == ()
+            finally:
+                tasks.cancel_scope.cancel()
+    finally:
+        # A command that was swept may still be a zombie: the shim reaps it, then ends.
+        found.machine.close()
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+    """Wait for what nothing announces."""
+    give_up_at = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not come true in time"
+        await anyio.sleep(0.005)
