@@ -1,0 +1,176 @@
+"""Says when the automations file may have changed.
+
+What is watched is the folder of each place where the file may be, or the nearest one above that exists, never what lies
+below: editors save by renaming another file over the old one, so a watch on the file itself would stay with the old
+one, and a workspace holds a hundred thousand folders. When such a folder appears or goes away, the watch moves.
+
+Twice a look at the files makes up for what inotify does not tell: once after the watch stands, for what happened
+before, and every few seconds, for network filesystems, where others change files without an event here. Where inotify
+gives no watch at all, that look is all there is, and somebody is told so once.
+
+The package's own `awatch` is not used: its cancellation waits for its thread, up to 5 s. Here the thread is told to
+stop and ends within one step. A step also costs an idle machine: 0.1 % of a core at 50 ms, 0.03 % at 200.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
+
+_STEP_MS = 200
+_AT_MOST_MS = 1000
+"""Changes are told when one step was quiet, or this long after the first of them."""
+_LOOK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there was at one moment: `{folder to watch: its identity}` and `{path: what changes with the content}`."""
+
+    folders: dict[str, tuple[int, ...]]
+    files: dict[str, tuple[int, ...]]
+
+
+class _NoWatch(Exception):
+    """Inotify does not serve here, for the reason given."""
+
+
+async def watch(
+    paths: Sequence[str], changed: Callable[[], None], warn: Callable[[str], None], look_s: float = _LOOK_S
+) -> None:
+    """Call `changed` whenever what one of `paths` holds may be another, until cancelled.
+
+    The paths need not exist, nor their folders. The watch stands when this first waits; what changed since the call is
+    told. It may be called without a change, so compare the content. Many changes in a row are told together.
+
+    Args:
+        paths: where the file may be.
+        changed: called in the event loop.
+        warn: called once if changes can only be seen by looking, with the reason as a sentence.
+        look_s: how often to look at the files in any case.
+    """
+    paths = list(map(os.path.abspath, paths))
+    limiter = anyio.CapacityLimiter(1)  # waits for as long as we live: not at the cost of other threads
+    seen = _look(paths)
+    while True:
+        try:
+            watcher = _watcher(list(seen.folders))
+        except FileNotFoundError:  # gone since we looked
+            await anyio.sleep(_STEP_MS / 1000)
+            seen = _told(seen, _look(paths), changed)
+            continue
+        except _NoWatch as error:
+            warn(
+                f"cannot watch {', '.join(seen.folders)}: {error}; an edit is noticed by looking every {look_s:g} s"
+            )
+            break
+        with watcher:
+            hint = False
+            while (look := _look(paths)).folders == seen.folders:
+                seen = _told(seen, look, changed, hint)
+                touched = await _touched(watcher, look_s, limiter)
+                hint = not touched.isdisjoint(_names(paths))
+        seen = _told(seen, look, changed, hint)
+    while True:
+        await anyio.sleep(look_s)
+        seen = _told(seen, _look(paths), changed)
+
+
+def _told(before: _Look, after: _Look, changed: Callable[[], None], hint: bool = False) -> _Look:
+    # An event counts even if both looks agree: within the grain of a file's times two writes look like one.
+    if hint or before.files != after.files:
+        changed()
+    return after
+
+
+def _watcher(folders: list[str]) -> RustNotify:
+    # Heavy, and not needed before the first command runs.
+    from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
+
+    try:
+        return RustNotify(
+            folders,
+            debug=False,
+            force_polling=False,
+            poll_delay_ms=300,
+            recursive=False,
+            ignore_permission_denied=False,
+        )
+    except FileNotFoundError:
+        raise
+    except WatchfilesRustInternalError as error:
+        # EMFILE for both of what the sentence names.
+        raise _NoWatch(f"{error}; raise fs.inotify.max_user_instances, or the limit of open files") from error
+    except OSError as error:
+        why = str(error).partition(" about [")[0]  # the rest is how Rust would print it
+        raise _NoWatch(f"{why}; raise fs.inotify.max_user_watches if that is the limit") from error
+
+
+async def _touched(watcher: RustNotify, timeout_s: float, limiter: anyio.CapacityLimiter) -> set[str]:
+    """The paths that had an event, once some had and a step was quiet; none after `timeout_s`."""
+    stop, ended, touched = threading.Event(), anyio.Event(), set[str]()
+
+    async def wait() -> None:
+        # Not to be abandoned: the watcher cannot be closed while a thread waits for it.
+        batch = await anyio.to_thread.run_sync(
+            watcher.watch, _AT_MOST_MS, _STEP_MS, int(timeout_s * 1000), stop, limiter=limiter
+        )
+        if not isinstance(batch, str):
+            touched.update(path for _, path in batch)
+        ended.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        try:
+            await ended.wait()
+        finally:
+            stop.set()
+    return touched
+
+
+def _look(paths: Sequence[str]) -> _Look:
+    folders, files = {}, {}
+    for path in _with_targets(paths):
+        files[path] = _identity(path, content=True)
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+        folders[folder] = _identity(folder)
+    return _Look(folders, files)
+
+
+def _identity(path: str, content: bool = False) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    if content:
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino
+
+
+def _with_targets(paths: Sequence[str]) -> Iterator[str]:
+    """The paths, and where those that are links lead."""
+    for path in paths:
+        yield path
+        if (target := os.path.realpath(path)) != path:
+            yield target
+
+
+def _names(paths: Sequence[str]) -> set[str]:
+    """Everything whose appearance or end may matter: the files and the folders above them."""
+    names = set()
+    for path in _with_targets(paths):
+        while path not in names:
+            names.add(path)
+            path = os.path.dirname(path)
+    return names
