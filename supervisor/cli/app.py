@@ -1,0 +1,82 @@
+"""The command group: which subcommands there are, and how an error reaches the user."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from supervisor import __version__
+from supervisor.model.errors import SupervisorError
+
+COMMANDS = {
+    "run": "Run the services and tasks of an automations file.",
+    "run-task": "Run one task with its dependencies.",
+    "validate": "Check an automations file and say all that is wrong with it.",
+    "plan": "Show what a task or a trigger would run.",
+    "init": "Write a commented automations file to start from.",
+    "schema": "Print the JSON Schema of the automations file.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Each stands in the module `cmd_<name>` as `command`."""
+
+EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h: not the user's fault."""
+
+
+class Commands(click.Group):
+    """A group that imports a subcommand only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"supervisor.cli.cmd_{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of subcommands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="supervisor")
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Runs the services and tasks of an automations file, in order, and keeps track of them.
+
+    \b
+    Start here:
+      supervisor init                 write a commented automations.yaml
+      supervisor validate             check it
+      supervisor run                  run it until Ctrl-C
+      supervisor run-task build --standalone
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def guarded(command: click.Command) -> int:
+    """Run the command line; errors end in one sentence and an exit status, never in a traceback of what is no bug."""
+    try:
+        status = command.main(standalone_mode=False, prog_name="supervisor")
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SupervisorError as error:
+        click.echo(f"supervisor: {error}", err=True)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `| head` does. Python must not complain about it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,83 @@
+"""Arguments and options that several subcommands have, with one meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from supervisor.config import Loaded, find_file, load_file
+from supervisor.config.lookup import PLACES
+from supervisor.model.errors import SupervisorError
+from supervisor.model.spec import Trigger
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_format(function: F) -> F:
+    """`--format text|json`."""
+    return click.option(
+        "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help="How to print the result.",
+    )(function)  # fmt: skip
+
+
+def file_argument(function: F) -> F:
+    """`[FILE]`: the automations file; looked up in the workspace if it is left out."""
+    return click.argument("file", required=False, type=click.Path(path_type=Path))(function)
+
+
+def trigger_option(**settings: Any) -> Callable[[F], F]:
+    """`--trigger NAME`, as the file spells it."""
+    names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
+    return click.option("--trigger", type=click.Choice(names), **settings)
+
+
+def workspace_of(file: Path | None, workspace: Path | None) -> Path:
+    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one."""
+    if workspace is not None:
+        return workspace.absolute()
+    if file is None or str(file) == "-":
+        return Path.cwd()
+    folder = file.absolute().parent
+    return folder.parent if folder.name in (".ona", ".gitpod") else folder
+
+
+def load(file: Path | None) -> tuple[str, Loaded]:
+    """The file's name for messages, and the verdict on it. Raises click.UsageError if there is none to be found."""
+    if file is None:
+        file = find_file(Path.cwd()).path
+        if file is None:
+            raise click.UsageError(
+                f"there is no automations file here: looked for {', '.join(PLACES)}; name one, or make one "
+                'with "supervisor init"'
+            )
+        file = file.relative_to(Path.cwd())
+    return ("<stdin>" if str(file) == "-" else str(file)), load_file(file)
+
+
+def load_valid(file: Path | None) -> Any:
+    """The content of a file that must be valid. Raises SupervisorError with all problems if it is not."""
+    name, loaded = load(file)
+    if loaded.file is None:
+        lines = [problem.render(name) for problem in loaded.errors]
+        raise SupervisorError("cannot use the automations file:\n" + "\n".join(lines))
+    return loaded.file
+
+
+def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """References of tasks in the file at hand, for the shell."""
+    given = ctx.params.get("file")
+    path = given if given is not None else find_file(Path.cwd()).path
+    loaded = load_file(path) if path is not None else None
+    if loaded is None or loaded.file is None:
+        return []
+    tasks = loaded.file.tasks.values()
+    return [
+        CompletionItem(task.reference, help=task.name)
+        for task in tasks
+        if task.reference.startswith(incomplete)
+    ]

@@ -1,0 +1,182 @@
+"""What `run` and `run-task` show: phase changes as they happen, log lines, what is waited for, why something failed.
+
+A printer reads the hub like any other watcher. Logs are read from their files by offset; what a run wrote is printed
+before the change that says it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
+
+import click
+
+from supervisor.config import Loaded, Severity
+from supervisor.core.diff import Changes
+from supervisor.core.execution import is_over, live_steps
+from supervisor.core.records import Records
+from supervisor.hub import Change
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution, Service, StepState
+
+COLOURS = {
+    "running": "green",
+    "succeeded": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "deleted": "yellow",
+}
+PATIENCE_S = 5.0
+"""How long something is waited for before the waiting is worth a line, and how long until the next line."""
+
+
+class Event(dict[str, Any]):
+    """One thing to print: the keys of its JSON form."""
+
+
+class Printer:
+    """Prints events as lines for people, or as one JSON object a line."""
+
+    def __init__(self, out: TextIO, as_json: bool = False) -> None:
+        """Print to `out`; click strips colours where `out` is no terminal or NO_COLOR is set."""
+        self._out = out
+        self._json = as_json
+        self._since: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+
+    # The file and the supervisor itself (boot.Report)
+
+    def loaded(self, name: str, loaded: Loaded, kept: bool) -> None:
+        """The file was read: print its problems."""
+        for problem in loaded.problems:
+            word = "warning" if problem.severity is Severity.WARNING else "error"
+            self._event(Event(kind="file", severity=word, text=problem.render(name)))
+        if kept:
+            self.notice("the automations file is refused: what the last good one said stays")
+
+    def applied(self, changes: Changes) -> None:
+        """An edit was carried out: print what it did."""
+        done = {name: list(getattr(changes, name)) for name in ("added", "removed", "restarted", "updated")}
+        text = "; ".join(f"{name} {', '.join(items)}" for name, items in done.items() if items)
+        if text:
+            self._event(Event(kind="edit", text=f"file edited: {text}", **done))
+
+    def notice(self, text: str) -> None:
+        """Something else that a person should know."""
+        self._event(Event(kind="notice", text=text))
+
+    # Changes
+
+    def change(self, change: Change) -> None:
+        """Print what a change means to people; most changes of deadlines and the like mean nothing."""
+        match change.after:
+            case Service() as service:
+                before = change.before if isinstance(change.before, Service) else None
+                self._service(before, service)
+            case Execution() as execution:
+                before_execution = change.before if isinstance(change.before, Execution) else None
+                self._execution(before_execution, execution)
+            case _:
+                pass
+
+    def waiting(self, records: Records) -> None:
+        """Say what is being waited for, if it has been for a while."""
+        now = time.monotonic()
+        for service in records.services.values():
+            if service.phase in (ServicePhase.STARTING, ServicePhase.STOPPING):
+                why = service.reason or (
+                    "to end" if service.phase is ServicePhase.STOPPING else "to be ready"
+                )
+                self._patience(service.id, f"service {service.item.reference}", why, now)
+        for id_ in records.live:
+            for step, state in live_steps(records.executions[id_]):
+                if state.run_id is not None:
+                    self._patience(step.id, f"step {step.reference}", "to end", now, factor=6)
+
+    def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
+        waited = now - self._since.get(id_, now)
+        if waited >= PATIENCE_S * factor and now - self._told.get(id_, 0.0) >= PATIENCE_S * factor:
+            self._told[id_] = now
+            colon = "" if why.startswith("to ") else ":"
+            text = f"waiting for {name}{colon} {why}, {waited:.0f} s"
+            self._event(Event(kind="waiting", text=text))
+
+    def _service(self, before: Service | None, service: Service) -> None:
+        if before is None or before.phase is service.phase:
+            return
+        detail = self._took(service.id, service.phase.value)
+        failed = service.phase is ServicePhase.FAILED
+        self._phase(
+            "service", service.item.reference, service.phase.value, service.reason if failed else detail
+        )
+        if failed:
+            self._tail(service.tail)
+
+    def _execution(self, before: Execution | None, execution: Execution) -> None:
+        old: Mapping[str, StepState] = before.steps if before else {}
+        if (before is None or before.phase is not execution.phase) and not is_over(execution):
+            self._took(execution.id, execution.phase.value)
+            self._phase(
+                "task", execution.reference, execution.phase.value, f"started by {execution.started_by}"
+            )
+        for reference, id_, state in _steps(execution):
+            if len(execution.steps) > 1 and state.phase is not getattr(
+                old.get(id_), "phase", ExecutionPhase.PENDING
+            ):
+                detail = self._took(id_, state.phase.value)
+                self._phase("step", reference, state.phase.value, state.reason or detail)
+        if is_over(execution) and (before is None or not is_over(before)):
+            detail = execution.reason or self._took(execution.id, execution.phase.value)
+            self._phase("task", execution.reference, execution.phase.value, detail)
+            self._tail(execution.tail if execution.phase is ExecutionPhase.FAILED else "")
+
+    def _took(self, id_: str, phase: str) -> str:
+        """How long the phase before lasted, once there was one."""
+        now = time.monotonic()
+        began = self._since.get(id_)
+        if phase in ("starting", "pending", "running", "stopping"):
+            self._since[id_] = now
+        self._told.pop(id_, None)
+        return f"after {now - began:.1f} s" if began is not None else ""
+
+    # Lines
+
+    def log(self, name: str, line: str) -> None:
+        """Print one line of a command's output."""
+        if self._json:
+            self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
+        else:
+            self._write(f"{click.style(f'{name:>12}', dim=True)} | {line}")
+
+    def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
+        self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
+
+    def _tail(self, tail: str) -> None:
+        if tail and not self._json:
+            for line in tail.splitlines():
+                self._write(f"{'':>12} | {line}")
+
+    def _event(self, event: Event) -> None:
+        if self._json:
+            self._write(json.dumps({"time": _stamp()} | event))
+        elif "phase" in event:
+            phase = click.style(f"{event['phase']:<9}", fg=COLOURS.get(event["phase"]))
+            line = f"{time.strftime('%H:%M:%S')}  {event['kind']:<8}{event['reference']:<16} {phase}  {event['detail']}"
+            self._write(line.rstrip())
+        else:
+            self._write(f"{time.strftime('%H:%M:%S')}  {event['text']}")
+
+    def _write(self, line: str) -> None:
+        click.echo(line, file=self._out)
+
+
+def _steps(execution: Execution) -> Iterator[tuple[str, str, StepState]]:
+    for group in execution.plan:
+        for step in group:
+            yield step.reference, step.id, execution.steps[step.id]
+
+
+def _stamp() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
