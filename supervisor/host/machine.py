@@ -164,7 +164,7 @@ class Machine:
         try:
             folder.create(spawn.script, in_container)
             env = self._environ(spawn, folder)
-            env |= {tree.RUN_ID: spawn.run_id, tree.RUNS: self._runs_folder}
+            env |= {tree.RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: self._runs_folder}
             argv = starting.argv(spawn, folder, env, self._workspace)
             self._start(run, argv, env)
         except SupervisorError as error:

@@ -18,9 +18,9 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-RUN_ID = "SUPERVISOR_RUN_ID"
-"""The environment variable that holds a process's run id."""
-RUNS = "SUPERVISOR_RUNS"
+from supervisor.host.environ import RUN_MARKER
+
+RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
 _READ = 1 << 16
@@ -59,7 +59,7 @@ def census(runs: Mapping[str, ProcRef | None]) -> Members:
             del sessions[main.pid]  # the run's session was empty, and its number is in use again
     owner: dict[int, str] = {}
     for pid, process in table.items():
-        run_id = sessions.get(process.session) or _variable(pid, RUN_ID)
+        run_id = sessions.get(process.session) or _variable(pid, RUN_MARKER)
         if run_id is not None and run_id in runs:
             owner[pid] = run_id
     return _gathered(table, owner, runs)
@@ -68,7 +68,7 @@ def census(runs: Mapping[str, ProcRef | None]) -> Members:
 def marked(runs_folder: str) -> list[ProcRef]:
     """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`."""
     table = _processes(0)
-    owner = {pid: runs_folder for pid in table if _variable(pid, RUNS) == runs_folder}
+    owner = {pid: runs_folder for pid in table if _variable(pid, RUNS_MARKER) == runs_folder}
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 

@@ -57,7 +57,7 @@ class Bench:
         return RunDir(self.state / "runs", run_id)
 
     def log(self, run_id: str = "run") -> str:
-        return Path(self.folder(run_id).log).read_text()
+        return os.fsdecode(Path(self.folder(run_id).log).read_bytes())
 
     def of(self, run_id: str) -> list[Fact]:
         return [fact for fact in self.facts if fact.run_id == run_id]
