@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.host import starting, tree
 from supervisor.host.clock import boot_id
+from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
 from supervisor.host.shim import VERSION, Message
@@ -164,7 +165,7 @@ class Machine:
         try:
             folder.create(spawn.script, in_container)
             env = self._environ(spawn, folder)
-            env |= {tree.RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: self._runs_folder}
+            env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: self._runs_folder}
             argv = starting.argv(spawn, folder, env, self._workspace)
             self._start(run, argv, env)
         except SupervisorError as error:

@@ -32,6 +32,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 VERSION = 1
@@ -123,10 +124,7 @@ class Shim:
         """Answer and reap until nobody is left."""
         while self._supervisor or self._runs:
             for act in self._due():
-                try:
-                    act()
-                except Exception as error:
-                    self._tell({"trouble": repr(error)})
+                self._try(act)
         self._retry()
         self._unlisten()
 
@@ -144,6 +142,13 @@ class Shim:
         ready = poll.poll(RETRY_S * 1000 if self._unwritten else None)
         return [handlers[fd] for fd, _ in ready] or [self._retry]
 
+    def _try(self, act: Callable[[], None]) -> None:
+        """Whatever goes wrong is told, and nothing else stops for it."""
+        try:
+            act()
+        except Exception as error:
+            self._tell({"trouble": repr(error)})
+
     # The supervisor ------------------------------------------------------------------------------------------------
 
     def _converse(self) -> None:
@@ -152,7 +157,7 @@ class Shim:
             return
         stream.flush()
         for request in stream.receive():
-            self._answer(request)
+            self._try(partial(self._answer, request))
         if stream.ended:
             # It may have closed only its sending side, to hear how many commands it leaves behind.
             stream.ended = False

@@ -50,7 +50,7 @@ async def test_kill_reaches_what_ignores_sigterm(tmp_path: Path) -> None:
 
 async def test_sigterm_does_not_end_what_ignores_it(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
-        it.spawn("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done")
+        it.spawn("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done", kind=RunKind.START)
         await it.words(1)
         it.machine.perform(Terminate("run"))
         await until(lambda: "asked" in it.log())
@@ -123,7 +123,7 @@ async def test_a_service_that_leaves_a_daemon_is_over_once_that_ended(tmp_path: 
         it.spawn(f"{DAEMON} exit 3", kind=RunKind.START)
         main = await it.main_exited()
         assert main.exit == ExitCode(3)
-        (pid,) = main.tail.split()
+        (pid,) = await it.words(1)
         assert not is_gone(pid)
         it.machine.perform(Terminate("run"))
         assert (await it.exited()).exit == ExitCode(3)

@@ -1,0 +1,297 @@
+"""The shim: what it holds when the supervisor goes, and what holds when it goes itself."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.host import shimlink, tree
+from supervisor.host.shimlink import ShimLink, ShimLost
+from supervisor.host.tree import ProcRef
+from supervisor.model.action import Kill, RunKind, Terminate
+from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, Started
+from tests.host.harness import Bench, bench, until
+
+pytestmark = pytest.mark.anyio
+
+
+def shim_of(it: Bench) -> ProcRef:
+    assert it.link.pid is not None
+    ref = _ref(it.link.pid)
+    assert tree.alive(ref)
+    return ref
+
+
+def _ref(pid: int) -> ProcRef:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return ProcRef(pid, int(fields[19]))
+
+
+async def reaped(ref: ProcRef) -> None:
+    """Wait until a shim, which is our child, has ended."""
+
+    def done() -> bool:
+        try:
+            return os.waitpid(ref.pid, os.WNOHANG)[0] == ref.pid
+        except ChildProcessError:
+            return True  # its link did
+
+    await until(done)
+
+
+async def leave(it: Bench) -> None:
+    """Let the supervisor part of a bench go, as if it was killed: no word to anybody."""
+    it.link._stream.socket.close()
+    it.machine._links.clear()
+
+
+async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
+    it = Bench(tmp_path)
+    shim = shim_of(it)
+    assert it.machine.close() == 0
+    assert not tree.alive(shim)
+    assert not (it.state / "shim.sock").exists()
+
+
+async def test_no_signal_but_kill_ends_the_shim(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(":", "first")
+        await it.exited("first")
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
+            os.kill(shim_of(it).pid, number)
+        it.spawn("exit 3")
+        assert (await it.exited()).exit == ExitCode(3)
+
+
+async def test_a_supervisor_that_dies_leaves_the_shim_to_note_exits(tmp_path: Path) -> None:
+    it = Bench(tmp_path)
+    shim = shim_of(it)
+    it.spawn("until [ -e go ]; do sleep 0.01; done; exit 9")
+    await leave(it)
+    assert tree.alive(shim)
+    (it.workspace / "go").touch()
+    await until(lambda: it.folder().exit() is not None)
+    assert it.folder().exit() == ExitCode(9)
+    await reaped(shim)
+    assert not (it.state / "shim.sock").exists()
+
+
+async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    shim = shim_of(first)
+    first.spawn("until [ -e go ]; do sleep 0.01; done; exit 9", "task")
+    first.spawn("trap 'exit 8' TERM; echo ready; while :; do sleep 0.01; done", "service", RunKind.START)
+    first.spawn("exit 7", "ended")
+    pids = [first.main(name).pid for name in ("task", "service")]
+    await first.words(1, "service")
+    await leave(first)
+    await until(lambda: first.folder("ended").exit() is not None)
+
+    async with bench(tmp_path) as it:
+        it.machine.adopt(
+            [
+                ("task", RunKind.TASK, "task"),
+                ("service", RunKind.START, "service"),
+                ("ended", RunKind.TASK, "ended"),
+                ("never", RunKind.TASK, "never"),
+            ]
+        )
+        assert [(await it.fact(Started, name)).pid for name in ("task", "service")] == pids
+        assert (await it.exited("ended")).exit == ExitCode(7)
+        assert isinstance((await it.exited("never")).exit, NotStarted)
+        it.spawn("exit 6", "new")
+        assert (await it.exited("new")).exit == ExitCode(6)
+        facts = it.folder("new").started()
+        assert facts is not None
+        assert facts.shim_pid == shim.pid, "the shim that is there serves on"
+        (it.workspace / "go").touch()
+        assert (await it.exited("task")).exit == ExitCode(9)
+        it.machine.perform(Terminate("service"))
+        assert (await it.exited("service")).exit == ExitCode(8)
+    await reaped(shim)
+
+
+async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    shim = shim_of(first)
+    first.spawn("exec sleep 60", "live", RunKind.START)
+    first.spawn("exec sleep 60", "dies", RunKind.START)
+    first.spawn("exec sleep 60", "unnoted", RunKind.START)
+    first.spawn("exit 7", "ended")
+    await until(lambda: first.folder("ended").exit() is not None)
+    os.kill(shim.pid, signal.SIGKILL)
+    await reaped(shim)
+    await leave(first)
+    tree.kill([first.main("dies")])
+    main = first.main("unnoted")
+    os.unlink(f"{first.folder('unnoted').path}/started")
+
+    async with bench(tmp_path) as it:
+        names = ("live", "dies", "unnoted", "ended")
+        it.machine.adopt([(name, RunKind.START, name) for name in names])
+        assert (await it.exited("dies")).exit == ExitUnknown()
+        assert (await it.exited("ended")).exit == ExitCode(7)
+        assert (await it.fact(Started, "unnoted")).pid == main.pid
+        for name in ("live", "unnoted"):
+            it.machine.perform(Kill(name))
+            assert (await it.exited(name)).exit == ExitUnknown()
+
+
+async def test_runs_of_an_earlier_boot_are_over(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("exec sleep 60", "live")
+        folder = it.folder("old")
+        folder.create(":")
+        (it.state / "runs" / "old" / "started").write_text(
+            json.dumps(
+                {
+                    "pid": it.main("live").pid,
+                    "start_ticks": it.main("live").start_ticks,
+                    "boot_id": "another",
+                    "shim_pid": 1,
+                }
+            )
+        )
+        it.machine.adopt([("old", RunKind.TASK, "old")])
+        assert [type(fact) for fact in it.of("old")] == [Exited]
+        assert (await it.exited("old")).exit == ExitUnknown()
+
+
+async def test_a_lost_shim_leaves_its_runs_alive_and_new_ones_get_another(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("exec sleep 60", "old", RunKind.START)
+        os.kill(shim_of(it).pid, signal.SIGKILL)
+        it.spawn("exit 3", "new")
+        assert (await it.exited("new")).exit == ExitCode(3)
+        assert tree.alive(it.main("old"))
+        tree.kill([it.main("old")])
+        assert (await it.exited("old")).exit == ExitUnknown()
+
+
+async def test_a_shim_killed_again_and_again_costs_statuses_and_no_run(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        for number in range(10):
+            link = it.machine._link
+            assert link is not None
+            it.spawn("exec sleep 60", str(number), RunKind.START)
+            assert it.machine._link is not None
+            pid = it.machine._link.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        for number in range(10):
+            it.machine.perform(Kill(str(number)))
+        for number in range(10):
+            end = (await it.exited(str(number))).exit
+            assert end in (ExitUnknown(), ExitSignal(signal.SIGKILL))
+            assert len(it.of(str(number))) == 2
+
+
+async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shimlink, "ANSWER_S", 0.4)
+    monkeypatch.setattr(shimlink, "_LATE_S", 0.3)
+    async with bench(tmp_path) as it:
+        it.spawn("exec sleep 60", "old", RunKind.START)
+        shim = shim_of(it)
+        os.kill(shim.pid, signal.SIGSTOP)
+        it.spawn("echo late > late", "late")
+        end = (await it.exited("late")).exit
+        assert isinstance(end, NotStarted)
+        assert "does not answer" in end.why
+        monkeypatch.setattr(shimlink, "ANSWER_S", 10.0)
+        it.spawn("exit 3", "new")
+        assert (await it.exited("new")).exit == ExitCode(3)
+        os.kill(shim.pid, signal.SIGCONT)
+        it.machine.perform(Kill("old"))
+        assert (await it.exited("old")).exit == ExitSignal(signal.SIGKILL), "it is still heard"
+        await reaped(shim)
+        assert not (it.workspace / "late").exists()
+
+
+async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
+    link = ShimLink.start()
+    try:
+        for request in (
+            {},
+            {"ask": "dance"},
+            {"ask": "spawn"},
+            {"ask": "spawn", "run_id": "x", "dir": 3, "cwd": "/"},
+        ):
+            link._stream.send(request)
+        link._stream.send({"ask": "listen", "path": "/no/such/folder/socket"})
+        assert link.listing().runs == {}
+        assert len([message for message in link.receive() if message.keys() & {"trouble", "failed"}]) == 5
+    finally:
+        link.close()
+
+
+async def test_a_link_to_nobody(tmp_path: Path) -> None:
+    assert ShimLink.reconnect(tmp_path / "missing.sock") is None
+    link = ShimLink.start()
+    assert link.pid is not None
+    os.kill(link.pid, signal.SIGKILL)
+    with pytest.raises(ShimLost):
+        link.listing()
+    assert link.lost
+    assert link.close() == 0
+
+
+async def test_a_path_longer_than_a_socket_address(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    link = ShimLink.start()
+    link.listen(folder / "shim.sock")
+    assert link.listing().runs == {}
+    assert (folder / "shim.sock").stat().st_mode & 0o777 == 0o600
+    other = ShimLink.reconnect(folder / "shim.sock")
+    assert other is not None
+    assert other.listing().runs == {}
+    other.close()
+    link.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A filesystem of 64 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a filesystem")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_a_full_disk_costs_files_and_not_the_shim(small_disk: Path) -> None:
+    async with bench(small_disk) as it:
+        it.spawn("until [ -e go ]; do sleep 0.01; done; exit 5", "before")
+        (it.workspace / "go").touch()
+        fill(small_disk / "filler")
+        assert (await it.exited("before")).exit == ExitCode(5), "told although it could not be written"
+        it.spawn(":", "during")
+        end = (await it.exited("during")).exit
+        assert isinstance(end, NotStarted)
+        assert end.why.endswith(": no space left on device")
+        assert it.link.listing().ended in ({}, {"before": {"code": 5}})
+        (small_disk / "filler").unlink()
+        await until(lambda: it.folder("before").exit() == ExitCode(5))
+        assert it.link.listing().ended == {}
+        it.spawn("exit 4", "after")
+        assert (await it.exited("after")).exit == ExitCode(4)
+
+
+def fill(path: Path) -> None:
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(512))
+        except OSError:
+            pass
