@@ -1,0 +1,125 @@
+"""What commands write: logs and outputs."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from supervisor.model.action import Discard, Kill, RunKind
+from supervisor.model.exit import ExitCode, ExitSignal
+from supervisor.model.fact import OutputRead
+from tests.host.harness import bench, until
+
+pytestmark = pytest.mark.anyio
+
+MEGABYTE = 1 << 20
+
+
+async def test_much_output_is_kept_whole_and_costs_the_supervisor_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, log_limit_bytes=200 * MEGABYTE) as it:
+        before = time.process_time()
+        it.spawn("head -c 100M /dev/zero; echo end")
+        await it.exited()
+        assert time.process_time() - before < 0.1
+        assert os.stat(it.folder().log).st_size == 100 * MEGABYTE + 4
+
+
+async def test_a_log_is_kept_within_its_limit(tmp_path: Path) -> None:
+    async with bench(tmp_path, log_limit_bytes=4 * MEGABYTE) as it:
+        it.spawn("head -c 20M /dev/zero; echo said; until [ -e go ]; do sleep 0.01; done")
+        await until(lambda: kept(it.folder().log) <= 4 * MEGABYTE < os.stat(it.folder().log).st_size)
+        assert os.stat(it.folder().log).st_size == 20 * MEGABYTE + 5, "offsets stay true"
+        (it.workspace / "go").touch()
+        assert (await it.exited()).exit == ExitCode(0)
+
+
+def kept(path: str) -> int:
+    return os.stat(path).st_blocks * 512 if os.path.exists(path) else 0
+
+
+async def test_a_line_without_end(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("yes é | tr -d '\\n' | head -c 1000001; exit 1")
+        end = await it.exited()
+        assert end.exit == ExitCode(1)
+        assert 4000 < len(end.tail.encode()) < 4100
+        assert set(end.tail) <= {"é", "\N{REPLACEMENT CHARACTER}"}
+
+
+async def test_a_command_that_closes_its_output_lives_on(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("exec >&- 2>&- <&-; until [ -e go ]; do sleep 0.01; done; exit 2")
+        (it.workspace / "go").touch()
+        end = await it.exited()
+        assert (end.exit, end.tail) == (ExitCode(2), "")
+
+
+async def test_a_held_log_does_not_delay_the_exit(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("sleep 60 & exit 1")
+        assert (await it.exited()).exit == ExitCode(1)
+
+
+async def test_a_tail_is_cut_to_its_size(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("for i in 1 2 3; do head -c 2000 /dev/zero | tr '\\0' $i; echo; done; exit 1")
+        end = await it.exited()
+        assert len(end.tail.encode()) <= 4096
+        assert end.tail.endswith("3" * 2000 + "\n")
+
+
+async def test_outputs_are_told_while_a_service_runs_and_at_its_end(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(
+            'echo PORT=1 >>"$GITPOD_OUTPUT"; until [ -e go ]; do sleep 0.01; done; echo PORT=2 >>"$GITPOD_OUTPUT"',
+            kind=RunKind.START,
+        )
+        assert (await it.fact(OutputRead)).output == {"PORT": "1"}
+        (it.workspace / "go").touch()
+        assert (await it.exited()).output == {"PORT": "2"}
+
+
+async def test_only_starts_and_tasks_have_outputs(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        for kind in RunKind:
+            it.spawn('echo K=V >>"$GITPOD_OUTPUT"', kind.value, kind)
+        outputs = {kind: (await it.exited(kind.value)).output for kind in RunKind}
+        assert outputs == {
+            RunKind.START: {"K": "V"},
+            RunKind.TASK: {"K": "V"},
+            RunKind.READY: None,
+            RunKind.STOP: None,
+        }
+
+
+async def test_what_is_wrong_with_an_output_is_said_once_in_the_log(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(
+            'echo wrong >>"$GITPOD_OUTPUT"; echo K=V >>"$GITPOD_OUTPUT"; until [ -e go ]; do sleep 0.01; done'
+        )
+        assert (await it.fact(OutputRead)).output == {"K": "V"}
+        (it.workspace / "go").touch()
+        assert (await it.exited()).output == {"K": "V"}
+        (said,) = it.log().splitlines()
+        assert said.startswith("supervisor: output line 1 is ignored")
+
+
+async def test_discarded_runs_leave_nothing_on_disk(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn('mkdir -p "${GITPOD_OUTPUT%/*}/own/folder"', "one")
+        it.spawn("echo two", "two")
+        for name in ("one", "two"):
+            await it.exited(name)
+        it.machine.perform(Discard(("one", "two", "never was")))
+        await until(lambda: not os.listdir(it.state / "runs"))
+
+
+async def test_a_killed_flood_ends(tmp_path: Path) -> None:
+    async with bench(tmp_path, log_limit_bytes=MEGABYTE) as it:
+        it.spawn("trap '' TERM; while :; do echo flood; done")
+        await it.words(1000)
+        it.machine.perform(Kill("run"))
+        end = await it.exited()
+        assert end.exit == ExitSignal(9)
+        assert end.tail.count("flood") == 20

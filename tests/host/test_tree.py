@@ -1,0 +1,115 @@
+"""Processes told apart, and never a stranger hit."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.host import tree
+from supervisor.host.tree import ProcRef
+
+Process = subprocess.Popen[bytes]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[Process]:
+    with subprocess.Popen(
+        ["sleep", "60"], start_new_session=True, env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}
+    ) as process:
+        yield process
+        process.kill()
+
+
+def ref(process: Process) -> ProcRef:
+    (found,) = tree.census({"mine": None})["mine"]
+    assert found.pid == process.pid
+    return found
+
+
+def test_a_process_is_found_by_marker_and_by_session(sleeper: Process) -> None:
+    found = ref(sleeper)
+    assert tree.census({"other": None, "by session": found}) == {"other": [], "by session": [found]}
+
+
+def test_a_reused_pid_is_another_process(sleeper: Process) -> None:
+    found = ref(sleeper)
+    earlier = ProcRef(found.pid, found.start_ticks - 1)
+    assert not tree.alive(earlier)
+    assert tree.pidfd(earlier) is None
+    assert tree.census({"earlier": earlier}) == {"earlier": []}
+    tree.kill([earlier])
+    tree.terminate([earlier])
+    assert tree.alive(found)
+
+
+def test_a_reused_pid_is_spared_without_pidfds_too(sleeper: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    found = ref(sleeper)
+    tree.kill([ProcRef(found.pid, found.start_ticks - 1)])
+    assert tree.alive(found)
+    tree.kill([found])
+    assert sleeper.wait() == -signal.SIGKILL
+
+
+def test_a_zombie_does_not_count(sleeper: Process) -> None:
+    found = ref(sleeper)
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert not tree.alive(found)
+    assert tree.is_zombie_of(found, os.getpid())
+    assert tree.census({"mine": found}) == {"mine": []}
+
+
+def test_a_process_whose_main_thread_ended_counts(tmp_path: Path) -> None:
+    script = """
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+print("ready", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env=os.environ | {"SUPERVISOR_RUN_ID": "mine"},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        found = ProcRef(process.pid, int(started))
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            pass
+        try:
+            assert tree.alive(found)
+            assert tree.census({"mine": found}) == {"mine": [found]}
+        finally:
+            process.kill()
+
+
+def test_a_child_that_overwrote_its_environment_belongs_to_its_parents_run() -> None:
+    # The child has another session and no marker; its parent has the marker.
+    script = "env -u SUPERVISOR_RUN_ID setsid -w sleep 60 & wait"
+    with subprocess.Popen(["bash", "-c", script], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}) as process:
+        try:
+            while len(tree.census({"mine": None})["mine"]) < 2:
+                pass
+            found = tree.census({"mine": None})["mine"]
+            assert process.pid in [member.pid for member in found]
+        finally:
+            tree.kill(tree.census({"mine": None})["mine"])
+
+
+def test_a_name_cannot_pose_as_a_field(tmp_path: Path) -> None:
+    program = tmp_path / "a) Z 1 1 1"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "60"], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}) as process:
+        assert tree.alive(ref(process))
+        process.kill()
+
+
+def test_a_marker_is_compared_whole(sleeper: Process) -> None:
+    assert tree.census({"min": None, "mine2": None, "ine": None}) == {"min": [], "mine2": [], "ine": []}
