@@ -13,7 +13,7 @@ from supervisor.config import Loaded, load_bytes
 from supervisor.config.decode import Refused, decode
 from supervisor.config.explain import validator
 from supervisor.config.problem import path_text
-from tests.config.trees import VALUES, Data, Written, files, mutated, node, ways
+from tests.config.trees import KEYS, VALUES, Data, Written, at, files, mutated, node, ways
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 ACCEPTED = sorted((CORPUS / "accepted").glob("*"))
@@ -94,13 +94,21 @@ def test_every_field_with_every_value_gets_one_verdict(way: tuple[str | int, ...
     for value in VALUES:
         data = whole_file()
         if way:
-            owner = data
-            for part in way[:-1]:
-                owner = owner[part]
-            owner[way[-1]] = value
+            at(data, way[:-1])[way[-1]] = value
         else:
             data = value
         check_verdict(data)
+
+
+@pytest.mark.parametrize(
+    "way", [way for way in ways(whole_file()) if isinstance(at(whole_file(), way), dict)], ids=path_text
+)
+def test_every_mapping_with_every_key_gets_one_verdict(way: tuple[str | int, ...]) -> None:
+    for key in KEYS:
+        for value in (None, "x", {"name": "x", "command": "y"}, {"name": "x", "commands": {"start": "y"}}):
+            data = whole_file()
+            at(data, way)[key] = value
+            check_verdict(data)
 
 
 @pytest.mark.skipif(not ACCEPTED, reason=f"the real files are not at {CORPUS}")

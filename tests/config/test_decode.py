@@ -148,6 +148,18 @@ def test_items_keep_the_order_of_the_file() -> None:
     assert list(load(text).tasks) == ["b", "a", "10", "9"]
 
 
+@pytest.mark.parametrize("reference", ["a", "9", "-", "_", "A-b_9", "x" * 128, "null", "true"])
+def test_reference_has_letters_digits_and_two_signs(reference: str) -> None:
+    assert list(load(f"tasks: {{{reference}: {{name: x, command: y}}}}").tasks) == [reference]
+
+
+@pytest.mark.parametrize("reference", ["''", "x" * 129, "a.b", "a b", "é", "~", '"a\\n"', "'a '", "a/b"])
+def test_other_reference_is_refused(reference: str) -> None:
+    [problem] = load_bytes(f"tasks: {{{reference}: {{name: x, command: y}}}}".encode()).errors
+
+    assert "cannot be a reference" in problem.message
+
+
 def test_reference_that_looks_like_a_number_is_its_text() -> None:
     text = "tasks: {0x1F: {name: x, command: y}, 007: {name: x, command: y, dependsOn: ['0x1F']}}"
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from supervisor.config import load_bytes
 from supervisor.config.explain import plain
 from supervisor.config.parse import LIMIT_DEPTH, LIMIT_NODES, parse
 from supervisor.config.text import LIMIT_BYTES, Text
@@ -136,6 +137,12 @@ def test_lines_end_as_in_editors(line_end: str) -> None:
 def test_end_of_the_text_counts_to_its_last_line(content: str, end: tuple[int, int]) -> None:
     assert Text(content).position(len(content)) == end
     assert Text(content).position(len(content) + 5) == end
+
+
+def test_byte_order_mark_is_no_column() -> None:
+    [problem] = load_bytes("\ufeffx: 1".encode()).problems
+
+    assert (problem.line, problem.column) == (1, 1)
 
 
 # ---- aliases and merge keys ----
