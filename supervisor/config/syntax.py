@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import yaml
 from yaml.reader import ReaderError
 
+from supervisor.config.problem import quoted
+
 _CLOSERS = {"[": "]", "{": "}"}
 _END = "found unexpected end of stream"
 
@@ -104,7 +106,7 @@ def _bad_start(at: int, text: str) -> Place:
     character = text[at : at + 1]
     if character == "\t":
         return Place(at, "a tab cannot indent", "use spaces")
-    return Place(at, f'a value cannot start with "{character}"', "put it in quotes")
+    return Place(at, f"a value cannot start with {quoted(character)}", "put it in quotes")
 
 
 def _bad_character(error: ReaderError, text: str) -> Place:

@@ -59,6 +59,7 @@ pieces = (
 
 @settings(examples, max_examples=1500)
 @given(st.lists(pieces, max_size=60).map("".join))
+@example("\ufeff\ufeff@")
 def test_text_of_yaml_pieces_gets_a_verdict(text: str) -> None:
     check(text.encode())
 

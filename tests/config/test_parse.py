@@ -140,9 +140,9 @@ def test_end_of_the_text_counts_to_its_last_line(content: str, end: tuple[int, i
 
 
 def test_byte_order_mark_is_no_column() -> None:
-    [problem] = load_bytes("\ufeffx: 1".encode()).problems
+    [problem] = load_bytes("\ufefftasks: {}\nx: 1".encode()).problems
 
-    assert (problem.line, problem.column) == (1, 1)
+    assert (problem.line, problem.column) == (2, 1)
 
 
 # ---- aliases and merge keys ----
