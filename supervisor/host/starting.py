@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from supervisor.host.rundir import RunDir
 from supervisor.host.shim import Message
@@ -15,28 +15,36 @@ from supervisor.model.spec import Docker
 
 def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -> list[str]:
     """The command line of a run. Raises MachineError if there is nothing that could run it."""
+    path = env.get("PATH", os.defpath)
+    stop_on_error = spawn.kind is RunKind.TASK
     if isinstance(spawn.runs_on, Docker):
         # Not at the top: most files have no containers.
         from supervisor.host.containers import docker_argv
 
-        image, environment = spawn.runs_on.image, spawn.runs_on.environment
-        return docker_argv(spawn.run_id, image, environment, env, workspace, spawn.script, folder.path)
-    return [
-        shell(env.get("PATH", os.defpath)),
-        *(["-e"] if spawn.kind is RunKind.TASK else []),
-        folder.script,
-    ]
+        docker, *rest = docker_argv(
+            spawn.run_id,
+            spawn.runs_on.image,
+            spawn.runs_on.environment,
+            env,
+            workspace,
+            spawn.script,
+            folder.path,
+            item={variable.name for variable in spawn.env},
+            stop_on_error=stop_on_error,
+        )
+        return [program((docker,), path), *rest]
+    return [program(("bash", "sh"), path), *(["-e"] if stop_on_error else []), folder.script]
 
 
-def shell(path: str) -> str:
-    """The shell for scripts: the first bash on `path`, else the first sh. Raises MachineError if there is neither."""
-    for name in ("bash", "sh"):
+def program(names: Sequence[str], path: str) -> str:
+    """The first of `names` that is a program in a folder of `path`. Raises MachineError if none is."""
+    for name in names:
         for folder in path.split(os.pathsep):
-            program = os.path.join(folder, name)
+            found = os.path.join(folder, name)
             # A relative folder would mean another one to the shim than to us.
-            if os.path.isabs(program) and os.path.isfile(program) and os.access(program, os.X_OK):
-                return program
-    raise MachineError(f'cannot run a shell: neither bash nor sh is on PATH "{path}"')
+            if os.path.isabs(found) and os.path.isfile(found) and os.access(found, os.X_OK):
+                return found
+    raise MachineError(f'cannot run {" or ".join(names)}: not found on PATH "{path}"')
 
 
 def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:

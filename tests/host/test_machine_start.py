@@ -27,7 +27,7 @@ async def why(folder: Path, env: dict[str, str], kind: RunKind = RunKind.TASK) -
 
 async def test_no_shell(tmp_path: Path) -> None:
     assert await why(tmp_path, {"PATH": "/nowhere"}) == (
-        'cannot run a shell: neither bash nor sh is on PATH "/nowhere"'
+        'cannot run bash or sh: not found on PATH "/nowhere"'
     )
 
 
@@ -88,8 +88,8 @@ def test_bash_is_preferred_to_sh_wherever_it_is(tmp_path: Path) -> None:
         program.parent.mkdir()
         program.touch(0o755)
     a, b = tmp_path / "a", tmp_path / "b"
-    assert starting.shell(f"{a}:{b}") == f"{b}/bash"
-    assert starting.shell(f"relative::{a}") == f"{a}/sh"
+    assert starting.program(("bash", "sh"), f"{a}:{b}") == f"{b}/bash"
+    assert starting.program(("bash", "sh"), f"relative::{a}") == f"{a}/sh"
 
 
 async def test_a_command_has_nothing_of_the_supervisor(tmp_path: Path) -> None:
