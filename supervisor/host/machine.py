@@ -267,7 +267,7 @@ class Machine:
         from supervisor.host import upkeep
 
         del self._runs[run.run_id]
-        output = upkeep.output(run, final=True) if run.kind in (RunKind.START, RunKind.TASK) else None
+        output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
         self._post(Exited(run.run_id, end, _tail(run), output, survivors))
         if run.kind is RunKind.READY:

@@ -44,6 +44,10 @@ class Run:
     ending: bool = False
     """Whether a task sees it out; that task is told of changes with `wake`."""
     wake: Callable[[], None] = _nothing
+    log: str = field(init=False)
+    """The path of the log."""
+    output_file: str | None = field(init=False)
+    """The path of the output file; None: a run of this kind has no outputs."""
     log_size: int = 0
     """The log's size when its limit was last enforced."""
     output_seen: tuple[int, int] = (0, 0)
@@ -52,3 +56,8 @@ class Run:
     """What it put out, as last told."""
     complaints: set[str] = field(default_factory=set)
     """What was said in the log about the output file."""
+
+    def __post_init__(self) -> None:
+        self.log = self.dir.log
+        has_outputs = self.kind in (RunKind.START, RunKind.TASK)
+        self.output_file = self.dir.output(self.kind, self.reference) if has_outputs else None

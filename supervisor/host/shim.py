@@ -161,6 +161,7 @@ class Shim:
         if stream.ended:
             # It may have closed only its sending side, to hear how many commands it leaves behind.
             stream.ended = False
+            self._reap()  # what has just been killed is not counted
             stream.send({"bye": len(self._runs)})
             stream.socket.close()
             self._supervisor = None
