@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.core.graph import closure, layers
+from supervisor.core.graph import Edges, closure, layers
 from supervisor.model.ids import derived
+from supervisor.model.phase import Want
 from supervisor.model.record import Plan, PlanStep, Service, ServiceStep, Task, TaskStep
 
 
@@ -14,10 +15,9 @@ def make_plan(
 ) -> Plan:
     """Everything that executing a task takes: its dependencies first, each once, the task itself last.
 
-    Steps stand in the earliest group that their dependencies allow. A dependency that exists no more is left out: it
-    was deleted, and deleting what others depend on is refused, so nothing of the plan can miss it.
+    Steps stand in the earliest group that their dependencies allow. Nothing of it may be `missing`.
     """
-    edges = {id_: _known(task.depends_on, tasks, services) for id_, task in tasks.items()}
+    edges = _edges(tasks)
     order = closure([task_id], edges)
     step_ids = {node: derived(execution_id, node) for node in order}
 
@@ -30,7 +30,19 @@ def make_plan(
     return tuple(tuple(step(node) for node in layer) for layer in layers(order, edges))
 
 
-def _known(
-    ids: tuple[str, ...], tasks: Mapping[str, Task], services: Mapping[str, Service]
-) -> tuple[str, ...]:
-    return tuple(id_ for id_ in ids if id_ in tasks or id_ in services)
+def missing(task_id: str, tasks: Mapping[str, Task], services: Mapping[str, Service]) -> str | None:
+    """The reference of a dependency that exists no more; None if all is there.
+
+    An edit of the file may remove what a task made through the API depends on.
+    """
+    for node in closure([task_id], _edges(tasks)):
+        task = tasks.get(node)
+        for below, reference in zip(task.depends_on, task.item.depends_on, strict=True) if task else ():
+            gone = below not in services and (below not in tasks or tasks[below].gone)
+            if gone or (below in services and services[below].want is Want.GONE):
+                return reference
+    return None
+
+
+def _edges(tasks: Mapping[str, Task]) -> Edges:
+    return {id_: task.depends_on for id_, task in tasks.items()}

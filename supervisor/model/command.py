@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supervisor.model.spec import AutomationsFile, Trigger
+from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,40 @@ class FireTrigger:
 
     trigger: Trigger
     stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateService:
+    """Make a service that the file does not have. The stamp becomes its id."""
+
+    item: ServiceItem
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateService:
+    """Make a service what `item` says; its spec can only change while it is at rest."""
+
+    service_id: str
+    item: ServiceItem
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """Make a task that the file does not have. `depends_on` holds ids. The stamp becomes its id."""
+
+    item: TaskItem
+    depends_on: tuple[str, ...]
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTask:
+    """Make a task what `item` and `depends_on` (ids) say; executions that run keep their plans."""
+
+    task_id: str
+    item: TaskItem
+    depends_on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +125,10 @@ class Drain:
 Command = (
     ApplyFile
     | FireTrigger
+    | CreateService
+    | UpdateService
+    | CreateTask
+    | UpdateTask
     | StartService
     | RestartService
     | StopService

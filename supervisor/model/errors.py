@@ -14,6 +14,10 @@ class NotFound(SupervisorError):
     """A command names something that does not exist."""
 
 
+class AlreadyExists(SupervisorError):
+    """A command would make a second item of a reference."""
+
+
 class Precondition(SupervisorError):
     """A command cannot be followed in the present state."""
 

@@ -19,6 +19,8 @@ from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
     Command,
+    CreateService,
+    CreateTask,
     DeleteService,
     DeleteTask,
     Drain,
@@ -28,6 +30,7 @@ from supervisor.model.command import (
     StartTask,
     StopExecution,
     StopService,
+    UpdateTask,
 )
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
@@ -120,6 +123,9 @@ class ToyMachine:
         commands: list[Command] = [
             ApplyFile(rng.choice(FILES), stamp),
             FireTrigger(rng.choice([START, Trigger.PREBUILD]), stamp),
+            CreateService(service("api"), stamp),
+            CreateTask(task("of-api"), (one_task,), stamp),
+            UpdateTask(one_task, task("of-api"), (one_task,)),
             StartService(one_service, stamp),
             RestartService(one_service, stamp),
             StopService(one_service),
