@@ -77,6 +77,8 @@ class Engine:
         """Obey a command, now. Raises NotFound or Precondition if it is refused."""
         self._step([command])
         self.turn()
+        # The loop sleeps until a deadline that this may have brought forward.
+        self._wake()
 
     def turn(self) -> None:
         """Fold all that was posted, and what is due, until nothing is left."""

@@ -12,7 +12,7 @@ from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn
-from supervisor.model.command import ApplyFile, StartService, StopService
+from supervisor.model.command import ApplyFile, Drain, StartService, StopService
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import Exited, Started
@@ -139,3 +139,21 @@ def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None
 
     anyio.run(scenario)
     assert Kill.__name__ in bench.log
+
+
+def test_deadline_that_a_command_sets_is_kept_although_nothing_else_happens() -> None:
+    bench = Bench()
+    bench.start()
+
+    async def scenario() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.engine.run)
+            await anyio.wait_all_tasks_blocked()
+            bench.engine.submit(Drain(0.01))
+            bench.now = Now(0.02, 0.0)
+            with anyio.fail_after(5):
+                while "Kill" not in bench.log:
+                    await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(scenario)
