@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
 _READ = 1 << 16
+_EXEC_TRIES, _EXEC_S = 50, 0.0005
+"""An exec takes much less than this, unless the program is on a slow disk."""
 
 
 class ProcRef(NamedTuple):
@@ -162,12 +165,31 @@ def _stat(pid: int) -> _Stat | None:
 
 def _variable(pid: int, name: str) -> str | None:
     """A variable in the environment that the process began with, as far as it has not overwritten it."""
-    try:
-        environment = b"\0" + _read(f"/proc/{pid}/environ")
-    except OSError:
-        return None  # gone, or another user's
+    environment = b"\0" + _environment(pid)
     _, found, rest = environment.partition(f"\0{name}=".encode())
     return os.fsdecode(rest.partition(b"\0")[0]) if found else None
+
+
+def _environment(pid: int) -> bytes:
+    """The environment of a process; nothing if it is gone, or another user's.
+
+    In the middle of an exec it reads as empty. That must not hide a daemon that is just being made.
+    """
+    for attempt in range(_EXEC_TRIES):
+        try:
+            environment = _read(f"/proc/{pid}/environ")
+            # What was opened before the exec stays empty; so only the second look is believed.
+            if environment or (attempt and not _in_exec(pid)):
+                return environment
+        except OSError:
+            return b""
+        time.sleep(_EXEC_S * bool(attempt))
+    return b""
+
+
+def _in_exec(pid: int) -> bool:
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return fields[0] not in (b"Z", b"X") and fields[48] == b"0"  # env_end, field 51
 
 
 def _gathered(table: Mapping[int, _Stat], owner: dict[int, str], runs: Iterable[str]) -> Members:

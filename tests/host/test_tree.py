@@ -113,3 +113,16 @@ def test_a_name_cannot_pose_as_a_field(tmp_path: Path) -> None:
 
 def test_a_marker_is_compared_whole(sleeper: Process) -> None:
     assert tree.census({"min": None, "mine2": None, "ine": None}) == {"min": [], "mine2": [], "ine": []}
+
+
+def test_a_process_is_found_in_the_middle_of_an_exec() -> None:
+    # It does nothing else, so that some of the looks fall into one.
+    script = 'exec bash -c "$0" "$0"'
+    with subprocess.Popen(
+        ["bash", "-c", script, script], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}
+    ) as process:
+        try:
+            found = [ref(process) for _ in range(200)]
+        finally:
+            process.kill()
+    assert len(set(found)) == 1
