@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.host import starting, tree
-from supervisor.host.clock import boot_id
+from supervisor.host.adoption import began_nevertheless, found_again
 from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
-from supervisor.host.shim import VERSION, Message
-from supervisor.host.shimlink import Listing, ShimLink, ShimLost, ShimStuck
+from supervisor.host.shim import Message
+from supervisor.host.shimlink import ShimLink, ShimLost, ShimStuck
+from supervisor.host.shims import Shims
 from supervisor.host.tree import ProcRef
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.errors import MachineError, SupervisorError
@@ -67,8 +68,7 @@ class Machine:
 
         A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
         """
-        self._runs_folder = os.path.join(os.path.abspath(state), "runs")
-        self._socket = os.path.join(state, "shim.sock")
+        self._folder = Path(os.path.abspath(state), "runs")
         self._environ = environ
         self._workspace = str(workspace)
         self._post = post
@@ -78,11 +78,9 @@ class Machine:
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
         self._roll_call: RollCall | None = None
         self._some_live: anyio.Event | None = None
-        self._links = [link]
-        self._held = Listing({}, {}, VERSION)
-        self._held_by: ShimLink | None = None
-        os.makedirs(self._runs_folder, mode=0o700, exist_ok=True)
-        self._link: ShimLink | None = self._meet(link)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        socket = os.path.join(os.path.abspath(state), "shim.sock")
+        self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link))
 
     # What the engine wants -------------------------------------------------------------------------------------------
 
@@ -96,36 +94,18 @@ class Machine:
             case Kill(run_id):
                 self._ask(run_id, Asked.KILL)
             case Discard(run_ids):
-                self._soon(_remove, [RunDir(Path(self._runs_folder), run_id) for run_id in run_ids])
+                self._soon(_remove, [RunDir(self._folder, run_id) for run_id in run_ids])
             case _:
                 assert_never(action)
 
     def adopt(self, runs: Iterable[tuple[str, RunKind, str]]) -> None:
         """Take over runs, `(run id, kind, reference)`, that an earlier supervisor started, dead or alive."""
-        boot = boot_id()
-        unknown = []
-        for run_id, kind, reference in runs:
-            folder = RunDir(Path(self._runs_folder), run_id)
-            run = Run(run_id, kind, reference, folder, None, in_container=folder.in_container)
-            facts = folder.started()
-            if held := self._held.runs.get(run_id):
-                run.main, run.link = ProcRef(*held), self._held_by
-            elif facts and facts.boot_id == boot:
-                run.main = ProcRef(facts.pid, facts.start_ticks)
-            elif facts is None and folder.exit() is None:
-                unknown.append(run)
-                continue
+        shims = self._shims
+        began, never = found_again(runs, self._folder, shims.held, shims.held_by)
+        for run in began:
             self._take_over(run)
-        # No `started` file: it never was, or the disk was full. One look at /proc serves all.
-        members = tree.census({run.run_id: None for run in unknown}) if unknown else {}
-        for run in unknown:
-            run.main = min(members[run.run_id], key=lambda ref: ref.start_ticks, default=None)
-            if run.main is None:
-                self._never_started(
-                    run.run_id, kind=run.kind, why="the supervisor ended before it could start it"
-                )
-            else:
-                self._take_over(run)
+        for run in never:
+            self._never_started(run, "the supervisor ended before it could start it")
 
     async def run(self) -> None:
         """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""
@@ -148,44 +128,42 @@ class Machine:
         """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns the pids that live all the same."""
         from supervisor.host import ending
 
-        return await ending.sweep(self._runs_folder, grace_s)
+        return await ending.sweep(str(self._folder), grace_s)
 
     def close(self) -> int:
         """Leave the shim, once `run` has ended; returns how many commands go on."""
-        held = sum(link.close() for link in self._links)
-        self._links.clear()
-        return held
+        return self._shims.close()
 
     # Starting --------------------------------------------------------------------------------------------------------
 
     def _spawn(self, spawn: Spawn) -> None:
-        folder = RunDir(Path(self._runs_folder), spawn.run_id)
+        folder = RunDir(self._folder, spawn.run_id)
         in_container = isinstance(spawn.runs_on, Docker)
         run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, None, in_container=in_container)
         try:
             folder.create(spawn.script, in_container)
             env = self._environ(spawn, folder)
-            env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: self._runs_folder}
+            env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: str(self._folder)}
             argv = starting.argv(spawn, folder, env, self._workspace)
             self._start(run, argv, env)
         except SupervisorError as error:
-            self._never_started(run.run_id, run.kind, str(error))
+            self._never_started(run, str(error))
         except OSError as error:
             why = f"cannot write the run directory {folder.path}: {starting.reason(error.errno)}"
-            self._never_started(run.run_id, run.kind, why)
+            self._never_started(run, why)
 
     def _start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
         """Have a shim start a command. Raises MachineError."""
         while True:
-            link = self._shim()
+            link = self._shims.current()
             try:
                 answer = link.spawn(run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path)
             except ShimStuck:
-                self._link = None  # its commands are in good hands; new ones get another
+                self._shims.pass_over()
                 raise
             except ShimLost:
-                self._link = None
-                if self._began_nevertheless(run):
+                self._shims.pass_over()
+                if began_nevertheless(run):
                     break
                 continue
             if "failed" in answer:
@@ -196,20 +174,10 @@ class Machine:
         if run.link:
             self._heed(run.link)  # what came before the answer
 
-    def _began_nevertheless(self, run: Run) -> bool:
-        """Whether the command began although the shim ended before it could say so."""
-        facts = run.dir.started()
-        if facts:
-            run.main = ProcRef(facts.pid, facts.start_ticks)
-        else:
-            members = tree.census({run.run_id: None})[run.run_id]
-            run.main = min(members, key=lambda ref: ref.start_ticks, default=None)
-        return run.main is not None
-
-    def _never_started(self, run_id: str, kind: RunKind, why: str) -> None:
-        self._post(Exited(run_id, NotStarted(why)))
-        if kind is RunKind.READY:
-            RunDir(Path(self._runs_folder), run_id).remove()
+    def _never_started(self, run: Run, why: str) -> None:
+        self._post(Exited(run.run_id, NotStarted(why)))
+        if run.kind is RunKind.READY:
+            run.dir.remove()
 
     def _take_over(self, run: Run) -> None:
         """Hold a run from now on: it lives, or its end is still to be told."""
@@ -270,57 +238,24 @@ class Machine:
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
         self._post(Exited(run.run_id, end, _tail(run), output, survivors))
+        self._soon(upkeep.trim, run, self._log_limit_bytes)
         if run.kind is RunKind.READY:
             run.dir.remove()
 
     # The shim --------------------------------------------------------------------------------------------------------
 
-    def _meet(self, fresh: ShimLink) -> ShimLink:
-        """Choose between a new shim and one that an earlier supervisor left; returns the one for new commands."""
-        old = ShimLink.reconnect(self._socket)
-        try:
-            if old:
-                self._held, self._held_by = old.listing(), old
-                self._links.append(old)
-                self._soon(self._hear, old)
-        except MachineError:
-            old = None  # its commands are found without it
-        if old and self._held.version == VERSION:
-            self._soon(self._leave, fresh)
-            return old
-        fresh.listen(self._socket)
-        self._soon(self._hear, fresh)
-        return fresh
-
-    def _shim(self) -> ShimLink:
-        """The shim for new commands. Raises MachineError."""
-        if self._link is None or self._link.lost:
-            try:
-                self._link = ShimLink.start()
-            except OSError as error:
-                why = starting.reason(error.errno)
-                raise MachineError(f"cannot start the process that holds commands: {why}") from error
-            self._links.append(self._link)
-            self._link.listen(self._socket)
-            self._soon(self._hear, self._link)
-        return self._link
-
     async def _hear(self, link: ShimLink) -> None:
         """Hear a shim until it is gone, or another took its place and it holds nothing more."""
         import anyio
 
-        while not link.lost and (link is self._link or self._held_runs(link)):
+        while not link.lost and (self._shims.is_current(link) or self._held_runs(link)):
             await anyio.wait_readable(link)
             self._heed(link)
         runs = self._held_runs(link)
-        await self._leave(link)
+        self._shims.leave(link)
         for run in runs:
             run.link = None
             self._watch(run)
-
-    async def _leave(self, link: ShimLink) -> None:
-        self._links.remove(link)
-        link.close()
 
     def _held_runs(self, link: ShimLink) -> list[Run]:
         return [run for run in self._runs.values() if run.link is link and run.exit is None]
@@ -336,8 +271,8 @@ class Machine:
     def _watch(self, run: Run) -> None:
         """Learn without a shim how a run ends; at once if it has ended."""
         end = run.dir.exit()
-        if end is None and run.run_id in self._held.ended:
-            end = _exit(self._held.ended[run.run_id])
+        if end is None and run.run_id in self._shims.held.ended:
+            end = _exit(self._shims.held.ended[run.run_id])
         if end is None and run.main is not None:
             self._soon(self._wait_for_main, run)
         else:

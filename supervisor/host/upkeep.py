@@ -17,16 +17,21 @@ INTERVAL_S = 1.0
 async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[OutputRead], None]) -> None:
     """Look at all runs once; costs two stats, 4 microseconds, for one that wrote nothing since the last look."""
     for run in list(runs.values()):
-        size = _look(run.log)[0]
-        if size != run.log_size and size > limit_bytes:
-            # To give back a gigabyte of blocks takes the kernel 150 ms.
-            await anyio.to_thread.run_sync(_enforce, run.log, limit_bytes)
-        run.log_size = size
+        await trim(run, limit_bytes)
         if run.output_file is not None and run.run_id in runs:
             seen = _look(run.output_file)
             if seen != run.output_seen:
                 run.output_seen = seen
                 _tell(run, post)
+
+
+async def trim(run: Run, limit_bytes: int) -> None:
+    """Keep a run's log within its limit; also once after its end, for what came since the last look."""
+    size = _look(run.log)[0]
+    if size != run.log_size and size > limit_bytes:
+        # To give back a gigabyte of blocks takes the kernel 150 ms.
+        await anyio.to_thread.run_sync(_enforce, run.log, limit_bytes)
+    run.log_size = size
 
 
 def _tell(run: Run, post: Callable[[OutputRead], None]) -> None:

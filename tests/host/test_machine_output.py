@@ -123,3 +123,13 @@ async def test_a_killed_flood_ends(tmp_path: Path) -> None:
         end = await it.exited()
         assert end.exit == ExitSignal(9)
         assert end.tail.count("flood") == 20
+
+
+async def test_a_log_is_within_its_limit_also_when_the_run_was_over_before_anybody_looked(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, log_limit_bytes=4 * MEGABYTE) as it:
+        it.spawn(f"head -c {40 * MEGABYTE} /dev/zero")
+        await it.exited()
+        await until(lambda: os.stat(it.folder().log).st_blocks * 512 <= 5 * MEGABYTE)
+        assert os.stat(it.folder().log).st_size == 40 * MEGABYTE
