@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
 LOG_LIMIT_BYTES = 64 << 20
+_ATTEMPTS = 3
+"""How many shims may be lost in the attempt to start one command."""
 _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
 
@@ -154,17 +156,16 @@ class Machine:
 
     def _start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
         """Have a shim start a command. Raises MachineError."""
-        while True:
+        for attempt in range(_ATTEMPTS):
             link = self._shims.current()
             try:
                 answer = link.spawn(run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path)
-            except ShimStuck:
+            except MachineError as error:
                 self._shims.pass_over()
-                raise
-            except ShimLost:
-                self._shims.pass_over()
-                if began_nevertheless(run):
+                if isinstance(error, ShimLost) and began_nevertheless(run):
                     break
+                if isinstance(error, ShimStuck) or attempt + 1 == _ATTEMPTS:
+                    raise
                 continue
             if "failed" in answer:
                 raise MachineError(starting.why_failed(answer, argv[0], self._workspace, run.dir.log))

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ async def reaped(ref: ProcRef) -> None:
 async def leave(it: Bench) -> None:
     """Let the supervisor part of a bench go, as if it was killed: no word to anybody."""
     it.link._stream.socket.close()
-    it.machine._links.clear()
+    it.machine._shims._links.clear()
 
 
 async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
@@ -173,14 +174,30 @@ async def test_a_lost_shim_leaves_its_runs_alive_and_new_ones_get_another(tmp_pa
         assert (await it.exited("old")).exit == ExitUnknown()
 
 
+async def test_shims_that_cannot_run_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench(tmp_path) as it:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        os.kill(shim_of(it).pid, signal.SIGKILL)
+        it.spawn(":", "one")
+        assert (await it.exited("one")).exit == NotStarted("the process that holds commands has ended")
+        monkeypatch.setattr(sys, "executable", "/no/such/python")
+        it.spawn(":", "two")
+        assert (await it.exited("two")).exit == NotStarted(
+            "cannot start the process that holds commands: no such file or directory"
+        )
+        monkeypatch.undo()
+        it.spawn(":", "three")
+        assert (await it.exited("three")).exit == ExitCode(0)
+
+
 async def test_a_shim_killed_again_and_again_costs_statuses_and_no_run(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         for number in range(10):
-            link = it.machine._link
+            link = it.machine._shims._current
             assert link is not None
             it.spawn("exec sleep 60", str(number), RunKind.START)
-            assert it.machine._link is not None
-            pid = it.machine._link.pid
+            assert it.machine._shims._current is not None
+            pid = it.machine._shims._current.pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
         for number in range(10):

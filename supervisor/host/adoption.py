@@ -1,0 +1,59 @@
+"""Runs that an earlier supervisor started, found again after it died or was replaced.
+
+What is asked, in this order: the shim that holds the run, if it could be met again; the facts in the run directory; and
+if nothing was written there, the processes that carry the run's marker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from supervisor.host import tree
+from supervisor.host.clock import boot_id
+from supervisor.host.run import Run
+from supervisor.host.rundir import RunDir
+from supervisor.host.shimlink import Listing, ShimLink
+from supervisor.host.tree import ProcRef
+from supervisor.model.action import RunKind
+
+
+def found_again(
+    runs: Iterable[tuple[str, RunKind, str]], folder: Path, held: Listing, held_by: ShimLink | None
+) -> tuple[list[Run], list[Run]]:
+    """The runs that did start, dead or alive, and those that never did. `runs` is `(run id, kind, reference)`."""
+    boot = boot_id()
+    began, unknown = [], []
+    for run_id, kind, reference in runs:
+        directory = RunDir(folder, run_id)
+        run = Run(run_id, kind, reference, directory, None, in_container=directory.in_container)
+        facts = directory.started()
+        if run_id in held.runs:
+            run.main, run.link = ProcRef(*held.runs[run_id]), held_by
+        elif facts is not None and facts.boot_id == boot:
+            run.main = ProcRef(facts.pid, facts.start_ticks)
+        elif facts is None and directory.exit() is None:
+            unknown.append(run)
+            continue
+        began.append(run)
+    if unknown:
+        # The one before died, or its disk was full, before anything could be written. One pass serves all.
+        members = tree.census({run.run_id: None for run in unknown})
+        for run in unknown:
+            run.main = eldest(members[run.run_id])
+    return began + [run for run in unknown if run.main], [run for run in unknown if not run.main]
+
+
+def began_nevertheless(run: Run) -> bool:
+    """Whether a run's command began although its shim ended before it could say so; then its process is noted."""
+    facts = run.dir.started()
+    if facts is not None:
+        run.main = ProcRef(facts.pid, facts.start_ticks)
+    else:
+        run.main = eldest(tree.census({run.run_id: None})[run.run_id])
+    return run.main is not None
+
+
+def eldest(members: Iterable[ProcRef]) -> ProcRef | None:
+    """The process of a run that the others come from, as far as can be told."""
+    return min(members, key=lambda ref: ref.start_ticks, default=None)

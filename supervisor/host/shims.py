@@ -1,0 +1,83 @@
+"""Which shims there are: the one that takes new commands, and earlier ones that still hold some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from supervisor.host import starting
+from supervisor.host.shim import VERSION
+from supervisor.host.shimlink import Listing, ShimLink
+from supervisor.model.errors import MachineError
+
+
+class Shims:
+    """Links to shims. A new one is started when there is none that could take a command."""
+
+    def __init__(self, socket: str, fresh: ShimLink, hear: Callable[[ShimLink], None]) -> None:
+        """A shim that listens at `socket` is used further, if it understands us, and the new one let go.
+
+        `hear` is called for every link whose messages have to be heard.
+        """
+        self._socket = socket
+        self._hear = hear
+        self._links: list[ShimLink] = []
+        self.held = Listing({}, {}, VERSION)
+        """What the shim of an earlier supervisor held when we met it."""
+        self.held_by = self._met()
+        self._current: ShimLink | None = None
+        if self.held_by and self.held.version == VERSION:
+            self._current = self.held_by
+            self._links.append(fresh)
+            self._hear(fresh)  # it is of no use, so hearing it means to let it go
+        else:
+            self._use(fresh)
+
+    def is_current(self, link: ShimLink) -> bool:
+        """Whether new commands go to this shim."""
+        return link is self._current
+
+    def current(self) -> ShimLink:
+        """The shim for new commands. Raises MachineError if there can be none."""
+        if self._current is None or self._current.lost:
+            try:
+                link = ShimLink.start()
+            except OSError as error:
+                why = starting.reason(error.errno)
+                raise MachineError(f"cannot start the process that holds commands: {why}") from error
+            self._use(link)
+            return link
+        return self._current
+
+    def pass_over(self) -> None:
+        """Have another shim take the next command; this one keeps what it holds."""
+        self._current = None
+
+    def leave(self, link: ShimLink) -> None:
+        """Close a link; its shim ends if it holds no live command."""
+        self._links.remove(link)
+        link.close()
+
+    def close(self) -> int:
+        """Close all links; returns how many commands live on."""
+        live = sum(link.close() for link in self._links)
+        self._links.clear()
+        return live
+
+    def _met(self) -> ShimLink | None:
+        old = ShimLink.reconnect(self._socket)
+        if old is None:
+            return None
+        try:
+            self.held = old.listing()
+        except MachineError:
+            old.close()  # its commands are found without it
+            return None
+        self._links.append(old)
+        self._hear(old)
+        return old
+
+    def _use(self, link: ShimLink) -> None:
+        link.listen(self._socket)
+        self._current = link
+        self._links.append(link)
+        self._hear(link)
