@@ -64,7 +64,13 @@ class Engine:
         self._turning = False
         self._wake: Callable[[], None] = lambda: None
         records = world.records
-        for table in (records.services, records.tasks, records.runs, records.executions):
+        for table in (
+            records.services,
+            records.tasks,
+            records.runs,
+            records.executions,
+            records.environments,
+        ):
             self._published.update(table)
 
     def post(self, fact: Fact) -> None:

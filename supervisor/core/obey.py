@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from supervisor.core.environment import update
 from supervisor.core.items import (
     apply_file,
     create_service,
@@ -34,6 +35,7 @@ from supervisor.model.command import (
     StartTask,
     StopExecution,
     StopService,
+    UpdateEnvironment,
     UpdateService,
     UpdateTask,
 )
@@ -80,6 +82,8 @@ def obey(records: Records, command: Command, now: Now) -> None:
             _stop_execution(records, execution_id)
         case DeleteTask(task_id):
             delete_task(records, task_of(records, task_id))
+        case UpdateEnvironment(name, spec):
+            _update_environment(records, name, spec)
         case Drain(grace_s):
             _drain(records, grace_s, now)
         case _:
@@ -121,6 +125,15 @@ def _stop_execution(records: Records, execution_id: str) -> None:
         raise NotFound(f'cannot find task execution "{execution_id}": there is none with this id')
     if execution_id in records.live and not execution.stop_wanted:
         records.put(replace(execution, stop_wanted=True))
+
+
+def _update_environment(records: Records, name: str, spec: str) -> None:
+    environment = records.environment
+    if environment is None:
+        raise NotFound("cannot update the environment: it has not started yet")
+    updated = update(environment, name, spec)
+    if updated is not environment:
+        records.put(updated)
 
 
 def _drain(records: Records, grace_s: float, now: Now) -> None:

@@ -14,7 +14,7 @@ from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.model.action import Action, Discard
 from supervisor.model.phase import SERVICE_AT_REST
-from supervisor.model.record import Execution, Record, Service, ServiceStep, Task, TaskRun
+from supervisor.model.record import Environment, Execution, Record, Service, ServiceStep, Task, TaskRun
 
 
 class Records:
@@ -26,6 +26,8 @@ class Records:
         self.tasks: dict[str, Task] = {}
         self.runs: dict[str, TaskRun] = {}
         self.executions: dict[str, Execution] = {}
+        self.environments: dict[str, Environment] = {}
+        """One, once it started."""
         self.revision = revision
         self.drain_by: float | None = None
         """When draining ends in SIGKILL, on the monotonic clock; None: not draining."""
@@ -78,7 +80,7 @@ class Records:
                 self.history.pop(record.id, None)
             case Service():
                 self.act(Discard(record.kept_runs))
-            case TaskRun():
+            case TaskRun() | Environment():
                 pass
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Record, ...], tuple[Action, ...]]:
@@ -88,6 +90,11 @@ class Records:
         return taken
 
     # Reading
+
+    @property
+    def environment(self) -> Environment | None:
+        """The environment's own record, once it started."""
+        return next(iter(self.environments.values()), None)
 
     @property
     def draining(self) -> bool:
@@ -123,6 +130,8 @@ class Records:
                 return self.runs
             case Execution():
                 return self.executions
+            case Environment():
+                return self.environments
 
     def _index(self, record: Record) -> None:
         self.touched[record.id] = None
@@ -135,6 +144,8 @@ class Records:
                 self._index_execution(record)
             case Task():
                 self.history.setdefault(record.id, {})
+            case Environment():
+                pass
 
     def _index_execution(self, execution: Execution) -> None:
         self.history.setdefault(execution.task_id, {})[execution.id] = None

@@ -33,7 +33,7 @@ from typing import assert_never
 
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, exit_text
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Service, StopStage
@@ -47,7 +47,7 @@ KEPT_RUNS = 20
 Decision = tuple[Service, tuple[Action, ...]]
 
 
-def observe(service: Service, fact: Fact, now: Now) -> Service:
+def observe(service: Service, fact: RunFact, now: Now) -> Service:
     """The record with `fact` folded in; the same object if the fact is of no run that lives here."""
     if fact.run_id == service.start:
         return _observe_start(service, fact)
@@ -90,7 +90,7 @@ def live_runs(service: Service) -> tuple[str, ...]:
 # Facts ----------------------------------------------------------------------------------------------------------------
 
 
-def _observe_start(service: Service, fact: Fact) -> Service:
+def _observe_start(service: Service, fact: RunFact) -> Service:
     match fact:
         case Started():
             return replace(service, started=True)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from supervisor.model.action import Action, Kill, Terminate
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun
@@ -23,7 +23,7 @@ from supervisor.model.record import TaskRun
 STOP_GRACE_S = 10.0
 
 
-def observe(run: TaskRun, fact: Fact) -> TaskRun:
+def observe(run: TaskRun, fact: RunFact) -> TaskRun:
     """The record with a fact of this run folded in."""
     if run.phase is RunPhase.ENDED:
         return run

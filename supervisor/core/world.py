@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from supervisor.core import environment as environments
 from supervisor.core import service as services
 from supervisor.core import taskrun
 from supervisor.core.obey import obey
@@ -20,7 +21,7 @@ from supervisor.core.records import Records
 from supervisor.core.settle import settle
 from supervisor.model.action import Action
 from supervisor.model.command import Command
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.fact import Fact, RunFact
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, TaskRun
 
@@ -51,8 +52,10 @@ class World:
         refused must be the only input of its step.
         """
         for item in inputs:
-            if isinstance(item, Started | MainExited | Exited | OutputRead):
+            if isinstance(item, RunFact):
                 self._observe(item, now)
+            elif isinstance(item, environments.EnvironmentFact):
+                self._observe_environment(item, now)
             else:
                 obey(self.records, item, now)
             settle(self.records, now)
@@ -64,7 +67,7 @@ class World:
         """When to step again although nothing came in, on the monotonic clock; None: not before an input."""
         return min(self.records.deadlines.values(), default=None)
 
-    def _observe(self, fact: Fact, now: Now) -> None:
+    def _observe(self, fact: RunFact, now: Now) -> None:
         records = self.records
         owner: TaskRun | Service | None
         if (owner := records.runs.get(fact.run_id)) is not None:
@@ -75,3 +78,9 @@ class World:
             return
         if seen is not owner:
             records.put(seen)
+
+    def _observe_environment(self, fact: environments.EnvironmentFact, now: Now) -> None:
+        environment = self.records.environment
+        seen = environments.observe(environment, fact, now)
+        if seen is not None and seen is not environment:
+            self.records.put(seen)

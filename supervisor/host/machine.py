@@ -33,7 +33,7 @@ from supervisor.host.tree import ProcRef
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.errors import MachineError, SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, Fact, MainExited, Started
+from supervisor.model.fact import Exited, MainExited, RunFact, Started
 from supervisor.model.spec import Docker
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
 
 Environ = Callable[[Spawn, RunDir], dict[str, str]]
-Post = Callable[[Fact], None]
+Post = Callable[[RunFact], None]
 _Work = Callable[..., Coroutine[Any, Any, None]]
 
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
 from supervisor.model.errors import MachineError
-from supervisor.model.record import Execution, Record, Service, StepState, Task, TaskRun
+from supervisor.model.record import Environment, Execution, Record, Service, StepState, Task, TaskRun
 
 MIGRATIONS = (
     """
@@ -32,8 +32,8 @@ MIGRATIONS = (
 )
 """Each brings a file from the version before to the next; `PRAGMA user_version` counts them. Only append."""
 
-KINDS: Mapping[str, type[Service | Task | TaskRun]] = {
-    kind.__name__: kind for kind in (Service, Task, TaskRun)
+KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
+    kind.__name__: kind for kind in (Service, Task, TaskRun, Environment)
 }
 
 

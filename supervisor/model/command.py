@@ -116,6 +116,14 @@ class DeleteTask:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateEnvironment:
+    """Set the environment's name and what else clients may set of it."""
+
+    name: str
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Stop everything, executions first, and start nothing more. What lives after `grace_s` seconds is killed."""
 
@@ -136,5 +144,6 @@ Command = (
     | StartTask
     | StopExecution
     | DeleteTask
+    | UpdateEnvironment
     | Drain
 )

@@ -47,4 +47,34 @@ class OutputRead:
     output: Mapping[str, str]
 
 
-Fact = Started | MainExited | Exited | OutputRead
+RunFact = Started | MainExited | Exited | OutputRead
+"""What happened to a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStarted:
+    """The supervisor of an environment began its work."""
+
+    environment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """The automations file was looked for and, where there is one, read."""
+
+    presence: str
+    path: str
+    session: str
+    failure: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitySeen:
+    """Somebody or something was active in the environment."""
+
+    source: str
+    at_s: float
+
+
+Fact = RunFact | EnvironmentStarted | FileRead | ActivitySeen

@@ -202,4 +202,31 @@ class Execution:
     revision: int = 0
 
 
-Record = Service | Task | TaskRun | Execution
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The environment itself, of which there is one: what clients may set, and what is known of it."""
+
+    id: str
+    created_s: float
+    name: str = ""
+    spec: str = "{}"
+    """What clients set beside the name, as the protobuf JSON of gitpod.v1.EnvironmentSpec; kept, not acted upon."""
+    file_presence: str = "ABSENT"
+    """ABSENT, DISCOVERED or SPECIFIED."""
+    file_path: str = ""
+    """Of the automations file, from the workspace."""
+    file_session: str = ""
+    """Changes whenever the file was read anew."""
+    file_failure: str = ""
+    """What is wrong with the file; empty: it is valid."""
+    file_warning: str = ""
+    active_source: str = ""
+    """Who was active last."""
+    active_s: float | None = None
+    """When that was, wall clock."""
+    spec_version: int = 1
+    born: int = 0
+    revision: int = 0
+
+
+Record = Service | Task | TaskRun | Execution | Environment

@@ -17,10 +17,10 @@ from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
 from supervisor.host.tree import ProcRef
 from supervisor.model.action import RunKind, Spawn
-from supervisor.model.fact import Exited, Fact, MainExited, Started
+from supervisor.model.fact import Exited, MainExited, RunFact, Started
 
 DEADLINE_S = 20.0
-F = TypeVar("F", bound=Fact)
+F = TypeVar("F", bound=RunFact)
 
 
 class Bench:
@@ -34,7 +34,7 @@ class Bench:
         self.state.mkdir(exist_ok=True)
         self.workspace.mkdir(exist_ok=True)
         self.env = {"PATH": os.environ["PATH"]} if env is None else env
-        self.facts: list[Fact] = []
+        self.facts: list[RunFact] = []
         self._news = anyio.Event()
         self.link = ShimLink.start()
         self.machine = Machine(
@@ -46,7 +46,7 @@ class Bench:
         marker = {name: os.environ[name] for name in ("SUPERVISOR_TEST_SESSION",) if name in os.environ}
         return {**self.env, **marker, "GITPOD_OUTPUT": folder.output(spawn.kind, spawn.reference)}
 
-    def _post(self, fact: Fact) -> None:
+    def _post(self, fact: RunFact) -> None:
         self.facts.append(fact)
         self._news.set()
 
@@ -59,7 +59,7 @@ class Bench:
     def log(self, run_id: str = "run") -> str:
         return os.fsdecode(Path(self.folder(run_id).log).read_bytes())
 
-    def of(self, run_id: str) -> list[Fact]:
+    def of(self, run_id: str) -> list[RunFact]:
         return [fact for fact in self.facts if fact.run_id == run_id]
 
     async def fact(self, kind: type[F], run_id: str = "run") -> F:

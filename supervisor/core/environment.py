@@ -1,0 +1,44 @@
+"""The environment's own record: what clients set and what was seen of it. It decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
+from supervisor.model.moment import Now
+from supervisor.model.record import Environment
+
+EnvironmentFact = EnvironmentStarted | FileRead | ActivitySeen
+
+
+def observe(environment: Environment | None, fact: EnvironmentFact, now: Now) -> Environment | None:
+    """The record with `fact` folded in; the same object if it says nothing new, None before the environment started."""
+    match fact, environment:
+        case EnvironmentStarted(environment_id), None:
+            return Environment(environment_id, now.wall_s)
+        case EnvironmentStarted(), _:
+            return environment
+        case _, None:
+            return None
+        case FileRead(), _:
+            seen = replace(
+                environment,
+                file_presence=fact.presence,
+                file_path=fact.path,
+                file_session=fact.session,
+                file_failure=fact.failure,
+                file_warning=fact.warning,
+            )
+            return environment if seen == environment else seen
+        case ActivitySeen(source, at_s), _:
+            return replace(environment, active_source=source, active_s=at_s)
+        case _:
+            assert_never(fact)
+
+
+def update(environment: Environment, name: str, spec: str) -> Environment:
+    """What a client set; the same object if that changes nothing."""
+    if (environment.name, environment.spec) == (name, spec):
+        return environment
+    return replace(environment, name=name, spec=spec, spec_version=environment.spec_version + 1)

@@ -1,0 +1,56 @@
+"""The environment's own record."""
+
+from __future__ import annotations
+
+from supervisor.model.command import UpdateEnvironment
+from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
+from supervisor.model.record import Environment
+from tests.core.playbook import SEED, Playbook
+
+
+def started() -> Playbook:
+    book = Playbook()
+    book.do(EnvironmentStarted(SEED))
+    return book
+
+
+def record(book: Playbook) -> Environment:
+    environment = book.world.records.environment
+    assert environment is not None
+    return environment
+
+
+def test_environment_is_made_once() -> None:
+    book = started()
+    book.do(EnvironmentStarted(SEED))
+    assert book.outcome.changed == ()
+    assert record(book).id == SEED
+
+
+def test_facts_before_the_environment_started_are_ignored() -> None:
+    book = Playbook()
+    book.do(ActivitySeen("VS Code", 1.0))
+    assert book.world.records.environment is None
+
+
+def test_what_was_read_of_the_file_is_shown() -> None:
+    book = started()
+    fact = FileRead("DISCOVERED", "automations.yaml", "s1", failure="automations.yaml:1:1: bad")
+    book.do(fact)
+    assert (record(book).file_presence, record(book).file_failure) == ("DISCOVERED", fact.failure)
+    book.do(fact)
+    assert book.outcome.changed == ()
+
+
+def test_what_clients_set_is_kept_and_counted() -> None:
+    book = started()
+    book.do(UpdateEnvironment("name", "{}"))
+    book.do(UpdateEnvironment("name", "{}"))
+    assert book.outcome.changed == ()
+    assert (record(book).name, record(book).spec_version) == ("name", 2)
+
+
+def test_last_activity_is_noted() -> None:
+    book = started()
+    book.do(ActivitySeen("VS Code", 5.0))
+    assert (record(book).active_source, record(book).active_s) == ("VS Code", 5.0)
