@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from supervisor.config import Loaded, find_file, load_bytes
+from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
 from supervisor.config.source import read
@@ -37,6 +37,7 @@ from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartTask
+from supervisor.model.fact import EnvironmentStarted, FileRead
 from supervisor.model.spec import AutomationsFile, Trigger
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Supervisor:
             )
         records, revision = self.store.load()
         self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
+        self.environment_id = self._environment_id()
         self.machine = Machine(
             self.state.path,
             link,
@@ -106,6 +108,7 @@ class Supervisor:
             settings.log_limit_bytes,
         )
         self.engine.performer = self.machine
+        self.engine.post(EnvironmentStarted(self.environment_id))
         self.resumes = self._resume()
 
     # Before the event loop
@@ -124,7 +127,9 @@ class Supervisor:
             return None
         first, self._content = self._content is None, content
         loaded = Loaded(None, (content,)) if isinstance(content, Problem) else load_bytes(content)
-        self.report.loaded(os.path.relpath(found.path), loaded, kept=not first and loaded.file is None)
+        name = os.path.relpath(found.path)
+        self.report.loaded(name, loaded, kept=not first and loaded.file is None)
+        self.engine.post(_file_read(found, self.settings.workspace, loaded))
         if loaded.file is not None:
             self._apply(loaded.file, quiet=first)
         return loaded
@@ -169,6 +174,7 @@ class Supervisor:
     def _file_is_gone(self) -> None:
         if self._content is not None:
             self._content = None
+            self.engine.post(FileRead(Presence.ABSENT.value, "", fresh_id()))
             self.report.notice(
                 "the automations file is gone: what it said last stays until there is one again"
             )
@@ -176,7 +182,7 @@ class Supervisor:
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
-        environment_id = self._environment_id()
+        environment_id = self.environment_id
 
         def environ(spawn: Spawn, folder: RunDir) -> dict[str, str]:
             return compose(
@@ -310,6 +316,17 @@ class Supervisor:
     def _file_changed(self) -> None:
         if not self.engine.world.records.draining:
             self.read_file()
+
+
+def _file_read(found: Found, workspace: Path, loaded: Loaded) -> FileRead:
+    name = os.path.relpath(found.path or "", workspace)
+    return FileRead(
+        found.presence.value,
+        name,
+        fresh_id(),
+        failure="\n".join(problem.render(name) for problem in loaded.errors),
+        warning="\n".join(problem.render(name) for problem in loaded.warnings),
+    )
 
 
 def fresh_id() -> str:
