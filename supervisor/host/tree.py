@@ -45,6 +45,8 @@ class _Stat(NamedTuple):
     parent: int
     session: int
     alive: bool
+    environment: tuple[int, int] | None
+    """Where its environment lies: elsewhere in each program it executes, (0, 0) amid an exec, None after its end."""
 
 
 Members = dict[str, list[ProcRef]]
@@ -62,7 +64,7 @@ def census(runs: Mapping[str, ProcRef | None]) -> Members:
             del sessions[main.pid]  # the run's session was empty, and its number is in use again
     owner: dict[int, str] = {}
     for pid, process in table.items():
-        run_id = sessions.get(process.session) or _variable(pid, RUN_MARKER)
+        run_id = sessions.get(process.session) or _variable(process, RUN_MARKER)
         if run_id is not None and run_id in runs:
             owner[pid] = run_id
     return _gathered(table, owner, runs)
@@ -71,7 +73,9 @@ def census(runs: Mapping[str, ProcRef | None]) -> Members:
 def marked(runs_folder: str) -> list[ProcRef]:
     """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`."""
     table = _processes(0)
-    owner = {pid: runs_folder for pid in table if _variable(pid, RUNS_MARKER) == runs_folder}
+    owner = {
+        pid: runs_folder for pid, process in table.items() if _variable(process, RUNS_MARKER) == runs_folder
+    }
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 
@@ -156,40 +160,36 @@ def _stat(pid: int) -> _Stat | None:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         if int(fields[6]) & _KERNEL_THREAD:
             return None
+        zombie = fields[0] in (b"Z", b"X")
+        environment = None if zombie else (int(fields[47]), int(fields[48]))
         # A leader that has ended while other threads live on looks like a zombie.
-        alive = fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
-        return _Stat(ProcRef(pid, int(fields[19])), int(fields[1]), int(fields[3]), alive)
+        alive = not zombie or int(fields[17]) > 1
+        return _Stat(ProcRef(pid, int(fields[19])), int(fields[1]), int(fields[3]), alive, environment)
     except (OSError, IndexError, ValueError):
         return None
 
 
-def _variable(pid: int, name: str) -> str | None:
-    """A variable in the environment that the process began with, as far as it has not overwritten it."""
-    environment = b"\0" + _environment(pid)
-    _, found, rest = environment.partition(f"\0{name}=".encode())
-    return os.fsdecode(rest.partition(b"\0")[0]) if found else None
+def _variable(process: _Stat, name: str) -> str | None:
+    """A variable in the environment that the process began with, as far as it has not overwritten it.
 
-
-def _environment(pid: int) -> bytes:
-    """The environment of a process; nothing if it is gone, or another user's.
-
-    In the middle of an exec it reads as empty. That must not hide a daemon that is just being made.
+    What is read in the middle of an exec may be empty or torn. That must not hide a daemon that is just being made, so
+    that a variable is missing is believed only of a program that was the same before and after.
     """
-    for attempt in range(_EXEC_TRIES):
+    wanted = f"\0{name}=".encode()
+    for _ in range(_EXEC_TRIES):
         try:
-            environment = _read(f"/proc/{pid}/environ")
-            # What was opened before the exec stays empty; so only the second look is believed.
-            if environment or (attempt and not _in_exec(pid)):
-                return environment
+            environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
         except OSError:
-            return b""
-        time.sleep(_EXEC_S * bool(attempt))
-    return b""
-
-
-def _in_exec(pid: int) -> bool:
-    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return fields[0] not in (b"Z", b"X") and fields[48] == b"0"  # env_end, field 51
+            return None  # gone, or another user's
+        _, found, rest = environment.partition(wanted)
+        if found:
+            return os.fsdecode(rest.partition(b"\0")[0])
+        now = _stat(process.ref.pid)
+        if now is None or now.environment is None or now.environment == process.environment != (0, 0):
+            return None
+        process = now
+        time.sleep(_EXEC_S)
+    return None
 
 
 def _gathered(table: Mapping[int, _Stat], owner: dict[int, str], runs: Iterable[str]) -> Members:
