@@ -26,6 +26,10 @@ EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h: not the user's fault."""
 
 
+EXIT_READER_GONE = 141
+"""What a shell reports for a program that SIGPIPE ended."""
+
+
 class Commands(click.Group):
     """A group that imports a subcommand only to run it or to show its own help."""
 
@@ -39,6 +43,15 @@ class Commands(click.Group):
         command = module.command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand. Whoever reads our output may go, as `| head` does; click would exit 1 then."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Python must not complain about it once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(EXIT_READER_GONE)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of subcommands, without importing them."""
@@ -75,8 +88,4 @@ def guarded(command: click.Command) -> int:
     except SupervisorError as error:
         click.echo(f"supervisor: {error}", err=True)
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `| head` does. Python must not complain about it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     return status if isinstance(status, int) else 0

@@ -70,7 +70,8 @@ def load_valid(file: Path | None) -> Any:
 
 def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """References of tasks in the file at hand, for the shell."""
-    given = ctx.params.get("file")
+    # While the value of an option is missing, click leaves the arguments unparsed.
+    given = ctx.params.get("file") or next((Path(word) for word in ctx.args), None)
     path = given if given is not None else find_file(Path.cwd()).path
     loaded = load_file(path) if path is not None else None
     if loaded is None or loaded.file is None:

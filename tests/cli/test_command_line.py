@@ -1,0 +1,115 @@
+"""What holds for every subcommand: help, usage errors, schema, completion."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from supervisor.cli.app import COMMANDS
+from tests.cli.conftest import Invoke, run_program
+
+BEHAVIOURS = Path(__file__).resolve().parents[2] / "fixtures/behaviours"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_subcommand_says_what_it_does(command: str) -> None:
+    result = run_program(command, "--help")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: supervisor {command} ")
+    assert len(result.stdout.splitlines()) > 5
+
+
+def test_help_lists_every_subcommand_with_its_sentence(supervisor: Invoke) -> None:
+    text = " ".join(supervisor("--help").out.split())
+
+    for name, sentence in COMMANDS.items():
+        assert f"{name} {sentence}" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("validate", "--nonsense"),
+        ("validate", "a.yaml", "b.yaml"),
+        ("validate", "--format", "xml"),
+        ("plan", "--task"),
+        ("init", "a", "b"),
+        ("completion", "powershell"),
+        ("completion",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_and_says_what_is_wrong(supervisor: Invoke, arguments: tuple[str, ...]) -> None:
+    result = supervisor(*arguments)
+
+    assert (result.status, result.out) == (2, "")
+    assert "Error: " in result.err
+
+
+def test_schema_is_a_valid_json_schema(supervisor: Invoke) -> None:
+    result = supervisor("schema")
+
+    schema = json.loads(result.out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert result.status == 0
+    assert schema["properties"].keys() >= {"services", "tasks"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_calls_this_program(supervisor: Invoke, shell: str) -> None:
+    result = supervisor("completion", shell)
+
+    assert (result.status, result.err) == (0, "")
+    assert f"_SUPERVISOR_COMPLETE={shell}_complete" in result.out
+    assert "supervisor" in result.out
+
+
+def completed(*words: str) -> list[str]:
+    """What bash is offered for the last of `words`."""
+    result = run_program(
+        _SUPERVISOR_COMPLETE="bash_complete",
+        COMP_WORDS=" ".join(("supervisor", *words)),
+        COMP_CWORD=str(len(words)),
+    )
+    assert result.stderr == ""
+    return [word.removeprefix("plain,") for word in result.stdout.split()]
+
+
+def test_completion_offers_subcommands() -> None:
+    assert completed("run") == ["run", "run-task"]
+
+
+def test_completion_offers_the_tasks_of_the_file_that_is_looked_up(folder: Path) -> None:
+    shutil.copy(BEHAVIOURS / "diamond.yaml", "automations.yaml")
+
+    assert completed("run-task", "o") == ["other-top"]
+    assert completed("plan", "--task", "le") == ["left"]
+
+
+def test_completion_offers_the_tasks_of_the_file_that_is_named(folder: Path) -> None:
+    shutil.copy(BEHAVIOURS / "diamond.yaml", "automations.yaml")
+    shutil.copy(BEHAVIOURS / "chain.yaml", "chain.yaml")
+
+    assert completed("plan", "chain.yaml", "--task", "t") == ["three", "two"]
+
+
+def test_completion_offers_nothing_where_the_file_is_bad(folder: Path) -> None:
+    Path("automations.yaml").write_text("tasks: [\n")
+
+    assert completed("run-task", "") == []
+
+
+def test_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = run_program("schema", stdout=writing)
+    finally:
+        os.close(writing)
+
+    assert (result.returncode, result.stderr) == (141, "")
