@@ -1,0 +1,44 @@
+"""What the supervisor and its shim compute while a command writes 1 GiB to its log, which is kept at its limit."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.measure import SUPERVISOR, Row, cpu_s, running, until, workspace
+
+FILE = """\
+services:
+  writer:
+    name: writer
+    triggeredBy: [postEnvironmentStart]
+    commands:
+      start: |
+        until [ -e go ]; do sleep 0.05; done
+        tr '\\0' x </dev/zero | head -c 1073741824
+        touch written
+        exec sleep 1000
+"""
+REST_S = 3.0
+"""Time for what the supervisor does after the writing, such as keeping the limit once more."""
+
+
+def measure() -> list[Row]:
+    with workspace() as folder:
+        (folder / "automations.yaml").write_text(FILE)
+        argv = [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state"]
+        with running(argv, folder) as pids:
+            until(lambda: any(folder.glob("state/runs/*/started")))
+            time.sleep(REST_S)
+            before, began = cpu_s(pids), time.monotonic()
+            (folder / "go").touch()
+            until((folder / "written").exists)
+            took = time.monotonic() - began
+            time.sleep(REST_S)
+            used = cpu_s(pids) - before
+            (log,) = folder.glob("state/runs/*/log")
+            kept = log.stat().st_blocks * 512
+    return [
+        Row("1 GiB of output: time to write it", took, "s"),
+        Row("1 GiB of output: kept on disk", kept / 2**20, "MiB", 80),
+        Row("1 GiB of output: CPU of supervisor and shim", used, "s", 0.1),
+    ]
