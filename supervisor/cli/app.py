@@ -9,6 +9,7 @@ import sys
 import click
 
 from supervisor import __version__
+from supervisor.cli.output import abandon
 from supervisor.model.errors import SupervisorError
 
 COMMANDS = {
@@ -49,8 +50,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Python must not complain about it once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon(sys.stdout)
             ctx.exit(EXIT_READER_GONE)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,6 +13,7 @@ from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.options import file_argument, output_format, trigger_option, workspace_of
 from supervisor.cli.printer import Printer
+from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
@@ -30,6 +31,14 @@ from supervisor.model.spec import Trigger
 @trigger_option(
     multiple=True, help="Fire just this trigger (repeatable). prebuild: run a prebuild, then exit."
 )
+@click.option(
+    "--log-limit",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    metavar="MIB",
+    help="How much of the end of each command's log is kept.",
+)
 @click.option("--no-watch", is_flag=True, help="Do not follow edits of the file.")
 @click.option(
     "--exit-when-done", is_flag=True, help="Exit when all tasks have ended: 0, or 1 if one did not succeed."
@@ -43,6 +52,7 @@ def command(
     workspace: Path | None,
     state_dir: Path | None,
     trigger: tuple[str, ...],
+    log_limit: int,
     no_watch: bool,
     exit_when_done: bool,
     logs: bool,
@@ -64,6 +74,7 @@ def command(
         specified=None if file is None else file.absolute(),
         state_dir=state_dir,
         watch=not no_watch,
+        log_limit_bytes=log_limit << 20,
     )
     printer = Printer(sys.stdout, as_json=format_ == "json")
     supervisor = Supervisor(settings, take_link(), printer)
@@ -71,7 +82,9 @@ def command(
         follower = Follower(
             supervisor, printer, functools.partial(Lines, write_line=printer.log) if logs else None
         )
-        supervisor.read_file()
+        loaded = supervisor.read_file()
+        if loaded is None:
+            printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
         fired = supervisor.fire(*triggers) if triggers else supervisor.start_environment()
         work: Work
         if Trigger.PREBUILD in triggers:
@@ -82,7 +95,8 @@ def command(
             work = _until_signal
         status = supervisor.serve(work, [follower.run], held)
         follower.flush()
-        return status
+        refused = loaded is not None and loaded.file is None
+        return 1 if refused and work is not _until_signal else status
     finally:
         supervisor.close()
 

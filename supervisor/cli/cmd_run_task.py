@@ -13,6 +13,7 @@ from supervisor.boot import Settings, Supervisor, hold_signals
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines, Sink
 from supervisor.cli.options import complete_task, output_format, workspace_of
+from supervisor.cli.output import abandon, echo
 from supervisor.cli.printer import Printer
 from supervisor.core.execution import is_over
 from supervisor.model.errors import NotFound, SupervisorError
@@ -101,8 +102,11 @@ class _Raw:
     """The output as it is: bytes, progress bars and all."""
 
     def write(self, data: bytes) -> None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError:
+            abandon(sys.stdout)
 
     def end(self) -> None:
         pass
@@ -114,4 +118,4 @@ def _raw(_name: str) -> Sink:
 
 def _prefixed(name: str) -> Sink:
     """Several commands share the terminal: whole lines, each with its command's name."""
-    return Lines(name, lambda name, line: click.echo(f"{name} | {line}"))
+    return Lines(name, lambda name, line: echo(f"{name} | {line}", sys.stdout))

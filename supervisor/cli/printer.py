@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import click
 
+from supervisor.cli.output import echo
 from supervisor.config import Loaded, Severity
 from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
@@ -59,7 +60,10 @@ class Printer:
     def applied(self, changes: Changes) -> None:
         """An edit was carried out: print what it did."""
         done = {name: list(getattr(changes, name)) for name in ("added", "removed", "restarted", "updated")}
-        text = "; ".join(f"{name} {', '.join(items)}" for name, items in done.items() if items)
+        not_started = {"added": " (not started)"}
+        text = "; ".join(
+            f"{name} {', '.join(items)}{not_started.get(name, '')}" for name, items in done.items() if items
+        )
         if text:
             self._event(Event(kind="edit", text=f"file edited: {text}", **done))
 
@@ -169,7 +173,7 @@ class Printer:
             self._write(f"{time.strftime('%H:%M:%S')}  {event['text']}")
 
     def _write(self, line: str) -> None:
-        click.echo(line, file=self._out)
+        echo(line, self._out)
 
 
 def _steps(execution: Execution) -> Iterator[tuple[str, str, StepState]]:
