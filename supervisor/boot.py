@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from supervisor.hub import Hub
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartTask
 from supervisor.model.fact import EnvironmentStarted, FileRead
+from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile, Trigger
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Supervisor:
         self.settings = settings
         self.report = report
         self._content: bytes | Problem | None = None
+        self._starting = True
         path = settings.state_dir or default_path(str(settings.workspace), os.environ)
         self.state = StateDir(path, str(settings.workspace))
         self.store = Store(self.state.database)
@@ -120,6 +121,7 @@ class Supervisor:
         """
         found = find_file(self.settings.workspace, self.settings.specified)
         if found.path is None:
+            self._starting = False
             self._file_is_gone()
             return None
         content = read(found.path)
@@ -139,7 +141,7 @@ class Supervisor:
         records = self.engine.world.records
         before = set(records.executions)
         for trigger in triggers:
-            self.engine.submit(FireTrigger(trigger, fresh_id()))
+            self.engine.submit(FireTrigger(trigger, fresh()))
         return [id_ for id_ in records.executions if id_ not in before]
 
     def start_environment(self) -> list[str]:
@@ -148,7 +150,7 @@ class Supervisor:
 
     def start_task(self, task_id: str) -> str:
         """Execute a task. Returns the execution's id. Raises NotFound or Precondition."""
-        execution_id = fresh_id()
+        execution_id = fresh()
         self.engine.submit(StartTask(task_id, execution_id))
         return execution_id
 
@@ -167,14 +169,14 @@ class Supervisor:
     def _apply(self, file: AutomationsFile, quiet: bool) -> None:
         records = self.engine.world.records
         changes = compare(file, records.services.values(), records.tasks.values())
-        self.engine.submit(ApplyFile(file, fresh_id()))
+        self.engine.submit(ApplyFile(file, fresh()))
         if not quiet:
             self.report.applied(changes)
 
     def _file_is_gone(self) -> None:
         if self._content is not None:
             self._content = None
-            self.engine.post(FileRead(Presence.ABSENT.value, "", fresh_id()))
+            self.engine.post(FileRead(Presence.ABSENT.value, "", fresh()))
             self.report.notice(
                 "the automations file is gone: what it said last stays until there is one again"
             )
@@ -203,7 +205,7 @@ class Supervisor:
         """The id that this environment goes by; made once."""
         known = self.store.get("environment_id")
         if known is None:
-            known = fresh_id()
+            known = fresh()
             self.store.put("environment_id", known)
         return known
 
@@ -239,7 +241,10 @@ class Supervisor:
         """
         import anyio
 
-        return anyio.run(self._serve, work, edges, held)
+        try:
+            return anyio.run(self._serve, work, edges, held)
+        finally:
+            hold_signals()  # the loop gave them back; what is left to do takes a moment
 
     async def until(self, condition: Callable[[Records], bool]) -> None:
         """Wait until the records meet a condition."""
@@ -258,16 +263,17 @@ class Supervisor:
     async def _serve(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
         import anyio
 
-        status = [130]
+        status = 130
         async with anyio.create_task_group() as group:
             for edge in (self.engine.run, self.machine.run, self._watch, *edges):
                 group.start_soon(edge)
-            async with anyio.create_task_group() as working:
-                working.start_soon(self._signals, held, working.cancel_scope)
-                working.start_soon(self._finish, work, status, working.cancel_scope)
-            group.start_soon(self._hurry)
+            with anyio.CancelScope() as working:
+                group.start_soon(self._signals, held, working)
+                status = await work()
             if not self.engine.world.records.draining:
                 self.drain()
+            if not self.engine.world.records.settled():
+                self.report.notice("stopping everything; Ctrl-C again kills what has not ended")
             await self.until(Records.settled)
             survivors = await self.machine.sweep(SWEEP_GRACE_S)
             if survivors:
@@ -275,33 +281,22 @@ class Supervisor:
                     f"processes that SIGKILL does not end are left: {', '.join(map(str, survivors))}"
                 )
             group.cancel_scope.cancel()
-        return status[0]
+        return status
 
-    async def _finish(self, work: Work, status: list[int], scope: CancelScope) -> None:
-        status[0] = await work()
-        scope.cancel()
-
-    async def _signals(self, held: list[int], scope: CancelScope) -> None:
-        """SIGINT and SIGTERM end the work, SIGHUP reads the file again."""
+    async def _signals(self, held: list[int], working: CancelScope) -> None:
+        """SIGINT and SIGTERM end the work, a second one kills what still lives; SIGHUP reads the file again."""
         import anyio
 
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
             if held:
-                scope.cancel()
+                working.cancel()
             async for number in received:
                 if number == signal.SIGHUP:
-                    self.read_file()
+                    self._file_changed()
+                elif working.cancel_called or self.engine.world.records.draining:
+                    self.drain(0.0)
                 else:
-                    scope.cancel()
-
-    async def _hurry(self) -> None:
-        """During the drain another SIGINT or SIGTERM kills what still lives."""
-        import anyio
-
-        self.report.notice("stopping everything; Ctrl-C again kills what has not ended")
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-            async for _ in received:
-                self.drain(0.0)
+                    working.cancel()
 
     async def _watch(self) -> None:
         """Carry out edits of the file while it is watched."""
@@ -323,15 +318,10 @@ def _file_read(found: Found, workspace: Path, loaded: Loaded) -> FileRead:
     return FileRead(
         found.presence.value,
         name,
-        fresh_id(),
+        fresh(),
         failure="\n".join(problem.render(name) for problem in loaded.errors),
         warning="\n".join(problem.render(name) for problem in loaded.warnings),
     )
-
-
-def fresh_id() -> str:
-    """A new random id."""
-    return str(uuid.uuid4())
 
 
 def hold_signals() -> list[int]:
