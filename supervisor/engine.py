@@ -73,6 +73,10 @@ class Engine:
         ):
             self._published.update(table)
 
+    def now(self) -> Now:
+        """The moment at which an input would be handled."""
+        return self._clock()
+
     def post(self, fact: Fact) -> None:
         """Something was observed. It is folded at the next turn."""
         self._inbox.append(fact)

@@ -1,0 +1,336 @@
+"""Records to messages, and what clients ask for to specs.
+
+The wire's words and ours meet here and nowhere else. What a message says that a record cannot hold is refused with a
+sentence that names the field; what the rules of the wire already refuse (see `rules`) is not looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from supervisor.api.wire import environment_automation_pb2 as pb
+from supervisor.api.wire import identity_pb2
+from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
+from supervisor.model.record import Execution, Service, StepState, Task, TaskStep
+from supervisor.model.spec import (
+    SERVICE_TRIGGERS,
+    Docker,
+    EnvVar,
+    Machine,
+    Role,
+    RunsOn,
+    SecretRef,
+    ServiceSpec,
+    TaskSpec,
+    Trigger,
+)
+
+SERVICE_PHASES: Mapping[ServicePhase, pb.ServicePhase] = {
+    ServicePhase.STARTING: pb.SERVICE_PHASE_STARTING,
+    ServicePhase.RUNNING: pb.SERVICE_PHASE_RUNNING,
+    ServicePhase.STOPPING: pb.SERVICE_PHASE_STOPPING,
+    ServicePhase.STOPPED: pb.SERVICE_PHASE_STOPPED,
+    ServicePhase.FAILED: pb.SERVICE_PHASE_FAILED,
+    ServicePhase.DELETED: pb.SERVICE_PHASE_DELETED,
+}
+EXECUTION_PHASES: Mapping[ExecutionPhase, pb.TaskExecutionPhase] = {
+    ExecutionPhase.PENDING: pb.TASK_EXECUTION_PHASE_PENDING,
+    ExecutionPhase.RUNNING: pb.TASK_EXECUTION_PHASE_RUNNING,
+    ExecutionPhase.SUCCEEDED: pb.TASK_EXECUTION_PHASE_SUCCEEDED,
+    ExecutionPhase.FAILED: pb.TASK_EXECUTION_PHASE_FAILED,
+    ExecutionPhase.STOPPED: pb.TASK_EXECUTION_PHASE_STOPPED,
+}
+WANTED_PHASES: Mapping[Want, pb.ServicePhase] = {
+    Want.UP: pb.SERVICE_PHASE_RUNNING,
+    Want.DOWN: pb.SERVICE_PHASE_STOPPED,
+    Want.GONE: pb.SERVICE_PHASE_DELETED,
+}
+ROLES: Mapping[Role, pb.ServiceRole] = {
+    Role.DEFAULT: pb.SERVICE_ROLE_DEFAULT,
+    Role.EDITOR: pb.SERVICE_ROLE_EDITOR,
+    Role.AI_AGENT: pb.SERVICE_ROLE_AI_AGENT,
+}
+TRIGGER_FIELDS: Mapping[Trigger, str] = {
+    Trigger.MANUAL: "manual",
+    Trigger.POST_MACHINE_START: "post_machine_start",
+    Trigger.POST_ENVIRONMENT_START: "post_environment_start",
+    Trigger.POST_DEVCONTAINER_START: "post_devcontainer_start",
+    Trigger.PREBUILD: "prebuild",
+    Trigger.BEFORE_SNAPSHOT: "before_snapshot",
+}
+TRIGGERS: Mapping[str, Trigger] = {field: trigger for trigger, field in TRIGGER_FIELDS.items()}
+
+
+def invalid(field: str, why: str) -> ConnectError:
+    """The error for a field that cannot be what it is."""
+    return ConnectError(Code.INVALID_ARGUMENT, f"{field}: {why}")
+
+
+def timestamp(wall_s: float | None) -> Timestamp | None:
+    """A time as the wire has it; None for none."""
+    if wall_s is None:
+        return None
+    found = Timestamp()
+    found.FromNanoseconds(int(wall_s * 1e9))
+    return found
+
+
+class Translator:
+    """Makes messages of records; knows the environment and where its logs are found."""
+
+    def __init__(self, environment_id: str, public_url: str) -> None:
+        """`public_url`: what clients reach this supervisor by, without a slash at the end."""
+        self.environment_id = environment_id
+        self.public_url = public_url
+        self.subject = identity_pb2.Subject(id=environment_id, principal=identity_pb2.PRINCIPAL_ENVIRONMENT)
+
+    def service(self, service: Service) -> pb.Service:
+        """A service as clients see it."""
+        item = service.item
+        return pb.Service(
+            id=service.id,
+            environment_id=self.environment_id,
+            metadata=pb.ServiceMetadata(
+                reference=item.reference,
+                name=item.name,
+                description=item.description,
+                created_at=timestamp(service.created_s),
+                creator=self.subject,
+                triggered_by=triggers(item.triggers),
+                role=ROLES[item.role],
+            ),
+            spec=pb.ServiceSpec(
+                spec_version=service.spec_version,
+                desired_phase=WANTED_PHASES[service.want],
+                commands=pb.ServiceSpec.Commands(
+                    start=item.spec.start, ready=item.spec.ready, stop=item.spec.stop
+                ),
+                session=service.session,
+                runs_on=runs_on(item.spec.runs_on),
+                env=variables(item.spec.env),
+                readiness_timeout=_duration(item.spec.readiness_timeout_s),
+            ),
+            status=pb.ServiceStatus(
+                status_version=service.revision,
+                phase=SERVICE_PHASES[service.phase],
+                failure_message=_failure(service.reason, service.tail)
+                if service.phase in (ServicePhase.FAILED, ServicePhase.DELETED)
+                else "",
+                log_url=f"{self.public_url}/logs/services/{service.id}" if service.log_run else "",
+                session=service.ran_session,
+                output=service.output,
+            ),
+        )
+
+    def task(self, task: Task) -> pb.Task:
+        """A task as clients see it."""
+        return pb.Task(
+            id=task.id,
+            environment_id=self.environment_id,
+            metadata=pb.TaskMetadata(
+                reference=task.item.reference,
+                name=task.item.name,
+                description=task.item.description,
+                created_at=timestamp(task.created_s),
+                creator=self.subject,
+                triggered_by=triggers(task.item.triggers),
+            ),
+            spec=task_spec(task.item.spec),
+            depends_on=task.depends_on,
+        )
+
+    def execution(self, execution: Execution) -> pb.TaskExecution:
+        """A task execution as clients see it."""
+        wanted = ExecutionPhase.STOPPED if execution.stop_wanted else ExecutionPhase.RUNNING
+        return pb.TaskExecution(
+            id=execution.id,
+            metadata=pb.TaskExecutionMetadata(
+                task_id=execution.task_id,
+                environment_id=self.environment_id,
+                created_at=timestamp(execution.created_s),
+                creator=self.subject,
+                started_by=execution.started_by,
+                started_at=timestamp(execution.started_s),
+                completed_at=timestamp(execution.ended_s),
+            ),
+            spec=pb.TaskExecutionSpec(plan=_plan(execution), desired_phase=EXECUTION_PHASES[wanted]),
+            status=pb.TaskExecutionStatus(
+                status_version=execution.revision,
+                phase=EXECUTION_PHASES[execution.phase],
+                failure_message=_failure(execution.reason, execution.tail),
+                steps=[_step(id_, state) for id_, state in execution.steps.items()],
+                log_url=f"{self.public_url}/logs/executions/{execution.id}",
+            ),
+        )
+
+
+def triggers(names: Iterable[Trigger]) -> list[pb.AutomationTrigger]:
+    """Triggers as objects with one key set to true."""
+    return [pb.AutomationTrigger(**{TRIGGER_FIELDS[name]: True}) for name in names]
+
+
+def runs_on(target: RunsOn | None) -> pb.RunsOn | None:
+    """Where a command runs, as the wire has it."""
+    match target:
+        case None:
+            return None
+        case Machine():
+            return pb.RunsOn(machine=pb.RunsOn.Machine())
+        case Docker(image, environment):
+            return pb.RunsOn(docker=pb.RunsOn.Docker(image=image, environment=environment))
+
+
+def variables(env: Iterable[EnvVar]) -> list[pb.EnvironmentVariableItem]:
+    """Variables of an item; a secret is named, never shown."""
+    found = []
+    for variable in env:
+        if isinstance(variable.value, SecretRef):
+            source = pb.EnvironmentVariableSource(secret_ref=pb.SecretRef(id=variable.value.id))
+            found.append(pb.EnvironmentVariableItem(name=variable.name, value_from=source))
+        else:
+            found.append(pb.EnvironmentVariableItem(name=variable.name, value=variable.value))
+    return found
+
+
+def task_spec(spec: TaskSpec) -> pb.TaskSpec:
+    """What a task runs, as the wire has it."""
+    return pb.TaskSpec(
+        command=spec.command,
+        runs_on=runs_on(spec.runs_on),
+        env=variables(spec.env),
+        prebuild_requires_success=spec.prebuild_requires_success,
+    )
+
+
+# What clients ask for -------------------------------------------------------------------------------------------------
+
+
+def read_triggers(
+    field: str, messages: Iterable[pb.AutomationTrigger], allowed: frozenset[Trigger] = frozenset(Trigger)
+) -> tuple[Trigger, ...]:
+    """Triggers from objects with one key set to true. Raises ConnectError."""
+    found = []
+    for index, message in enumerate(messages):
+        name = message.WhichOneof("trigger")
+        if name is None or not getattr(message, name):
+            raise invalid(f"{field}[{index}]", "must have one trigger set to true")
+        trigger = TRIGGERS[name]
+        if trigger not in allowed:
+            raise invalid(f"{field}[{index}]", f"a service cannot be triggered by {trigger.value}")
+        found.append(trigger)
+    return tuple(dict.fromkeys(found))
+
+
+def read_service_triggers(field: str, messages: Iterable[pb.AutomationTrigger]) -> tuple[Trigger, ...]:
+    """The triggers of a service, which has one less than a task."""
+    return read_triggers(field, messages, SERVICE_TRIGGERS)
+
+
+def read_role(field: str, role: pb.ServiceRole) -> Role:
+    """A service's role; unspecified is the default one. Raises ConnectError for one that no file may have."""
+    if role == pb.SERVICE_ROLE_UNSPECIFIED:
+        return Role.DEFAULT
+    for ours, theirs in ROLES.items():
+        if theirs == role:
+            return ours
+    raise invalid(field, f"a service here cannot have the role {pb.ServiceRole.Name(role)}")
+
+
+def read_runs_on(field: str, message: pb.RunsOn) -> RunsOn:
+    """Where a command runs. Raises ConnectError if it says neither docker nor machine."""
+    match message.WhichOneof("target"):
+        case "docker":
+            return Docker(message.docker.image, tuple(message.docker.environment))
+        case "machine":
+            return Machine()
+        case _:
+            raise invalid(field, "must have docker or machine")
+
+
+def read_variables(field: str, messages: Iterable[pb.EnvironmentVariableItem]) -> tuple[EnvVar, ...]:
+    """Variables of an item. Raises ConnectError for one without a value."""
+    found = []
+    for index, message in enumerate(messages):
+        match message.WhichOneof("source"):
+            case "value":
+                found.append(EnvVar(message.name, message.value))
+            case "value_from" if message.value_from.WhichOneof("source") == "secret_ref":
+                found.append(EnvVar(message.name, SecretRef(message.value_from.secret_ref.id)))
+            case _:
+                raise invalid(f"{field}[{index}]", "must have a value or a secret to take it from")
+    return tuple(found)
+
+
+def read_service_spec(message: pb.ServiceSpec) -> ServiceSpec:
+    """What a new service runs. Raises ConnectError."""
+    if not message.commands.start:
+        raise invalid("spec.commands.start", "must not be empty")
+    return ServiceSpec(
+        start=message.commands.start,
+        ready=message.commands.ready,
+        stop=message.commands.stop,
+        runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
+        env=read_variables("spec.env", message.env),
+        readiness_timeout_s=seconds(message.readiness_timeout),
+    )
+
+
+def read_task_spec(message: pb.TaskSpec) -> TaskSpec:
+    """What a new task runs. Raises ConnectError."""
+    if not message.command:
+        raise invalid("spec.command", "must not be empty")
+    return TaskSpec(
+        command=message.command,
+        runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
+        env=read_variables("spec.env", message.env),
+        prebuild_requires_success=message.prebuild_requires_success,
+    )
+
+
+def seconds(duration: Duration) -> float:
+    """A duration in seconds."""
+    return duration.seconds + duration.nanos / 1e9
+
+
+# Parts ----------------------------------------------------------------------------------------------------------------
+
+
+def _duration(duration_s: float) -> Duration | None:
+    if not duration_s:
+        return None
+    found = Duration()
+    found.FromNanoseconds(int(duration_s * 1e9))
+    return found
+
+
+def _failure(reason: str, tail: str) -> str:
+    return f"{reason}\n{tail}".strip() if reason else ""
+
+
+def _plan(execution: Execution) -> list[pb.TaskExecutionSpec.Group]:
+    groups = []
+    for group in execution.plan:
+        steps = []
+        for step in group:
+            message = pb.TaskExecutionSpec.Step(id=step.id, depends_on=step.depends_on, label=step.reference)
+            if isinstance(step, TaskStep):
+                message.task.CopyFrom(pb.TaskExecutionSpec.Task(id=step.task_id, spec=task_spec(step.spec)))
+            else:
+                message.service_id = step.service_id
+            steps.append(message)
+        groups.append(pb.TaskExecutionSpec.Group(steps=steps))
+    return groups
+
+
+def _step(id_: str, state: StepState) -> pb.TaskExecutionStatus.Step:
+    return pb.TaskExecutionStatus.Step(
+        id=id_,
+        phase=EXECUTION_PHASES[state.phase],
+        failure_message=state.reason if state.phase is ExecutionPhase.FAILED else "",
+        output=state.output,
+    )
