@@ -89,7 +89,7 @@ class Supervisor:
         self.settings = settings
         self.report = report
         self._content: bytes | Problem | None = None
-        self._starting = True
+        self._starting = True  # what the file says is nobody's edit until it was looked at once
         path = settings.state_dir or default_path(str(settings.workspace), os.environ)
         self.state = StateDir(path, str(settings.workspace))
         self.store = Store(self.state.database)
@@ -127,13 +127,14 @@ class Supervisor:
         content = read(found.path)
         if content == self._content:
             return None
-        first, self._content = self._content is None, content
+        self._content = content
+        starting, self._starting = self._starting and not self.resumes, False
         loaded = Loaded(None, (content,)) if isinstance(content, Problem) else load_bytes(content)
         name = os.path.relpath(found.path)
-        self.report.loaded(name, loaded, kept=not first and loaded.file is None)
+        self.report.loaded(name, loaded, kept=not starting and loaded.file is None)
         self.engine.post(_file_read(found, self.settings.workspace, loaded))
         if loaded.file is not None:
-            self._apply(loaded.file, quiet=first)
+            self._apply(loaded.file, quiet=starting)
         return loaded
 
     def fire(self, *triggers: Trigger) -> list[str]:
@@ -306,6 +307,7 @@ class Supervisor:
 
         specified = self.settings.specified
         paths = [specified] if specified else [self.settings.workspace / place for place in PLACES]
+        self._file_changed()  # edited since it was read: the watch tells what comes from now on
         await watch([str(path) for path in paths], self._file_changed, self.report.notice)
 
     def _file_changed(self) -> None:

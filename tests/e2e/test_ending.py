@@ -1,0 +1,112 @@
+"""How a supervisor ends: everything is stopped in order, and nothing is left, whatever it does."""
+
+import signal
+
+from tests.e2e.harness import Project
+
+
+def test_ctrl_c_stops_executions_before_services_and_runs_the_stop_command(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  db:\n"
+        "    name: Database\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands:\n"
+        "      start: 'until [ -e bye ]; do sleep 0.02; done; echo stopped by its command; rm bye'\n"
+        "      stop: 'touch bye; while [ -e bye ]; do sleep 0.02; done'\n"
+        "tasks:\n"
+        "  long: {name: Long, command: exec sleep 1000, triggeredBy: [postEnvironmentStart]}\n"
+    )
+    program = project.run("--logs")
+    program.event(reference="db", phase="running")
+    program.event(reference="long", phase="running")
+
+    assert project.stop(program) == 130
+    ended = [(e["reference"], e["phase"]) for e in program.events if e.get("phase", "").startswith("stop")]
+    assert ended == [("long", "stopped"), ("db", "stopping"), ("db", "stopped")]
+    program_lines = [event["line"] for event in program.events if event["kind"] == "log"]
+    assert program_lines == ["stopped by its command"]
+
+
+def test_sigterm_drains_as_ctrl_c_does(project: Project) -> None:
+    project.use("stop-command")
+    program = project.run("--logs")
+    program.event(kind="log", reference="polite", line="started")
+
+    program.send(signal.SIGTERM)
+
+    assert project.end(program) == 130
+    assert program.phases("polite")[-2:] == ["stopping", "stopped"]
+    lines = [event["line"] for event in program.events if event["kind"] == "log"]
+    assert "goodbye" in lines
+    assert "got SIGTERM" not in lines
+
+
+def test_failing_stop_command_is_told_and_its_service_killed(project: Project) -> None:
+    project.use("stop-command-fails")
+    program = project.run("--logs")
+    program.event(kind="log", reference="torn", line="started")
+
+    assert project.stop(program) == 130
+    assert program.event(reference="torn", phase="failed")["detail"] == "stop command exited 3"
+
+
+def test_second_ctrl_c_kills_what_ignores_sigterm(project: Project) -> None:
+    project.use("ignores-term")
+    program = project.run("--logs")
+    for reference in ("deaf", "stubborn"):
+        program.event(kind="log", reference=reference, line="started")
+    program.interrupt()
+    program.event(kind="notice", text="stopping everything; Ctrl-C again kills")
+
+    assert project.stop(program) == 130
+    assert program.phases("stubborn")[-1] == "failed"
+    assert program.phases("deaf")[-1] == "stopped"
+
+
+def test_two_ctrl_c_at_once_leave_nothing_behind(project: Project) -> None:
+    project.use("ignores-term")
+    program = project.run("--logs")
+    for reference in ("deaf", "stubborn"):
+        program.event(kind="log", reference=reference, line="started")
+
+    program.interrupt()
+    program.send(signal.SIGTERM)
+
+    assert project.end(program) == 130
+
+
+def test_ctrl_c_before_there_is_an_event_loop_is_obeyed(project: Project) -> None:
+    # The first commands are started without a loop. This one is quick enough, or it comes later and is an ordinary one.
+    project.write(
+        "tasks:\n"
+        "  early:\n"
+        "    name: Interrupts its supervisor\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    command: kill -INT $(head -1 ../state/supervisor/*/lock); exec sleep 1000\n"
+    )
+
+    assert project.end(project.run()) == 130
+
+
+def test_what_forks_away_is_ended_too(project: Project) -> None:
+    project.use("forks-away")
+    program = project.run("--logs")
+    program.event(kind="log", reference="both", line="started")
+    program.event(reference="detach", phase="succeeded")
+    program.event(reference="parent", phase="stopped")
+    sleepers = {command for command in project.processes().values() if command.startswith("sleep")}
+    assert sleepers >= {"sleep 1000", "sleep 1001"}
+    assert "sleep 1002" not in sleepers, "it was ended with its parent"
+
+    assert project.stop(program) == 130
+
+
+def test_command_that_closes_its_output_runs_on(project: Project) -> None:
+    project.use("closes-output")
+    program = project.run("--logs")
+
+    failed = program.event(reference="failing", phase="failed")
+    assert failed["detail"] == 'step "failing" exited 3'
+    assert program.phases("silent") == ["starting", "running"]
+    assert project.stop(program) == 130
