@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +36,7 @@ from supervisor.hub import Hub
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartTask
 from supervisor.model.fact import EnvironmentStarted, FileRead
+from supervisor.model.frozen import dataclass
 from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile, Trigger
 

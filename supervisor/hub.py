@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from supervisor.model.frozen import dataclass
 from supervisor.model.record import Record
 
 QUEUE_LIMIT = 1024

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from supervisor.model.frozen import dataclass
 
 PLACES = (
     ".ona/automations.yaml",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 
+from supervisor.model.frozen import dataclass
 from supervisor.model.spec import AutomationsFile
 
 Path = tuple[str | int, ...]

@@ -7,12 +7,12 @@ hold a chain of a hundred thousand tasks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from supervisor.config.problem import Path, Problem, Severity, path_text, quoted
 from supervisor.config.suggest import Suggester
 from supervisor.config.text import Text
 from supervisor.config.tree import Entry, Node, Scalar, Sequence, entries, is_string
+from supervisor.model.frozen import dataclass
 
 _CYCLE_BUDGET = 10_000
 """So many tasks are named in cycles before no further cycle is told: a thousand long ones would fill the memory."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import yaml
 from yaml.reader import ReaderError
 
 from supervisor.config.problem import quoted
+from supervisor.model.frozen import dataclass
 
 _CLOSERS = {"[": "]", "{": "}"}
 _END = "found unexpected end of stream"

@@ -7,8 +7,8 @@ know it by did. Items made through the API are not in the file's hands unless th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from supervisor.model.frozen import dataclass
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
 from supervisor.model.record import Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem

@@ -11,7 +11,6 @@ everything.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from supervisor.core import environment as environments
 from supervisor.core import service as services
@@ -22,6 +21,7 @@ from supervisor.core.settle import settle
 from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.fact import Fact, RunFact
+from supervisor.model.frozen import dataclass
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, TaskRun
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
+from supervisor.model.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

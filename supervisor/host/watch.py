@@ -17,11 +17,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+
+from supervisor.model.frozen import dataclass
 
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from supervisor.model.frozen import dataclass
 from supervisor.model.spec import EnvVar, RunsOn
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from supervisor.model.exit import Exit
+from supervisor.model.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""What `supervisor.model.frozen` must have in common with the standard library's frozen dataclasses."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supervisor.model import frozen
+
+
+@frozen.dataclass(frozen=True, slots=True)
+class Ours:
+    name: str
+    size_bytes: int = 7
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Theirs:
+    name: str
+    size_bytes: int = 7
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+both = pytest.mark.parametrize("kind", [Ours, Theirs])
+
+
+@both
+def test_arguments_come_by_place_and_by_name(kind: Callable[..., Any]) -> None:
+    made = kind("a", tags=["x"])
+    assert (made.name, made.size_bytes, made.tags) == ("a", 7, ["x"])
+
+
+@both
+@pytest.mark.parametrize("arguments", [(), ("a", 1, [], 4)])
+def test_a_missing_or_surplus_argument_is_refused(kind: Callable[..., Any], arguments: Any) -> None:
+    with pytest.raises(TypeError):
+        kind(*arguments)
+
+
+@both
+def test_a_default_from_a_factory_is_made_for_each_instance(kind: Callable[..., Any]) -> None:
+    assert kind("a").tags is not kind("a").tags
+
+
+@both
+def test_equal_fields_are_equal_and_another_class_is_not(kind: Callable[..., Any]) -> None:
+    assert kind("a") == kind("a")
+    assert kind("a") != kind("b")
+    assert kind("a") != ("a", 7, [])
+    assert Ours("a") != Theirs("a")
+
+
+@both
+def test_the_hash_follows_the_fields(kind: Callable[..., Any]) -> None:
+    assert hash(kind("a", 1, ())) == hash(kind("a", 1, ()))
+    assert len({kind("a", 1, ()), kind("a", 1, ()), kind("b", 1, ())}) == 2
+
+
+@both
+def test_nothing_can_be_changed_deleted_or_added(kind: Callable[..., Any]) -> None:
+    made = kind("a")
+    for change in (
+        lambda: setattr(made, "name", "b"),
+        lambda: setattr(made, "more", 1),
+        lambda: delattr(made, "name"),
+    ):
+        with pytest.raises((dataclasses.FrozenInstanceError, TypeError)):
+            change()
+    assert made.name == "a"
+
+
+@both
+def test_the_standard_library_takes_it_for_a_dataclass(kind: Any) -> None:
+    assert [field.name for field in dataclasses.fields(kind)] == ["name", "size_bytes", "tags"]
+    assert dataclasses.replace(kind("a"), size_bytes=8) == kind("a", 8)
+    match kind("a"):
+        case Ours(name, size) | Theirs(name, size):
+            assert (name, size) == ("a", 7)
+        case _:
+            pytest.fail("it has no __match_args__")
+
+
+@both
+def test_it_can_be_copied_and_pickled(kind: Callable[..., Any]) -> None:
+    made = kind("a", 1, ["x"])
+    assert copy.deepcopy(made) == made
+    assert pickle.loads(pickle.dumps(made)) == made
+
+
+def test_it_shows_its_fields() -> None:
+    assert repr(Ours("a")) == "Ours(name='a', size_bytes=7, tags=[])"
+
+
+def test_one_field_and_none_work_too() -> None:
+    @frozen.dataclass(frozen=True, slots=True)
+    class One:
+        name: str
+
+    @frozen.dataclass(frozen=True, slots=True)
+    class Nothing:
+        pass
+
+    assert One("a") == One("a") != One("b")
+    assert Nothing() == Nothing()
+    assert len({One("a"), One("a"), Nothing(), Nothing()}) == 2
