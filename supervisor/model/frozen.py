@@ -23,7 +23,7 @@ else:
         return _frozen
 
 
-def _frozen(cls: type[Any]) -> type[Any]:
+def _frozen(cls: type[Any]) -> Any:
     # The fields, the slots and __match_args__, and none of the methods.
     made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     made._values = property(_values_of(dataclasses.fields(made)))

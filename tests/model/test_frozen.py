@@ -53,7 +53,7 @@ def test_equal_fields_are_equal_and_another_class_is_not(kind: Callable[..., Any
     assert kind("a") == kind("a")
     assert kind("a") != kind("b")
     assert kind("a") != ("a", 7, [])
-    assert Ours("a") != Theirs("a")
+    assert kind("a") != (Theirs if kind is Ours else Ours)("a")
 
 
 @both
@@ -76,7 +76,7 @@ def test_nothing_can_be_changed_deleted_or_added(kind: Callable[..., Any]) -> No
 
 
 @both
-def test_the_standard_library_takes_it_for_a_dataclass(kind: Any) -> None:
+def test_the_standard_library_takes_it_for_a_dataclass(kind: type[Ours]) -> None:
     assert [field.name for field in dataclasses.fields(kind)] == ["name", "size_bytes", "tags"]
     assert dataclasses.replace(kind("a"), size_bytes=8) == kind("a", 8)
     match kind("a"):
