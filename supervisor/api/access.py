@@ -1,0 +1,208 @@
+"""Access: who calls, and whether they may.
+
+On the Unix socket the kernel says who the peer is; root and our own user are let in. Over TCP every request needs a
+token in its Authorization header. Two more things guard a port on the user's machine against the web pages that its
+browser shows: `Host` must be a name that the supervisor was told it has (a page that had its own name resolve to
+127.0.0.1 sends that name), and `Origin`, where there is one, must be allowed. Health answers anybody.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+
+from supervisor.api.connect_errors import as_connect_error, error_response, http_error_response
+from supervisor.api.tokens import BadToken, Scope, Tokens
+
+OPEN = frozenset({"/healthz", "/readyz"})
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOGS = ("/logs/", "/api/logs/")
+_IN_QUERY = ("token", "access_token", "auth_token", "authorization", "jwt")
+_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
+_PREFLIGHT_S = "7200"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request."""
+
+    subject: str
+    """The environment's id."""
+    scope: Scope
+
+
+_CALLER: ContextVar[Caller] = ContextVar("CALLER")
+
+
+def caller() -> Caller:
+    """Who makes the request that is being handled."""
+    return _CALLER.get()
+
+
+class Access:
+    """Decides for every request before its handler runs; answers what may not pass."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        environment_id: str,
+        host_names: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        exposed_headers: Iterable[str] = ("*",),
+    ) -> None:
+        """What is known.
+
+        Args:
+            tokens: checks tokens.
+            environment_id: the subject of whoever comes through the Unix socket.
+            host_names: names of this server beside the local ones, without port.
+            origins: pages that may call, as browsers write them: https://example.org.
+            exposed_headers: what such pages may read of a response's head.
+        """
+        self._tokens = tokens
+        self._local = Caller(environment_id, Scope.ENVIRONMENT)
+        self._names = LOCAL_NAMES | {_bare(name) for name in host_names}
+        self._origins = {origin.rstrip("/").lower() for origin in origins}
+        self._exposed = ", ".join(exposed_headers)
+        self._peers = {0, os.geteuid()}
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The outermost middleware: lets a request through to its handler, or says in JSON why not."""
+        try:
+            if request.path in OPEN:
+                return await handler(request)
+            transport = request.transport
+            if transport is None:
+                raise ConnectError(Code.CANCELED, "the client is gone")
+            peer = transport.get_extra_info("socket")
+            if peer.family == socket.AF_UNIX:
+                self._check_origin(request)
+                _CALLER.set(self._peer(request, peer))
+            else:
+                self._check_host(request, transport.get_extra_info("sockname"))
+                self._check_origin(request)
+                if _is_preflight(request):
+                    return self._preflight(request)
+                _CALLER.set(self._bearer(request))
+            return await handler(request)
+        except Exception as error:
+            if request.writer.output_size > 0:
+                raise  # the response has begun: nothing can be said any more, so the connection breaks off
+            return _refusal(error, request.path)
+
+    async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """For `on_response_prepare`: what lets an allowed page read the response."""
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.lower() in self._origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = self._exposed
+            response.headers.add("Vary", "Origin")
+
+    def _peer(self, request: web.Request, peer: socket.socket) -> Caller:
+        pid, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        if uid not in self._peers:
+            raise ConnectError(
+                Code.PERMISSION_DENIED, f"process {pid} of user {uid} may not use this supervisor's socket"
+            )
+        # Who shows a token all the same, a proxy for others perhaps, has what the token is good for.
+        return self._bearer(request) if "Authorization" in request.headers else self._local
+
+    def _bearer(self, request: web.Request) -> Caller:
+        if request.query_string and any(name in request.query for name in _IN_QUERY):
+            raise _unauthenticated(
+                "a token in a URL ends up in logs: send it in the header Authorization: Bearer"
+            )
+        header = request.headers.get("Authorization")
+        if header is None:
+            raise _unauthenticated(
+                "the token is missing: send one in the header Authorization: Bearer; `supervisor token` makes one"
+            )
+        kind, _, token = header.partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            raise _unauthenticated("the header Authorization is invalid: it must be Bearer and a token")
+        try:
+            claims = self._tokens.check(token.strip())
+        except BadToken as error:
+            raise _unauthenticated(str(error)) from error
+        if claims.scope is Scope.LOGS and not _reads_logs(request):
+            raise ConnectError(
+                Code.PERMISSION_DENIED, "a token of scope logs is good for reading logs alone: GET /logs/..."
+            )
+        return Caller(claims.subject, claims.scope)
+
+    def _check_host(self, request: web.Request, sockname: tuple[str, int] | None) -> None:
+        hosts = request.headers.getall("Host", [])
+        name = _bare(hosts[0]) if len(hosts) == 1 else ""
+        # An address that the client has really connected to is no name that somebody could have made up.
+        if name in self._names or (sockname is not None and name == sockname[0]):
+            return
+        shown = f"the header Host: {name[:80]}" if name else "a request without one header Host"
+        raise ConnectError(
+            Code.PERMISSION_DENIED,
+            f"{shown} is not for this supervisor: --host-name tells it names that it has",
+        )
+
+    def _check_origin(self, request: web.Request) -> None:
+        origin = request.headers.get("Origin")
+        if origin is None or origin.lower() in self._origins:
+            return
+        # A page that came from here. What it was asked for as, Host, has been checked.
+        if origin.partition("://")[2] == request.headers.get("Host"):
+            return
+        raise ConnectError(
+            Code.PERMISSION_DENIED,
+            f"pages of {origin[:80]} may not use this supervisor: --allow-origin names those that may",
+        )
+
+    def _preflight(self, request: web.Request) -> web.Response:
+        """The answer to a browser that asks what an allowed page may send. The Origin has been checked."""
+        headers = {
+            "Access-Control-Allow-Methods": "GET, HEAD, POST",
+            "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", "*"),
+            "Access-Control-Max-Age": _PREFLIGHT_S,
+        }
+        if request.headers.get("Access-Control-Request-Private-Network") == "true":
+            headers["Access-Control-Allow-Private-Network"] = "true"
+        return web.Response(status=204, headers=headers)
+
+
+def _is_preflight(request: web.Request) -> bool:
+    return (
+        request.method == "OPTIONS"
+        and "Origin" in request.headers
+        and "Access-Control-Request-Method" in request.headers
+    )
+
+
+def _reads_logs(request: web.Request) -> bool:
+    return request.method in ("GET", "HEAD") and request.path.startswith(_LOGS)
+
+
+def _bare(host: str) -> str:
+    """A host's name as compared: without port, brackets, final dot and capitals."""
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0].rstrip(".") if name.count(":") < 2 else name
+
+
+def _unauthenticated(message: str) -> ConnectError:
+    return ConnectError(Code.UNAUTHENTICATED, message)
+
+
+def _refusal(error: Exception, path: str) -> web.Response:
+    if isinstance(error, web.HTTPException):
+        return http_error_response(error, path)
+    known = as_connect_error(error)
+    headers = {"WWW-Authenticate": "Bearer"} if known.code is Code.UNAUTHENTICATED else None
+    return error_response(known.code, known.message, headers=headers)

@@ -1,0 +1,162 @@
+"""The server: one aiohttp application on the supervisor's sockets, for as long as it is run.
+
+aiohttp's runner prepares the application and ends it. Listening is done here, so that connections are our own kind
+(see `connection`), and so is the end, which does not wait for streams that would never end by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from connectrpc.code import Code
+from connectrpc.server import ConnectASGIApplication
+
+from supervisor.api.access import Access
+from supervisor.api.connect_errors import error_response
+from supervisor.api.connection import Connection, Room
+from supervisor.api.services import service_routes
+from supervisor.api.sockets import Sockets, room_for_clients
+
+IDLE_S = 75.0
+"""How long a connection may be without a complete request head: idle, half-open or slow."""
+STOP_GRACE_S = 0.2
+"""How long calls may go on when the server stops. Streams, which do not end by themselves, are ended at once."""
+_CALL = web.RequestKey("call", asyncio.Task[Any])
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Server:
+    """Serves until `run` is cancelled."""
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        access: Access,
+        services: Sequence[ConnectASGIApplication[Any]] = (),
+        routes: Sequence[web.AbstractRouteDef] = (),
+        *,
+        metrics: Callable[[], bytes] = bytes,
+        not_ready: Callable[[], str] = str,
+        idle_s: float = IDLE_S,
+        most_clients: int | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            sockets: what to listen on; closed when `run` ends.
+            access: guards every request.
+            services: Connect applications; the contract's services that are missing are unimplemented.
+            routes: what else is served, logs for example. Handlers may raise ConnectError, SupervisorError or
+                aiohttp's HTTPException, and are cancelled when their client goes away.
+            metrics: the text of /metrics.
+            not_ready: what the supervisor waits for before it is ready; empty once it is.
+            idle_s: see IDLE_S.
+            most_clients: how many connections there may be; None: as many as the limit of descriptors leaves room for.
+        """
+        self.stopping = False
+        """Whether the server ends: what is cancelled now is not the client's doing."""
+        self._sockets = sockets
+        self._idle_s = idle_s
+        self._most_clients = most_clients
+        self._metrics = metrics
+        self._not_ready = not_ready
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._app = web.Application(middlewares=[self._count, access.guard])
+        self._app.on_response_prepare.append(self._prepare)
+        self._app.on_response_prepare.append(access.add_headers)
+        self._app.add_routes(
+            [
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._readiness),
+                web.get("/metrics", self._measurements),
+                *service_routes(services),
+                *routes,
+            ]
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled. Started as a task of the supervisor's group."""
+        runner = web.AppRunner(
+            self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
+        )
+        await runner.setup()
+        assert runner.server is not None
+        listeners = await self._listen(runner.server)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._stop(runner, listeners)
+
+    async def _listen(self, server: web.Server) -> list[asyncio.Server]:
+        loop, room = asyncio.get_running_loop(), Room(self._most_clients or room_for_clients())
+
+        def connection() -> Connection:
+            return Connection(
+                server,
+                room,
+                loop=loop,
+                keepalive_timeout=self._idle_s,
+                access_log=None,
+                auto_decompress=False,  # connectrpc does that, within its limits
+            )
+
+        return [
+            await (
+                loop.create_unix_server(connection, sock=listening)
+                if listening.family == socket.AF_UNIX
+                else loop.create_server(connection, sock=listening)
+            )
+            for listening in self._sockets.listening
+        ]
+
+    async def _stop(self, runner: web.AppRunner, listeners: list[asyncio.Server]) -> None:
+        self.stopping = True
+        for listener in listeners:
+            listener.close()
+        for stream in self._streams:
+            stream.cancel()
+        if self._calls:
+            _, late = await asyncio.wait(self._calls, timeout=STOP_GRACE_S)
+            for call in late:
+                call.cancel()
+        await runner.cleanup()
+        self._sockets.close()
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Know the calls that are in progress, for the end."""
+        call = asyncio.current_task()
+        assert call is not None
+        self._calls.add(call)
+        request[_CALL] = call
+        try:
+            return await handler(request)
+        finally:
+            self._calls.discard(call)
+            self._streams.discard(call)
+
+    async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "supervisor"
+        if not isinstance(response, web.Response) and _CALL in request:
+            self._streams.add(request[_CALL])
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        """That this is answered shows that the event loop turns."""
+        return web.Response(text="ok\n")
+
+    async def _readiness(self, _request: web.Request) -> web.Response:
+        why = self._not_ready()
+        if why:
+            return error_response(Code.UNAVAILABLE, f"not ready yet: {why}")
+        return web.Response(text="ok\n")
+
+    async def _measurements(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics(), headers={"Content-Type": _METRICS_TYPE})

@@ -1,0 +1,206 @@
+"""The sockets that a supervisor listens on: a Unix socket in its state directory, and TCP.
+
+Bound before anything is served, so that the addresses are known to what writes URLs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.model.errors import MachineError, SupervisorError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 24424
+_BACKLOG = 512
+_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
+_RESERVED_FDS = 256  # for what a supervisor needs beside its clients
+_MOST_FDS = 65536
+
+
+class BadAddress(SupervisorError):
+    """A `--listen` that is no address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. `fixed`: the user asked for just this, so another port will not do."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    fixed: bool = False
+
+
+def parse_listen(text: str) -> Address | None:
+    """The value of `--listen`: HOST:PORT, [IPV6]:PORT, :PORT, PORT or none. Raises BadAddress."""
+    if text == "none":
+        return None
+    host, _, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (":" in host) != text.startswith("["):
+        raise BadAddress(f"cannot listen on {text!r}: write HOST:PORT, for example 127.0.0.1:24424, or none")
+    return Address(host or DEFAULT_HOST, int(port), fixed=True)
+
+
+class Sockets:
+    """Listening sockets. `close` removes the Unix socket's file, if it is still ours."""
+
+    def __init__(
+        self, path: Path | None, address: Address | None, notice: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError."""
+        self.path = path
+        self.listening: list[socket.socket] = []
+        self.address: tuple[str, int] | None = None
+        """The TCP socket's own."""
+        self._inode = (0, 0)
+        try:
+            if path is not None:
+                self.listening.append(_unix(path))
+                self._inode = _inode(path)
+            if address is not None:
+                self.listening.append(_tcp(address, notice))
+                self.address = self.listening[-1].getsockname()[:2]
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The base of the TCP address's URLs, without a final slash; empty if there is none."""
+        if self.address is None:
+            return ""
+        host, port = self.address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening."""
+        for listening in self.listening:
+            listening.close()
+        self.listening.clear()
+        # Before another supervisor can bind there it needs the state directory's lock, which we still hold.
+        if self.path is not None and self._inode != (0, 0):
+            with contextlib.suppress(OSError):
+                if _inode(self.path) == self._inode:
+                    self.path.unlink()
+
+
+@contextmanager
+def short(path: Path) -> Iterator[str]:
+    """A socket's name that fits into an address: through a descriptor of its folder, if the path is too long."""
+    if len(os.fsencode(path)) <= _MAX_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def room_for_clients() -> int:
+    """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FDS if hard == resource.RLIM_INFINITY else min(hard, _MOST_FDS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft == resource.RLIM_INFINITY:
+        soft = _MOST_FDS
+    return max(16, (soft - _RESERVED_FDS) // 2)
+
+
+def _unix(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        _check_free(path)
+        with contextlib.suppress(FileNotFoundError):
+            aside.unlink()
+        # On Linux the file gets the mode of the socket: never is there a moment in which others may connect.
+        os.fchmod(listening.fileno(), 0o600)
+        with short(aside) as name:
+            listening.bind(name)
+        listening.listen(_BACKLOG)
+        os.replace(aside, path)
+    except OSError as error:
+        listening.close()
+        raise MachineError(f"cannot listen on the socket {path}: {error.strerror or error}") from error
+    except BaseException:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def _check_free(path: Path) -> None:
+    """A socket that nobody answers on may be replaced. Raises MachineError, OSError."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise MachineError(f"cannot listen on the socket {path}: there is a file that is no socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, short(path) as name:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(name)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+    raise MachineError(f"cannot listen on the socket {path}: another process answers there")
+
+
+def _tcp(address: Address, notice: Callable[[str], None]) -> socket.socket:
+    try:
+        return _bound(address.host, address.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or address.fixed:
+            raise _unlistenable(address, error) from error
+    try:
+        listening = _bound(address.host, 0)
+    except OSError as error:
+        raise _unlistenable(address, error) from error
+    port = listening.getsockname()[1]
+    notice(f"port {address.port} is taken, by another supervisor perhaps: this one listens on port {port}")
+    return listening
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, name = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        # The port of a supervisor that has just ended is free, whatever its last connections linger in.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(name)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _unlistenable(address: Address, error: OSError) -> MachineError:
+    why = {errno.EADDRINUSE: "the port is taken", errno.EACCES: "ports below 1024 are root's"}.get(
+        error.errno or 0, error.strerror or str(error)
+    )
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return MachineError(
+        f"cannot listen on {host}:{address.port}: {why}; choose another with --listen HOST:PORT, or --listen none"
+    )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino

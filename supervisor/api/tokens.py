@@ -1,0 +1,164 @@
+"""Tokens: who may call over TCP, signed with a key that only this state directory has.
+
+A token is a JWT (HS256, compared in constant time by PyJWT). Its subject is the environment; its scope is all of that
+(`environment`) or reading its logs (`logs`). Whoever can read the key can do what the supervisor can anyway: the file
+is 0600 in a directory that is 0700. Removing it takes back every token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+
+from supervisor.model.errors import MachineError, SupervisorError
+
+LOGS_TTL_S = 3600.0
+ENVIRONMENT_TTL_S = 24 * 3600.0
+
+_ALGORITHM = "HS256"
+_ISSUER = "supervisor"
+_AUDIENCE = "supervisor-api"
+_KEY_BYTES = 32
+_LONGEST = 4096
+
+
+class Scope(enum.Enum):
+    """What a token is good for."""
+
+    ENVIRONMENT = "environment"
+    LOGS = "logs"
+
+
+class Fault(enum.Enum):
+    """What is wrong with a token."""
+
+    EXPIRED = "expired"
+    FORGED = "forged"
+    FOREIGN = "foreign"
+
+
+class BadToken(SupervisorError):
+    """A token that opens nothing here."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        """`message`: a sentence for its owner; never the token."""
+        super().__init__(message)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says, once its signature was found good."""
+
+    subject: str
+    """The environment's id."""
+    scope: Scope
+    expires_s: float
+    """Wall clock."""
+
+
+class Tokens:
+    """Makes and checks the tokens of one environment."""
+
+    def __init__(self, key: bytes, environment_id: str, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: wall time."""
+        self._key = key
+        self._environment_id = environment_id
+        self._clock = clock
+
+    @classmethod
+    def kept(cls, path: Path, environment_id: str) -> Tokens:
+        """With the key in a file, made if there is none. Raises MachineError."""
+        try:
+            return cls(_read_key(path) or _make_key(path), environment_id)
+        except OSError as error:
+            raise MachineError(f"cannot keep the key of tokens in {path}: {error.strerror}") from error
+
+    def mint(self, scope: Scope, ttl_s: float) -> str:
+        """A new token."""
+        now = self._clock()
+        claims = {
+            "iss": _ISSUER,
+            "aud": _AUDIENCE,
+            "sub": self._environment_id,
+            "scope": scope.value,
+            "iat": int(now),
+            "exp": now + ttl_s,
+        }
+        return jwt.encode(claims, self._key, _ALGORITHM)
+
+    def check(self, token: str) -> Claims:
+        """What a token says. Raises BadToken."""
+        if len(token) > _LONGEST:
+            raise BadToken(Fault.FORGED, "the token is malformed: it is too long")
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                # The time is compared below, by our clock.
+                options={"require": ["exp", "sub", "scope"], "verify_exp": False, "verify_iat": False},
+            )
+            found = Claims(claims["sub"], Scope(claims["scope"]), float(claims["exp"]))
+        except jwt.InvalidSignatureError as error:
+            raise self._not_ours(token) from error
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise BadToken(Fault.FORGED, "the token is malformed: it is none of this supervisor's") from error
+        if found.subject != self._environment_id:
+            raise _foreign()
+        if found.expires_s <= self._clock():
+            raise BadToken(
+                Fault.EXPIRED, "the token has expired: get a new one, for example with `supervisor token`"
+            )
+        return found
+
+    def _not_ours(self, token: str) -> BadToken:
+        """Signed with another key: a client that mixed up environments is told so; what it may do is the same."""
+        try:
+            subject = jwt.decode(token, options={"verify_signature": False}).get("sub")
+        except jwt.PyJWTError:
+            subject = None
+        if isinstance(subject, str) and subject != self._environment_id:
+            return _foreign()
+        return BadToken(Fault.FORGED, "the token's signature is not this supervisor's")
+
+
+def _foreign() -> BadToken:
+    return BadToken(Fault.FOREIGN, "the token is of another environment")
+
+
+def _read_key(path: Path) -> bytes | None:
+    """The key; None if there is none, or none that is still secret and whole."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            return None
+        key = file.read()
+    return key if len(key) == _KEY_BYTES else None
+
+
+def _make_key(path: Path) -> bytes:
+    key = secrets.token_bytes(_KEY_BYTES)
+    aside = path.with_name(f"{path.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        aside.unlink()
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(key)
+    os.replace(aside, path)
+    return key
