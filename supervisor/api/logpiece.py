@@ -1,0 +1,152 @@
+"""Pieces of a log as readers get them: masked, cut where they may be, and shared by readers at the same offset.
+
+Offsets are those of the file, whatever masking does to the length.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from supervisor.api import sse
+from supervisor.api.mask import Mask
+from supervisor.host import logs
+
+_BLOCK = 65536
+"""Pieces end on multiples of it, so that readers who catch up come to read the same ones."""
+_SHARED_S = 0.02
+_SHARED_PIECES = 32
+
+Look = tuple[int, int, int] | None
+"""What changes when a log does: inode, size, time of change; None: no file."""
+
+
+class Part:
+    """Something to send, and the cursor that goes on after it."""
+
+    __slots__ = ("_event", "cursor", "data")
+
+    def __init__(self, data: bytes, cursor: str) -> None:
+        self.data = data
+        self.cursor = cursor
+        self._event: bytes | None = None
+
+    @property
+    def event(self) -> bytes:
+        """The part as a server-sent event; made once for all readers."""
+        if self._event is None:
+            self._event = sse.event(self.data, self.cursor)
+        return self._event
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A log's bytes from `start` to `end`, masked. `start` is where reading was to go on, unless bytes are gone."""
+
+    start: int
+    end: int
+    data: bytes
+    fresh: bool
+    """Whether a line begins at `start`."""
+    look: Look
+    """How the log looked before it was read."""
+    _parts: dict[tuple[str, bytes, bool], Part] = field(default_factory=dict)
+
+    @property
+    def ends_line(self) -> bool:
+        """Whether a line begins after it."""
+        return self.data.endswith(b"\n") if self.data else self.fresh
+
+    def part(self, name: str, prefix: bytes, fresh: bool) -> Part:
+        """The piece with a prefix before each line; `name` is what its cursor begins with."""
+        key = name, prefix, fresh
+        part = self._parts.get(key)
+        if part is None:
+            part = Part(_prefixed(self.data, prefix, fresh), f"{name}:{self.end}")
+            self._parts[key] = part
+        return part
+
+
+class Shelf:
+    """Reads pieces. Those read within the last 20 ms are kept for others at the same place."""
+
+    def __init__(self, secrets: Callable[[], Collection[str]]) -> None:
+        self._secrets = secrets
+        self._values: frozenset[str] = frozenset()
+        self._mask = Mask(())
+        self._pieces: dict[tuple[str, int, bool, bool], Piece] = {}
+        self._keep_until = 0.0
+
+    def piece(self, path: str, offset: int, final: bool, text: bool) -> Piece:
+        """What comes at `offset`; empty: nothing yet.
+
+        `final`: nothing will be written any more. `text`: cut where the piece can be made text. Raises OSError.
+        """
+        now = time.monotonic()
+        if now >= self._keep_until or len(self._pieces) >= _SHARED_PIECES:
+            self._pieces.clear()
+            self._keep_until = now + _SHARED_S
+        key = path, offset, final, text
+        piece = self._pieces.get(key)
+        if piece is None:
+            piece = self._pieces[key] = self._read(path, offset, final, text)
+        return piece
+
+    def _read(self, path: str, offset: int, final: bool, text: bool) -> Piece:
+        seen = look(path)
+        if seen is None:
+            return Piece(offset, offset, b"", offset == 0, None)
+        mask = self._current_mask()
+        # One byte before, at least, tells whether a line begins.
+        begin = max(0, offset - max(1, mask.longest))
+        # Beyond the offset more than what may remain unsettled, so that each piece gets on.
+        wanted = _aligned(offset + mask.longest + 8) - begin
+        chunk = logs.read(path, begin, wanted)
+        skip = offset - chunk.offset
+        if skip > len(chunk.data) or chunk.offset < begin:
+            # The command truncated its log: offsets begin anew.
+            return self._read(path, logs.first_kept(path), final, text)
+        skip = max(0, skip)
+        final = final and len(chunk.data) < wanted
+        masked = mask.apply(chunk.data, skip, final)
+        shown, settled = masked.shown, masked.settled
+        if text and not final:
+            length = sse.whole(shown)
+            settled -= len(shown) - length
+            shown = shown[:length]
+        start = chunk.offset + skip
+        fresh = skip == 0 or self._ends_line(mask, chunk.data[:skip])
+        return Piece(start, chunk.offset + settled, shown, fresh, seen)
+
+    def _ends_line(self, mask: Mask, before: bytes) -> bool:
+        return before.endswith(b"\n") and mask.apply(before, 0, True).shown.endswith(b"\n")
+
+    def _current_mask(self) -> Mask:
+        values = frozenset(self._secrets())
+        if values != self._values:
+            self._values, self._mask = values, Mask(values)
+        return self._mask
+
+
+def look(path: str) -> Look:
+    """How a log looks; another look at another time tells whether it changed."""
+    try:
+        status = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // _BLOCK) * _BLOCK
+
+
+def _prefixed(data: bytes, prefix: bytes, fresh: bool) -> bytes:
+    if not prefix or not data:
+        return data
+    lines = data.replace(b"\n", b"\n" + prefix)
+    if data.endswith(b"\n"):
+        lines = lines[: -len(prefix)]
+    return prefix + lines if fresh else lines

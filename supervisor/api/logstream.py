@@ -1,0 +1,149 @@
+"""A log as a stream of parts: one section after the other, each the log of one run, from its offset to its end.
+
+A section is followed until what it belongs to is over and all of its log was given. Whoever reads slowly holds one
+part: what comes next is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.api.logpiece import Part, Piece, Shelf
+from supervisor.api.waiting import Waiting
+from supervisor.host import logs
+from supervisor.host.rundir import RunDir
+
+KEEP_ALIVE_S = 15.0
+SILENCE = Part(b"", "")
+"""Stands for nothing to send for a while, for readers who want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One run's place in a stream. The functions look at the records as they are when called."""
+
+    record_id: str
+    """Whose changes decide."""
+    run: Callable[[], str | None]
+    """The id of the run; None: it has not begun."""
+    over: Callable[[str | None], bool]
+    """Whether nothing more is to come, given the run that was begun with."""
+    name: str = ""
+    """What its cursors begin with; empty: the run's id."""
+    prefix: bytes = b""
+    """Stands before each line."""
+    next_name: str = ""
+    """Of the section after it, which begins on a line of its own; empty: it may go on in this one's last line."""
+    note: str = ""
+    """Said before it begins."""
+
+
+class Reader:
+    """Reads for one client."""
+
+    def __init__(
+        self,
+        runs: Path,
+        shelf: Shelf,
+        waiting: Waiting,
+        *,
+        follow: bool,
+        text: bool,
+        gone: Callable[[], bool],
+    ) -> None:
+        """`follow`: go on until the sections are over. `text`: parts that can be made text, and SILENCE.
+
+        `gone`: whether the client is; reading then ends.
+        """
+        self._runs = runs
+        self._shelf = shelf
+        self._waiting = waiting
+        self._follow = follow
+        self._text = text
+        self._gone = gone
+
+    async def read(self, sections: Sequence[Section], offset: int) -> AsyncGenerator[Part]:
+        """The parts of all sections, the first one's from `offset` on."""
+        for section in sections:
+            async with aclosing(self._section(section, offset)) as parts:
+                async for part in parts:
+                    yield part
+            if self._gone() or not (self._follow or section.over(section.run())):
+                return
+            offset = 0
+
+    async def _section(self, section: Section, offset: int) -> AsyncGenerator[Part]:
+        while (run_id := section.run()) is None:
+            if section.over(None) or not self._follow or self._gone():
+                return
+            if await self._wait(section, None):
+                yield SILENCE
+        cursor = f"{section.name or run_id}:{offset}"
+        if section.note:
+            yield _note(section.note, section.prefix, cursor)
+        try:
+            async with aclosing(self._run(section, run_id, offset)) as parts:
+                async for part in parts:
+                    yield part
+                    cursor = part.cursor or cursor
+        except OSError as error:
+            yield _note(f"the log cannot be read: {error.strerror}", section.prefix, cursor)
+
+    async def _run(self, section: Section, run_id: str, offset: int) -> AsyncGenerator[Part]:
+        """A run's log from `offset` to its end, as far as that is known when the section is over."""
+        path, name = RunDir(self._runs, run_id).log, section.name or run_id
+        limit: int | None = None
+        in_line = False
+        while not self._gone():
+            # First whether it is over, then what is there: what comes between is read.
+            over = section.over(run_id)
+            if limit is None and (over or not self._follow):
+                limit = logs.size(path)
+            piece = self._shelf.piece(path, offset, over, self._text)
+            moved = piece.start != offset
+            if moved:
+                yield _note(_missing(piece, offset), section.prefix, f"{name}:{piece.start}", in_line)
+                in_line = False
+            if piece.end != piece.start:
+                yield piece.part(name, section.prefix, piece.fresh or moved)
+                in_line = not piece.ends_line
+            offset = piece.end
+            nothing_new = piece.end == piece.start and not moved
+            if limit is not None and (nothing_new or offset >= limit):
+                if section.next_name and over and not piece.ends_line:
+                    yield Part(b"\n", f"{section.next_name}:0")
+                return
+            if nothing_new and await self._wait(section, piece, run_id, path):
+                yield SILENCE
+
+    async def _wait(
+        self, section: Section, piece: Piece | None, run_id: str | None = None, path: str | None = None
+    ) -> bool:
+        """Wait for more; returns whether nothing came for so long that the client wants to know."""
+        silent_at = time.monotonic() + KEEP_ALIVE_S if self._text else None
+
+        def silent() -> bool:
+            return silent_at is not None and time.monotonic() >= silent_at
+
+        def ready() -> bool:
+            if self._gone() or section.over(run_id) or silent():
+                return True
+            return run_id is None and section.run() is not None
+
+        await self._waiting.until(ready, section.record_id, path, piece.look if piece else None)
+        return silent()
+
+
+def _note(sentence: str, prefix: bytes, cursor: str, in_line: bool = False) -> Part:
+    start = b"\n" if in_line else b""
+    return Part(start + prefix + f"[{sentence}]\n".encode(), cursor)
+
+
+def _missing(piece: Piece, offset: int) -> str:
+    if piece.start < offset:
+        return "the command truncated its log: it begins anew"
+    return f"{piece.start - offset} bytes are gone: the log is larger than its limit"
