@@ -17,6 +17,7 @@ from aiohttp import web
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from supervisor.api.errors import InvalidArgument
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ def as_connect_error(error: Exception) -> ConnectError:
     match error:
         case ConnectError():
             return error
+        case InvalidArgument():
+            return ConnectError(Code.INVALID_ARGUMENT, str(error))
         case NotFound():
             return ConnectError(Code.NOT_FOUND, str(error))
         case AlreadyExists():
