@@ -9,6 +9,7 @@ boot it starts the environment: the triggers fire.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from supervisor.api.sockets import Address, Sockets, parse_listen
 from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
@@ -63,6 +65,19 @@ class Settings:
     """None: the default for this workspace."""
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
+    api: Api | None = None
+    """None: no API is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How the API is served beside the Unix socket in the state directory."""
+
+    listen: str = ""
+    """HOST:PORT, or none; empty: the default address, or a free port where that is taken."""
+    public_url: str = ""
+    host_names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
 
 class Report(Protocol):
@@ -84,7 +99,7 @@ class Supervisor:
     def __init__(self, settings: Settings, link: ShimLink, report: Report) -> None:
         """Take the state directory and go on with what is in it.
 
-        Raises StateInUse if another supervisor has it, MachineError if it cannot be used.
+        Raises StateInUse if another supervisor has it, MachineError if it cannot be used. `adopt` comes next.
         """
         self.settings = settings
         self.report = report
@@ -97,6 +112,7 @@ class Supervisor:
             report.notice(
                 f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
             )
+        self.sockets = self._listen(settings.api)
         records, revision = self.store.load()
         self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
         self.environment_id = self._environment_id()
@@ -110,9 +126,20 @@ class Supervisor:
         )
         self.engine.performer = self.machine
         self.engine.post(EnvironmentStarted(self.environment_id))
-        self.resumes = self._resume()
+        self.resumes = self._was_cut_off()
 
     # Before the event loop
+
+    def adopt(self) -> list[str]:
+        """Find what another supervisor left alive, and what became of the rest: before anything else is done.
+
+        Apart from making the object, so that whoever subscribed sees it. Returns the ids of the executions that were
+        under way.
+        """
+        executions = list(self.engine.world.records.live)
+        self.machine.adopt(self._live_runs())
+        self.engine.turn()
+        return executions
 
     def read_file(self) -> Loaded | None:
         """Read the file and carry out what changed; None if there is none, or if it is what it was.
@@ -163,6 +190,8 @@ class Supervisor:
         """Release the state directory. What lives goes on living; after a drain nothing does."""
         if self.engine.world.records.draining and self.engine.world.records.settled():
             self.store.put("drained", "1")
+        if self.sockets is not None:
+            self.sockets.close()
         self.machine.close()
         self.store.close()
         self.state.close()
@@ -181,6 +210,13 @@ class Supervisor:
             self.report.notice(
                 "the automations file is gone: what it said last stays until there is one again"
             )
+
+    def _listen(self, api: Api | None) -> Sockets | None:
+        """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""
+        if api is None:
+            return None
+        address = parse_listen(api.listen) if api.listen else Address()
+        return Sockets(self.state.api_socket, address, self.report.notice)
 
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
@@ -210,15 +246,13 @@ class Supervisor:
             self.store.put("environment_id", known)
         return known
 
-    def _resume(self) -> bool:
-        """Find what another supervisor left alive. Returns whether it was cut off within this boot."""
+    def _was_cut_off(self) -> bool:
+        """Whether the supervisor before this one ended within this boot without having drained. Notes our own start."""
         boot, before = clock.boot_id(), self.store.get("boot")
-        resumes = before == boot and self.store.get("drained") == "0"
+        cut_off = before == boot and self.store.get("drained") == "0"
         self.store.put("boot", boot)
         self.store.put("drained", "0")
-        self.machine.adopt(self._live_runs())
-        self.engine.turn()
-        return resumes
+        return cut_off
 
     def _live_runs(self) -> list[tuple[str, RunKind, str]]:
         """What the records say lives: run id, kind, reference."""
@@ -266,7 +300,7 @@ class Supervisor:
 
         status = 130
         async with anyio.create_task_group() as group:
-            for edge in (self.engine.run, self.machine.run, self._watch, *edges):
+            for edge in (self.engine.run, self.machine.run, self._watch, self._serve_api, *edges):
                 group.start_soon(edge)
             with anyio.CancelScope() as working:
                 group.start_soon(self._signals, held, working)
@@ -309,6 +343,27 @@ class Supervisor:
         paths = [specified] if specified else [self.settings.workspace / place for place in PLACES]
         self._file_changed()  # edited since it was read: the watch tells what comes from now on
         await watch([str(path) for path in paths], self._file_changed, self.report.notice)
+
+    async def _serve_api(self) -> None:
+        """Answer clients."""
+        if self.sockets is None or self.settings.api is None:
+            return
+        import anyio.to_thread
+
+        # Most of a second of imports, during which the loop has better things to do.
+        assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
+        site = assembly.Site(
+            self.engine,
+            self.sockets,
+            self.environment_id,
+            self.state.runs,
+            self.state.path / "token.key",
+            self.read_file,
+            self.settings.api.public_url,
+            self.settings.api.host_names,
+            self.settings.api.origins,
+        )
+        await assembly.assemble(site).run()
 
     def _file_changed(self) -> None:
         if not self.engine.world.records.draining:

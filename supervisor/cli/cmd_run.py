@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from supervisor.boot import Settings, Supervisor, Work, hold_signals
+from supervisor.boot import Api, Settings, Supervisor, Work, hold_signals
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.options import file_argument, output_format, trigger_option, workspace_of
@@ -39,6 +39,17 @@ from supervisor.model.spec import Trigger
     metavar="MIB",
     help="How much of the end of each command's log is kept.",
 )
+@click.option(
+    "--listen",
+    default="",
+    metavar="HOST:PORT",
+    help='Where the API listens beside its Unix socket; "none": nowhere. Default: 127.0.0.1:24424, or a free port.',
+)
+@click.option("--public-url", default="", metavar="URL", help="What clients reach the API by, for log URLs.")
+@click.option(
+    "--host-name", multiple=True, metavar="NAME", help="A name that requests may be for (repeatable)."
+)
+@click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call (repeatable).")
 @click.option("--no-watch", is_flag=True, help="Do not follow edits of the file.")
 @click.option(
     "--exit-when-done", is_flag=True, help="Exit when all tasks have ended: 0, or 1 if one did not succeed."
@@ -53,6 +64,10 @@ def command(
     state_dir: Path | None,
     trigger: tuple[str, ...],
     log_limit: int,
+    listen: str,
+    public_url: str,
+    host_name: tuple[str, ...],
+    allow_origin: tuple[str, ...],
     no_watch: bool,
     exit_when_done: bool,
     logs: bool,
@@ -75,6 +90,7 @@ def command(
         state_dir=state_dir,
         watch=not no_watch,
         log_limit_bytes=log_limit << 20,
+        api=Api(listen, public_url, host_name, allow_origin),
     )
     printer = Printer(sys.stdout, as_json=format_ == "json")
     supervisor = Supervisor(settings, take_link(), printer)
@@ -82,10 +98,13 @@ def command(
         follower = Follower(
             supervisor, printer, functools.partial(Lines, write_line=printer.log) if logs else None
         )
+        if supervisor.resumes:
+            printer.notice("the supervisor before this one was cut off: going on with what it left")
+        adopted = supervisor.adopt()
         loaded = supervisor.read_file()
         if loaded is None:
             printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
-        fired = supervisor.fire(*triggers) if triggers else supervisor.start_environment()
+        fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
         work: Work
         if Trigger.PREBUILD in triggers:
             work = functools.partial(_prebuild, supervisor, fired)
