@@ -58,6 +58,7 @@ def command(reference: str, file: Path | None, standalone: bool, workspace: Path
 def _run(settings: Settings, reference: str, printer: Printer, held: list[int]) -> int:
     supervisor = Supervisor(settings, take_link(), printer)
     try:
+        supervisor.adopt()
         loaded = supervisor.read_file()
         if loaded is None or loaded.file is None:
             why = "its problems are above" if loaded else "there is none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -53,11 +54,11 @@ class Lines:
 class Log:
     """One run's log, as far as it was given out."""
 
-    def __init__(self, path: str, sink: Sink) -> None:
-        """Begin at the start of the log."""
+    def __init__(self, path: str, sink: Sink, offset: int = 0) -> None:
+        """Begin at `offset`, in bytes."""
         self.sink = sink
         self._path = path
-        self._offset = 0
+        self._offset = offset
 
     def give_new(self) -> None:
         """Give out what was written since the last call."""
@@ -78,13 +79,17 @@ class Follower:
     """Prints changes, and output if there is a sink for it, in the order in which they belong together."""
 
     def __init__(self, supervisor: Supervisor, printer: Printer, sinks: MakeSink | None) -> None:
-        """Follow from now on; what a run has written before is given out too."""
+        """Follow from now on: what runs that live already have written before is not given out."""
         self._supervisor = supervisor
         self._printer = printer
         self._sinks = sinks
         self._wake: Callable[[], None] = lambda: None
         self._changes = supervisor.engine.hub.subscribe(lambda: self._wake(), limit=100_000)
         self._logs: dict[str, Log] = {}
+        records = supervisor.engine.world.records
+        for record in (*records.services.values(), *records.runs.values()):
+            for run_id, name in _runs(record).items():
+                self._begin(run_id, name, at_end=True)
 
     def flush(self) -> None:
         """Print all that has happened."""
@@ -111,16 +116,20 @@ class Follower:
 
     def _follow_runs(self, change: Change) -> None:
         """Begin with the logs of runs that began, end with those of runs that ended."""
-        if self._sinks is None:
-            return
         before, after = _runs(change.before), _runs(change.after)
         for run_id in after.keys() - before.keys():
-            path = RunDir(self._supervisor.state.runs, run_id).log
-            self._logs[run_id] = Log(path, self._sinks(after[run_id]))
+            self._begin(run_id, after[run_id])
         for run_id in before.keys() - after.keys():
             if (log := self._logs.pop(run_id, None)) is not None:
                 log.give_new()
                 log.sink.end()
+
+    def _begin(self, run_id: str, name: str, at_end: bool = False) -> None:
+        if self._sinks is None:
+            return
+        path = RunDir(self._supervisor.state.runs, run_id).log
+        offset = os.path.getsize(path) if at_end and os.path.exists(path) else 0
+        self._logs[run_id] = Log(path, self._sinks(name), offset)
 
 
 def _runs(record: object) -> dict[str, str]:

@@ -158,7 +158,7 @@ class Project:
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
-            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_STATE_HOME": str(folder / "s"),  # a socket's path must be short
             "SUPERVISOR_TEST_SESSION": os.environ["SUPERVISOR_TEST_SESSION"],
             MARKER: self.marker.partition("=")[2],
         }
@@ -166,7 +166,7 @@ class Project:
     @property
     def state(self) -> Path:
         """The state directory, once a supervisor has made it."""
-        (path,) = (self.home.parent / "state/supervisor").iterdir()
+        (path,) = (self.home.parent / "s/supervisor").iterdir()
         return path
 
     def write(self, text: str) -> None:
@@ -236,6 +236,11 @@ class Project:
                 continue  # gone by now
         return found
 
+    def kill(self, pid: int) -> None:
+        """End one of the processes that were started here."""
+        assert pid in self.processes()
+        os.kill(pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End all that lives and was started here."""
         for program in self._programs:
@@ -248,7 +253,7 @@ class Project:
                 except ProcessLookupError:
                     continue
             time.sleep(0.005)
-        for name in ("work", "state"):
+        for name in ("work", "s"):
             shutil.rmtree(self.home.parent / name, ignore_errors=True)
 
 

@@ -83,7 +83,7 @@ def test_ctrl_c_before_there_is_an_event_loop_is_obeyed(project: Project) -> Non
         "  early:\n"
         "    name: Interrupts its supervisor\n"
         "    triggeredBy: [postEnvironmentStart]\n"
-        "    command: kill -INT $(head -1 ../state/supervisor/*/lock); exec sleep 1000\n"
+        "    command: kill -INT $(head -1 ../s/supervisor/*/lock); exec sleep 1000\n"
     )
 
     assert project.end(project.run()) == 130
