@@ -104,6 +104,9 @@ class Supervisor:
         self.settings = settings
         self.report = report
         self._content: bytes | Problem | None = None
+        self._grace_s = DRAIN_GRACE_S
+        self._detach = self._asked_to_end = False
+        self._work_is_over: Callable[[], None] = lambda: None
         self._starting = True  # what the file says is nobody's edit until it was looked at once
         path = settings.state_dir or default_path(str(settings.workspace), os.environ)
         self.state = StateDir(path, str(settings.workspace))
@@ -185,6 +188,11 @@ class Supervisor:
     def drain(self, grace_s: float = DRAIN_GRACE_S) -> None:
         """Stop everything; a second call with less grace hurries."""
         self.engine.submit(Drain(grace_s))
+
+    def end(self, grace_s: float = DRAIN_GRACE_S, detach: bool = False) -> None:
+        """End the work as a signal does; `detach`: leave what lives to the next supervisor instead of stopping it."""
+        self._grace_s, self._detach, self._asked_to_end = grace_s, detach, True
+        self._work_is_over()
 
     def close(self) -> None:
         """Release the state directory. What lives goes on living; after a drain nothing does."""
@@ -272,7 +280,7 @@ class Supervisor:
     def serve(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
         """Run until `work` is done or a signal came, drain, and see that nothing is left behind.
 
-        `held`: the list that `hold_signals` gave. Returns what `work` returned, or 130 after a signal.
+        `held`: the list that `hold_signals` gave. Returns what `work` returned, 0 after `end`, 130 after a signal.
         """
         import anyio
 
@@ -303,10 +311,16 @@ class Supervisor:
             for edge in (self.engine.run, self.machine.run, self._watch, self._serve_api, *edges):
                 group.start_soon(edge)
             with anyio.CancelScope() as working:
+                self._work_is_over = working.cancel
                 group.start_soon(self._signals, held, working)
                 status = await work()
+            if self._asked_to_end:
+                status = 0
+            if self._detach:
+                group.cancel_scope.cancel()
+                return status
             if not self.engine.world.records.draining:
-                self.drain()
+                self.drain(self._grace_s)
             if not self.engine.world.records.settled():
                 self.report.notice("stopping everything; Ctrl-C again kills what has not ended")
             await self.until(Records.settled)
