@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
@@ -41,7 +41,7 @@ class Server:
         services: Sequence[ConnectASGIApplication[Any]] = (),
         routes: Sequence[web.AbstractRouteDef] = (),
         *,
-        metrics: Callable[[], bytes] = bytes,
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
         not_ready: Callable[[], str] = str,
         idle_s: float = IDLE_S,
         most_clients: int | None = None,
@@ -54,7 +54,7 @@ class Server:
             services: Connect applications; the contract's services that are missing are unimplemented.
             routes: what else is served, logs for example. Handlers may raise ConnectError, SupervisorError or
                 aiohttp's HTTPException, and are cancelled when their client goes away.
-            metrics: the text of /metrics.
+            metrics: the text of /metrics; None: there are none.
             not_ready: what the supervisor waits for before it is ready; empty once it is.
             idle_s: see IDLE_S.
             most_clients: how many connections there may be; None: as many as the limit of descriptors leaves room for.
@@ -86,16 +86,17 @@ class Server:
         runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
         )
-        await runner.setup()
-        assert runner.server is not None
-        listeners = await self._listen(runner.server)
+        listeners: list[asyncio.Server] = []
         try:
+            await runner.setup()
+            assert runner.server is not None
+            await self._listen(runner.server, listeners)
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._stop(runner, listeners)
 
-    async def _listen(self, server: web.Server) -> list[asyncio.Server]:
+    async def _listen(self, server: web.Server, listeners: list[asyncio.Server]) -> None:
         loop, room = asyncio.get_running_loop(), Room(self._most_clients or room_for_clients())
 
         def connection() -> Connection:
@@ -108,14 +109,11 @@ class Server:
                 auto_decompress=False,  # connectrpc does that, within its limits
             )
 
-        return [
-            await (
-                loop.create_unix_server(connection, sock=listening)
-                if listening.family == socket.AF_UNIX
-                else loop.create_server(connection, sock=listening)
-            )
-            for listening in self._sockets.listening
-        ]
+        for listening in self._sockets.listening:
+            if listening.family == socket.AF_UNIX:
+                listeners.append(await loop.create_unix_server(connection, sock=listening))
+            else:
+                listeners.append(await loop.create_server(connection, sock=listening))
 
     async def _stop(self, runner: web.AppRunner, listeners: list[asyncio.Server]) -> None:
         self.stopping = True
@@ -159,4 +157,6 @@ class Server:
         return web.Response(text="ok\n")
 
     async def _measurements(self, _request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), headers={"Content-Type": _METRICS_TYPE})
+        if self._metrics is None:
+            raise web.HTTPNotFound
+        return web.Response(body=await self._metrics(), headers={"Content-Type": _METRICS_TYPE})
