@@ -298,12 +298,14 @@ class Machine:
 
         from supervisor.host import upkeep
 
+        interval_s = upkeep.INTERVAL_S
         while True:
             if not self._runs:
+                interval_s = upkeep.INTERVAL_S
                 self._some_live = anyio.Event()
                 await self._some_live.wait()
-            await anyio.sleep(upkeep.INTERVAL_S)
-            await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
+            await anyio.sleep(interval_s)
+            interval_s = await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
 
 
 async def _remove(folders: list[RunDir]) -> None:
