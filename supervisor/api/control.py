@@ -1,0 +1,183 @@
+"""The supervisor's own routes below /control: what the command line needs and the platform's API has no method for.
+
+    GET  /control/status            what this supervisor is, and what it waits for
+    GET  /control/executions/{id}   how an execution ended, as an exit status
+    POST /control/trigger           {"name"}: fire a trigger
+    POST /control/restart           {"id"}: restart a service
+    POST /control/update            {"content", "dryRun"}: apply a file's text; null: the workspace's file, read again
+    POST /control/token             {"scope", "ttlSeconds"}
+    POST /control/shutdown          {"detach", "graceSeconds"}
+
+JSON in and out, errors as everywhere. They are for whoever may do everything: the Unix socket, or a token of scope
+environment; `Access` lets a token of scope logs read logs alone. No promise is made to other programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio.to_thread
+from aiohttp import web
+
+from supervisor.api.controlbody import Body, read
+from supervisor.api.controlstatus import Place, execution_json, status_json
+from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
+from supervisor.config import Found, Loaded, load_bytes, load_file
+from supervisor.core.diff import Changes, compare
+from supervisor.core.triggers import started_by
+from supervisor.engine import Engine
+from supervisor.model.command import ApplyFile, Drain, FireTrigger, RestartService
+from supervisor.model.errors import NotFound
+from supervisor.model.frozen import dataclass
+from supervisor.model.ids import fresh
+from supervisor.model.spec import AutomationsFile, Trigger
+
+LIFETIMES_S = {Scope.ENVIRONMENT: ENVIRONMENT_TTL_S, Scope.LOGS: LOGS_TTL_S}
+LONGEST_TTL_S = 366 * 24 * 3600.0
+LONGEST_GRACE_S = 24 * 3600.0
+GRACE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the routes do beside commanding the engine."""
+
+    mint: Callable[[Scope, float], str]
+    """Makes a token that lives so many seconds."""
+    find_file: Callable[[], Found]
+    """Looks for the workspace's automations file."""
+    read_file: Callable[[], Loaded | None]
+    """Reads that file and carries it out; None if there is nothing new in it."""
+    end: Callable[[float, bool], None]
+    """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
+
+
+class Control:
+    """The handlers."""
+
+    def __init__(self, engine: Engine, place: Place, hands: Hands) -> None:
+        self._engine = engine
+        self._place = place
+        self._hands = hands
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes, for `Server`."""
+        return [
+            web.get("/control/status", self._status),
+            web.get("/control/executions/{id}", self._execution),
+            web.post("/control/trigger", _handler(self._trigger, "name")),
+            web.post("/control/restart", _handler(self._restart, "id")),
+            web.post("/control/update", _handler(self._update, "content", "dryRun")),
+            web.post("/control/token", _handler(self._token, "scope", "ttlSeconds")),
+            web.post("/control/shutdown", _handler(self._shutdown, "detach", "graceSeconds")),
+        ]
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(status_json(self._engine, self._place))
+
+    async def _execution(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["id"]
+        execution = self._engine.world.records.executions.get(id_)
+        if execution is None:
+            raise NotFound(f'cannot find task execution "{id_}": there is none with this id')
+        return web.json_response(execution_json(execution))
+
+    async def _trigger(self, body: Body) -> dict[str, Any]:
+        """Fire a trigger; tells what it started, not what ran already."""
+        names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
+        trigger = Trigger(body.word("name", names))
+        records = self._engine.world.records
+        executions = set(records.executions)
+        service_ids, _ = started_by(trigger, records.services.values(), records.tasks.values())
+        sessions = {id_: records.services[id_].session for id_ in service_ids}
+        self._engine.submit(FireTrigger(trigger, fresh()))
+        made = [execution for id_, execution in records.executions.items() if id_ not in executions]
+        started = [records.services[id_] for id_ in service_ids if id_ in records.services]
+        return {
+            "executions": [{"id": execution.id, "reference": execution.reference} for execution in made],
+            "services": [
+                {"id": service.id, "reference": service.item.reference}
+                for service in started
+                if service.session != sessions[service.id]
+            ],
+        }
+
+    async def _restart(self, body: Body) -> dict[str, Any]:
+        self._engine.submit(RestartService(body.text("id"), fresh()))
+        return {}
+
+    async def _update(self, body: Body) -> dict[str, Any]:
+        content, dry_run = body.text_or_null("content"), body.flag("dryRun")
+        if content is not None:
+            # What is no UTF-8 came through JSON as surrogates, as Python writes them.
+            data = content.encode("utf-8", "surrogateescape")
+            loaded = await anyio.to_thread.run_sync(load_bytes, data)
+            return self._applied("", loaded, dry_run, lambda: False)
+        found = self._hands.find_file()
+        if found.path is None:
+            raise NotFound("cannot update: there is no automations file in the workspace")
+        loaded = await anyio.to_thread.run_sync(load_file, found.path)
+        return self._applied(str(found.path), loaded, dry_run, lambda: self._hands.read_file() is not None)
+
+    def _applied(
+        self, path: str, loaded: Loaded, dry_run: bool, carried_out: Callable[[], bool]
+    ) -> dict[str, Any]:
+        """Apply what was loaded, unless `carried_out` does; a file that is refused changes nothing."""
+        changes = None if loaded.file is None else self._compare(loaded.file)
+        if not dry_run and not carried_out() and changes and loaded.file is not None:
+            self._engine.submit(ApplyFile(loaded.file, fresh()))
+        return {
+            "path": path,
+            "dryRun": dry_run,
+            "changes": None if changes is None else _lists(changes),
+            "problems": [
+                {
+                    "severity": problem.severity.value,
+                    "line": problem.line,
+                    "column": problem.column,
+                    "path": problem.path,
+                    "message": problem.message,
+                    "hint": problem.hint,
+                }
+                for problem in loaded.problems
+            ],
+        }
+
+    def _compare(self, file: AutomationsFile) -> Changes:
+        records = self._engine.world.records
+        return compare(file, records.services.values(), records.tasks.values())
+
+    async def _token(self, body: Body) -> dict[str, Any]:
+        scope = Scope(body.word("scope", [scope.value for scope in Scope], Scope.ENVIRONMENT.value))
+        ttl_s = body.number("ttlSeconds", 1.0, LONGEST_TTL_S, LIFETIMES_S[scope])
+        return {"token": self._hands.mint(scope, ttl_s), "scope": scope.value, "ttlSeconds": ttl_s}
+
+    async def _shutdown(self, body: Body) -> dict[str, Any]:
+        detach = body.flag("detach")
+        grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, GRACE_S)
+        if self._engine.world.records.draining and not detach:
+            self._engine.submit(Drain(grace_s))  # who asks again with less grace is in a hurry
+        self._hands.end(grace_s, detach)
+        return {}
+
+
+def routes(engine: Engine, place: Place, hands: Hands) -> list[web.RouteDef]:
+    """The routes below /control; see `Control`."""
+    return Control(engine, place, hands).routes()
+
+
+def _handler(
+    method: Callable[[Body], Awaitable[dict[str, Any]]], *fields: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        body = await read(request)
+        body.only(*fields)
+        return web.json_response(await method(body))
+
+    return handle
+
+
+def _lists(changes: Changes) -> dict[str, list[str]]:
+    names = ("added", "removed", "restarted", "updated", "unchanged")
+    return {name: list(getattr(changes, name)) for name in names}

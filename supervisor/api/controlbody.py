@@ -1,0 +1,87 @@
+"""The JSON bodies of the control routes: what is missing, unknown or of the wrong type is refused by name."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+
+from supervisor.api import asgi
+from supervisor.config.text import LIMIT_BYTES
+
+BODY_LIMIT_BYTES = 4 * LIMIT_BYTES
+"""JSON writes some characters of a file's text in several bytes."""
+_SHOWN = 80
+
+
+class Body:
+    """A request's fields. Each is asked for by its type."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def only(self, *known: str) -> None:
+        """Refuse fields with other names. Raises ConnectError, as all of the following do."""
+        for name in self._fields:
+            if name not in known:
+                raise _invalid(name[:_SHOWN], f"is unknown here; known are {', '.join(known)}")
+
+    def text(self, name: str) -> str:
+        """A text that must be there."""
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            raise _invalid(name, "is missing" if value is None else "must be a string")
+        return value
+
+    def text_or_null(self, name: str) -> str | None:
+        """A text, or None."""
+        return None if self._fields.get(name) is None else self.text(name)
+
+    def word(self, name: str, words: Sequence[str], default: str | None = None) -> str:
+        """One of `words`."""
+        if default is not None and self._fields.get(name) is None:
+            return default
+        value = self.text(name)
+        if value not in words:
+            raise _invalid(name, f"must be one of {', '.join(words)}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false; false if it is left out."""
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise _invalid(name, "must be true or false")
+        return value
+
+    def number(self, name: str, least: float, most: float, default: float) -> float:
+        """A number within bounds."""
+        value = self._fields.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _invalid(name, "must be a number")
+        if math.isnan(value) or not least <= value <= most:
+            raise _invalid(name, f"must be between {least:g} and {most:g}")
+        return float(value)
+
+
+async def read(request: web.Request) -> Body:
+    """The body of a request. Raises ConnectError if it is no JSON object."""
+    data = await asgi.read_body(request, BODY_LIMIT_BYTES, asgi.BODY_TIMEOUT_S)
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise ConnectError(Code.INVALID_ARGUMENT, f"cannot read the body as JSON: {why}") from None
+    if not isinstance(fields, dict):
+        raise ConnectError(Code.INVALID_ARGUMENT, "the body must be a JSON object")
+    return Body(fields)
+
+
+def _invalid(name: str, why: str) -> ConnectError:
+    return ConnectError(Code.INVALID_ARGUMENT, f'field "{name}" {why}')

@@ -1,0 +1,340 @@
+"""The control routes over a real socket, with an engine whose machine starts everything at once and ends nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+
+from supervisor.api.access import Access
+from supervisor.api.control import Hands, routes
+from supervisor.api.controlstatus import Place
+from supervisor.api.server import Server
+from supervisor.api.sockets import Sockets
+from supervisor.api.tokens import Scope, Tokens
+from supervisor.config import Loaded, find_file, load_bytes
+from supervisor.core.world import World
+from supervisor.engine import Engine
+from supervisor.hub import Hub
+from supervisor.model.action import Action, Spawn
+from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution
+from supervisor.model.exit import Exit, ExitCode, ExitSignal, NotStarted
+from supervisor.model.fact import Exited, Started
+from supervisor.model.ids import fresh
+from supervisor.model.moment import Now
+from supervisor.model.record import Record, Service, Task
+from tests.core.playbook import SEED, file, service, task
+
+FILE = """
+services:
+  web: {name: Web, triggeredBy: [postMachineStart], commands: {start: serve}}
+  api: {name: Api, commands: {start: serve, ready: probe}}
+tasks:
+  build: {name: Build, command: make, triggeredBy: [postMachineStart, prebuild]}
+"""
+Answer = tuple[int, Any]
+
+
+class Bench:
+    """What the routes need, and a client."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spawned: list[Spawn] = []
+        self.ended: list[tuple[float, bool]] = []
+        self.at = Now(1.0, 1_700_000_000.0)
+        self.engine = Engine(World(), self, Hub(), lambda: self.at)
+        self.engine.performer = self
+        self.tokens = Tokens(b"k" * 32, SEED)
+        self.read: list[bytes] = []
+
+    def perform(self, action: Action) -> None:
+        if isinstance(action, Spawn):
+            self.spawned.append(action)
+            self.engine.post(Started(action.run_id, 1))
+
+    def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
+        pass
+
+    def apply(self, text: str = FILE) -> None:
+        loaded = load_bytes(text.encode()).file
+        assert loaded is not None
+        self.engine.submit(ApplyFile(loaded, fresh()))
+
+    def id(self, reference: str) -> str:
+        records = self.engine.world.records
+        items: list[Service | Task] = [*records.services.values(), *records.tasks.values()]
+        return next(item.id for item in items if item.item.reference == reference)
+
+    def read_file(self) -> Loaded | None:
+        """As the supervisor does it: nothing to do for what was read before."""
+        data = (self.folder / "automations.yaml").read_bytes()
+        if data in self.read:
+            return None
+        self.read.append(data)
+        loaded = load_bytes(data)
+        if loaded.file is not None:
+            self.engine.submit(ApplyFile(loaded.file, fresh()))
+        return loaded
+
+    def get(self, path: str) -> Answer:
+        return self._ask("GET", path, b"", {})
+
+    def post(self, path: str, **fields: Any) -> Answer:
+        return self.send(path, json.dumps(fields).encode())
+
+    def send(self, path: str, body: bytes, **headers: str) -> Answer:
+        return self._ask("POST", path, body, headers)
+
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        return anyio.run(partial(self._serve, method, path, body, headers))
+
+    async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        socket = self.folder / "api.sock"
+        place = Place(SEED, str(self.folder), str(socket), "", self.at.wall_s - 60.0)
+        hands = Hands(
+            self.tokens.mint,
+            lambda: find_file(self.folder),
+            self.read_file,
+            lambda grace_s, detach: self.ended.append((grace_s, detach)),
+        )
+        server = Server(
+            Sockets(socket, None), Access(self.tokens, SEED), routes=routes(self.engine, place, hands)
+        )
+        async with anyio.create_task_group() as group:
+            group.start_soon(server.run)
+            connector = aiohttp.UnixConnector(path=str(socket))
+            async with (
+                aiohttp.ClientSession("http://localhost", connector=connector) as session,
+                session.request(method, path, data=body or None, headers=headers) as response,
+            ):
+                answer = response.status, await response.json()
+            group.cancel_scope.cancel()
+        return answer
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_status_tells_what_there_is_and_what_is_waited_for(bench: Bench) -> None:
+    bench.apply()
+    bench.engine.submit(StartService(bench.id("web"), fresh()))
+    bench.engine.submit(StartService(bench.id("api"), fresh()))
+    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+    bench.at = Now(6.0, bench.at.wall_s + 5.0)
+
+    status, answer = bench.get("/control/status")
+
+    assert status == 200
+    assert answer["pid"] == os.getpid()
+    assert answer["environmentId"] == SEED
+    assert answer["workspace"] == str(bench.folder)
+    assert answer["uptimeSeconds"] == 60
+    assert answer["services"] == {"running": 1, "starting": 1}
+    assert answer["executions"] == {"running": 1}
+    assert answer["tasks"] == 1
+    assert answer["draining"] is False
+    assert {(item["kind"], item["reference"], item["seconds"]) for item in answer["waitingFor"]} == {
+        ("service", "api", 5.0),
+        ("task", "build", 5.0),
+    }
+
+
+def test_status_names_what_has_failed(bench: Bench) -> None:
+    bench.apply()
+    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+    bench.engine.post(Exited(bench.spawned[-1].run_id, ExitCode(7)))
+    bench.engine.turn()
+
+    _, answer = bench.get("/control/status")
+
+    assert [(item["kind"], item["reference"]) for item in answer["failed"]] == [("task", "build")]
+    assert "exited 7" in answer["failed"][0]["why"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "phase"),
+    [
+        (ExitCode(0), 0, "succeeded"),
+        (ExitCode(7), 7, "failed"),
+        (ExitSignal(9), 137, "failed"),
+        (NotStarted("no such image"), 126, "failed"),
+    ],
+    ids=repr,
+)
+def test_execution_tells_its_exit_status(bench: Bench, end: Exit, status: int, phase: str) -> None:
+    bench.apply()
+    execution = fresh()
+    bench.engine.submit(StartTask(bench.id("build"), execution))
+
+    assert bench.get(f"/control/executions/{execution}")[1]["exitStatus"] is None
+    bench.engine.post(Exited(bench.spawned[-1].run_id, end))
+    bench.engine.turn()
+
+    _, answer = bench.get(f"/control/executions/{execution}")
+    assert (answer["exitStatus"], answer["phase"], answer["reference"]) == (status, phase, "build")
+
+
+def test_execution_that_was_stopped_has_the_status_of_ctrl_c(bench: Bench) -> None:
+    bench.apply()
+    execution = fresh()
+    bench.engine.submit(StartTask(bench.id("build"), execution))
+    bench.engine.submit(StopExecution(execution))
+    bench.engine.post(Exited(bench.spawned[-1].run_id, ExitSignal(15)))
+    bench.engine.turn()
+
+    _, answer = bench.get(f"/control/executions/{execution}")
+
+    assert (answer["exitStatus"], answer["phase"]) == (130, "stopped")
+
+
+def test_execution_that_there_is_not_is_not_found(bench: Bench) -> None:
+    status, answer = bench.get("/control/executions/nonsense")
+
+    assert (status, answer["code"]) == (404, "not_found")
+    assert 'cannot find task execution "nonsense"' in answer["message"]
+
+
+def test_trigger_starts_items_and_tells_which(bench: Bench) -> None:
+    bench.apply()
+
+    status, answer = bench.post("/control/trigger", name="postMachineStart")
+
+    assert status == 200
+    assert answer["services"] == [{"id": bench.id("web"), "reference": "web"}]
+    (execution,) = answer["executions"]
+    assert execution["reference"] == "build"
+    record = bench.engine.world.records.executions[execution["id"]]
+    assert record.started_by == "postMachineStart"
+
+    _, again = bench.post("/control/trigger", name="postMachineStart")
+    assert again["services"] == []  # it runs
+    assert [item["reference"] for item in again["executions"]] == ["build"]
+
+
+def test_restart_gives_a_service_a_new_session(bench: Bench) -> None:
+    bench.apply()
+    bench.engine.submit(StartService(bench.id("web"), fresh()))
+    before = bench.engine.world.records.services[bench.id("web")].session
+
+    assert bench.post("/control/restart", id=bench.id("web")) == (200, {})
+
+    assert bench.engine.world.records.services[bench.id("web")].session != before
+
+
+def test_update_with_a_text_applies_it(bench: Bench) -> None:
+    bench.apply()
+    text = "services: {web: {name: Web, commands: {start: other}}, new: {name: New, commands: {start: x}}}"
+
+    status, dry = bench.post("/control/update", content=text, dryRun=True)
+
+    assert status == 200
+    assert dry["changes"] == {
+        "added": ["new"],
+        "removed": ["api", "build"],
+        "restarted": [],
+        "updated": ["web"],
+        "unchanged": [],
+    }
+    assert len(bench.engine.world.records.services) == 2  # nothing was done
+
+    _, done = bench.post("/control/update", content=text)
+    assert done["changes"] == dry["changes"]
+    assert {s.item.reference for s in bench.engine.world.records.services.values()} == {"web", "new"}
+
+
+def test_update_with_a_bad_text_names_the_problems_and_changes_nothing(bench: Bench) -> None:
+    bench.apply()
+
+    status, answer = bench.post("/control/update", content="tasks: {a: {name: A, comand: x}}")
+
+    assert (status, answer["changes"]) == (200, None)
+    assert any('"comand"' in problem["message"] for problem in answer["problems"])
+    assert len(bench.engine.world.records.tasks) == 1
+
+
+def test_update_takes_any_bytes_as_python_writes_them_in_json(bench: Bench) -> None:
+    _, answer = bench.post("/control/update", content=b"tasks: \xff".decode("utf-8", "surrogateescape"))
+
+    assert answer["changes"] is None
+    assert "UTF-8" in answer["problems"][0]["message"]
+
+
+def test_update_without_a_text_reads_the_workspaces_file(bench: Bench) -> None:
+    assert bench.post("/control/update")[0] == 404
+
+    (bench.folder / "automations.yaml").write_text(FILE)
+    _, first = bench.post("/control/update", content=None)
+    assert first["changes"]["added"] == ["web", "api", "build"]
+    assert first["path"] == str(bench.folder / "automations.yaml")
+
+    # What somebody made of it meanwhile is undone although the file is the same.
+    bench.engine.submit(ApplyFile(file(service("web", "other"), task("build")), fresh()))
+    _, again = bench.post("/control/update")
+    assert (again["changes"]["added"], again["changes"]["updated"]) == (["api"], ["web", "build"])
+    _, nothing = bench.post("/control/update")
+    assert nothing["changes"]["unchanged"] == ["web", "api", "build"]
+
+
+def test_token_has_scope_and_life(bench: Bench) -> None:
+    _, answer = bench.post("/control/token", scope="logs", ttlSeconds=60)
+    assert bench.tokens.check(answer["token"]).scope is Scope.LOGS
+
+    _, answer = bench.post("/control/token")
+    assert bench.tokens.check(answer["token"]).scope is Scope.ENVIRONMENT
+    assert answer["ttlSeconds"] == 24 * 3600
+
+
+def test_shutdown_ends_the_supervisor(bench: Bench) -> None:
+    assert bench.post("/control/shutdown") == (200, {})
+    assert bench.post("/control/shutdown", graceSeconds=2)[0] == 200
+    assert bench.post("/control/shutdown", detach=True)[0] == 200
+
+    assert bench.ended == [(30.0, False), (2.0, False), (30.0, True)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("trigger", b"{}", '"name" is missing'),
+        ("trigger", b'{"name": "manual"}', '"name" must be one of postMachineStart'),
+        ("trigger", b'{"name": 1}', '"name" must be a string'),
+        ("trigger", b'{"name": "prebuild", "x": 1}', '"x" is unknown here; known are name'),
+        ("restart", b"{}", '"id" is missing'),
+        ("update", b'{"content": 7}', '"content" must be a string'),
+        ("update", b'{"dryRun": "yes"}', '"dryRun" must be true or false'),
+        ("token", b'{"scope": "all"}', '"scope" must be one of environment, logs'),
+        ("token", b'{"ttlSeconds": true}', '"ttlSeconds" must be a number'),
+        ("token", b'{"ttlSeconds": 0}', '"ttlSeconds" must be between'),
+        ("token", b'{"ttlSeconds": NaN}', '"ttlSeconds" must be between'),
+        ("shutdown", b'{"graceSeconds": -1}', '"graceSeconds" must be between'),
+        ("shutdown", b'{"detach": 1}', '"detach" must be true or false'),
+        ("shutdown", b"[]", "must be a JSON object"),
+        ("shutdown", b"{", "cannot read the body as JSON"),
+        ("shutdown", b"\xff", "cannot read the body as JSON"),
+        ("shutdown", b"[" * 100_000, "cannot read the body as JSON"),
+    ],
+)
+def test_bad_body_is_refused_by_name(bench: Bench, path: str, body: bytes, named: str) -> None:
+    status, answer = bench.send(f"/control/{path}", body)
+
+    assert (status, answer["code"]) == (400, "invalid_argument")
+    assert named in answer["message"]
+    assert bench.ended == []
+
+
+def test_token_of_scope_logs_controls_nothing(bench: Bench) -> None:
+    token = bench.tokens.mint(Scope.LOGS, 60.0)
+
+    status, _ = bench.send("/control/shutdown", b"{}", Authorization=f"Bearer {token}")
+
+    assert (status, bench.ended) == (403, [])
