@@ -110,8 +110,9 @@ class Follower:
             wake = anyio.Event()
             self._wake = wake.set
             self.flush()
-            self._printer.waiting(self._supervisor.engine.world.records)
-            with anyio.move_on_after(TICK_S if self._logs else 1.0):
+            waits = self._printer.waiting(self._supervisor.engine.world.records)
+            # While nothing is waited for and no log is followed, only a change gives something to print.
+            with anyio.move_on_after(TICK_S if self._logs else 1.0 if waits else None):
                 await wake.wait()
 
     def _follow_runs(self, change: Change) -> None:

@@ -85,11 +85,13 @@ class Printer:
             case _:
                 pass
 
-    def waiting(self, records: Records) -> None:
-        """Say what is being waited for, if it has been for a while."""
+    def waiting(self, records: Records) -> bool:
+        """Say what is being waited for, if it has been for a while. Returns whether anything is."""
         now = time.monotonic()
+        waits = bool(records.live)
         for service in records.services.values():
             if service.phase in (ServicePhase.STARTING, ServicePhase.STOPPING):
+                waits = True
                 why = service.reason or (
                     "to end" if service.phase is ServicePhase.STOPPING else "to be ready"
                 )
@@ -98,6 +100,7 @@ class Printer:
             for step, state in live_steps(records.executions[id_]):
                 if state.run_id is not None:
                     self._patience(step.id, f"step {step.reference}", "to end", now, factor=6)
+        return waits
 
     def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
         waited = now - self._since.get(id_, now)
