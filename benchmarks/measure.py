@@ -59,10 +59,16 @@ def interleaved(contestants: Mapping[str, Callable[[], float]], rounds: int) -> 
 
 
 @contextmanager
-def workspace() -> Iterator[Path]:
-    """An empty folder for one measure, with an empty folder `home` in it."""
-    path = Path(tempfile.mkdtemp(prefix="bench-"))
+def workspace(on_disk: bool = False) -> Iterator[Path]:
+    """An empty folder for one measure, with the empty folders `home` and `tmp` in it.
+
+    In memory where that can be had: ext4 searches past every inode that was deleted in the last minutes, so that each
+    turn would pay for the folders that the turns before it have removed.
+    """
+    memory = None if on_disk or not os.path.isdir("/dev/shm") else "/dev/shm"
+    path = Path(tempfile.mkdtemp(prefix="bench-", dir=memory))
     (path / "home").mkdir()
+    (path / "tmp").mkdir()
     try:
         yield path
     finally:
@@ -72,7 +78,10 @@ def workspace() -> Iterator[Path]:
 def environment(folder: Path) -> dict[str, str]:
     """The environment of what is measured: as a user's, with an empty HOME."""
     names = ("PATH", "LANG", "TZ")
-    return {name: os.environ[name] for name in names if name in os.environ} | {"HOME": str(folder / "home")}
+    return {name: os.environ[name] for name in names if name in os.environ} | {
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+    }
 
 
 def wall_s(argv: Sequence[str], folder: Path) -> float:
@@ -119,6 +128,8 @@ def running(argv: Sequence[str], folder: Path) -> Iterator[tuple[int, ...]]:
     with started(argv, folder) as process:
         try:
             yield process.pid, shim_of(process.pid)
+            if process.poll() is not None:
+                raise RuntimeError("the supervisor ended while it was measured")
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(TIMEOUT_S)

@@ -23,7 +23,7 @@ REST_S = 3.0
 
 
 def measure() -> list[Row]:
-    with workspace() as folder:
+    with workspace(on_disk=True) as folder:
         (folder / "automations.yaml").write_text(FILE)
         argv = [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state"]
         with running(argv, folder) as pids:
