@@ -26,12 +26,13 @@ Look = tuple[int, int, int] | None
 class Part:
     """Something to send, and the cursor that goes on after it."""
 
-    __slots__ = ("_event", "cursor", "data")
+    __slots__ = ("_event", "_frames", "cursor", "data")
 
     def __init__(self, data: bytes, cursor: str) -> None:
         self.data = data
         self.cursor = cursor
         self._event: bytes | None = None
+        self._frames: dict[bool, bytes] = {}
 
     @property
     def event(self) -> bytes:
@@ -39,6 +40,14 @@ class Part:
         if self._event is None:
             self._event = sse.event(self.data, self.cursor)
         return self._event
+
+    def frame(self, as_event: bool) -> bytes:
+        """The part as a chunk of HTTP's chunked encoding; made once for all readers."""
+        frame = self._frames.get(as_event)
+        if frame is None:
+            body = self.event if as_event else self.data
+            frame = self._frames[as_event] = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return frame
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +61,8 @@ class Piece:
     """Whether a line begins at `start`."""
     look: Look
     """How the log looked before it was read."""
+    more: bool = False
+    """Whether there was more to read."""
     _parts: dict[tuple[str, bytes, bool], Part] = field(default_factory=dict)
 
     @property
@@ -102,7 +113,7 @@ class Shelf:
         # One byte before, at least, tells whether a line begins.
         begin = max(0, offset - max(1, mask.longest))
         # Beyond the offset more than what may remain unsettled, so that each piece gets on.
-        wanted = _aligned(offset + mask.longest + 8) - begin
+        wanted = _aligned(offset + _BLOCK + mask.longest + 8) - begin
         chunk = logs.read(path, begin, wanted)
         skip = offset - chunk.offset
         if skip > len(chunk.data) or chunk.offset < begin:
@@ -118,7 +129,7 @@ class Shelf:
             shown = shown[:length]
         start = chunk.offset + skip
         fresh = skip == 0 or self._ends_line(mask, chunk.data[:skip])
-        return Piece(start, chunk.offset + settled, shown, fresh, seen)
+        return Piece(start, chunk.offset + settled, shown, fresh, seen, len(chunk.data) == wanted)
 
     def _ends_line(self, mask: Mask, before: bytes) -> bool:
         return before.endswith(b"\n") and mask.apply(before, 0, True).shown.endswith(b"\n")

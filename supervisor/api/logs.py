@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from connectrpc.code import Code
 
 from supervisor.api import sse
@@ -164,8 +164,26 @@ class Logs:
         def gone() -> bool:
             return request.transport is None or request.transport.is_closing()
 
+        def push(part: Part) -> bool:
+            # aiohttp keeps nothing back once the headers are out, so between two of its writes the transport is ours.
+            transport = request.transport
+            if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+                return False
+            if begin.skip or not response.chunked:
+                return False
+            transport.write(part.frame(query.events))
+            return True
+
+        if request.version >= HttpVersion11:
+            response.enable_chunked_encoding()
         reader = Reader(
-            self._runs, self._shelf, self._waiting, follow=query.follow, text=query.events, gone=gone
+            self._runs,
+            self._shelf,
+            self._waiting,
+            follow=query.follow,
+            text=query.events,
+            gone=gone,
+            push=push,
         )
         try:
             await response.prepare(request)

@@ -6,13 +6,14 @@ part: what comes next is read when it is asked for.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.api.logpiece import Part, Piece, Shelf
+from supervisor.api.logpiece import Look, Part, Piece, Shelf
 from supervisor.api.waiting import Waiting
 from supervisor.host import logs
 from supervisor.host.rundir import RunDir
@@ -54,10 +55,12 @@ class Reader:
         follow: bool,
         text: bool,
         gone: Callable[[], bool],
+        push: Callable[[Part], bool] = lambda _: False,
     ) -> None:
         """`follow`: go on until the sections are over. `text`: parts that can be made text, and SILENCE.
 
-        `gone`: whether the client is; reading then ends.
+        `gone`: whether the client is; reading then ends. `push` sends a part at once if the client has taken all
+        before it, and says whether it did; parts sent so while `read` waits are not given out by it.
         """
         self._runs = runs
         self._shelf = shelf
@@ -65,6 +68,7 @@ class Reader:
         self._follow = follow
         self._text = text
         self._gone = gone
+        self._push = push
 
     async def read(self, sections: Sequence[Section], offset: int) -> AsyncGenerator[Part]:
         """The parts of all sections, the first one's from `offset` on."""
@@ -95,47 +99,76 @@ class Reader:
 
     async def _run(self, section: Section, run_id: str, offset: int) -> AsyncGenerator[Part]:
         """A run's log from `offset` to its end, as far as that is known when the section is over."""
-        path, name = RunDir(self._runs, run_id).log, section.name or run_id
+        place = _Place(RunDir(self._runs, run_id).log, section.name or run_id, offset)
         limit: int | None = None
-        in_line = False
         while not self._gone():
             # First whether it is over, then what is there: what comes between is read.
             over = section.over(run_id)
             if limit is None and (over or not self._follow):
-                limit = logs.size(path)
-            piece = self._shelf.piece(path, offset, over, self._text)
-            moved = piece.start != offset
+                limit = logs.size(place.path)
+            piece = self._shelf.piece(place.path, place.offset, over, self._text)
+            moved = piece.start != place.offset
             if moved:
-                yield _note(_missing(piece, offset), section.prefix, f"{name}:{piece.start}", in_line)
-                in_line = False
+                cursor = f"{place.name}:{piece.start}"
+                yield _note(_missing(piece, place.offset), section.prefix, cursor, place.in_line)
             if piece.end != piece.start:
-                yield piece.part(name, section.prefix, piece.fresh or moved)
-                in_line = not piece.ends_line
-            offset = piece.end
+                yield piece.part(place.name, section.prefix, piece.fresh or moved)
+            place.after(piece)
             nothing_new = piece.end == piece.start and not moved
-            if limit is not None and (nothing_new or offset >= limit):
+            if limit is not None and (nothing_new or place.offset >= limit):
                 if section.next_name and over and not piece.ends_line:
                     yield Part(b"\n", f"{section.next_name}:0")
                 return
-            if nothing_new and await self._wait(section, piece, run_id, path):
+            if nothing_new and await self._wait(section, run_id, place, piece.look):
                 yield SILENCE
 
     async def _wait(
-        self, section: Section, piece: Piece | None, run_id: str | None = None, path: str | None = None
+        self, section: Section, run_id: str | None, place: _Place | None = None, seen: Look = None
     ) -> bool:
         """Wait for more; returns whether nothing came for so long that the client wants to know."""
-        silent_at = time.monotonic() + KEEP_ALIVE_S if self._text else None
-
-        def silent() -> bool:
-            return silent_at is not None and time.monotonic() >= silent_at
+        silent_at = time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
 
         def ready() -> bool:
-            if self._gone() or section.over(run_id) or silent():
+            if self._gone() or section.over(run_id) or time.monotonic() >= silent_at:
                 return True
             return run_id is None and section.run() is not None
 
-        await self._waiting.until(ready, section.record_id, path, piece.look if piece else None)
-        return silent()
+        def take() -> Look:
+            nonlocal silent_at
+            if place is None or section.over(run_id):
+                return None
+            while True:
+                piece = self._shelf.piece(place.path, place.offset, False, self._text)
+                if piece.start != place.offset:
+                    return None
+                if piece.end == piece.start:
+                    return piece.look
+                if not self._push(piece.part(place.name, section.prefix, piece.fresh)):
+                    return None
+                place.after(piece)
+                silent_at = time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
+                if not piece.more:
+                    return piece.look
+
+        await self._waiting.until(ready, section.record_id, place.path if place else None, seen, take)
+        return time.monotonic() >= silent_at
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a log was given."""
+
+    path: str
+    name: str
+    """What its cursors begin with."""
+    offset: int
+    in_line: bool = False
+    """Whether what was given last ends within a line."""
+
+    def after(self, piece: Piece) -> None:
+        self.offset = piece.end
+        if piece.end != piece.start:
+            self.in_line = not piece.ends_line
 
 
 def _note(sentence: str, prefix: bytes, cursor: str, in_line: bool = False) -> Part:

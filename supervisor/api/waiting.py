@@ -8,6 +8,7 @@ reader there is neither timer nor subscription.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +17,11 @@ from supervisor.api.logpiece import Look, look
 from supervisor.hub import Hub, Resync, Subscription
 
 _INTERVAL_S = 0.02
-_CROWD = 100
-_CROWD_INTERVAL_S = 0.035
-"""For more readers fewer, larger pieces: what costs is not the bytes but the sends."""
+_CROWD_INTERVAL_S = 0.03
+_REST = 1.5
+"""So many times as long as serving all readers took, no look is taken: a crowd gets fewer and larger pieces."""
 _BATCH = 50
-"""Readers woken within one turn of the loop; others of its work come in between."""
+"""Readers served within one turn of the loop; others of its work come in between."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +30,7 @@ class _Waiter:
     path: str | None
     seen: Look
     ready: Callable[[], bool]
+    take: Callable[[], Look]
     woken: asyncio.Future[None]
 
 
@@ -38,22 +40,28 @@ class Waiting:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._waiters: dict[_Waiter, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._next: asyncio.Handle | None = None
         self._subscription: Subscription | None = None
 
     async def until(
-        self, ready: Callable[[], bool], record_id: str, path: str | None = None, seen: Look = None
+        self,
+        ready: Callable[[], bool],
+        record_id: str,
+        path: str | None = None,
+        seen: Look = None,
+        take: Callable[[], Look] = lambda: None,
     ) -> None:
         """Wait until the file at `path` looks other than `seen`, or `ready` says so.
 
-        `ready` is asked at each look at the file, and at once when the record has changed.
+        `ready` is asked at each look at the file, and at once when the record has changed. `take` may deal with a
+        changed file on the spot and wait on: it returns how the file looked then, or None to be woken.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(record_id, path, seen, ready, loop.create_future())
+        waiter = _Waiter(record_id, path, seen, ready, take, loop.create_future())
         self._waiters[waiter] = None
-        if self._timer is None:
+        if self._next is None:
             self._subscription = self._hub.subscribe(partial(_soon, loop, self._changed))
-            self._timer = loop.call_later(self._interval_s(), self._tick, loop)
+            self._next = loop.call_later(_INTERVAL_S, self._tick, loop)
         try:
             await waiter.woken
         finally:
@@ -62,26 +70,26 @@ class Waiting:
                 self._rest()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        looks: dict[str, Look] = {}
-        woken = []
+        looks = {path: look(path) for path in {waiter.path for waiter in self._waiters} if path is not None}
+        grown = [waiter for waiter in self._waiters if waiter.path and looks[waiter.path] != waiter.seen]
+        self._deal(loop, grown, time.monotonic())
         for waiter in self._waiters:
-            if waiter.path is not None:
-                if waiter.path not in looks:
-                    looks[waiter.path] = look(waiter.path)
-                if looks[waiter.path] != waiter.seen:
-                    woken.append(waiter)
-                    continue
             if waiter.ready():
-                woken.append(waiter)
-        self._wake(loop, woken)
-        self._timer = loop.call_later(self._interval_s(), self._tick, loop)
+                _wake(waiter)
 
-    def _wake(self, loop: asyncio.AbstractEventLoop, waiters: list[_Waiter]) -> None:
-        for waiter in waiters[:_BATCH]:
-            if not waiter.woken.done():
-                waiter.woken.set_result(None)
-        if len(waiters) > _BATCH:
-            loop.call_soon(self._wake, loop, waiters[_BATCH:])
+    def _deal(self, loop: asyncio.AbstractEventLoop, grown: list[_Waiter], began: float) -> None:
+        """Let readers have what their logs have grown by; then plan the next look."""
+        for waiter in grown[:_BATCH]:
+            if waiter in self._waiters:
+                waiter.seen = waiter.take()
+                if waiter.seen is None:
+                    _wake(waiter)
+        if len(grown) > _BATCH:
+            self._next = loop.call_soon(self._deal, loop, grown[_BATCH:], began)
+        else:
+            spent_s = time.monotonic() - began
+            rest_s = min(max(_INTERVAL_S, spent_s * _REST), _CROWD_INTERVAL_S)
+            self._next = loop.call_later(rest_s, self._tick, loop)
 
     def _changed(self) -> None:
         """Records changed: wake those for whom that decides something."""
@@ -90,18 +98,14 @@ class Waiting:
         changes = self._subscription.take()
         ids = {change.record.id for change in changes if not isinstance(change, Resync)}
         everyone = any(isinstance(change, Resync) for change in changes)
-        woken = [
-            waiter for waiter in self._waiters if (everyone or waiter.record_id in ids) and waiter.ready()
-        ]
-        self._wake(asyncio.get_running_loop(), woken)
-
-    def _interval_s(self) -> float:
-        return _INTERVAL_S if len(self._waiters) <= _CROWD else _CROWD_INTERVAL_S
+        for waiter in self._waiters:
+            if (everyone or waiter.record_id in ids) and waiter.ready():
+                _wake(waiter)
 
     def _rest(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         if self._subscription is not None:
             self._hub.unsubscribe(self._subscription)
             self._subscription = None
@@ -109,3 +113,8 @@ class Waiting:
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     loop.call_soon(call)
+
+
+def _wake(waiter: _Waiter) -> None:
+    if not waiter.woken.done():
+        waiter.woken.set_result(None)
