@@ -18,6 +18,7 @@ from connectrpc.code import Code
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.api.access import Access
+from supervisor.api.asgi import BODY_TIMEOUT_S
 from supervisor.api.connect_errors import error_response
 from supervisor.api.connection import Connection, Room
 from supervisor.api.services import service_routes
@@ -44,6 +45,7 @@ class Server:
         metrics: Callable[[], Awaitable[bytes]] | None = None,
         not_ready: Callable[[], str] = str,
         idle_s: float = IDLE_S,
+        body_timeout_s: float = BODY_TIMEOUT_S,
         most_clients: int | None = None,
     ) -> None:
         """Put the parts together.
@@ -57,6 +59,7 @@ class Server:
             metrics: the text of /metrics; None: there are none.
             not_ready: what the supervisor waits for before it is ready; empty once it is.
             idle_s: see IDLE_S.
+            body_timeout_s: how long the body of a call may take.
             most_clients: how many connections there may be; None: as many as the limit of descriptors leaves room for.
         """
         self.stopping = False
@@ -76,7 +79,7 @@ class Server:
                 web.get("/healthz", self._health),
                 web.get("/readyz", self._readiness),
                 web.get("/metrics", self._measurements),
-                *service_routes(services),
+                *service_routes(services, body_timeout_s),
                 *routes,
             ]
         )

@@ -37,12 +37,10 @@ class Service:
         self,
         name: str,
         application: Application | None,
-        body_limit_bytes: int = asgi.BODY_LIMIT_BYTES,
-        body_timeout_s: float = asgi.BODY_TIMEOUT_S,
+        body_timeout_s: float,
     ) -> None:
         self.name = name
         self._application = application
-        self._body_limit_bytes = body_limit_bytes
         self._body_timeout_s = body_timeout_s
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -57,7 +55,7 @@ class Service:
         application = self._speaking(self._application, content_type, request)
         if application is None:
             return _unsupported(content_type)
-        body = await asgi.read_body(request, self._body_limit_bytes, self._body_timeout_s)
+        body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._body_timeout_s)
         response = await asgi.call(application, request, f"/{self.name}/{method}", body)
         if response.prepared or response.status not in (404, 415) or response.content_length:
             return response
@@ -79,13 +77,15 @@ class Service:
         return error_response(Code.UNIMPLEMENTED, f"{self.name}/{method} is not served by this supervisor")
 
 
-def service_routes(applications: Iterable[ConnectASGIApplication[object]]) -> list[web.RouteDef]:
+def service_routes(
+    applications: Iterable[ConnectASGIApplication[object]], body_timeout_s: float = asgi.BODY_TIMEOUT_S
+) -> list[web.RouteDef]:
     """The routes of services that are served and of those that are listed."""
     services: dict[str, Application | None] = dict.fromkeys(LISTED)
     services.update((application.path.strip("/"), application) for application in applications)
     return [
-        web.route("*", f"{prefix}/{service.name}/{{method}}", service.answer)
-        for service in (Service(name, application) for name, application in services.items())
+        web.route("*", f"{prefix}/{service.name}/{{method:[^/]+}}", service.answer)
+        for service in (Service(name, served, body_timeout_s) for name, served in services.items())
         for prefix in PREFIXES
     ]
 

@@ -1,0 +1,184 @@
+"""A server on real sockets, with a toy service that the tests tell what to do, and clients for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anyio
+from aiohttp import web
+
+from supervisor.api.access import Access, Caller, caller
+from supervisor.api.codecs import codecs
+from supervisor.api.screen import Screen
+from supervisor.api.server import Server
+from supervisor.api.sockets import Address, Sockets
+from supervisor.api.tokens import Scope, Tokens
+from supervisor.api.validation import problem
+from supervisor.api.wire import environment_automation_connect as automation_connect
+from supervisor.api.wire import environment_automation_pb2 as automation_pb
+from supervisor.api.wire import event_connect
+from supervisor.api.wire import event_pb2 as pb
+
+ENVIRONMENT = "11111111-2222-4333-8444-555555555555"
+ID = "99999999-2222-4333-8444-555555555555"
+GET_SERVICE = "/gitpod.v1.EnvironmentAutomationService/GetService"
+WATCH = "/gitpod.v1.EventService/WatchEvents"
+JSON = {"Content-Type": "application/json"}
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Toy(automation_connect.EnvironmentAutomationService):
+    """One unary method, and one stream that sends what is put into it: messages, errors, None for the end."""
+
+    fails_with: Exception | None = None
+    callers: list[Caller] = field(default_factory=list)
+    answer: Callable[[], Any] | None = None
+    news: asyncio.Queue[pb.WatchEventsResponse | Exception | None] = field(default_factory=asyncio.Queue)
+    watching: int = 0
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def get_service(
+        self, request: automation_pb.GetServiceRequest, _ctx: Any
+    ) -> automation_pb.GetServiceResponse:
+        self.callers.append(caller())
+        self.called.set()
+        if self.fails_with is not None:
+            raise self.fails_with
+        if self.answer is not None:
+            await self.answer()
+        service = automation_pb.Service(id=request.id, environment_id=ENVIRONMENT)
+        return automation_pb.GetServiceResponse(service=service)
+
+    async def watch_events(
+        self, _request: pb.WatchEventsRequest, _ctx: Any
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        self.watching += 1
+        try:
+            while (message := await self.news.get()) is not None:
+                if isinstance(message, Exception):
+                    raise message
+                yield message
+        finally:
+            self.watching -= 1
+
+    def tell(self, resource_id: str) -> None:
+        self.news.put_nowait(pb.WatchEventsResponse(resource_id=resource_id))
+
+
+@dataclass
+class Served:
+    """A server that runs, and what a test needs to call it."""
+
+    server: Server
+    toy: Toy
+    tokens: Tokens
+    sockets: Sockets
+    http: aiohttp.ClientSession
+    """Shows an environment token."""
+    bare: aiohttp.ClientSession
+    """Shows none."""
+    stop: Callable[[], None]
+
+    @property
+    def url(self) -> str:
+        return self.sockets.url
+
+    @property
+    def port(self) -> int:
+        assert self.sockets.address is not None
+        return self.sockets.address[1]
+
+    async def connect(self, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A raw connection over TCP."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        await writer.drain()
+        return reader, writer
+
+    def head(self, path: str, **headers: str) -> bytes:
+        """The head of a POST, with a token."""
+        token = self.tokens.mint(Scope.ENVIRONMENT, 60)
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path,
+    *,
+    routes: Sequence[web.AbstractRouteDef] = (),
+    origins: Sequence[str] = (),
+    host_names: Sequence[str] = (),
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """A server for the time of a test, which fails if a task of it is left when it has stopped."""
+    before = asyncio.all_tasks()
+    tokens, toy = Tokens(b"k" * 32, ENVIRONMENT), Toy()
+    sockets = Sockets(folder / "api.sock", Address("127.0.0.1", 0, fixed=True))
+    screen = Screen(problem, lambda: server.stopping)
+    extra: dict[str, Any] = {"interceptors": [screen], "codecs": codecs()}
+    server = Server(
+        sockets,
+        Access(tokens, ENVIRONMENT, host_names, origins),
+        [
+            automation_connect.EnvironmentAutomationServiceASGIApplication(toy, **extra),
+            event_connect.EventServiceASGIApplication(toy, **extra),
+        ],
+        routes,
+        **{"most_clients": 100, **options},
+    )
+    headers = {"Authorization": f"Bearer {tokens.mint(Scope.ENVIRONMENT, 60)}"}
+    serving_scope = anyio.CancelScope()
+
+    async def serve() -> None:
+        with serving_scope:
+            await server.run()
+
+    with anyio.fail_after(PATIENCE_S):
+        async with (
+            aiohttp.ClientSession(sockets.url, headers=headers, auto_decompress=False) as http,
+            aiohttp.ClientSession(sockets.url) as bare,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(serve)
+            yield Served(server, toy, tokens, sockets, http, bare, serving_scope.cancel)
+            serving_scope.cancel()
+        await eventually(lambda: not asyncio.all_tasks() - before)
+    assert toy.watching == 0
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    with anyio.fail_after(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  # conditions of any kind, which nobody announces
+            await anyio.sleep(0.002)
+
+
+async def error(response: aiohttp.ClientResponse) -> tuple[int, str, str]:
+    """Status, code and message of a Connect error, which must have just these in it."""
+    assert response.content_type == "application/json"
+    body = json.loads(await response.read())
+    assert list(body) == ["code", "message"]
+    assert "Traceback" not in body["message"]
+    return response.status, body["code"], body["message"]
+
+
+def envelope(data: bytes, flags: int = 0) -> bytes:
+    """A message of a Connect stream."""
+    return struct.pack(">BI", flags, len(data)) + data
+
+
+async def next_envelope(response: aiohttp.ClientResponse) -> tuple[int, bytes]:
+    """Flags and content of the stream's next message."""
+    flags, length = struct.unpack(">BI", await response.content.readexactly(5))
+    return flags, await response.content.readexactly(length)

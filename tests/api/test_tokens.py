@@ -1,0 +1,136 @@
+"""Tokens: what is taken, and which of the other kinds a token is of."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from supervisor.api.tokens import BadToken, Fault, Scope, Tokens
+from supervisor.model.errors import MachineError
+
+KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+CLAIMS = {
+    "iss": "supervisor",
+    "aud": "supervisor-api",
+    "sub": "env",
+    "scope": "environment",
+    "exp": 2_000_000_000,
+}
+
+
+def fault(tokens: Tokens, token: str) -> Fault:
+    with pytest.raises(BadToken) as caught:
+        tokens.check(token)
+    assert token not in str(caught.value) or not token
+    return caught.value.fault
+
+
+def signed(key: bytes = KEY, **changes: Any) -> str:
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
+    return jwt.encode(claims, key, "HS256")
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_minted_token_is_taken(scope: Scope) -> None:
+    tokens = Tokens(KEY, "env", lambda: 1000.0)
+    claims = tokens.check(tokens.mint(scope, 3600))
+    assert (claims.subject, claims.scope, claims.expires_s) == ("env", scope, 4600.0)
+
+
+def test_a_token_expires_also_if_it_was_taken_before() -> None:
+    now = [1000.0]
+    tokens = Tokens(KEY, "env", lambda: now[0])
+    token = tokens.mint(Scope.LOGS, 60)
+    now[0] = 1059.9
+    tokens.check(token)
+    now[0] = 1060.0
+    assert fault(tokens, token) is Fault.EXPIRED
+    assert fault(Tokens(KEY, "env", lambda: now[0]), token) is Fault.EXPIRED
+
+
+def test_a_token_of_another_environment() -> None:
+    tokens = Tokens(KEY, "env")
+    assert fault(tokens, Tokens(OTHER_KEY, "other").mint(Scope.ENVIRONMENT, 60)) is Fault.FOREIGN
+    assert fault(tokens, Tokens(KEY, "other").mint(Scope.ENVIRONMENT, 60)) is Fault.FOREIGN
+
+
+def test_a_token_signed_with_another_key() -> None:
+    assert fault(Tokens(KEY, "env"), Tokens(OTHER_KEY, "env").mint(Scope.ENVIRONMENT, 60)) is Fault.FORGED
+
+
+def test_a_token_whose_claims_were_changed() -> None:
+    tokens = Tokens(KEY, "env")
+    head, _, signature = tokens.mint(Scope.LOGS, 60).split(".")
+    claims = base64.urlsafe_b64encode(json.dumps(CLAIMS).encode()).rstrip(b"=").decode()
+    assert fault(tokens, f"{head}.{claims}.{signature}") is Fault.FORGED
+
+
+def test_a_token_that_is_not_signed() -> None:
+    assert fault(Tokens(KEY, "env"), jwt.encode(CLAIMS, None, "none")) is Fault.FORGED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": [1]},
+        {"sub": None},
+        {"scope": None},
+        {"scope": "root"},
+        {"scope": ["environment"]},
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "another"},
+        {"iss": None},
+    ],
+)
+def test_a_token_that_says_something_else(changes: dict[str, Any]) -> None:
+    assert fault(Tokens(KEY, "env"), signed(**changes)) is Fault.FORGED
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "a.b.c", "....", "é", "\udcff", "x" * 100_000, "eyJ.eyJ.", "null"]
+)
+def test_what_is_no_token(token: str) -> None:
+    assert fault(Tokens(KEY, "env"), token) is Fault.FORGED
+
+
+def test_many_tokens_are_not_all_remembered() -> None:
+    tokens = Tokens(KEY, "env")
+    for ttl_s in range(1, 500):
+        tokens.check(tokens.mint(Scope.LOGS, ttl_s))
+    assert len(tokens._verified) <= 64
+
+
+def test_the_key_is_made_once_and_is_secret(tmp_path: Path) -> None:
+    path = tmp_path / "token.key"
+    token = Tokens.kept(path, "env").mint(Scope.ENVIRONMENT, 60)
+    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o600, 32)
+    Tokens.kept(path, "env").check(token)
+    assert os.listdir(tmp_path) == ["token.key"]
+
+
+def test_a_key_that_others_could_read_or_that_is_torn_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "token.key"
+    token = Tokens.kept(path, "env").mint(Scope.ENVIRONMENT, 60)
+    path.chmod(0o644)
+    assert fault(Tokens.kept(path, "env"), token) is Fault.FORGED
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(b"short")
+    Tokens.kept(path, "env")
+    assert path.stat().st_size == 32
+
+
+def test_a_key_that_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"cannot keep the key of tokens in .*token\.key"):
+        Tokens.kept(tmp_path / "none" / "token.key", "env")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(MachineError):
+        Tokens.kept(tmp_path / "link", "env")
