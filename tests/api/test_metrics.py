@@ -1,0 +1,137 @@
+"""The numbers of /metrics, from changes as the engine publishes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+from prometheus_client.parser import text_string_to_metric_families
+
+from supervisor.api.metrics import Metrics, kept_log_bytes
+from supervisor.core.records import Records
+from supervisor.hub import Change, Hub
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution, Service, Source
+from tests.core import playbook
+
+pytestmark = pytest.mark.anyio
+SERVICE = Service("s", playbook.service("web"), Source.FILE, 0.0)
+EXECUTION = Execution("e", "t", "build", "manual", "f", (), 0.0, started_s=10.0)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Numbers:
+    """Metrics that count, and a hub to publish on."""
+
+    def __init__(self, runs: Path, records: Records) -> None:
+        self.hub = Hub()
+        self.metrics = Metrics(lambda: records, self.hub, runs, lambda: 7, lag_interval_s=0.01)
+
+    async def read(self) -> dict[str, float]:
+        """{name and labels: value}"""
+        await checkpoint()  # what was published is counted in the loop's next turn
+        text = (await self.metrics.text()).decode()
+        return {
+            " ".join([sample.name, *sample.labels.values()]): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+
+@asynccontextmanager
+async def counting(runs: Path, *records: Service | Execution) -> AsyncIterator[Numbers]:
+    numbers = Numbers(runs, Records(records))
+    async with anyio.create_task_group() as group:
+        group.start_soon(numbers.metrics.run)
+        await checkpoint()
+        yield numbers
+        group.cancel_scope.cancel()
+
+
+async def test_what_exists_is_looked_at(tmp_path: Path) -> None:
+    services = [
+        replace(SERVICE, id=str(n), phase=phase) for n, phase in enumerate([ServicePhase.RUNNING] * 2)
+    ]
+    async with counting(tmp_path, *services, EXECUTION) as numbers:
+        found = await numbers.read()
+    assert found["supervisor_services running"] == 2
+    assert found["supervisor_services failed"] == 0
+    assert found["supervisor_executions_live pending"] == 1
+    assert found["supervisor_subscribers"] == 7
+    assert found["process_resident_memory_bytes"] > 1e6
+
+
+async def test_executions_are_counted_once_by_their_outcome(tmp_path: Path) -> None:
+    ended = replace(EXECUTION, phase=ExecutionPhase.FAILED, ended_s=12.0)
+    async with counting(tmp_path) as numbers:
+        assert (await numbers.read())["supervisor_executions_total failed"] == 0
+        numbers.hub.publish([Change(None, EXECUTION), Change(EXECUTION, ended), Change(ended, ended)])
+        numbers.hub.publish([Change(ended, None)])
+        numbers.hub.publish([Change(None, replace(ended, phase=ExecutionPhase.STOPPED, started_s=None))])
+        found = await numbers.read()
+    assert found["supervisor_executions_total failed"] == 1
+    assert found["supervisor_executions_total stopped"] == 1
+    assert found["supervisor_executions_total succeeded"] == 0
+    assert found["supervisor_execution_duration_seconds_sum failed"] == 2.0
+    assert "supervisor_execution_duration_seconds_sum stopped" not in found
+
+
+async def test_probes_that_fail_are_counted(tmp_path: Path) -> None:
+    starting = replace(SERVICE, phase=ServicePhase.STARTING)
+    probing = replace(starting, probe="p1")
+    again = replace(starting, probe_at=1.0)
+    ready = replace(starting, ready=True)
+    async with counting(tmp_path) as numbers:
+        numbers.hub.publish([Change(starting, probing), Change(probing, again), Change(again, probing)])
+        numbers.hub.publish([Change(probing, again), Change(again, probing), Change(probing, ready)])
+        numbers.hub.publish([Change(probing, replace(starting, phase=ServicePhase.STOPPING))])
+        assert (await numbers.read())["supervisor_probe_failures_total"] == 2
+
+
+async def test_heartbeats_are_counted(tmp_path: Path) -> None:
+    async with counting(tmp_path) as numbers:
+        for sent in (True, True, False):
+            numbers.metrics.heartbeat(sent)
+        found = await numbers.read()
+    assert (found["supervisor_heartbeats_total sent"], found["supervisor_heartbeats_total failed"]) == (2, 1)
+
+
+async def test_a_blocked_event_loop_shows(tmp_path: Path) -> None:
+    async with counting(tmp_path) as numbers:
+        await anyio.sleep(0.02)
+        time.sleep(0.15)  # noqa: ASYNC251  # that is the point
+        await anyio.sleep(0.03)
+        found = await numbers.read()
+    assert found["supervisor_event_loop_lag_seconds_sum"] > 0.1
+    assert found["supervisor_event_loop_lag_seconds_count"] >= 2
+
+
+async def test_more_changes_than_a_subscription_holds_are_all_counted(tmp_path: Path) -> None:
+    ended = replace(EXECUTION, phase=ExecutionPhase.SUCCEEDED, ended_s=12.0)
+    async with counting(tmp_path) as numbers:
+        for _ in range(100):
+            numbers.hub.publish([Change(EXECUTION, ended)] * 100)
+            await checkpoint()
+        assert (await numbers.read())["supervisor_executions_total succeeded"] == 10_000
+
+
+def test_the_size_of_logs_is_what_they_take_on_disk(tmp_path: Path) -> None:
+    assert kept_log_bytes(tmp_path / "none") == 0
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "log").write_bytes(b"x" * 10_000)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "a file").touch()
+    with (tmp_path / "a" / "log").open("r+b") as file:
+        file.truncate(50_000_000)  # a hole
+    assert 20_000 <= kept_log_bytes(tmp_path) < 100_000
