@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from supervisor.boot import Api, Settings, Supervisor, Work, hold_signals
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.options import file_argument, output_format, trigger_option, workspace_of
+from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
@@ -92,16 +94,16 @@ def command(
         log_limit_bytes=log_limit << 20,
         api=Api(listen, public_url, host_name, allow_origin),
     )
-    printer = Printer(sys.stdout, as_json=format_ == "json")
-    supervisor = Supervisor(settings, take_link(), printer)
-    try:
+    outlet = Outlet(sys.stdout)
+    printer = Printer(outlet, as_json=format_ == "json")
+    with closing(outlet), closing(Supervisor(settings, take_link(), printer)) as supervisor:
         follower = Follower(
-            supervisor, printer, functools.partial(Lines, write_line=printer.log) if logs else None
+            supervisor, printer, functools.partial(Lines, write_line=printer.log) if logs else None, outlet
         )
         if supervisor.resumes:
             printer.notice("the supervisor before this one was cut off: going on with what it left")
         adopted = supervisor.adopt()
-        loaded = supervisor.read_file()
+        loaded = supervisor.automations.read()
         if loaded is None:
             printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
         fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
@@ -113,11 +115,9 @@ def command(
         else:
             work = _until_signal
         status = supervisor.serve(work, [follower.run], held)
-        follower.flush()
+        follower.finish()
         refused = loaded is not None and loaded.file is None
         return 1 if refused and work is not _until_signal else status
-    finally:
-        supervisor.close()
 
 
 async def _until_signal() -> int:
@@ -129,7 +129,7 @@ async def _until_signal() -> int:
 
 async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
     """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
-    await supervisor.until(_quiet)
+    await supervisor.engine.until(_quiet)
     records = supervisor.engine.world.records
     executions = (records.executions[id_] for id_ in fired if id_ in records.executions)
     failed = any(execution.phase is not ExecutionPhase.SUCCEEDED for execution in executions)
@@ -141,9 +141,9 @@ async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
 
     A service is waited for until it is ready or over, never until it ends: most never do.
     """
-    await supervisor.until(_quiet)
+    await supervisor.engine.until(_quiet)
     fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
-    await supervisor.until(_quiet)
+    await supervisor.engine.until(_quiet)
     records = supervisor.engine.world.records
     required = (records.executions[id_] for id_ in fired if id_ in records.executions)
     return int(any(_is_required(x) and x.phase is not ExecutionPhase.SUCCEEDED for x in required))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from supervisor.boot import Settings, Supervisor, hold_signals
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines, Sink
 from supervisor.cli.options import complete_task, output_format, workspace_of
-from supervisor.cli.output import abandon, echo
+from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.core.execution import is_over
 from supervisor.model.errors import NotFound, SupervisorError
@@ -45,33 +46,35 @@ def command(reference: str, file: Path | None, standalone: bool, workspace: Path
             f'"supervisor run-task {reference} --standalone" runs it in this process'
         )
     held = hold_signals()
-    with tempfile.TemporaryDirectory(prefix="supervisor-run-task-") as state:
+    with (
+        closing(Outlet(sys.stdout)) as output,
+        closing(Outlet(sys.stderr)) as news,
+        tempfile.TemporaryDirectory(prefix="supervisor-run-task-") as state,
+    ):
         settings = Settings(
             workspace=workspace_of(file, workspace),
             specified=None if file is None else file.absolute(),
             state_dir=Path(state),
             watch=False,
         )
-        return _run(settings, reference, Printer(sys.stderr, as_json=format_ == "json"), held)
+        return _run(settings, reference, Printer(news, as_json=format_ == "json"), output, held)
 
 
-def _run(settings: Settings, reference: str, printer: Printer, held: list[int]) -> int:
-    supervisor = Supervisor(settings, take_link(), printer)
-    try:
+def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: list[int]) -> int:
+    with closing(Supervisor(settings, take_link(), printer)) as supervisor:
         supervisor.adopt()
-        loaded = supervisor.read_file()
+        loaded = supervisor.automations.read()
         if loaded is None or loaded.file is None:
             why = "its problems are above" if loaded else "there is none"
             raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
         task_id = _task_id(supervisor, reference)
         alone = not loaded.file.tasks[reference].depends_on
-        follower = Follower(supervisor, printer, _raw if alone else _prefixed)
+        sink = functools.partial(_Raw if alone else _prefixed, output)
+        follower = Follower(supervisor, printer, sink, output)
         work = functools.partial(_exit_status, supervisor, supervisor.start_task(task_id))
         status = supervisor.serve(work, [follower.run], held)
-        follower.flush()
+        follower.finish()
         return status
-    finally:
-        supervisor.close()
 
 
 def _task_id(supervisor: Supervisor, reference: str) -> str:
@@ -84,7 +87,7 @@ def _task_id(supervisor: Supervisor, reference: str) -> str:
 
 async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
     """The execution's end as an exit status: the failing step's code, 1 where there is none."""
-    await supervisor.until(lambda records: is_over(records.executions[execution_id]))
+    await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
     return status_of(supervisor.engine.world.records.executions[execution_id])
 
 
@@ -102,21 +105,16 @@ def status_of(execution: Execution) -> int:
 class _Raw:
     """The output as it is: bytes, progress bars and all."""
 
+    def __init__(self, outlet: Outlet, _name: str) -> None:
+        self._outlet = outlet
+
     def write(self, data: bytes) -> None:
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except OSError:
-            abandon(sys.stdout)
+        self._outlet.put(data)
 
     def end(self) -> None:
         pass
 
 
-def _raw(_name: str) -> Sink:
-    return _Raw()
-
-
-def _prefixed(name: str) -> Sink:
+def _prefixed(outlet: Outlet, name: str) -> Sink:
     """Several commands share the terminal: whole lines, each with its command's name."""
-    return Lines(name, lambda name, line: echo(f"{name} | {line}", sys.stdout))
+    return Lines(name, lambda name, line: outlet.put(f"{name} | {line}"))

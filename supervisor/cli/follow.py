@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from supervisor.boot import Supervisor
+from supervisor.cli.output import Outlet, signals_end_us
 from supervisor.cli.printer import Printer
 from supervisor.host import logs
 from supervisor.host.rundir import RunDir
@@ -14,7 +16,8 @@ from supervisor.hub import Change, Resync
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import Service, TaskRun
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 16 * 1024
+"""How much of a log is given out at once: a few milliseconds of work if its lines are short."""
 TICK_S = 0.1
 """How often logs are looked at: a log file tells nobody that it grew."""
 
@@ -54,83 +57,118 @@ class Lines:
 class Log:
     """One run's log, as far as it was given out."""
 
-    def __init__(self, path: str, sink: Sink, offset: int = 0) -> None:
-        """Begin at `offset`, in bytes."""
-        self.sink = sink
+    def __init__(self, path: str, sink: Sink, at_end: bool = False) -> None:
+        """Begin at the start of the log, or at what is its end by now."""
+        self._sink = sink
         self._path = path
-        self._offset = offset
+        self._until: int | None = None
+        self._offset = self._end() if at_end else 0
 
-    def give_new(self) -> None:
-        """Give out what was written since the last call."""
-        while True:
-            try:
-                chunk = logs.read(self._path, self._offset, READ_BYTES)
-            except OSError:
-                return
-            if chunk.dropped:
-                self.sink.write(b"[%d bytes are gone: the log is larger than its limit]\n" % chunk.dropped)
-            self._offset = chunk.end
-            if not chunk.data:
-                return
-            self.sink.write(chunk.data)
+    def give(self) -> bool:
+        """Give out some of what is new. Returns whether there may be more."""
+        try:
+            chunk = logs.read(self._path, self._offset, READ_BYTES)
+        except OSError:
+            return False
+        if chunk.dropped:
+            self._sink.write(b"[%d bytes are gone: the log is larger than its limit]\n" % chunk.dropped)
+        self._offset = chunk.end
+        if chunk.data:
+            self._sink.write(chunk.data)
+        return bool(chunk.data)
+
+    def give_rest(self) -> bool:
+        """Give out some of what there was when this was first called. Returns whether that was all."""
+        if self._until is None:
+            self._until = self._end()
+        if self._offset < self._until and self.give():
+            return False
+        self._sink.end()
+        return True
+
+    def _end(self) -> int:
+        try:
+            return logs.size(self._path)
+        except OSError:
+            return 0
 
 
 class Follower:
     """Prints changes, and output if there is a sink for it, in the order in which they belong together."""
 
-    def __init__(self, supervisor: Supervisor, printer: Printer, sinks: MakeSink | None) -> None:
-        """Follow from now on: what runs that live already have written before is not given out."""
+    def __init__(
+        self, supervisor: Supervisor, printer: Printer, sinks: MakeSink | None, outlet: Outlet
+    ) -> None:
+        """Follow from now on: what runs that live already have written before is not given out.
+
+        `outlet`: where the sinks write to. While its reader is slow, output stays in the log files.
+        """
         self._supervisor = supervisor
         self._printer = printer
         self._sinks = sinks
+        self._outlet = outlet
         self._wake: Callable[[], None] = lambda: None
         self._changes = supervisor.engine.hub.subscribe(lambda: self._wake(), limit=100_000)
+        self._untold: deque[Change | Resync] = deque()
         self._logs: dict[str, Log] = {}
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
             for run_id, name in _runs(record).items():
                 self._begin(run_id, name, at_end=True)
 
-    def flush(self) -> None:
-        """Print all that has happened."""
-        for change in self._changes.take():
-            if isinstance(change, Resync):
-                self._printer.notice("too much happened at once: some changes are not shown")
-            else:
-                self._follow_runs(change)
-                self._printer.change(change)
-        for log in self._logs.values():
-            log.give_new()
+    def finish(self) -> None:
+        """Print all that has happened. For the time when nothing is supervised any more."""
+        signals_end_us()
+        while self._print_some():
+            if self._outlet.behind:
+                time.sleep(0.01)
 
     async def run(self) -> None:
         """Print until cancelled."""
-        import anyio
+        import anyio.lowlevel
 
         while True:
             wake = anyio.Event()
             self._wake = wake.set
-            self.flush()
+            more = self._print_some()
             waits = self._printer.waiting(self._supervisor.engine.world.records)
-            # While nothing is waited for and no log is followed, only a change gives something to print.
-            with anyio.move_on_after(TICK_S if self._logs else 1.0 if waits else None):
-                await wake.wait()
+            if more and not self._outlet.behind:
+                await anyio.lowlevel.checkpoint()
+            else:
+                # While nothing is waited for and no log is followed, only a change gives something to print.
+                with anyio.move_on_after(TICK_S if self._logs else 1.0 if waits else None):
+                    await wake.wait()
 
-    def _follow_runs(self, change: Change) -> None:
-        """Begin with the logs of runs that began, end with those of runs that ended."""
+    def _print_some(self) -> bool:
+        """Print as much as may hold up the event loop. Returns whether there is more."""
+        self._untold.extend(self._changes.take())
+        while self._untold:
+            change = self._untold[0]
+            if isinstance(change, Resync):
+                self._printer.notice("too much happened at once: some changes are not shown")
+            elif self._follow_runs(change):
+                self._printer.change(change)
+            else:
+                return True
+            self._untold.popleft()
+        return any([log.give() for log in self._logs.values() if not self._outlet.behind])
+
+    def _follow_runs(self, change: Change) -> bool:
+        """Begin with the logs of runs that began, end with those of runs that ended; False: they are not at an end."""
         before, after = _runs(change.before), _runs(change.after)
+        for run_id in before.keys() - after.keys():
+            if (log := self._logs.get(run_id)) is not None:
+                if self._outlet.behind or not log.give_rest():
+                    return False
+                del self._logs[run_id]
         for run_id in after.keys() - before.keys():
             self._begin(run_id, after[run_id])
-        for run_id in before.keys() - after.keys():
-            if (log := self._logs.pop(run_id, None)) is not None:
-                log.give_new()
-                log.sink.end()
+        return True
 
     def _begin(self, run_id: str, name: str, at_end: bool = False) -> None:
-        if self._sinks is None:
-            return
-        path = RunDir(self._supervisor.state.runs, run_id).log
-        offset = os.path.getsize(path) if at_end and os.path.exists(path) else 0
-        self._logs[run_id] = Log(path, self._sinks(name), offset)
+        if self._sinks is not None:
+            path = RunDir(self._supervisor.state.runs, run_id).log
+            self._logs[run_id] = Log(path, self._sinks(name), at_end)
 
 
 def _runs(record: object) -> dict[str, str]:

@@ -1,19 +1,73 @@
-"""Output whose reader may go away: what is supervised must not suffer from that."""
+"""Output whose reader may stall or go away: what is supervised must not suffer from that."""
 
 from __future__ import annotations
 
 import os
+import queue
+import signal
+import threading
 from typing import TextIO
 
 import click
 
+BEHIND_ITEMS = 1000
+"""With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
+MOST_ITEMS = 100_000
+"""With so much unprinted, more is dropped, and that is told."""
 
-def echo(line: str, out: TextIO) -> None:
-    """Print a line; if nobody can read it any more, drop it and all that follow."""
-    try:
-        click.echo(line, file=out)
-    except OSError:
-        abandon(out)
+
+class Outlet:
+    """Prints in a thread of its own: a reader that stalls (a pager, Ctrl-S) or goes away stalls nothing but this."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Print to `out`; click strips colours where `out` is no terminal or NO_COLOR is set."""
+        self._out = out
+        context = click.get_current_context(silent=True)  # not to be had in the thread
+        self._color = context.color if context else None
+        self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the reader is slower than what is printed."""
+        return self._queue.qsize() > BEHIND_ITEMS
+
+    def put(self, item: str | bytes) -> None:
+        """Print a line of text, or bytes as they are. Never waits."""
+        if self._queue.qsize() > MOST_ITEMS:
+            self._dropped += 1
+            return
+        if self._dropped:
+            self._queue.put(f"[{self._dropped} lines are not shown: nobody read them in time]")
+            self._dropped = 0
+        self._queue.put(item)
+        if self._thread is None:
+            # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
+            self._thread = threading.Thread(target=self._print, name="output", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Wait until all is printed. For the time when nothing is supervised any more."""
+        if self._thread is None:
+            return
+        signals_end_us()
+        self._queue.put(None)
+        self._thread.join()
+        self._thread = None
+
+    def _print(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                click.echo(item, file=self._out, nl=isinstance(item, str), color=self._color)
+            except OSError:
+                abandon(self._out)
+
+
+def signals_end_us() -> None:
+    """From now on Ctrl-C and SIGTERM end this process at once: it may only wait for somebody to read what it says."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def abandon(out: TextIO) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
-from supervisor.cli.output import echo
+from supervisor.cli.output import Outlet
 from supervisor.config import Loaded, Severity
 from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
@@ -40,9 +40,9 @@ class Event(dict[str, Any]):
 class Printer:
     """Prints events as lines for people, or as one JSON object a line."""
 
-    def __init__(self, out: TextIO, as_json: bool = False) -> None:
-        """Print to `out`; click strips colours where `out` is no terminal or NO_COLOR is set."""
-        self._out = out
+    def __init__(self, outlet: Outlet, as_json: bool = False) -> None:
+        """Print to `outlet`."""
+        self._outlet = outlet
         self._json = as_json
         self._since: dict[str, float] = {}
         self._told: dict[str, float] = {}
@@ -176,7 +176,7 @@ class Printer:
             self._write(f"{time.strftime('%H:%M:%S')}  {event['text']}")
 
     def _write(self, line: str) -> None:
-        echo(line, self._out)
+        self._outlet.put(line)
 
 
 def _steps(execution: Execution) -> Iterator[tuple[str, str, StepState]]:

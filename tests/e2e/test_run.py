@@ -5,11 +5,12 @@ import os
 import pty
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import ROOT, Project
+from tests.e2e.harness import ROOT, Project, until
 
 
 def test_quickstart_builds_serves_and_tests(project: Project) -> None:
@@ -202,3 +203,36 @@ def test_reader_that_goes_away_disturbs_nothing(project: Project) -> None:
     assert project.end(program) == 0
     assert (project.folder / "done").exists()
     assert "Traceback" not in program.err
+
+
+FLOOD = """\
+services:
+  flood:
+    name: Prints faster than anyone reads
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: exec yes "a line of output that is long enough to be an ordinary one"}
+"""
+
+
+def flooded(project: Project) -> bool:
+    return any(log.stat().st_size > 1 << 20 for log in project.home.parent.glob("s/*/*/runs/*/log"))
+
+
+def test_reader_that_stalls_stalls_nothing_but_printing(project: Project) -> None:
+    project.write(FLOOD)
+    program = project.program("run", "--logs", "--log-limit", "1")
+    until(lambda: flooded(project), "the flood")
+
+    program.interrupt()
+
+    until(lambda: not any("yes" in name for name in project.processes().values()), "the end of the flood")
+    program.close_output()
+    assert project.end(program) == 130
+
+
+def test_flood_of_output_does_not_keep_ctrl_c_from_being_obeyed(project: Project) -> None:
+    project.write(FLOOD)
+    program = project.program("run", "--logs", "--log-limit", "1", stdout=subprocess.DEVNULL)
+    until(lambda: flooded(project), "the flood")
+
+    assert project.stop(program) == 130
