@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.hub import Change, Hub
 from supervisor.model.action import Action
@@ -98,6 +99,20 @@ class Engine:
             self._step(facts)
             if not self._inbox:
                 return
+
+    async def until(self, condition: Callable[[Records], bool]) -> None:
+        """Wait until the records meet a condition."""
+        import anyio
+
+        changed = anyio.Event()
+        subscription = self.hub.subscribe(lambda: changed.set(), limit=1)
+        try:
+            while not condition(self.world.records):
+                await changed.wait()
+                changed = anyio.Event()
+                subscription.take()
+        finally:
+            self.hub.unsubscribe(subscription)
 
     async def run(self) -> None:
         """Turn whenever there is reason to, until cancelled."""

@@ -73,6 +73,11 @@ class Hub:
         """Begin without a reader."""
         self._subscriptions: list[Subscription] = []
 
+    @property
+    def readers(self) -> int:
+        """How many subscriptions there are."""
+        return len(self._subscriptions)
+
     def subscribe(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> Subscription:
         """A new subscription; it gets every change from now on."""
         subscription = Subscription(wake, limit)

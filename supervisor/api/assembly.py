@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.api import logs
+import anyio
+from connectrpc.server import ConnectASGIApplication
+
+from supervisor.api import control, logs
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
+from supervisor.api.controlstatus import Place
 from supervisor.api.environment import EnvironmentApi
 from supervisor.api.events import Events
 from supervisor.api.identity import Identity
+from supervisor.api.metrics import Metrics
 from supervisor.api.screen import Screen
 from supervisor.api.server import Server
 from supervisor.api.sockets import Sockets
@@ -28,52 +33,75 @@ from supervisor.api.wire.environment_automation_connect import EnvironmentAutoma
 from supervisor.api.wire.environment_connect import EnvironmentServiceASGIApplication
 from supervisor.api.wire.event_connect import EventServiceASGIApplication
 from supervisor.api.wire.identity_connect import IdentityServiceASGIApplication
+from supervisor.config import Found, Loaded
 from supervisor.engine import Engine
-
-LOGS_TOKEN_S = 3600.0
-ACCESS_TOKEN_S = 24 * 3600.0
-LIFETIMES = {"logs": LOGS_TOKEN_S, "environment": ACCESS_TOKEN_S}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the server serves and where."""
+    """What is served, and for whom."""
 
     engine: Engine
     sockets: Sockets
     environment_id: str
-    runs: Path
-    key: Path
-    """The file of the key that signs tokens."""
-    read_file: Callable[[], object]
+    workspace: Path
+    state: Path
+    """The state directory."""
+    find_file: Callable[[], Found]
+    read_file: Callable[[], Loaded | None]
+    end: Callable[[float, bool], None]
+    """Ends the supervisor, see `control.Hands`."""
     public_url: str = ""
     """What clients reach this supervisor by; empty: the address that it listens on."""
     host_names: Sequence[str] = ()
     origins: Sequence[str] = ()
 
 
-def assemble(site: Site) -> Server:
-    """The server of a site. Raises MachineError if the key of its tokens cannot be kept."""
-    tokens = Tokens.kept(site.key, site.environment_id)
+async def serve(site: Site) -> None:
+    """Serve a site until cancelled. Raises MachineError if the key of its tokens cannot be kept."""
+    tokens = Tokens.kept(site.state / "token.key", site.environment_id)
     translator = Translator(site.environment_id, (site.public_url or site.sockets.url).rstrip("/"))
-    screen = Screen(problem, lambda: server.stopping)
-    options: dict[str, Any] = {"interceptors": (screen,), "codecs": codecs()}
-    environment = EnvironmentApi(
-        site.engine,
-        translator,
-        lambda scope: tokens.mint(Scope(scope), LIFETIMES[scope]),
-        site.read_file,
-        time.time(),
+    started_s = time.time()
+    metrics = Metrics(
+        lambda: site.engine.world.records,
+        site.engine.hub,
+        site.state / "runs",
+        lambda: site.engine.hub.readers,
     )
+    place = Place(
+        site.environment_id, str(site.workspace), str(site.sockets.path), site.sockets.url, started_s
+    )
+    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins),
+        _services(site, translator, tokens, started_s, lambda: server.stopping),
         [
-            EnvironmentAutomationServiceASGIApplication(Automation(site.engine, translator), **options),
-            EnvironmentServiceASGIApplication(environment, **options),
-            EventServiceASGIApplication(Events(site.engine, site.environment_id), **options),
-            IdentityServiceASGIApplication(Identity(translator), **options),
+            *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
+            *control.routes(site.engine, place, hands),
         ],
-        logs.routes(site.engine.world.records, site.engine.hub, site.runs, frozenset),
+        metrics=metrics.text,
     )
-    return server
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(metrics.run)
+        await server.run()
+
+
+def _services(
+    site: Site, translator: Translator, tokens: Tokens, started_s: float, stopping: Callable[[], bool]
+) -> list[ConnectASGIApplication[Any]]:
+    """The services of the platform's API, behind the rules of the wire."""
+    environment = EnvironmentApi(
+        site.engine,
+        translator,
+        lambda scope: tokens.mint(Scope(scope), control.LIFETIMES_S[Scope(scope)]),
+        site.read_file,
+        started_s,
+    )
+    options: dict[str, Any] = {"interceptors": (Screen(problem, stopping),), "codecs": codecs()}
+    return [
+        EnvironmentAutomationServiceASGIApplication(Automation(site.engine, translator), **options),
+        EnvironmentServiceASGIApplication(environment, **options),
+        EventServiceASGIApplication(Events(site.engine, site.environment_id), **options),
+        IdentityServiceASGIApplication(Identity(translator), **options),
+    ]

@@ -1,0 +1,199 @@
+"""A supervisor: one state directory's engine, the machine below it and the file above it.
+
+The order matters: lock, store, machine, file, triggers. The first commands run before the event loop, and what that
+takes, is imported: a service must not wait for it. Everything before `serve` is synchronous.
+
+A supervisor that finds records of the same boot goes on with what lives and fires nothing; after a clean end or another
+boot it starts the environment: the triggers fire.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from supervisor.api.sockets import Address, Sockets, parse_listen
+from supervisor.boot.automations import Automations
+from supervisor.boot.life import Edge, Life, Work
+from supervisor.boot.settings import Api, Report, Settings
+from supervisor.core.triggers import ENVIRONMENT_START
+from supervisor.core.world import World
+from supervisor.engine import Engine
+from supervisor.host import clock
+from supervisor.host.environ import cleaned, compose
+from supervisor.host.machine import Machine
+from supervisor.host.rundir import RunDir
+from supervisor.host.shimlink import ShimLink
+from supervisor.host.statedir import StateDir, default_path
+from supervisor.host.store import Store
+from supervisor.hub import Hub
+from supervisor.model.action import RunKind, Spawn
+from supervisor.model.command import FireTrigger, StartTask
+from supervisor.model.fact import EnvironmentStarted
+from supervisor.model.ids import fresh
+from supervisor.model.spec import Trigger
+
+
+class Supervisor:
+    """One state directory's engine with the machine below it and the file above it."""
+
+    def __init__(self, settings: Settings, link: ShimLink, report: Report) -> None:
+        """Take the state directory and go on with what is in it.
+
+        Raises StateInUse if another supervisor has it, MachineError if it cannot be used. `adopt` comes next.
+        """
+        self.settings = settings
+        self.report = report
+        path = settings.state_dir or default_path(str(settings.workspace), os.environ)
+        self.state = StateDir(path, str(settings.workspace))
+        self.store = Store(self.state.database)
+        if self.store.damaged:
+            report.notice(
+                f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
+            )
+        self.sockets = self._listen(settings.api)
+        records, revision = self.store.load()
+        self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
+        self.environment_id = self._environment_id()
+        self.machine = Machine(
+            self.state.path,
+            link,
+            self._environ(),
+            settings.workspace,
+            self.engine.post,
+            settings.log_limit_bytes,
+        )
+        self.engine.performer = self.machine
+        self.engine.post(EnvironmentStarted(self.environment_id))
+        self.resumes = self._was_cut_off()
+        self.automations = Automations(settings, self.engine, report, self.resumes)
+        self.life = Life(self.engine, self.machine, report, self.automations.read_again)
+
+    # Before the event loop
+
+    def adopt(self) -> list[str]:
+        """Find what another supervisor left alive, and what became of the rest: before anything else is done.
+
+        Apart from making the object, so that whoever subscribed sees it. Returns the ids of the executions that were
+        under way.
+        """
+        executions = list(self.engine.world.records.live)
+        self.machine.adopt(self._live_runs())
+        self.engine.turn()
+        return executions
+
+    def fire(self, *triggers: Trigger) -> list[str]:
+        """Fire triggers in order. Returns the ids of the executions they made."""
+        records = self.engine.world.records
+        before = set(records.executions)
+        for trigger in triggers:
+            self.engine.submit(FireTrigger(trigger, fresh()))
+        return [id_ for id_ in records.executions if id_ not in before]
+
+    def start_environment(self) -> list[str]:
+        """Fire what starting an environment fires, unless this supervisor goes on where another was cut off."""
+        return [] if self.resumes else self.fire(*ENVIRONMENT_START)
+
+    def start_task(self, task_id: str) -> str:
+        """Execute a task. Returns the execution's id. Raises NotFound or Precondition."""
+        execution_id = fresh()
+        self.engine.submit(StartTask(task_id, execution_id))
+        return execution_id
+
+    def close(self) -> None:
+        """Release the state directory. What lives goes on living; after a drain nothing does."""
+        if self.engine.world.records.draining and self.engine.world.records.settled():
+            self.store.put("drained", "1")
+        if self.sockets is not None:
+            self.sockets.close()
+        self.machine.close()
+        self.store.close()
+        self.state.close()
+
+    def _listen(self, api: Api | None) -> Sockets | None:
+        """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""
+        if api is None:
+            return None
+        address = parse_listen(api.listen) if api.listen else Address()
+        return Sockets(self.state.api_socket, address, self.report.notice)
+
+    def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
+        """How a command's environment is composed."""
+        base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
+        environment_id = self.environment_id
+
+        def environ(spawn: Spawn, folder: RunDir) -> dict[str, str]:
+            return compose(
+                base,
+                {},
+                spawn.env,
+                lambda _secret_id: None,
+                workspace=str(self.settings.workspace),
+                run_id=spawn.run_id,
+                environment_id=environment_id,
+                output=folder.output(spawn.kind, spawn.reference),
+                socket=str(self.state.api_socket),
+            )
+
+        return environ
+
+    def _environment_id(self) -> str:
+        """The id that this environment goes by; made once."""
+        known = self.store.get("environment_id")
+        if known is None:
+            known = fresh()
+            self.store.put("environment_id", known)
+        return known
+
+    def _was_cut_off(self) -> bool:
+        """Whether the supervisor before this one ended within this boot without having drained. Notes our own start."""
+        boot, before = clock.boot_id(), self.store.get("boot")
+        cut_off = before == boot and self.store.get("drained") == "0"
+        self.store.put("boot", boot)
+        self.store.put("drained", "0")
+        return cut_off
+
+    def _live_runs(self) -> list[tuple[str, RunKind, str]]:
+        """What the records say lives: run id, kind, reference."""
+        records = self.engine.world.records
+        runs = [(run.id, RunKind.TASK, run.reference) for run in records.runs.values() if run.exit is None]
+        for service in records.services.values():
+            slots = (
+                (service.start, RunKind.START),
+                (service.probe, RunKind.READY),
+                (service.stop, RunKind.STOP),
+            )
+            runs += [(run_id, kind, service.item.reference) for run_id, kind in slots if run_id is not None]
+        return runs
+
+    # The event loop
+
+    def serve(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
+        """Run until `work` is done or a signal came, then end; see `Life.run`."""
+        return self.life.run(work, [self.automations.watch, self._serve_api, *edges], held)
+
+    async def _serve_api(self) -> None:
+        """Answer clients."""
+        if self.sockets is None or self.settings.api is None:
+            return
+        import anyio.to_thread
+
+        # Most of a second of imports, during which the loop has better things to do.
+        assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
+        api = self.settings.api
+        site = assembly.Site(
+            engine=self.engine,
+            sockets=self.sockets,
+            environment_id=self.environment_id,
+            workspace=self.settings.workspace,
+            state=self.state.path,
+            find_file=self.automations.find,
+            read_file=self.automations.read_again,
+            end=self.life.end,
+            public_url=api.public_url,
+            host_names=api.host_names,
+            origins=api.origins,
+        )
+        await assembly.serve(site)
