@@ -108,6 +108,19 @@ def test_sighup_reads_the_file_although_it_is_not_watched(project: Project) -> N
     assert project.stop(program) == 130
 
 
+def test_sighup_before_there_is_an_event_loop_does_not_end_the_supervisor(project: Project) -> None:
+    # Its first command is started without a loop, and may well be quick enough.
+    project.write(
+        "tasks:\n"
+        "  hang-up:\n"
+        "    name: Sends SIGHUP to its supervisor\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    command: kill -HUP $(head -1 ../s/supervisor/*/lock)\n"
+    )
+
+    assert project.end(project.run("--exit-when-done")) == 0
+
+
 def test_edit_that_says_the_same_changes_nothing(project: Project) -> None:
     program = serving(project)
 
