@@ -90,18 +90,20 @@ class Shelf:
         self._pieces: dict[tuple[str, int, bool, bool], Piece] = {}
         self._keep_until = 0.0
 
-    def piece(self, path: str, offset: int, final: bool, text: bool) -> Piece:
+    def piece(self, path: str, offset: int, final: bool, text: bool, now: bool = False) -> Piece:
         """What comes at `offset`; empty: nothing yet.
 
-        `final`: nothing will be written any more. `text`: cut where the piece can be made text. Raises OSError.
+        `final`: nothing will be written any more. `text`: cut where the piece can be made text. `now`: as the log is
+        at this moment; else it may be one of 20 ms ago, which who waits for `look` to change need not mind.
+        Raises OSError.
         """
-        now = time.monotonic()
-        if now >= self._keep_until or len(self._pieces) >= _SHARED_PIECES:
+        mono_s = time.monotonic()
+        if mono_s >= self._keep_until or len(self._pieces) >= _SHARED_PIECES:
             self._pieces.clear()
-            self._keep_until = now + _SHARED_S
+            self._keep_until = mono_s + _SHARED_S
         key = path, offset, final, text
         piece = self._pieces.get(key)
-        if piece is None:
+        if piece is None or (now and piece.look != look(path)):
             piece = self._pieces[key] = self._read(path, offset, final, text)
         return piece
 

@@ -106,7 +106,7 @@ class Reader:
             over = section.over(run_id)
             if limit is None and (over or not self._follow):
                 limit = logs.size(place.path)
-            piece = self._shelf.piece(place.path, place.offset, over, self._text)
+            piece = self._shelf.piece(place.path, place.offset, over, self._text, now=limit is not None)
             moved = piece.start != place.offset
             if moved:
                 cursor = f"{place.name}:{piece.start}"

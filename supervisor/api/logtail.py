@@ -18,6 +18,8 @@ def tail_start(runs: Path, sections: Sequence[Section], lines: int) -> tuple[tup
     Counted from the first section that is not over: what comes after it is not in the stream yet. Reads files, so
     call it in a thread.
     """
+    if lines == 0 and all(section.over(section.run()) for section in sections):
+        return (), 0
     shown = _shown(sections)
     for index in range(shown - 1, -1, -1):
         run_id = sections[index].run()
