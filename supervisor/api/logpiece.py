@@ -87,28 +87,26 @@ class Shelf:
         self._secrets = secrets
         self._values: frozenset[str] = frozenset()
         self._mask = Mask(())
-        self._pieces: dict[tuple[str, int, bool, bool], Piece] = {}
+        self._pieces: dict[tuple[str, int, bool, bool, Look], Piece] = {}
         self._keep_until = 0.0
 
-    def piece(self, path: str, offset: int, final: bool, text: bool, now: bool = False) -> Piece:
+    def piece(self, path: str, offset: int, final: bool, text: bool, seen: Look) -> Piece:
         """What comes at `offset`; empty: nothing yet.
 
-        `final`: nothing will be written any more. `text`: cut where the piece can be made text. `now`: as the log is
-        at this moment; else it may be one of 20 ms ago, which who waits for `look` to change need not mind.
-        Raises OSError.
+        `final`: nothing will be written any more. `text`: cut where the piece can be made text. `seen`: how the log
+        looks now. Raises OSError.
         """
         mono_s = time.monotonic()
         if mono_s >= self._keep_until or len(self._pieces) >= _SHARED_PIECES:
             self._pieces.clear()
             self._keep_until = mono_s + _SHARED_S
-        key = path, offset, final, text
+        key = path, offset, final, text, seen
         piece = self._pieces.get(key)
-        if piece is None or (now and piece.look != look(path)):
-            piece = self._pieces[key] = self._read(path, offset, final, text)
+        if piece is None:
+            piece = self._pieces[key] = self._read(path, offset, final, text, seen)
         return piece
 
-    def _read(self, path: str, offset: int, final: bool, text: bool) -> Piece:
-        seen = look(path)
+    def _read(self, path: str, offset: int, final: bool, text: bool, seen: Look) -> Piece:
         if seen is None:
             return Piece(offset, offset, b"", offset == 0, None)
         mask = self._current_mask()
@@ -120,7 +118,7 @@ class Shelf:
         skip = offset - chunk.offset
         if skip > len(chunk.data) or chunk.offset < begin:
             # The command truncated its log: offsets begin anew.
-            return self._read(path, logs.first_kept(path), final, text)
+            return self._read(path, logs.first_kept(path), final, text, seen)
         skip = max(0, skip)
         final = final and len(chunk.data) < wanted
         masked = mask.apply(chunk.data, skip, final)

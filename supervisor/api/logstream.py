@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.api.logpiece import Look, Part, Piece, Shelf
+from supervisor.api.logpiece import Look, Part, Piece, Shelf, look
 from supervisor.api.waiting import Waiting
 from supervisor.host import logs
 from supervisor.host.rundir import RunDir
@@ -106,7 +106,7 @@ class Reader:
             over = section.over(run_id)
             if limit is None and (over or not self._follow):
                 limit = logs.size(place.path)
-            piece = self._shelf.piece(place.path, place.offset, over, self._text, now=limit is not None)
+            piece = self._shelf.piece(place.path, place.offset, over, self._text, look(place.path))
             moved = piece.start != place.offset
             if moved:
                 cursor = f"{place.name}:{piece.start}"
@@ -133,12 +133,12 @@ class Reader:
                 return True
             return run_id is None and section.run() is not None
 
-        def take() -> Look:
+        def take(seen: Look) -> Look:
             nonlocal silent_at
             if place is None or section.over(run_id):
                 return None
             while True:
-                piece = self._shelf.piece(place.path, place.offset, False, self._text)
+                piece = self._shelf.piece(place.path, place.offset, False, self._text, seen)
                 if piece.start != place.offset:
                     return None
                 if piece.end == piece.start:

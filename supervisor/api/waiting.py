@@ -30,7 +30,7 @@ class _Waiter:
     path: str | None
     seen: Look
     ready: Callable[[], bool]
-    take: Callable[[], Look]
+    take: Callable[[Look], Look]
     woken: asyncio.Future[None]
 
 
@@ -49,12 +49,12 @@ class Waiting:
         record_id: str,
         path: str | None = None,
         seen: Look = None,
-        take: Callable[[], Look] = lambda: None,
+        take: Callable[[Look], Look] = lambda _: None,
     ) -> None:
         """Wait until the file at `path` looks other than `seen`, or `ready` says so.
 
         `ready` is asked at each look at the file, and at once when the record has changed. `take` may deal with a
-        changed file on the spot and wait on: it returns how the file looked then, or None to be woken.
+        changed file on the spot and wait on: it is told how the file looks and returns that, or None to be woken.
         """
         loop = asyncio.get_running_loop()
         waiter = _Waiter(record_id, path, seen, ready, take, loop.create_future())
@@ -71,17 +71,21 @@ class Waiting:
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         looks = {path: look(path) for path in {waiter.path for waiter in self._waiters} if path is not None}
-        grown = [waiter for waiter in self._waiters if waiter.path and looks[waiter.path] != waiter.seen]
+        grown = [
+            (waiter, looks[waiter.path])
+            for waiter in self._waiters
+            if waiter.path is not None and looks[waiter.path] != waiter.seen
+        ]
         self._deal(loop, grown, time.monotonic())
         for waiter in self._waiters:
             if waiter.ready():
                 _wake(waiter)
 
-    def _deal(self, loop: asyncio.AbstractEventLoop, grown: list[_Waiter], began: float) -> None:
+    def _deal(self, loop: asyncio.AbstractEventLoop, grown: list[tuple[_Waiter, Look]], began: float) -> None:
         """Let readers have what their logs have grown by; then plan the next look."""
-        for waiter in grown[:_BATCH]:
-            if waiter in self._waiters:
-                waiter.seen = waiter.take()
+        for waiter, seen in grown[:_BATCH]:
+            if waiter in self._waiters and not waiter.woken.done():
+                waiter.seen = waiter.take(seen)
                 if waiter.seen is None:
                     _wake(waiter)
         if len(grown) > _BATCH:

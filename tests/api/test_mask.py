@@ -6,7 +6,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.api.logpiece import Shelf
+from supervisor.api.logpiece import Shelf, look
 from supervisor.api.mask import HIDDEN, Mask
 
 
@@ -120,7 +120,7 @@ def test_any_growth_of_a_file_is_read_like_the_whole(
             written = min(len(text), written + more)
             final = written == len(text)
             # Another shelf each time: nothing is remembered.
-            piece = Shelf(lambda: secrets).piece(file.name, offset, final, as_text)
+            piece = Shelf(lambda: secrets).piece(file.name, offset, final, as_text, look(file.name))
             assert piece.start == offset
             shown, offset = shown + piece.data, piece.end
     assert (shown, offset) == (slowly_masked(text, secrets), len(text))
