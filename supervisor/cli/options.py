@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from supervisor.config import Loaded, find_file, load_file
-from supervisor.config.lookup import PLACES
 from supervisor.model.errors import SupervisorError
 from supervisor.model.spec import Trigger
+
+if TYPE_CHECKING:
+    from supervisor.config import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +49,10 @@ def workspace_of(file: Path | None, workspace: Path | None) -> Path:
 
 def load(file: Path | None) -> tuple[str, Loaded]:
     """The file's name for messages, and the verdict on it. Raises click.UsageError if there is none to be found."""
+    # Not at the top: the subcommands that talk to a running supervisor never read YAML.
+    from supervisor.config import find_file, load_file
+    from supervisor.config.lookup import PLACES
+
     if file is None:
         file = find_file(Path.cwd()).path
         if file is None:
@@ -70,6 +75,8 @@ def load_valid(file: Path | None) -> Any:
 
 def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """References of tasks in the file at hand, for the shell."""
+    from supervisor.config import find_file, load_file
+
     # While the value of an option is missing, click leaves the arguments unparsed.
     given = ctx.params.get("file") or next((Path(word) for word in ctx.args), None)
     path = given if given is not None else find_file(Path.cwd()).path

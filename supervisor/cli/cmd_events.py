@@ -1,0 +1,79 @@
+"""`supervisor events`: what happens in the running supervisor, as it happens."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import click
+
+from supervisor.cli import references
+from supervisor.cli.client import Client, Json, Refused
+from supervisor.cli.options import output_format
+from supervisor.cli.remote import with_client
+from supervisor.cli.tables import COLOURS, phase_of
+
+_WORDS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "UPDATE_STATUS": ""}
+_KINDS = {"SERVICE": "service", "TASK": "task", "TASK_EXECUTION": "execution", "ENVIRONMENT": "environment"}
+_GET = {
+    "SERVICE": ("GetService", "service"),
+    "TASK": ("GetTask", "task"),
+    "TASK_EXECUTION": ("GetTaskExecution", "taskExecution"),
+}
+
+
+@click.command("events")
+@with_client
+@output_format
+def command(client: Client, format_: str) -> None:
+    """Print one line for each thing that happens from now on, until Ctrl-C.
+
+    With --format json: the events of the API as they come, one JSON object a line. Exits 1 when the supervisor ends.
+    """
+    names = _Names(client)
+    try:
+        with client.watch() as events:
+            for event in events:
+                if format_ == "json":
+                    click.echo(json.dumps(event))
+                else:
+                    click.echo(_line(event, names))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+class _Names:
+    """What resources are called, also those that are gone by now."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known = {item["id"]: references.name_of(item) for item in references.services(client)}
+        self._known |= {item["id"]: references.name_of(item) for item in references.tasks(client)}
+
+    def look(self, kind: str, id_: str) -> tuple[str, str]:
+        """Reference and phase; what is gone has no phase, and its id if nothing else was ever known of it."""
+        if kind not in _GET:
+            return "", ""
+        method, field = _GET[kind]
+        try:
+            item: Json = self._client.call(method, id=id_)[field]
+        except Refused:
+            return self._known.get(id_, id_), ""
+        self._known[id_] = self._name(item)
+        return self._known[id_], phase_of(item)
+
+    def _name(self, item: Json) -> str:
+        metadata = item["metadata"]
+        if "reference" in metadata:
+            return references.name_of(item)
+        return f"{self._known.get(metadata.get('taskId', ''), '')} {item['id']}".lstrip()
+
+
+def _line(event: Json, names: _Names) -> str:
+    kind = event["resourceType"].removeprefix("RESOURCE_TYPE_")
+    operation = event["operation"].removeprefix("RESOURCE_OPERATION_")
+    name, phase = names.look(kind, event["resourceId"])
+    shown = click.style(phase, fg=COLOURS.get(phase)) if phase else ""
+    words = (_KINDS.get(kind, kind.lower()), name, _WORDS.get(operation, operation.lower()), shown)
+    return " ".join([time.strftime("%H:%M:%S"), *filter(None, words)])

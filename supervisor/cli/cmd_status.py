@@ -1,0 +1,73 @@
+"""`supervisor status`: the running supervisor at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from supervisor.cli.client import Client, Json
+from supervisor.cli.options import output_format
+from supervisor.cli.remote import print_json, with_client
+from supervisor.cli.tables import duration
+
+_WIDTH = 13
+
+
+@click.command("status")
+@with_client
+@output_format
+def command(client: Client, format_: str) -> None:
+    """Show what the running supervisor is, what it waits for and what has failed.
+
+    Exits 0 if a supervisor is running, 3 if none is.
+    """
+    status = client.status()
+    if format_ == "json":
+        print_json(status)
+        return
+    for name, text in _lines(status):
+        first, *more = text.splitlines() or [""]
+        click.echo(f"{click.style(name.ljust(_WIDTH), bold=True)}{first}")
+        for line in more:
+            click.echo(" " * _WIDTH + line)
+
+
+def _lines(status: Json) -> Iterator[tuple[str, str]]:
+    stopping = ", stopping everything" if status["draining"] else ""
+    up = duration(status["uptimeSeconds"])
+    yield "supervisor", f"{status['version']}, process {status['pid']}, up {up}{stopping}"
+    yield "environment", status["environmentId"]
+    yield "workspace", status["workspace"]
+    yield "API", ", ".join(filter(None, [status["url"], status["socket"]]))
+    yield "file", _file(status["file"])
+    yield "services", _counts(status["services"]) or "none"
+    running = _counts(status["executions"])
+    yield "tasks", f"{status['tasks']}" + (f"; executions: {running}" if running else "")
+    if status["storeError"]:
+        yield (
+            "storage",
+            f"records cannot be written, what happens now is kept in memory: {status['storeError']}",
+        )
+    yield from _rows("waiting for", status["waitingFor"])
+    yield from _rows("failed", status["failed"])
+
+
+def _file(file: dict[str, str]) -> str:
+    if file["presence"] == "ABSENT":
+        return 'none; "supervisor init" writes one'
+    if file["failure"]:
+        return f"{file['path']} is refused, what the last good one said stays:\n{file['failure']}"
+    return f"{file['path']}\n{file['warning']}".rstrip()
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {phase}" for phase, number in counts.items())
+
+
+def _rows(name: str, items: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for item in items:
+        since = f", {duration(item['seconds'])}" if "seconds" in item else ""
+        yield name, f"{item['kind']} {item['reference']}: {item['why']}{since}"
+        name = ""

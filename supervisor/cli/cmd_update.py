@@ -1,0 +1,70 @@
+"""`supervisor update`: have the running supervisor carry out an automations file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor.cli.client import Client, Json
+from supervisor.cli.options import file_argument, output_format
+from supervisor.cli.remote import print_json, with_client
+from supervisor.config.problem import Problem, Severity
+from supervisor.config.source import read
+from supervisor.model.errors import SupervisorError
+
+_CHANGES = ("added", "removed", "restarted", "updated")
+
+
+@click.command("update")
+@with_client
+@file_argument
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@output_format
+def command(client: Client, file: Path | None, dry_run: bool, format_: str) -> int:
+    """Carry out FILE ("-": standard input), or read the workspace's automations file again.
+
+    A file that is refused changes nothing: its problems are printed, and the exit status is 1. What the running file
+    has and FILE has not is removed. An edit of the workspace's file, later, is carried out as always.
+    """
+    content = None if file is None else _content(file)
+    answer = client.control("update", content=content, dryRun=dry_run)
+    if format_ == "json":
+        print_json(answer)
+    else:
+        _print(answer, "<stdin>" if str(file) == "-" else str(file or _shown(answer["path"])), dry_run)
+    return 0 if answer["changes"] is not None else 1
+
+
+def _content(file: Path) -> str:
+    data = read(file)
+    if isinstance(data, Problem):
+        raise SupervisorError(f"cannot update: {data.render(str(file))}")
+    # What is no UTF-8 travels as surrogates, so that the supervisor can say what is wrong with it.
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _print(answer: Json, name: str, dry_run: bool) -> None:
+    for problem in answer["problems"]:
+        click.echo(_problem(problem).render(name), err=True)
+    changes = answer["changes"]
+    if changes is None:
+        click.echo(f"supervisor: {name} is refused: nothing changes", err=True)
+        return
+    done = [f"{word}: {', '.join(changes[word])}" for word in _CHANGES if changes[word]]
+    if not done:
+        click.echo("nothing would change" if dry_run else "nothing has changed")
+    for line in done:
+        click.echo(f"would be {line}" if dry_run else line)
+
+
+def _problem(fields: dict[str, Any]) -> Problem:
+    return Problem(**fields | {"severity": Severity(fields["severity"])})
+
+
+def _shown(path: str) -> str:
+    """A path as it looks from here, if it is below."""
+    relative = os.path.relpath(path) if path else path
+    return path if relative.startswith("..") else relative

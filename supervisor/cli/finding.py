@@ -1,0 +1,112 @@
+"""Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, or the workspace that the current folder is in.
+
+A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path. So the
+folders from here upwards are asked one by one, the nearest first; a socket that nobody answers on is what a killed
+supervisor left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from supervisor.host.statedir import default_path
+
+NOT_RUNNING = 3
+"""The exit status that says: no running supervisor."""
+VARIABLE = "SUPERVISOR_SOCKET"
+_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
+
+
+class NotRunning(click.ClickException):
+    """There is no supervisor to talk to. The message is a sentence that says how to start one."""
+
+    exit_code = NOT_RUNNING
+
+    def show(self, file: object = None) -> None:
+        click.echo(f"supervisor: {self.message}", err=True)
+
+
+def find_socket(given: str | None = None, workspace: str | None = None) -> str:
+    """The path of the socket to talk to. Raises NotRunning if nobody answers on any that it could be.
+
+    Args:
+        given: the value of `--socket`.
+        workspace: where to look, in place of the current folder and those above it.
+    """
+    if given is not None:
+        return _answering(given, "--socket")
+    if workspace is not None:
+        found = _of_workspace(workspace)
+        if found is None:
+            raise NotRunning(f'no supervisor runs for {workspace}; "supervisor run" there starts one')
+        return found
+    named = os.environ.get(VARIABLE)
+    if named:
+        return _answering(named, VARIABLE)
+    return _from_here()
+
+
+@contextmanager
+def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
+    """A socket that is connected, and closed unless the caller detaches it. Raises OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
+        connecting.settimeout(timeout_s)
+        if len(os.fsencode(path)) <= _MAX_PATH:
+            connecting.connect(path)
+        else:
+            folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                connecting.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+            finally:
+                os.close(folder)
+        yield connecting
+
+
+def _answering(path: str, source: str) -> str:
+    try:
+        with connection(path, 1.0):
+            return path
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise NotRunning(
+            f'no supervisor answers on {path} ({source}): {why.lower()}; "supervisor run" in the workspace starts one'
+        ) from None
+
+
+def _from_here() -> str:
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise NotRunning("cannot tell which supervisor is meant: the current folder was removed") from None
+    folder = here
+    while True:
+        found = _of_workspace(folder)
+        if found is not None:
+            return found
+        above = os.path.dirname(folder)
+        if above == folder:
+            raise NotRunning(
+                f'no supervisor runs for {here} or a folder above it; "supervisor run" in the workspace starts one, '
+                "--socket names one that keeps its state elsewhere"
+            )
+        folder = above
+
+
+def _of_workspace(folder: str) -> str | None:
+    path = str(default_path(folder, os.environ) / "api.sock")
+    if not os.path.lexists(path):
+        return None
+    try:
+        with connection(path, 1.0):
+            return path
+    except (ConnectionRefusedError, FileNotFoundError):
+        return None
+    except OSError as error:
+        print(f"supervisor: cannot use {path}: {error.strerror or error}", file=sys.stderr)
+        return None

@@ -1,0 +1,59 @@
+"""`supervisor task` and `supervisor logs`: tasks of a running supervisor."""
+
+from __future__ import annotations
+
+from tests.cli.remote.conftest import Running
+
+
+def test_task_is_started_and_its_execution_known_by_its_id(running: Running) -> None:
+    id_ = running.out("task", "start", "build").strip()
+
+    assert running.out("logs", id_, "-f") == "one\ntwo\nthree\n"
+    assert running.out("logs", "build", "--tail", "2") == "two\nthree\n"
+    assert running.out("task", "logs", id_, "--tail", "1") == "three\n"
+    assert running.executions("build") == "succeeded"
+
+
+def test_task_that_is_waited_for_gives_its_exit_code(running: Running) -> None:
+    program = running.cli("task", "start", "seven", "--wait")
+
+    assert program.process.returncode == 7
+    assert program.err == 'supervisor: task "seven" has failed: step "seven" exited 7\n'
+    assert [line.split()[:2] for line in running.out("task", "list").splitlines()[1:]] == [
+        ["build", "never"],
+        ["seven", "failed"],
+        ["long", "never"],
+    ]
+
+
+def test_stop_ends_all_executions_of_a_task(running: Running) -> None:
+    running.out("task", "start", "long")
+    second = running.out("task", "start", "long").strip()
+
+    running.out("task", "stop", second, "--wait")
+    assert running.json("status")["executions"] == {"running": 1}
+    running.out("task", "stop", "long", "--wait")
+
+    assert running.json("status")["executions"] == {}
+    assert running.executions("long") == "stopped"
+    running.out("task", "stop", "long")  # none left: no error
+
+
+def test_log_of_a_task_that_never_ran_says_so(running: Running) -> None:
+    program = running.cli("logs", "build")
+
+    assert program.process.returncode == 1
+    assert program.err == (
+        'supervisor: task "build" has no log: it never ran; "supervisor task start build" starts it\n'
+    )
+    unknown = running.cli("logs", "nothing")
+    assert 'there is no service, task or execution "nothing"; there are build, long' in unknown.err
+
+
+def test_task_that_another_depends_on_is_not_deleted(running: Running) -> None:
+    program = running.cli("task", "delete", "build")
+
+    assert program.process.returncode == 1
+    assert '"seven"' in program.err
+    running.out("task", "delete", "seven", "build")
+    assert [row["task"]["metadata"]["reference"] for row in running.json("task", "list")] == ["long"]
