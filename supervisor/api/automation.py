@@ -48,9 +48,9 @@ from supervisor.model.command import (
     UpdateService,
     UpdateTask,
 )
-from supervisor.model.errors import NotFound
+from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.ids import fresh
-from supervisor.model.phase import Want
+from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 
@@ -107,10 +107,15 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         if request.HasField("status"):
             text = "cannot set the status of a service: only the environment that runs it may, and it needs no call"
             raise ConnectError(Code.PERMISSION_DENIED, text)
-        item = self._service(request.id).item
+        service = self._service(request.id)
+        item = service.item
         if request.HasField("metadata"):
             item = _with_service_metadata(item, request.metadata)
         if request.HasField("spec"):
+            # Also if nothing in it is new: otherwise it would depend on that whether the same call is an error.
+            if service.phase not in SERVICE_AT_REST:
+                text = f"it is {service.phase.value}; stop it first"
+                raise Precondition(f'cannot change the spec of service "{item.reference}": {text}')
             item = replace(item, spec=_with_service_spec(item.spec, request.spec))
         self._engine.submit(UpdateService(request.id, item))
         return pb.UpdateServiceResponse()

@@ -146,7 +146,10 @@ def _visible(record: Record) -> object:
             return _wish(record), status
         case Execution():
             return replace(record, revision=0)
-        case Environment() | Task():
+        case Task():
+            # That it is to go shows when it is gone: a task has no status to tell it by.
+            return replace(record, revision=0, gone=False)
+        case Environment():
             return replace(record, revision=0)
         case TaskRun():
             return None

@@ -222,6 +222,14 @@ def test_spec_of_a_running_service_cannot_be_updated() -> None:
         bench.call("UpdateService", id=id_, spec={"commands": {"start": "other"}})
 
 
+def test_spec_of_a_running_service_cannot_be_updated_even_by_what_it_is() -> None:
+    bench = Bench()
+    service = bench.service()
+    bench.call("StartService", id=service["id"])
+    with pytest.raises(Precondition, match="stop it first"):
+        bench.call("UpdateService", id=service["id"], spec={"commands": service["spec"]["commands"]})
+
+
 def test_status_of_a_service_cannot_be_set() -> None:
     bench = Bench()
     id_ = bench.service()["id"]
