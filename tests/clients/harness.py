@@ -1,0 +1,137 @@
+"""A running supervisor, and the programs that drive it with a public client, each a separate process.
+
+A program gets the scenario's name and its arguments as JSON; it finds base URL and token where the client looks for
+them, in the environment, and prints one JSON object, which a test then judges.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.clients.set_up import Client
+from tests.e2e.harness import DEADLINE_S, Program, Project, until
+
+PROGRAMS = Path(__file__).parent / "programs"
+SCENARIO_DEADLINE_S = 30.0
+
+
+class SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=DEADLINE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Supervisor:
+    """`supervisor run` in a project of its own, listening on a port of its own."""
+
+    def __init__(self, project: Project) -> None:
+        """Start it, and wait until it is ready."""
+        self.project = project
+        self.port = _free_port()
+        self.program: Program = project.run("--listen", f"127.0.0.1:{self.port}")
+        until(self._is_ready, "the server")
+        self.environment_id: str = self.call("IdentityService/GetAuthenticatedIdentity")["subject"]["id"]
+
+    @property
+    def base_url(self) -> str:
+        """What the platform's clients are told: its path is the platform's."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def call(self, method: str, **request: Any) -> dict[str, Any]:
+        """Call a method through the socket, as the command line does."""
+        connection = SocketConnection(self.project.state / "api.sock")
+        try:
+            connection.request(
+                "POST", f"/gitpod.v1.{method}", json.dumps(request), {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            body: dict[str, Any] = json.loads(response.read())
+            assert response.status == 200, body
+            return body
+        finally:
+            connection.close()
+
+    def token(self, kind: str = "Access") -> str:
+        """A token for this environment; "Logs": one that only reads logs."""
+        answer = self.call(
+            f"EnvironmentService/CreateEnvironment{kind}Token", environmentId=self.environment_id
+        )
+        return str(answer["accessToken"])
+
+    def _is_ready(self) -> bool:
+        if self.program.process.poll() is not None:
+            self.program.wait()
+            raise AssertionError(f"the supervisor ended:\n{self.program.err}")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except ConnectionError:
+            return False
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Drives a supervisor with one client."""
+
+    client: Client
+    program: str
+    supervisor: Supervisor
+
+    def run(self, scenario: str, **arguments: Any) -> dict[str, Any]:
+        """What the client's program says about a scenario; it must come to an end, and without an exception."""
+        supervisor = self.supervisor
+        everything = {
+            "environmentId": supervisor.environment_id,
+            "baseUrl": supervisor.base_url,
+            **arguments,
+        }
+        done = subprocess.run(
+            [*self.client.program, PROGRAMS / self.program, scenario, json.dumps(everything)],
+            cwd=self.client.folder,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SCENARIO_DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"{scenario} failed:\n{done.stdout}{done.stderr}\n{supervisor.program.err}"
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def _environ(self) -> Mapping[str, str]:
+        token = self.supervisor.token()
+        return {
+            **self.supervisor.project.env,
+            "PATH": os.environ["PATH"],
+            "GITPOD_API_KEY": token,
+            "GITPOD_BASE_URL": self.supervisor.base_url,
+            "ONA_BASE_URL": self.supervisor.base_url,
+        }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
