@@ -138,8 +138,9 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         self, request: pb.UpsertAutomationsFileRequest, _ctx: Any
     ) -> pb.UpsertAutomationsFileResponse:
         self._check_environment(request.environment_id)
-        # A JSON document is a YAML document: the same reader judges both by the same rules.
-        loaded = load_bytes(json.dumps(MessageToDict(request.automations_file)).encode())
+        # A JSON document is a YAML document: the same reader judges both by the same rules. The wire's maps have no
+        # order, not even the same one twice, so they get one.
+        loaded = load_bytes(json.dumps(MessageToDict(request.automations_file), sort_keys=True).encode())
         if loaded.file is None:
             raise invalid("automationsFile", "; ".join(f"{p.path}: {p.text}" for p in loaded.errors))
         before = self._items()

@@ -148,7 +148,7 @@ def test_the_environment_and_its_tokens(driver: Driver) -> None:
     )
     environment = found["environment"]
     (service,) = found["services"]
-    load, seed = found["tasks"]
+    seed, load = found["tasks"]  # the newest first; made in the order of their references
 
     assert environment["id"] == driver.supervisor.environment_id
     assert environment["metadata"]["name"] == "named by a client"
