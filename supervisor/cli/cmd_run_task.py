@@ -2,119 +2,95 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
-from supervisor.boot import Settings, Supervisor, hold_signals
-from supervisor.cli.early import take_link
-from supervisor.cli.follow import Follower, Lines, Sink
-from supervisor.cli.options import complete_task, output_format, workspace_of
-from supervisor.cli.output import Outlet
-from supervisor.cli.printer import Printer
-from supervisor.core.execution import is_over
-from supervisor.model.errors import NotFound, SupervisorError
-from supervisor.model.exit import shell_status
-from supervisor.model.phase import ExecutionPhase
-from supervisor.model.record import Execution
+from supervisor.cli.client import Client, Json
+from supervisor.cli.finding import NotRunning, find_socket
+from supervisor.cli.options import complete_task, output_format
+from supervisor.cli.remote import complete_from_supervisor, print_json, socket_option
+
+_complete_running = complete_from_supervisor("tasks")
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The tasks of the running supervisor; where none runs, those of the file."""
+    return _complete_running(ctx, param, incomplete) or complete_task(ctx, param, incomplete)
 
 
 @click.command("run-task")
-@click.argument("reference", metavar="REF", shell_complete=complete_task)
+@click.argument("reference", metavar="REF", shell_complete=_complete)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--standalone", is_flag=True, help="Without a running supervisor: in this process.")
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where commands run.",
+    help="Whose supervisor is meant; with --standalone: where commands run.",
 )
+@socket_option
 @output_format
-def command(reference: str, file: Path | None, standalone: bool, workspace: Path | None, format_: str) -> int:
-    """Run the task REF of FILE with its dependencies and exit with its exit code.
+def command(
+    reference: str,
+    file: Path | None,
+    standalone: bool,
+    workspace: Path | None,
+    socket: str | None,
+    format_: str,
+) -> int:
+    """Run the task REF in the running supervisor, and exit with its exit code.
 
     The output of the commands goes to standard output, what happens to them to standard error. If a step fails, its
-    exit code is this command's; Ctrl-C stops the execution and exits 130. Services that were started for it are stopped
-    at the end.
+    exit code is this command's. Ctrl-C stops the execution and exits 130; a second one leaves that to the supervisor.
+    Services that were started for it stay. Exits 3 if no supervisor is running.
+
+    With --standalone no supervisor is needed: the task of FILE, or of the workspace's automations file, is run with its
+    dependencies in this process, and services that were started for it are stopped at the end.
+
+    \b
+      supervisor run-task build
+      supervisor run-task build automations.yaml --standalone
     """
-    if not standalone:
-        raise SupervisorError(
-            f'cannot run task "{reference}": there is no running supervisor that could; '
+    if standalone:
+        if socket is not None:
+            raise click.UsageError("--socket names a running supervisor, and --standalone needs none")
+        # Not at the top: in a running supervisor a task starts at once.
+        from supervisor.cli.standalone import run_standalone
+
+        return run_standalone(reference, file, workspace, as_json=format_ == "json")
+    if file is not None:
+        raise click.UsageError("FILE is for --standalone: a running supervisor has its own")
+    return _run_in_supervisor(reference, socket, workspace, format_)
+
+
+def _run_in_supervisor(reference: str, socket: str | None, workspace: Path | None, format_: str) -> int:
+    from supervisor.cli.runner import run_task
+
+    try:
+        client = Client(find_socket(socket, None if workspace is None else str(workspace)))
+    except NotRunning as error:
+        raise NotRunning(
+            f'cannot run task "{reference}": {error.message}; '
             f'"supervisor run-task {reference} --standalone" runs it in this process'
-        )
-    held = hold_signals()
-    with (
-        closing(Outlet(sys.stdout)) as output,
-        closing(Outlet(sys.stderr)) as news,
-        tempfile.TemporaryDirectory(prefix="supervisor-run-task-") as state,
-    ):
-        settings = Settings(
-            workspace=workspace_of(file, workspace),
-            specified=None if file is None else file.absolute(),
-            state_dir=Path(state),
-            watch=False,
-        )
-        return _run(settings, reference, Printer(news, as_json=format_ == "json"), output, held)
+        ) from None
+    status, ended = run_task(client, reference)
+    _tell(ended, format_)
+    return status
 
 
-def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: list[int]) -> int:
-    with closing(Supervisor(settings, take_link(), printer)) as supervisor:
-        supervisor.adopt()
-        loaded = supervisor.automations.read()
-        if loaded is None or loaded.file is None:
-            why = "its problems are above" if loaded else "there is none"
-            raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
-        task_id = _task_id(supervisor, reference)
-        alone = not loaded.file.tasks[reference].depends_on
-        sink = functools.partial(_Raw if alone else _prefixed, output)
-        follower = Follower(supervisor, printer, sink, output)
-        work = functools.partial(_exit_status, supervisor, supervisor.start_task(task_id))
-        status = supervisor.serve(work, [follower.run], held)
-        follower.finish()
-        return status
+def _tell(ended: Json, format_: str) -> None:
+    """How it ended, if that is worth a word."""
+    if format_ == "json":
+        print_json(ended, err=True)
+    elif ended["phase"] != "succeeded":
+        why = f": {ended['reason']}" if ended["reason"] else ""
+        sys.stdout.flush()
+        click.echo(f'supervisor: task "{ended["reference"]}" {_said(ended["phase"])}{why}', err=True)
 
 
-def _task_id(supervisor: Supervisor, reference: str) -> str:
-    tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
-    if reference not in tasks:
-        known = ", ".join(sorted(tasks)) or "none"
-        raise NotFound(f'cannot run task "{reference}": the file has no such task; it has {known}')
-    return tasks[reference]
-
-
-async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
-    """The execution's end as an exit status: the failing step's code, 1 where there is none."""
-    await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
-    return status_of(supervisor.engine.world.records.executions[execution_id])
-
-
-def status_of(execution: Execution) -> int:
-    """0 if it succeeded, the failing step's exit code if it failed, 130 if it was stopped."""
-    match execution.phase:
-        case ExecutionPhase.SUCCEEDED:
-            return 0
-        case ExecutionPhase.STOPPED:
-            return 130
-        case _:
-            return (shell_status(execution.exit) if execution.exit is not None else 1) or 1
-
-
-class _Raw:
-    """The output as it is: bytes, progress bars and all."""
-
-    def __init__(self, outlet: Outlet, _name: str) -> None:
-        self._outlet = outlet
-
-    def write(self, data: bytes) -> None:
-        self._outlet.put(data)
-
-    def end(self) -> None:
-        pass
-
-
-def _prefixed(outlet: Outlet, name: str) -> Sink:
-    """Several commands share the terminal: whole lines, each with its command's name."""
-    return Lines(name, lambda name, line: outlet.put(f"{name} | {line}"))
+def _said(phase: str) -> str:
+    return {"failed": "has failed", "stopped": "was stopped", "stopping": "is being stopped"}.get(
+        phase, phase
+    )

@@ -18,9 +18,6 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 COMPLETION_TIMEOUT_S = 0.3
 """Who presses Tab does not wait."""
 
-EXIT_STATUSES = """\b
-Exits 0 if it was done, 1 if not, 2 if the command line is wrong, 3 if no supervisor is running."""
-
 socket_option = click.option(
     "--socket",
     metavar="PATH",
@@ -76,6 +73,6 @@ def _items(socket: str | None, kinds: tuple[str, ...]) -> list[CompletionItem]:
     ]
 
 
-def print_json(value: object) -> None:
-    """What `--format json` prints."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def print_json(value: object, err: bool = False) -> None:
+    """What `--format json` prints; `err`: beside the output of commands."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False), err=err)

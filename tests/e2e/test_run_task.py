@@ -132,5 +132,5 @@ def test_without_standalone_it_says_what_there_is(project: Project) -> None:
 
     program = project.program("run-task", "one")
 
-    assert project.end(program) == 1
+    assert project.end(program) == 3
     assert '"supervisor run-task one --standalone"' in program.err

@@ -37,8 +37,14 @@ class Running:
         """Start the supervisor; nothing in the file runs by itself."""
         program = self.project.run("--trigger", "beforeSnapshot", "--listen", "none", *arguments)
         folder = Path(self.project.env["XDG_STATE_HOME"], "supervisor")
-        until(lambda: any(folder.glob("*/api.sock")), "the socket")
+        until(lambda: any(map(_answers, folder.glob("*/api.sock"))), "the socket")
         return program
+
+    def edit(self, text: str) -> None:
+        """Change the automations file, and see the change carried out."""
+        self.json("status")  # who serves has read the file as it was
+        self.project.write(text)
+        self.program.event(kind="edit")
 
     @property
     def socket(self) -> Path:
@@ -96,3 +102,8 @@ def running(tmp_path: Path) -> Generator[Running]:
         assert project.left_after_a_moment() == []
     finally:
         project.close()
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0

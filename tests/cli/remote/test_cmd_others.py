@@ -121,10 +121,9 @@ def test_shutdown_with_detach_leaves_what_runs_to_the_next_supervisor(running: R
 
 
 def test_interrupted_shutdown_does_not_take_it_back(running: Running) -> None:
-    running.project.write(
+    running.edit(
         "tasks: {deaf: {name: Deaf, command: 'trap \"\" TERM; echo up; while :; do sleep 0.05; done'}}\n"
     )
-    running.program.event(kind="edit")
     id_ = running.out("task", "start", "deaf").strip()
     until(lambda: running.out("logs", id_), "its output")
     shutdown = running.project.program("shutdown", "--grace", "60")

@@ -25,6 +25,7 @@ def test_status_tells_what_runs_and_what_it_waits_for(running: Running) -> None:
 
 def test_status_names_what_failed_and_a_file_that_is_refused(running: Running) -> None:
     running.cli("task", "start", "seven", "--wait")
+    running.json("status")
     running.project.write("tasks: {a: {name: A, comand: x}}\n")
     running.program.event(kind="file", severity="error")
 

@@ -1,0 +1,90 @@
+"""A task in a supervisor of its own, which lives as long as the task: `supervisor run-task REF --standalone`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from supervisor.boot import Settings, Supervisor, hold_signals
+from supervisor.cli.options import workspace_of
+from supervisor.cli.early import take_link
+from supervisor.cli.follow import Follower, Lines, Sink
+from supervisor.cli.output import Outlet
+from supervisor.cli.printer import Printer
+from supervisor.core.execution import is_over
+from supervisor.core.exitstatus import exit_status
+from supervisor.model.errors import NotFound, SupervisorError
+
+
+def run_standalone(reference: str, file: Path | None, workspace: Path | None, as_json: bool) -> int:
+    """Run a task of a file with its dependencies; its state is gone afterwards. Returns the exit status.
+
+    Raises SupervisorError if there is no such task, or no valid file.
+    """
+    held = hold_signals()
+    with (
+        closing(Outlet(sys.stdout)) as output,
+        closing(Outlet(sys.stderr)) as news,
+        tempfile.TemporaryDirectory(prefix="supervisor-run-task-") as state,
+    ):
+        settings = Settings(
+            workspace=workspace_of(file, workspace),
+            specified=None if file is None else file.absolute(),
+            state_dir=Path(state),
+            watch=False,
+        )
+        return _run(settings, reference, Printer(news, as_json), output, held)
+
+
+def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: list[int]) -> int:
+    with closing(Supervisor(settings, take_link(), printer)) as supervisor:
+        supervisor.adopt()
+        loaded = supervisor.automations.read()
+        if loaded is None or loaded.file is None:
+            why = "its problems are above" if loaded else "there is none"
+            raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
+        task_id = _task_id(supervisor, reference)
+        alone = not loaded.file.tasks[reference].depends_on
+        sink = functools.partial(_Raw if alone else _prefixed, output)
+        follower = Follower(supervisor, printer, sink, output)
+        work = functools.partial(_exit_status, supervisor, supervisor.start_task(task_id))
+        status = supervisor.serve(work, [follower.run], held)
+        follower.finish()
+        return status
+
+
+def _task_id(supervisor: Supervisor, reference: str) -> str:
+    tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
+    if reference not in tasks:
+        known = ", ".join(sorted(tasks)) or "none"
+        raise NotFound(f'cannot run task "{reference}": the file has no such task; it has {known}')
+    return tasks[reference]
+
+
+async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
+    """The execution's end as an exit status."""
+    await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
+    status = exit_status(supervisor.engine.world.records.executions[execution_id])
+    assert status is not None
+    return status
+
+
+class _Raw:
+    """The output as it is: bytes, progress bars and all."""
+
+    def __init__(self, outlet: Outlet, _name: str) -> None:
+        self._outlet = outlet
+
+    def write(self, data: bytes) -> None:
+        self._outlet.put(data)
+
+    def end(self) -> None:
+        pass
+
+
+def _prefixed(outlet: Outlet, name: str) -> Sink:
+    """Several commands share the terminal: whole lines, each with its command's name."""
+    return Lines(name, lambda name, line: outlet.put(f"{name} | {line}"))
