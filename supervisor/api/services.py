@@ -14,6 +14,7 @@ from connectrpc.server import ConnectASGIApplication
 from supervisor.api import asgi, streams
 from supervisor.api.asgi import Application
 from supervisor.api.connect_errors import error_response
+from supervisor.api.querypage import with_query
 
 PREFIXES = ("", "/api")
 
@@ -56,6 +57,8 @@ class Service:
         if application is None:
             return _unsupported(content_type)
         body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._body_timeout_s)
+        if request.query_string and content_type == _UNARY[0] and method.startswith("List"):
+            body = with_query(body, request.query)
         response = await asgi.call(application, request, f"/{self.name}/{method}", body)
         if response.prepared or response.status not in (404, 415) or response.content_length:
             return response
@@ -67,6 +70,8 @@ class Service:
         """The application for the form that a request has; None if it has none that is known."""
         if content_type in _STREAM:
             return streams.early(application, content_type)
+        if content_type == streams.JSON_LINES:  # what some public SDKs call the one object that they send
+            return streams.json_lines(streams.early(application, content_type))
         if content_type not in _UNARY:
             return None
         if content_type == _UNARY[0] and streams.JSON_LINES in request.headers.get("Accept", ""):

@@ -25,6 +25,9 @@ from supervisor.api.screen import BEGUN
 JSON_LINES = "application/jsonl"
 _ENVELOPE = struct.Struct(">BI")  # flags, length
 _COMPRESSED, _END = 0b01, 0b10
+_BLOCK = 64
+"""Lines are filled up to a multiple of this. gitpod-sdk 0.11 reads them in blocks of so many bytes, and would see the
+end of a line, and so the event, only when the next one comes: its `run_service` waits for the last one for ever."""
 
 
 def early(application: Application, content_type: str) -> Application:
@@ -108,14 +111,14 @@ class _Lines:
             flags, length = _ENVELOPE.unpack_from(body)
             content, body = body[_ENVELOPE.size :][:length], body[_ENVELOPE.size + length :]
             if not flags & _END:
-                lines.append(content + b"\n")
+                lines.append(_line(content))
                 continue
             error = json.loads(content).get("error")
             if error is not None and not self._begun and not lines:
                 await self._refuse(error)
                 return
             if error is not None:
-                lines.append(json.dumps({"error": error}, ensure_ascii=False).encode() + b"\n")
+                lines.append(_line(json.dumps({"error": error}, ensure_ascii=False).encode()))
         await self._write(b"".join(lines), message.get("more_body", False))
 
     async def _write(self, data: bytes, more: bool) -> None:
@@ -131,6 +134,11 @@ class _Lines:
         await self._send(_head(STATUS[Code(error["code"])], "application/json"))
         body = json.dumps(error, ensure_ascii=False).encode()
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _line(content: bytes) -> bytes:
+    """A line of the length that readers wait for; JSON allows blanks at its end."""
+    return content + b" " * (-(len(content) + 1) % _BLOCK) + b"\n"
 
 
 def _head(status: int, content_type: str) -> Message:

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from tests.clients.harness import Driver
 from tests.clients.set_up import SDK_0_11
 
 CLIENT = SDK_0_11
-LATE = "the server does not yet send JSON lines and read pages as this client needs it"
 PROGRAM = "sdk_0_11.py"
 
 MANY = "for i in $(seq 3000); do echo line $i; done; sleep 0.2; echo half; sleep 0.2; printf 'no newline'"
@@ -33,7 +30,6 @@ def test_run_command_gives_every_line_in_order_and_runs_a_new_command_the_next_t
     assert task["spec"]["command"] == "echo on its way; exit 7"
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_run_service_waits_until_ready_and_follows_the_log_to_its_end(driver: Driver) -> None:
     start = "trap 'echo bye; exit 0' TERM; sleep 0.3; touch up; printf 'line %s\\n' 1 2 3; sleep 1000 & wait"
     found = driver.run(
@@ -50,7 +46,6 @@ def test_run_service_waits_until_ready_and_follows_the_log_to_its_end(driver: Dr
     assert found["service"]["status"]["logUrl"].endswith(f"/logs/services/{found['service']['id']}")
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_a_service_goes_through_its_life(driver: Driver) -> None:
     found = driver.run(
         "services",
@@ -88,7 +83,6 @@ def test_a_service_goes_through_its_life(driver: Driver) -> None:
     assert {"UPDATE", "UPDATE_STATUS"} < set(kinds)
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_tasks_and_their_executions(driver: Driver) -> None:
     found = driver.run("tasks")
     first, second = found["first"]["id"], found["second"]["id"]
@@ -122,7 +116,6 @@ def test_tasks_and_their_executions(driver: Driver) -> None:
     ]
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_lists_are_paged_by_hand_and_by_the_client_itself(driver: Driver) -> None:
     found = driver.run("pages", count=27)
     newest_first = [f"task-{number}" for number in reversed(range(27))]
@@ -132,7 +125,6 @@ def test_lists_are_paged_by_hand_and_by_the_client_itself(driver: Driver) -> Non
     assert found["inQuery"] == newest_first[:7]
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_the_environment_and_its_tokens(driver: Driver) -> None:
     found = driver.run(
         "environment",

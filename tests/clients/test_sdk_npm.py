@@ -1,12 +1,9 @@
 """@gitpod/sdk from npm: JSON and JSON lines from Node."""
 
-import pytest
-
 from tests.clients.harness import Driver
 from tests.clients.set_up import SDK_NPM
 
 CLIENT = SDK_NPM
-LATE = "the server does not yet read JSON lines and pages as this client sends them"
 PROGRAM = "sdk_npm.cjs"
 
 MANY = "for i in $(seq 3000); do echo line $i; done; sleep 0.2; printf 'no newline'"
@@ -26,7 +23,6 @@ def test_run_command_gives_every_line_in_order_and_runs_a_new_command_the_next_t
     assert task["spec"]["command"] == "echo again; exit 7"
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_run_service_waits_until_ready_and_follows_the_log_to_its_end(driver: Driver) -> None:
     start = "trap 'echo bye; exit 0' TERM; sleep 0.3; touch up; printf 'line %s\\n' 1 2 3; sleep 1000 & wait"
     found = driver.run(
@@ -41,7 +37,6 @@ def test_run_service_waits_until_ready_and_follows_the_log_to_its_end(driver: Dr
     assert found["service"]["status"]["phase"] == "SERVICE_PHASE_RUNNING"
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_a_service_and_a_task_go_through_their_lives_while_they_are_watched(driver: Driver) -> None:
     found = driver.run("lives")
     service, execution = found["service"]["id"], found["failed"]["id"]
@@ -57,14 +52,12 @@ def test_a_service_and_a_task_go_through_their_lives_while_they_are_watched(driv
     assert ["RESOURCE_OPERATION_UPDATE_STATUS", "RESOURCE_TYPE_TASK_EXECUTION", execution] in found["events"]
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_the_client_pages_by_itself(driver: Driver) -> None:
     found = driver.run("pages", count=27)
 
     assert found["byItself"] == [f"task-{number}" for number in reversed(range(27))]
 
 
-@pytest.mark.xfail(run=False, reason=LATE)
 def test_refusals_are_the_errors_that_the_client_knows(driver: Driver) -> None:
     found = driver.run("errors")
 
