@@ -47,3 +47,13 @@ class Report(Protocol):
 
     def notice(self, text: str) -> None:
         """Something else that a person should know."""
+
+
+def workspace_of(file: Path | None, workspace: Path | None) -> Path:
+    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one."""
+    if workspace is not None:
+        return workspace.absolute()
+    if file is None or str(file) == "-":
+        return Path.cwd()
+    folder = file.absolute().parent
+    return folder.parent if folder.name in (".ona", ".gitpod") else folder

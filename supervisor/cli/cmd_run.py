@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-from contextlib import closing
 from pathlib import Path
 
 import click
 
-from supervisor.boot import Api, Settings, Supervisor, Work, hold_signals
-from supervisor.cli.early import take_link
-from supervisor.cli.follow import Follower, Lines
-from supervisor.cli.options import file_argument, output_format, trigger_option, workspace_of
-from supervisor.cli.output import Outlet
-from supervisor.cli.printer import Printer
-from supervisor.config.lookup import PLACES
-from supervisor.core.records import Records
-from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.record import Execution, TaskStep
+from supervisor.boot import Api
+from supervisor.cli.options import file_argument, output_format, trigger_option
+from supervisor.cli.running import LOG_LIMIT_MIB, Run, run
 from supervisor.model.spec import Trigger
 
 
@@ -36,7 +26,7 @@ from supervisor.model.spec import Trigger
 @click.option(
     "--log-limit",
     type=click.IntRange(min=1),
-    default=64,
+    default=LOG_LIMIT_MIB,
     show_default=True,
     metavar="MIB",
     help="How much of the end of each command's log is kept.",
@@ -52,6 +42,7 @@ from supervisor.model.spec import Trigger
     "--host-name", multiple=True, metavar="NAME", help="A name that requests may be for (repeatable)."
 )
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call (repeatable).")
+@click.option("--no-api", is_flag=True, help="Serve no API: less memory, and nobody can ask.")
 @click.option("--no-watch", is_flag=True, help="Do not follow edits of the file.")
 @click.option(
     "--exit-when-done", is_flag=True, help="Exit when all tasks have ended: 0, or 1 if one did not succeed."
@@ -70,6 +61,7 @@ def command(
     public_url: str,
     host_name: tuple[str, ...],
     allow_origin: tuple[str, ...],
+    no_api: bool,
     no_watch: bool,
     exit_when_done: bool,
     logs: bool,
@@ -84,77 +76,16 @@ def command(
       supervisor run --logs --exit-when-done
       supervisor run --trigger prebuild
     """
-    held = hold_signals()
-    triggers = tuple(Trigger(name) for name in trigger)
-    settings = Settings(
-        workspace=workspace_of(file, workspace),
-        specified=None if file is None else file.absolute(),
+    asked = Run(
+        file=file,
+        workspace=workspace,
         state_dir=state_dir,
+        triggers=tuple(Trigger(name) for name in trigger),
+        log_limit_mib=log_limit,
+        api=None if no_api else Api(listen, public_url, host_name, allow_origin),
         watch=not no_watch,
-        log_limit_bytes=log_limit << 20,
-        api=Api(listen, public_url, host_name, allow_origin),
+        exit_when_done=exit_when_done,
+        logs=logs,
+        as_json=format_ == "json",
     )
-    outlet = Outlet(sys.stdout)
-    printer = Printer(outlet, as_json=format_ == "json")
-    with closing(outlet), closing(Supervisor(settings, take_link(), printer)) as supervisor:
-        follower = Follower(
-            supervisor, printer, functools.partial(Lines, write_line=printer.log) if logs else None, outlet
-        )
-        if supervisor.resumes:
-            printer.notice("the supervisor before this one was cut off: going on with what it left")
-        adopted = supervisor.adopt()
-        loaded = supervisor.automations.read()
-        if loaded is None:
-            printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
-        fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
-        work: Work
-        if Trigger.PREBUILD in triggers:
-            work = functools.partial(_prebuild, supervisor, fired)
-        elif exit_when_done:
-            work = functools.partial(_until_done, supervisor, fired)
-        else:
-            work = _until_signal
-        status = supervisor.serve(work, [follower.run], held)
-        follower.finish()
-        refused = loaded is not None and loaded.file is None
-        return 1 if refused and work is not _until_signal else status
-
-
-async def _until_signal() -> int:
-    import anyio
-
-    await anyio.sleep_forever()
-    return 0
-
-
-async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
-    """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
-    await supervisor.engine.until(_quiet)
-    records = supervisor.engine.world.records
-    executions = (records.executions[id_] for id_ in fired if id_ in records.executions)
-    failed = any(execution.phase is not ExecutionPhase.SUCCEEDED for execution in executions)
-    return int(failed or any(service.phase is ServicePhase.FAILED for service in records.services.values()))
-
-
-async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
-    """The prebuild's tasks, then those before the snapshot; 1 if one that the prebuild requires did not succeed.
-
-    A service is waited for until it is ready or over, never until it ends: most never do.
-    """
-    await supervisor.engine.until(_quiet)
-    fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
-    await supervisor.engine.until(_quiet)
-    records = supervisor.engine.world.records
-    required = (records.executions[id_] for id_ in fired if id_ in records.executions)
-    return int(any(_is_required(x) and x.phase is not ExecutionPhase.SUCCEEDED for x in required))
-
-
-def _quiet(records: Records) -> bool:
-    phases = {service.phase for service in records.services.values()}
-    return not records.live and not phases & {ServicePhase.STARTING, ServicePhase.STOPPING}
-
-
-def _is_required(execution: Execution) -> bool:
-    """Whether the task itself, or one that it depends on, says that the prebuild requires its success."""
-    steps = (step for group in execution.plan for step in group)
-    return any(isinstance(step, TaskStep) and step.spec.prebuild_requires_success for step in steps)
+    return run(asked)

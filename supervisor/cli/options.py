@@ -37,16 +37,6 @@ def trigger_option(**settings: Any) -> Callable[[F], F]:
     return click.option("--trigger", type=click.Choice(names), **settings)
 
 
-def workspace_of(file: Path | None, workspace: Path | None) -> Path:
-    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one."""
-    if workspace is not None:
-        return workspace.absolute()
-    if file is None or str(file) == "-":
-        return Path.cwd()
-    folder = file.absolute().parent
-    return folder.parent if folder.name in (".ona", ".gitpod") else folder
-
-
 def load(file: Path | None) -> tuple[str, Loaded]:
     """The file's name for messages, and the verdict on it. Raises click.UsageError if there is none to be found."""
     # Not at the top: the subcommands that talk to a running supervisor never read YAML.

@@ -8,8 +8,6 @@ import signal
 import threading
 from typing import TextIO
 
-import click
-
 BEHIND_ITEMS = 1000
 """With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
 MOST_ITEMS = 100_000
@@ -22,8 +20,7 @@ class Outlet:
     def __init__(self, out: TextIO) -> None:
         """Print to `out`; click strips colours where `out` is no terminal or NO_COLOR is set."""
         self._out = out
-        context = click.get_current_context(silent=True)  # not to be had in the thread
-        self._color = context.color if context else None
+        self._color = False if os.environ.get("NO_COLOR") else None
         self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
         self._dropped = 0
         self._thread: threading.Thread | None = None
@@ -57,9 +54,12 @@ class Outlet:
         self._thread = None
 
     def _print(self) -> None:
+        # Not at the top: the first command must not wait for this import.
+        from click import echo
+
         while (item := self._queue.get()) is not None:
             try:
-                click.echo(item, file=self._out, nl=isinstance(item, str), color=self._color)
+                echo(item, file=self._out, nl=isinstance(item, str), color=self._color)
             except OSError:
                 abandon(self._out)
 

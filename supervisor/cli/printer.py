@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
-
 from supervisor.cli.output import Outlet
 from supervisor.config import Loaded, Severity
 from supervisor.core.diff import Changes
@@ -155,7 +153,7 @@ class Printer:
         if self._json:
             self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
         else:
-            self._write(f"{click.style(f'{name:>12}', dim=True)} | {line}")
+            self._write(f"{_styled(f'{name:>12}', dim=True)} | {line}")
 
     def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
@@ -169,7 +167,7 @@ class Printer:
         if self._json:
             self._write(json.dumps({"time": _stamp()} | event))
         elif "phase" in event:
-            phase = click.style(f"{event['phase']:<9}", fg=COLOURS.get(event["phase"]))
+            phase = _styled(f"{event['phase']:<9}", fg=COLOURS.get(event["phase"]))
             line = f"{time.strftime('%H:%M:%S')}  {event['kind']:<8}{event['reference']:<16} {phase}  {event['detail']}"
             self._write(line.rstrip())
         else:
@@ -183,6 +181,13 @@ def _steps(execution: Execution) -> Iterator[tuple[str, str, StepState]]:
     for group in execution.plan:
         for step in group:
             yield step.reference, step.id, execution.steps[step.id]
+
+
+def _styled(text: str, **style: Any) -> str:
+    # Not at the top: nothing is printed before the first command runs, and that must not wait for this import.
+    import click
+
+    return click.style(text, **style)
 
 
 def _stamp() -> str:

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from supervisor.boot import Settings, Supervisor, hold_signals
+from supervisor.boot.settings import workspace_of
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines, Sink
-from supervisor.cli.options import workspace_of
 from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.core.execution import is_over

@@ -1,0 +1,121 @@
+"""Runs a supervisor in the foreground, without click: `supervisor run` with no options must not wait for its import."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from supervisor.boot import Api, Settings, Supervisor, Work, hold_signals
+from supervisor.boot.settings import workspace_of
+from supervisor.cli.early import take_link
+from supervisor.cli.follow import Follower, Lines
+from supervisor.cli.output import Outlet
+from supervisor.cli.printer import Printer
+from supervisor.config.lookup import PLACES
+from supervisor.core.records import Records
+from supervisor.model.frozen import dataclass
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution, TaskStep
+from supervisor.model.spec import Trigger
+
+LOG_LIMIT_MIB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `supervisor run` was asked for; the defaults are those of its options."""
+
+    file: Path | None = None
+    workspace: Path | None = None
+    state_dir: Path | None = None
+    triggers: tuple[Trigger, ...] = ()
+    log_limit_mib: int = LOG_LIMIT_MIB
+    api: Api | None = Api()
+    watch: bool = True
+    exit_when_done: bool = False
+    logs: bool = False
+    as_json: bool = False
+
+
+def run(asked: Run) -> int:
+    """Run until what was asked for is done, or a signal came. Returns the exit status."""
+    held = hold_signals()
+    settings = Settings(
+        workspace=workspace_of(asked.file, asked.workspace),
+        specified=None if asked.file is None else asked.file.absolute(),
+        state_dir=asked.state_dir,
+        watch=asked.watch,
+        log_limit_bytes=asked.log_limit_mib << 20,
+        api=asked.api,
+    )
+    outlet = Outlet(sys.stdout)
+    printer = Printer(outlet, as_json=asked.as_json)
+    with closing(outlet), closing(Supervisor(settings, take_link(), printer)) as supervisor:
+        follower = Follower(
+            supervisor,
+            printer,
+            functools.partial(Lines, write_line=printer.log) if asked.logs else None,
+            outlet,
+        )
+        if supervisor.resumes:
+            printer.notice("the supervisor before this one was cut off: going on with what it left")
+        adopted = supervisor.adopt()
+        loaded = supervisor.automations.read()
+        if loaded is None:
+            printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
+        fired = adopted + (
+            supervisor.fire(*asked.triggers) if asked.triggers else supervisor.start_environment()
+        )
+        work: Work
+        if Trigger.PREBUILD in asked.triggers:
+            work = functools.partial(_prebuild, supervisor, fired)
+        elif asked.exit_when_done:
+            work = functools.partial(_until_done, supervisor, fired)
+        else:
+            work = _until_signal
+        status = supervisor.serve(work, [follower.run], held)
+        follower.finish()
+        refused = loaded is not None and loaded.file is None
+        return 1 if refused and work is not _until_signal else status
+
+
+async def _until_signal() -> int:
+    import anyio
+
+    await anyio.sleep_forever()
+    return 0
+
+
+async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
+    """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
+    await supervisor.engine.until(_quiet)
+    records = supervisor.engine.world.records
+    executions = (records.executions[id_] for id_ in fired if id_ in records.executions)
+    failed = any(execution.phase is not ExecutionPhase.SUCCEEDED for execution in executions)
+    return int(failed or any(service.phase is ServicePhase.FAILED for service in records.services.values()))
+
+
+async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
+    """The prebuild's tasks, then those before the snapshot; 1 if one that the prebuild requires did not succeed.
+
+    A service is waited for until it is ready or over, never until it ends: most never do.
+    """
+    await supervisor.engine.until(_quiet)
+    fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
+    await supervisor.engine.until(_quiet)
+    records = supervisor.engine.world.records
+    required = (records.executions[id_] for id_ in fired if id_ in records.executions)
+    return int(any(_is_required(x) and x.phase is not ExecutionPhase.SUCCEEDED for x in required))
+
+
+def _quiet(records: Records) -> bool:
+    phases = {service.phase for service in records.services.values()}
+    return not records.live and not phases & {ServicePhase.STARTING, ServicePhase.STOPPING}
+
+
+def _is_required(execution: Execution) -> bool:
+    """Whether the task itself, or one that it depends on, says that the prebuild requires its success."""
+    steps = (step for group in execution.plan for step in group)
+    return any(isinstance(step, TaskStep) and step.spec.prebuild_requires_success for step in steps)
