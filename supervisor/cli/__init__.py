@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+
 def main() -> int:
     """Run the command line in `sys.argv`. Returns the exit status."""
     arguments = sys.argv[1:]
