@@ -14,20 +14,22 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict
 
-from supervisor.api.paging import page
-from supervisor.api.translate import (
-    EXECUTION_PHASES,
-    ROLES,
-    Translator,
+from supervisor.api.asked import (
     invalid,
     read_role,
-    read_runs_on,
     read_service_spec,
     read_service_triggers,
     read_task_spec,
     read_triggers,
-    read_variables,
-    seconds,
+)
+from supervisor.api.paging import page
+from supervisor.api.translate import EXECUTION_PHASES, ROLES, Translator
+from supervisor.api.updates import (
+    required,
+    with_service_metadata,
+    with_service_spec,
+    with_task_metadata,
+    with_task_spec,
 )
 from supervisor.api.wire import environment_automation_connect
 from supervisor.api.wire import environment_automation_pb2 as pb
@@ -52,7 +54,7 @@ from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.ids import fresh
 from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Execution, Service, Task
-from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
+from supervisor.model.spec import ServiceItem, TaskItem
 
 
 class Automation(environment_automation_connect.EnvironmentAutomationService):
@@ -73,7 +75,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         self._check_environment(request.environment_id)
         metadata = request.metadata
         item = ServiceItem(
-            reference=_required("metadata.reference", metadata.reference),
+            reference=required("metadata.reference", metadata.reference),
             name=metadata.name or metadata.reference,
             spec=read_service_spec(request.spec),
             description=metadata.description,
@@ -110,13 +112,13 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         service = self._service(request.id)
         item = service.item
         if request.HasField("metadata"):
-            item = _with_service_metadata(item, request.metadata)
+            item = with_service_metadata(item, request.metadata)
         if request.HasField("spec"):
             # Also if nothing in it is new: otherwise it would depend on that whether the same call is an error.
             if service.phase not in SERVICE_AT_REST:
                 text = f"it is {service.phase.value}; stop it first"
                 raise Precondition(f'cannot change the spec of service "{item.reference}": {text}')
-            item = replace(item, spec=_with_service_spec(item.spec, request.spec))
+            item = replace(item, spec=with_service_spec(item.spec, request.spec))
         self._engine.submit(UpdateService(request.id, item))
         return pb.UpdateServiceResponse()
 
@@ -160,7 +162,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         self._check_environment(request.environment_id)
         metadata = request.metadata
         item = TaskItem(
-            reference=_required("metadata.reference", metadata.reference),
+            reference=required("metadata.reference", metadata.reference),
             name=metadata.name or metadata.reference,
             spec=read_task_spec(request.spec),
             description=metadata.description,
@@ -191,9 +193,9 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         task = self._task(request.id)
         item = task.item
         if request.HasField("metadata"):
-            item = _with_task_metadata(item, request.metadata)
+            item = with_task_metadata(item, request.metadata)
         if request.HasField("spec"):
-            item = replace(item, spec=_with_task_spec(item.spec, request.spec))
+            item = replace(item, spec=with_task_spec(item.spec, request.spec))
         depends_on = tuple(request.depends_on) or task.depends_on
         self._engine.submit(UpdateTask(request.id, item, depends_on))
         return pb.UpdateTaskResponse()
@@ -269,64 +271,3 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         """What there is, by reference."""
         services = {s.item.reference: s for s in self._records.services.values() if s.want is not Want.GONE}
         return {**services, **{t.item.reference: t for t in self._records.tasks.values() if not t.gone}}
-
-
-def _required(field: str, value: str) -> str:
-    if not value:
-        raise invalid(field, "must not be empty")
-    return value
-
-
-def _with_service_metadata(
-    item: ServiceItem, metadata: pb.UpdateServiceRequest.ServiceMetadata
-) -> ServiceItem:
-    if metadata.HasField("name"):
-        item = replace(item, name=metadata.name)
-    if metadata.HasField("description"):
-        item = replace(item, description=metadata.description)
-    if metadata.HasField("triggered_by"):
-        triggers = read_service_triggers("metadata.triggeredBy.trigger", metadata.triggered_by.trigger)
-        item = replace(item, triggers=triggers)
-    if metadata.HasField("role"):
-        item = replace(item, role=read_role("metadata.role", metadata.role))
-    return item
-
-
-def _with_service_spec(spec: ServiceSpec, update: pb.UpdateServiceRequest.ServiceSpec) -> ServiceSpec:
-    commands = update.commands
-    if commands.HasField("start"):
-        spec = replace(spec, start=_required("spec.commands.start", commands.start))
-    if commands.HasField("ready"):
-        spec = replace(spec, ready=commands.ready)
-    if commands.HasField("stop"):
-        spec = replace(spec, stop=commands.stop)
-    if update.HasField("runs_on"):
-        spec = replace(spec, runs_on=read_runs_on("spec.runsOn", update.runs_on))
-    if update.env:
-        spec = replace(spec, env=read_variables("spec.env", update.env))
-    if update.HasField("readiness_timeout"):
-        spec = replace(spec, readiness_timeout_s=seconds(update.readiness_timeout))
-    return spec
-
-
-def _with_task_metadata(item: TaskItem, metadata: pb.UpdateTaskRequest.TaskMetadata) -> TaskItem:
-    if metadata.HasField("name"):
-        item = replace(item, name=metadata.name)
-    if metadata.HasField("description"):
-        item = replace(item, description=metadata.description)
-    if metadata.HasField("triggered_by"):
-        triggers = read_triggers("metadata.triggeredBy.trigger", metadata.triggered_by.trigger)
-        item = replace(item, triggers=triggers)
-    return item
-
-
-def _with_task_spec(spec: TaskSpec, update: pb.UpdateTaskRequest.TaskSpec) -> TaskSpec:
-    if update.HasField("command"):
-        spec = replace(spec, command=_required("spec.command", update.command))
-    if update.HasField("runs_on"):
-        spec = replace(spec, runs_on=read_runs_on("spec.runsOn", update.runs_on))
-    if update.env:
-        spec = replace(spec, env=read_variables("spec.env", update.env))
-    if update.HasField("prebuild_requires_success"):
-        spec = replace(spec, prebuild_requires_success=update.prebuild_requires_success)
-    return spec

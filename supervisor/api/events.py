@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from supervisor.api.translate import invalid
+from supervisor.api.asked import invalid
 from supervisor.api.wire import event_connect
 from supervisor.api.wire import event_pb2 as pb
 from supervisor.engine import Engine

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from supervisor.api.translate import invalid
+from supervisor.api.asked import invalid
 from supervisor.api.wire import pagination_pb2
 
 DEFAULT_SIZE = 25

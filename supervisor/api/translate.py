@@ -1,15 +1,9 @@
-"""Records to messages, and what clients ask for to specs.
-
-The wire's words and ours meet here and nowhere else. What a message says that a record cannot hold is refused with a
-sentence that names the field; what the rules of the wire already refuse (see `rules`) is not looked at again.
-"""
+"""Records to messages. The wire's words and ours meet here and in `asked`, the other way round, and nowhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,14 +12,12 @@ from supervisor.api.wire import identity_pb2
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Service, StepState, Task, TaskStep
 from supervisor.model.spec import (
-    SERVICE_TRIGGERS,
     Docker,
     EnvVar,
     Machine,
     Role,
     RunsOn,
     SecretRef,
-    ServiceSpec,
     TaskSpec,
     Trigger,
 )
@@ -64,11 +56,6 @@ TRIGGER_FIELDS: Mapping[Trigger, str] = {
     Trigger.BEFORE_SNAPSHOT: "before_snapshot",
 }
 TRIGGERS: Mapping[str, Trigger] = {field: trigger for trigger, field in TRIGGER_FIELDS.items()}
-
-
-def invalid(field: str, why: str) -> ConnectError:
-    """The error for a field that cannot be what it is."""
-    return ConnectError(Code.INVALID_ARGUMENT, f"{field}: {why}")
 
 
 def timestamp(wall_s: float | None) -> Timestamp | None:
@@ -205,96 +192,6 @@ def task_spec(spec: TaskSpec) -> pb.TaskSpec:
         env=variables(spec.env),
         prebuild_requires_success=spec.prebuild_requires_success,
     )
-
-
-# What clients ask for -------------------------------------------------------------------------------------------------
-
-
-def read_triggers(
-    field: str, messages: Iterable[pb.AutomationTrigger], allowed: frozenset[Trigger] = frozenset(Trigger)
-) -> tuple[Trigger, ...]:
-    """Triggers from objects with one key set to true. Raises ConnectError."""
-    found = []
-    for index, message in enumerate(messages):
-        name = message.WhichOneof("trigger")
-        if name is None or not getattr(message, name):
-            raise invalid(f"{field}[{index}]", "must have one trigger set to true")
-        trigger = TRIGGERS[name]
-        if trigger not in allowed:
-            raise invalid(f"{field}[{index}]", f"a service cannot be triggered by {trigger.value}")
-        found.append(trigger)
-    return tuple(dict.fromkeys(found))
-
-
-def read_service_triggers(field: str, messages: Iterable[pb.AutomationTrigger]) -> tuple[Trigger, ...]:
-    """The triggers of a service, which has one less than a task."""
-    return read_triggers(field, messages, SERVICE_TRIGGERS)
-
-
-def read_role(field: str, role: pb.ServiceRole) -> Role:
-    """A service's role; unspecified is the default one. Raises ConnectError for one that no file may have."""
-    if role == pb.SERVICE_ROLE_UNSPECIFIED:
-        return Role.DEFAULT
-    for ours, theirs in ROLES.items():
-        if theirs == role:
-            return ours
-    raise invalid(field, f"a service here cannot have the role {pb.ServiceRole.Name(role)}")
-
-
-def read_runs_on(field: str, message: pb.RunsOn) -> RunsOn:
-    """Where a command runs. Raises ConnectError if it says neither docker nor machine."""
-    match message.WhichOneof("target"):
-        case "docker":
-            return Docker(message.docker.image, tuple(message.docker.environment))
-        case "machine":
-            return Machine()
-        case _:
-            raise invalid(field, "must have docker or machine")
-
-
-def read_variables(field: str, messages: Iterable[pb.EnvironmentVariableItem]) -> tuple[EnvVar, ...]:
-    """Variables of an item. Raises ConnectError for one without a value."""
-    found = []
-    for index, message in enumerate(messages):
-        match message.WhichOneof("source"):
-            case "value":
-                found.append(EnvVar(message.name, message.value))
-            case "value_from" if message.value_from.WhichOneof("source") == "secret_ref":
-                found.append(EnvVar(message.name, SecretRef(message.value_from.secret_ref.id)))
-            case _:
-                raise invalid(f"{field}[{index}]", "must have a value or a secret to take it from")
-    return tuple(found)
-
-
-def read_service_spec(message: pb.ServiceSpec) -> ServiceSpec:
-    """What a new service runs. Raises ConnectError."""
-    if not message.commands.start:
-        raise invalid("spec.commands.start", "must not be empty")
-    return ServiceSpec(
-        start=message.commands.start,
-        ready=message.commands.ready,
-        stop=message.commands.stop,
-        runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
-        env=read_variables("spec.env", message.env),
-        readiness_timeout_s=seconds(message.readiness_timeout),
-    )
-
-
-def read_task_spec(message: pb.TaskSpec) -> TaskSpec:
-    """What a new task runs. Raises ConnectError."""
-    if not message.command:
-        raise invalid("spec.command", "must not be empty")
-    return TaskSpec(
-        command=message.command,
-        runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
-        env=read_variables("spec.env", message.env),
-        prebuild_requires_success=message.prebuild_requires_success,
-    )
-
-
-def seconds(duration: Duration) -> float:
-    """A duration in seconds."""
-    return duration.seconds + duration.nanos / 1e9
 
 
 # Parts ----------------------------------------------------------------------------------------------------------------
