@@ -126,12 +126,9 @@ class Printer:
             self._phase(
                 "task", execution.reference, execution.phase.value, f"started by {execution.started_by}"
             )
-        for reference, id_, state in _steps(execution):
-            if len(execution.steps) > 1 and state.phase is not getattr(
-                old.get(id_), "phase", ExecutionPhase.PENDING
-            ):
-                detail = self._took(id_, state.phase.value)
-                self._phase("step", reference, state.phase.value, state.reason or detail)
+        for reference, id_, state in _changed_steps(execution, old):
+            detail = self._took(id_, state.phase.value)
+            self._phase("step", reference, state.phase.value, state.reason or detail)
         if is_over(execution) and (before is None or not is_over(before)):
             detail = execution.reason or self._took(execution.id, execution.phase.value)
             self._phase("task", execution.reference, execution.phase.value, detail)
@@ -177,10 +174,19 @@ class Printer:
         self._outlet.put(line)
 
 
-def _steps(execution: Execution) -> Iterator[tuple[str, str, StepState]]:
+def _changed_steps(
+    execution: Execution, old: Mapping[str, StepState]
+) -> Iterator[tuple[str, str, StepState]]:
+    """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows."""
+    changed = {id_: state for id_, state in execution.steps.items() if old.get(id_) is not state}
+    if len(execution.steps) == 1 or not changed:
+        return
     for group in execution.plan:
         for step in group:
-            yield step.reference, step.id, execution.steps[step.id]
+            state = changed.get(step.id)
+            before = old[step.id].phase if step.id in old else ExecutionPhase.PENDING
+            if state is not None and state.phase is not before:
+                yield step.reference, step.id, state
 
 
 def _styled(text: str, **style: Any) -> str:
