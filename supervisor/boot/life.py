@@ -77,10 +77,10 @@ class Life:
             if self._detach:
                 group.cancel_scope.cancel()
                 return status
-            if not self._engine.world.records.draining:
-                self._drain(self._grace_s)
             if not self._engine.world.records.settled():
                 self._report.notice("stopping everything; Ctrl-C again kills what has not ended")
+            if not self._engine.world.records.draining:
+                self._drain(self._grace_s)
             await self._engine.until(Records.settled)
             survivors = await self._machine.sweep(SWEEP_GRACE_S)
             if survivors:

@@ -111,6 +111,8 @@ class Follower:
         self._changes = supervisor.engine.hub.subscribe(lambda: self._wake(), limit=100_000)
         self._untold: deque[Change | Resync] = deque()
         self._logs: dict[str, Log] = {}
+        self._printing = False
+        printer.catch_up = self._catch_up
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
             for run_id, name in _runs(record).items():
@@ -139,8 +141,20 @@ class Follower:
                 with anyio.move_on_after(TICK_S if self._logs else 1.0 if waits else None):
                     await wake.wait()
 
+    def _catch_up(self) -> None:
+        """A notice comes: print what came before it, as far as that may hold up the event loop."""
+        if not self._printing:
+            self._print_some()
+
     def _print_some(self) -> bool:
         """Print as much as may hold up the event loop. Returns whether there is more."""
+        self._printing = True
+        try:
+            return self._print_changes()
+        finally:
+            self._printing = False
+
+    def _print_changes(self) -> bool:
         self._untold.extend(self._changes.take())
         while self._untold:
             change = self._untold[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from supervisor.cli.output import Outlet
@@ -42,6 +42,8 @@ class Printer:
         """Print to `outlet`."""
         self._outlet = outlet
         self._json = as_json
+        self.catch_up: Callable[[], None] = lambda: None
+        """Prints what happened and is not printed yet; set by who knows."""
         self._since: dict[str, float] = {}
         self._told: dict[str, float] = {}
 
@@ -66,7 +68,8 @@ class Printer:
             self._event(Event(kind="edit", text=f"file edited: {text}", **done))
 
     def notice(self, text: str) -> None:
-        """Something else that a person should know."""
+        """Something else that a person should know, after what happened before it."""
+        self.catch_up()
         self._event(Event(kind="notice", text=text))
 
     # Changes
