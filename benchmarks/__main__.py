@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from benchmarks import chain, first_instruction, idle, output, startup, wide
+from benchmarks import chain, events, first_instruction, followers, idle, output, requests, startup, wide
 from benchmarks.measure import Row, table
 
 MEASURES = {
@@ -15,6 +15,9 @@ MEASURES = {
     "idle": idle.measure,
     "chain": chain.measure,
     "wide": wide.measure,
+    "requests": requests.measure,
+    "events": events.measure,
+    "followers": followers.measure,
     "startup": startup.measure,
 }
 

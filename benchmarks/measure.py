@@ -35,16 +35,30 @@ class Row:
     unit: str
     target: float | None = None
     """The value must not be above it."""
+    at_least: float | None = None
+    """The value must not be below it."""
 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table, the units in one column."""
     lines = ["| what | measured | target | |", "|---|---:|---:|---|"]
     for row in rows:
-        target = "" if row.target is None else f"<= {row.target:g}"
-        verdict = "" if row.target is None else ("met" if row.value <= row.target else "**not met**")
+        target, verdict = "", ""
+        if row.target is not None:
+            target, verdict = f"<= {row.target:g}", _verdict(row.value <= row.target)
+        elif row.at_least is not None:
+            target, verdict = f">= {row.at_least:g}", _verdict(row.value >= row.at_least)
         lines.append(f"| {row.what} | {row.value:.4g} {row.unit} | {target} | {verdict} |")
     return "\n".join(lines)
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "**not met**"
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that `percent` of all are below."""
+    return statistics.quantiles(values, n=100)[percent - 1]
 
 
 def interleaved(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
@@ -166,6 +180,12 @@ def pss_bytes(pids: Sequence[int]) -> int:
 def _pss_kib(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def rss_bytes(pid: int) -> int:
+    """The resident memory of a process: VmRSS of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
 def until(condition: Callable[[], bool]) -> None:
