@@ -54,8 +54,8 @@ _OF_HTTP = {
 
 
 def error_body(code: Code, message: str) -> bytes:
-    """An error's JSON."""
-    return json.dumps({"code": code.value, "message": message}, ensure_ascii=False).encode()
+    """An error's JSON. Half of a surrogate pair, which a message may quote from a request, becomes a question mark."""
+    return json.dumps({"code": code.value, "message": message}, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def error_response(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +64,7 @@ class Body:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _invalid(name, "must be a number")
-        if math.isnan(value) or not least <= value <= most:
+        if not least <= value <= most:  # as NaN is not either
             raise _invalid(name, f"must be between {least:g} and {most:g}")
         return float(value)
 

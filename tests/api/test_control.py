@@ -310,12 +310,14 @@ def test_shutdown_ends_the_supervisor(bench: Bench) -> None:
         ("trigger", b'{"name": 1}', '"name" must be a string'),
         ("trigger", b'{"name": "prebuild", "x": 1}', '"x" is unknown here; known are name'),
         ("restart", b"{}", '"id" is missing'),
+        ("restart", b'{"\\ud800": 1}', '"?" is unknown here'),
         ("update", b'{"content": 7}', '"content" must be a string'),
         ("update", b'{"dryRun": "yes"}', '"dryRun" must be true or false'),
         ("token", b'{"scope": "all"}', '"scope" must be one of environment, logs'),
         ("token", b'{"ttlSeconds": true}', '"ttlSeconds" must be a number'),
         ("token", b'{"ttlSeconds": 0}', '"ttlSeconds" must be between'),
         ("token", b'{"ttlSeconds": NaN}', '"ttlSeconds" must be between'),
+        ("token", b'{"ttlSeconds": 1%s}' % (b"0" * 400), '"ttlSeconds" must be between'),
         ("shutdown", b'{"graceSeconds": -1}', '"graceSeconds" must be between'),
         ("shutdown", b'{"detach": 1}', '"detach" must be true or false'),
         ("shutdown", b"[]", "must be a JSON object"),
@@ -330,6 +332,10 @@ def test_bad_body_is_refused_by_name(bench: Bench, path: str, body: bytes, named
     assert (status, answer["code"]) == (400, "invalid_argument")
     assert named in answer["message"]
     assert bench.ended == []
+
+
+def test_id_that_is_no_unicode_is_not_found(bench: Bench) -> None:
+    assert bench.send("/control/restart", b'{"id": "\\ud800"}')[0] == 404
 
 
 def test_token_of_scope_logs_controls_nothing(bench: Bench) -> None:
