@@ -150,6 +150,9 @@ def methods(environment_id: str, arguments: Result) -> Result:
     watcher.until(service_is("STOPPED"))
     call("DeleteService", id=service.id, force=True)
     watcher.until(lambda: code_of(service_is("DELETED")))
+    # The answer may be there before its event is.
+    deleted = ("RESOURCE_OPERATION_DELETE", "RESOURCE_TYPE_SERVICE", service.id)
+    watcher.until(lambda: deleted in watcher.events)
 
     file = {
         "services": {"db": {"name": "DB", "commands": {"start": "sleep 1000"}, "triggeredBy": ["manual"]}},
