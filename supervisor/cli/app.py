@@ -32,9 +32,6 @@ COMMANDS = {
 }
 """Each stands in the module `cmd_<name>` as `command`."""
 
-EXIT_BUG = 70
-"""EX_SOFTWARE of sysexits.h: not the user's fault."""
-
 
 EXIT_READER_GONE = 141
 """What a shell reports for a program that SIGPIPE ended."""
