@@ -12,7 +12,6 @@ from connectrpc.errors import ConnectError
 from google.protobuf.duration_pb2 import Duration
 
 from supervisor.api.translate import ROLES, TRIGGERS
-from supervisor.api.wire import environment_automation_pb2 as pb
 from supervisor.model.spec import (
     SERVICE_TRIGGERS,
     Docker,
@@ -25,6 +24,7 @@ from supervisor.model.spec import (
     TaskSpec,
     Trigger,
 )
+from supervisor.wire import environment_automation_pb2 as pb
 
 
 def invalid(field: str, why: str) -> ConnectError:

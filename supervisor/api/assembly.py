@@ -29,12 +29,12 @@ from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
 from supervisor.api.translate import Translator
 from supervisor.api.validation import problem
-from supervisor.api.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
-from supervisor.api.wire.environment_connect import EnvironmentServiceASGIApplication
-from supervisor.api.wire.event_connect import EventServiceASGIApplication
-from supervisor.api.wire.identity_connect import IdentityServiceASGIApplication
 from supervisor.config import Found, Loaded
 from supervisor.engine import Engine
+from supervisor.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
+from supervisor.wire.environment_connect import EnvironmentServiceASGIApplication
+from supervisor.wire.event_connect import EventServiceASGIApplication
+from supervisor.wire.identity_connect import IdentityServiceASGIApplication
 
 
 @dataclass(frozen=True, slots=True)

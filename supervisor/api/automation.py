@@ -31,8 +31,6 @@ from supervisor.api.updates import (
     with_task_metadata,
     with_task_spec,
 )
-from supervisor.api.wire import environment_automation_connect
-from supervisor.api.wire import environment_automation_pb2 as pb
 from supervisor.config import load_bytes
 from supervisor.core.diff import compare
 from supervisor.core.records import Records
@@ -55,6 +53,8 @@ from supervisor.model.ids import fresh
 from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
+from supervisor.wire import environment_automation_connect
+from supervisor.wire import environment_automation_pb2 as pb
 
 
 class Automation(environment_automation_connect.EnvironmentAutomationService):

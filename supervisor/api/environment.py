@@ -15,13 +15,13 @@ from google.protobuf.json_format import MessageToJson, Parse
 
 from supervisor import __version__
 from supervisor.api.translate import Translator, timestamp
-from supervisor.api.wire import environment_connect
-from supervisor.api.wire import environment_pb2 as pb
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
 from supervisor.model.errors import NotFound
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.record import Environment
+from supervisor.wire import environment_connect
+from supervisor.wire import environment_pb2 as pb
 
 MintToken = Callable[[str], str]
 """Makes a token of a scope."""

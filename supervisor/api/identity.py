@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from supervisor.api.translate import Translator
-from supervisor.api.wire import identity_connect
-from supervisor.api.wire import identity_pb2 as pb
+from supervisor.wire import identity_connect
+from supervisor.wire import identity_pb2 as pb
 
 
 class Identity(identity_connect.IdentityService):

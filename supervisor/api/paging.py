@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from supervisor.api.asked import invalid
-from supervisor.api.wire import pagination_pb2
+from supervisor.wire import pagination_pb2
 
 DEFAULT_SIZE = 25
 MARK = b"older-than:"

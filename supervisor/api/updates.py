@@ -13,8 +13,8 @@ from supervisor.api.asked import (
     read_variables,
     seconds,
 )
-from supervisor.api.wire import environment_automation_pb2 as pb
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
+from supervisor.wire import environment_automation_pb2 as pb
 
 
 def required(field: str, value: str) -> str:

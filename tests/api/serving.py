@@ -22,10 +22,10 @@ from supervisor.api.server import Server
 from supervisor.api.sockets import Address, Sockets
 from supervisor.api.tokens import Scope, Tokens
 from supervisor.api.validation import problem
-from supervisor.api.wire import environment_automation_connect as automation_connect
-from supervisor.api.wire import environment_automation_pb2 as automation_pb
-from supervisor.api.wire import event_connect
-from supervisor.api.wire import event_pb2 as pb
+from supervisor.wire import environment_automation_connect as automation_connect
+from supervisor.wire import environment_automation_pb2 as automation_pb
+from supervisor.wire import event_connect
+from supervisor.wire import event_pb2 as pb
 
 ENVIRONMENT = "11111111-2222-4333-8444-555555555555"
 ID = "99999999-2222-4333-8444-555555555555"

@@ -13,7 +13,6 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 
 from supervisor.api.automation import Automation
 from supervisor.api.translate import Translator
-from supervisor.api.wire import environment_automation_pb2 as pb
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Hub
@@ -23,6 +22,7 @@ from supervisor.model.exit import ExitCode
 from supervisor.model.fact import Exited, Started
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
+from supervisor.wire import environment_automation_pb2 as pb
 from tests.core.playbook import SEED
 
 OTHER = "11111111-1111-4111-8111-111111111111"

@@ -34,7 +34,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from supervisor.api import assembly, wire
+from supervisor import wire
+from supervisor.api import assembly
 from supervisor.api.sockets import Sockets
 from supervisor.config import find_file
 from supervisor.core.world import World

@@ -15,8 +15,8 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from supervisor.api.services import LISTED
-from supervisor.api.wire import environment_automation_pb2 as automation_pb
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
+from supervisor.wire import environment_automation_pb2 as automation_pb
 from tests.api.serving import ENVIRONMENT, GET_SERVICE, ID, JSON, WATCH, error, eventually, serving
 
 pytestmark = pytest.mark.anyio

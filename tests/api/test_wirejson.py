@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.api.errors import InvalidArgument
-from supervisor.api.wire import environment_automation_pb2 as automation
-from supervisor.api.wire import environment_pb2 as environment
-from supervisor.api.wire import environmentopts_pb2 as ops
-from supervisor.api.wire import event_pb2 as event
 from supervisor.api.wirejson import decode, encode
+from supervisor.wire import environment_automation_pb2 as automation
+from supervisor.wire import environment_pb2 as environment
+from supervisor.wire import environmentopts_pb2 as ops
+from supervisor.wire import event_pb2 as event
 
 CreateService = automation.CreateServiceRequest
 Upsert = automation.UpsertAutomationsFileRequest
