@@ -13,10 +13,10 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.model.errors import MachineError, SupervisorError
+from supervisor.model.frozen import dataclass
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 24424

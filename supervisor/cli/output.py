@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import threading
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+    from threading import Thread
 
 BEHIND_ITEMS = 1000
 """With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
@@ -21,43 +23,50 @@ class Outlet:
         """Print to `out`; click strips colours where `out` is no terminal or NO_COLOR is set."""
         self._out = out
         self._color = False if os.environ.get("NO_COLOR") else None
-        self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
+        self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
         self._dropped = 0
-        self._thread: threading.Thread | None = None
 
     @property
     def behind(self) -> bool:
         """Whether the reader is slower than what is printed."""
-        return self._queue.qsize() > BEHIND_ITEMS
+        return self._printing is not None and self._printing[0].qsize() > BEHIND_ITEMS
 
     def put(self, item: str | bytes) -> None:
         """Print a line of text, or bytes as they are. Never waits."""
-        if self._queue.qsize() > MOST_ITEMS:
+        queue, _ = self._printing = self._printing or self._begun()
+        if queue.qsize() > MOST_ITEMS:
             self._dropped += 1
             return
         if self._dropped:
-            self._queue.put(f"[{self._dropped} lines are not shown: nobody read them in time]")
+            queue.put(f"[{self._dropped} lines are not shown: nobody read them in time]")
             self._dropped = 0
-        self._queue.put(item)
-        if self._thread is None:
-            # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
-            self._thread = threading.Thread(target=self._print, name="output", daemon=True)
-            self._thread.start()
+        queue.put(item)
 
     def close(self) -> None:
         """Wait until all is printed. For the time when nothing is supervised any more."""
-        if self._thread is None:
+        if self._printing is None:
             return
         signals_end_us()
-        self._queue.put(None)
-        self._thread.join()
-        self._thread = None
+        queue, thread = self._printing
+        queue.put(None)
+        thread.join()
+        self._printing = None
 
-    def _print(self) -> None:
-        # Not at the top: the first command must not wait for this import.
+    def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:
+        # Not at the top: the first command must not wait for these imports.
+        from queue import SimpleQueue
+        from threading import Thread
+
+        queue: SimpleQueue[str | bytes | None] = SimpleQueue()
+        # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
+        thread = Thread(target=self._print, args=(queue,), name="output", daemon=True)
+        thread.start()
+        return queue, thread
+
+    def _print(self, queue: SimpleQueue[str | bytes | None]) -> None:
         from click import echo
 
-        while (item := self._queue.get()) is not None:
+        while (item := queue.get()) is not None:
             try:
                 echo(item, file=self._out, nl=isinstance(item, str), color=self._color)
             except OSError:

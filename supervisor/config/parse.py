@@ -10,8 +10,6 @@ other the tree is None. `import yaml` costs 11 ms. Less is not to be had: its C 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import yaml
 from yaml import events
 from yaml._yaml import CParser
@@ -21,36 +19,39 @@ from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, path_text, 
 from supervisor.config.syntax import Place, syntax_problem
 from supervisor.config.text import LIMIT_BYTES, Text
 from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, copy_at, merge
+from supervisor.model.frozen import dataclass, field
 
 LIMIT_DEPTH = 100
 LIMIT_NODES = 100_000
 """For a document with aliases, counted as if each were written out; without aliases the file's size is the limit."""
 
 
-@dataclass(slots=True)
 class _Anchor:
     """A node that aliases may name, and what it would cost to write it out again; `nodes` is 0 until it is complete."""
 
-    node: Node
-    nodes: int = 0
-    size_bytes: int = 0
+    def __init__(self, node: Node, nodes: int = 0, size_bytes: int = 0) -> None:
+        self.node = node
+        self.nodes = nodes
+        self.size_bytes = size_bytes
 
 
-@dataclass(slots=True)
 class _Frame:
     """A collection that is being read."""
 
-    node: Mapping | Sequence
-    anchor: _Anchor | None
-    nodes_before: int
-    bytes_before: int
-    key: Scalar | None = None
-    """Of a mapping: the key whose value comes next."""
-    merge: Mapping | Sequence | None = None
-    merge_key: Scalar | None = None
+    def __init__(
+        self, node: Mapping | Sequence, anchor: _Anchor | None, nodes_before: int, bytes_before: int
+    ) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.nodes_before = nodes_before
+        self.bytes_before = bytes_before
+        self.key: Scalar | None = None
+        """Of a mapping: the key whose value comes next."""
+        self.merge: Mapping | Sequence | None = None
+        self.merge_key: Scalar | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """The document and what is wrong with its YAML. An empty document has neither."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from supervisor.config.problem import Path
+from supervisor.model.frozen import dataclass, field
 
 
 class Kind(enum.Enum):
@@ -23,7 +23,7 @@ class Kind(enum.Enum):
     NULL = "nothing"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """One value. Numbers keep their text: the file's format has no field that holds one."""
 
@@ -32,7 +32,7 @@ class Scalar:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """A list."""
 
@@ -40,7 +40,7 @@ class Sequence:
     items: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A key of a mapping, where the key stands, and its value."""
 
@@ -48,7 +48,7 @@ class Entry:
     value: Node
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """Keys with values in the order of the file; a key that is no string counts as its text."""
 

@@ -6,13 +6,12 @@ names the reference of such an item takes it over.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from supervisor.core.diff import compare
 from supervisor.core.graph import find_cycle
 from supervisor.core.records import Records
 from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
+from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, Want

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from supervisor.core.environment import update
@@ -40,6 +39,7 @@ from supervisor.model.command import (
     UpdateTask,
 )
 from supervisor.model.errors import NotFound, Precondition
+from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, Want

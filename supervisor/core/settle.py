@@ -7,7 +7,6 @@ nobody can ask for any more is forgotten, and a drain stops executions first, se
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from supervisor.core import execution as executions
@@ -15,6 +14,7 @@ from supervisor.core import service as services
 from supervisor.core import taskrun
 from supervisor.core.records import Records
 from supervisor.model.action import RunKind, Spawn
+from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want

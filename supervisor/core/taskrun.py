@@ -11,11 +11,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from supervisor.model.action import Action, Kill, Terminate
 from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
+from supervisor.model.frozen import replace
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun

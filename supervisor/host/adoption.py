@@ -26,7 +26,7 @@ def found_again(
     began, unknown = [], []
     for run_id, kind, reference in runs:
         directory = RunDir(folder, run_id)
-        run = Run(run_id, kind, reference, directory, None, in_container=directory.in_container)
+        run = Run(run_id, kind, reference, directory, directory.in_container)
         facts = directory.started()
         if run_id in held.runs:
             run.main, run.link = ProcRef(*held.runs[run_id]), held_by

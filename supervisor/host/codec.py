@@ -7,7 +7,6 @@ fields that the class lacks are passed over: a row written by a neighbouring ver
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import json
@@ -15,6 +14,8 @@ import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
+
+from supervisor.model.frozen import field_names, is_frozen
 
 T = TypeVar("T")
 
@@ -26,9 +27,9 @@ def to_json(value: object) -> str:
 
 def plain(value: object) -> Any:
     """One level of what JSON does not know: dataclasses, enums and mappings other than dict."""
-    if dataclasses.is_dataclass(value):
-        kind: Any = type(value)
-        return {"_": kind.__name__} | {name: getattr(value, name) for name in _names(kind)}
+    if is_frozen(value):
+        kind = type(value)
+        return {"_": kind.__name__} | {name: getattr(value, name) for name in field_names(kind)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -41,11 +42,6 @@ def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
     any_kind: Any = kind
     hints = _hints(any_kind)
     return kind(**{name: _value(hint, data[name]) for name, hint in hints.items() if name in data})
-
-
-@functools.cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @functools.cache
@@ -63,7 +59,7 @@ def _value(hint: Any, data: Any) -> Any:
         return {key: _value(arguments[1], item) for key, item in data.items()}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return hint(data)
-    if dataclasses.is_dataclass(hint):
+    if is_frozen(hint):
         return from_plain(typing.cast(type, hint), data)
     return data
 

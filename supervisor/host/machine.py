@@ -141,7 +141,7 @@ class Machine:
     def _spawn(self, spawn: Spawn) -> None:
         folder = RunDir(self._folder, spawn.run_id)
         in_container = isinstance(spawn.runs_on, Docker)
-        run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, None, in_container=in_container)
+        run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, in_container)
         try:
             folder.create(spawn.script, in_container)
             env = self._environ(spawn, folder)

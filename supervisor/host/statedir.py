@@ -11,7 +11,6 @@ runs/                one directory for each run
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import pwd
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from supervisor.model.digest import sha256
 from supervisor.model.errors import MachineError, StateInUse
 
 _MAX_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
@@ -35,7 +35,7 @@ def default_path(workspace: str, environ: Mapping[str, str]) -> Path:
     specification, which also says that a relative XDG_STATE_HOME does not count.
     """
     path = os.path.realpath(workspace)
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    digest = sha256(os.fsencode(path)).hex()[:8]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:_MAX_NAME] or "root"
     return _state_home(environ) / f"{name}-{digest}"
 

@@ -5,8 +5,9 @@ Made here and not by `uuid`, whose import asks what machine this is and costs a 
 
 from __future__ import annotations
 
-import hashlib
 import os
+
+from supervisor.model.digest import sha1
 
 
 def derived(stamp: str, *names: str) -> str:
@@ -14,10 +15,8 @@ def derived(stamp: str, *names: str) -> str:
 
     Source: RFC 9562, section 5.5. Raises ValueError if the stamp is no UUID.
     """
-    digest = hashlib.sha1(
-        bytes.fromhex(stamp.replace("-", "")) + "\0".join(names).encode(), usedforsecurity=False
-    )
-    return _text(digest.digest()[:16], version=5)
+    digest = sha1(bytes.fromhex(stamp.replace("-", "")) + "\0".join(names).encode())
+    return _text(digest[:16], version=5)
 
 
 def fresh() -> str:

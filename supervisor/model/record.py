@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from types import MappingProxyType
 
 from supervisor.model.exit import Exit
-from supervisor.model.frozen import dataclass
+from supervisor.model.frozen import dataclass, field
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase, Want
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 

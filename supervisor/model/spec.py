@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from types import MappingProxyType
 
-from supervisor.model.frozen import dataclass
+from supervisor.model.frozen import dataclass, field
 
 
 class Trigger(enum.Enum):

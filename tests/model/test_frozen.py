@@ -17,7 +17,7 @@ from supervisor.model import frozen
 class Ours:
     name: str
     size_bytes: int = 7
-    tags: list[str] = dataclasses.field(default_factory=list)
+    tags: list[str] = frozen.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,10 +76,23 @@ def test_nothing_can_be_changed_deleted_or_added(kind: Callable[..., Any]) -> No
     assert made.name == "a"
 
 
+@pytest.mark.parametrize("replace", [frozen.replace, dataclasses.replace])
+def test_a_copy_has_other_values_where_they_are_given(replace: Callable[..., Any]) -> None:
+    made = Ours("a", tags=["x"])
+    assert replace(made, size_bytes=8, name="b") == Ours("b", 8, ["x"])
+    assert made == Ours("a", 7, ["x"])
+    assert replace(made) == made
+    with pytest.raises(TypeError):
+        replace(made, size=8)
+
+
 @both
 def test_the_standard_library_takes_it_for_a_dataclass(kind: type[Ours]) -> None:
-    assert [field.name for field in dataclasses.fields(kind)] == ["name", "size_bytes", "tags"]
-    assert dataclasses.replace(kind("a"), size_bytes=8) == kind("a", 8)
+    assert dataclasses.is_dataclass(kind("a"))
+    names = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]
+    missing = dataclasses.MISSING
+    assert names == [("name", "str", missing), ("size_bytes", "int", 7), ("tags", "list[str]", missing)]
+    assert [field.default_factory for field in dataclasses.fields(kind)] == [missing, missing, list]
     made: Any = kind("a")
     match made:
         case Ours(name, size):
@@ -99,6 +112,13 @@ def test_it_can_be_copied_and_pickled(kind: Callable[..., Any]) -> None:
 
 def test_it_shows_its_fields() -> None:
     assert repr(Ours("a")) == "Ours(name='a', size_bytes=7, tags=[])"
+
+
+def test_the_names_of_the_fields_are_known() -> None:
+    assert frozen.field_names(Ours) == frozen.field_names(Ours("a")) == ("name", "size_bytes", "tags")
+    assert frozen.is_frozen(Ours)
+    assert frozen.is_frozen(Ours("a"))
+    assert not frozen.is_frozen(Theirs("a"))
 
 
 def test_one_field_and_none_work_too() -> None:
