@@ -145,6 +145,7 @@ def _changed_steps(execution: Execution, known: Mapping[str, StepState]) -> list
 
 
 def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
+    _make_private(path)
     connection = sqlite3.connect(path, isolation_level="IMMEDIATE", check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -154,6 +155,18 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: str | os.PathLike[str]) -> None:
+    """Make the file, which SQLite would let others read; what it puts beside it gets the same mode."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(fd, 0o600)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass  # SQLite says why
 
 
 def _migrate(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> None:

@@ -119,6 +119,12 @@ def test_what_was_saved_survives_kill_9(tmp_path: Path) -> None:
     store.close()
 
 
+def test_nobody_else_can_read_the_database(store: Store, tmp_path: Path) -> None:
+    store.put("key", "value")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"db": 0o600, "db-wal": 0o600, "db-shm": 0o600}
+
+
 def test_damaged_database_is_set_aside_and_a_new_one_made(tmp_path: Path) -> None:
     path = tmp_path / "db"
     path.write_bytes(b"this is no database, it is a sentence of some length" * 100)
