@@ -1,9 +1,10 @@
 """Access: who calls, and whether they may.
 
-On the Unix socket the kernel says who the peer is; root and our own user are let in. Over TCP every request needs a
-token in its Authorization header. Two more things guard a port on the user's machine against the web pages that its
-browser shows: `Host` must be a name that the supervisor was told it has (a page that had its own name resolve to
-127.0.0.1 sends that name), and `Origin`, where there is one, must be allowed. Health answers anybody.
+On the Unix socket the kernel says who the peer is; root, our own user and the one that commands run as are let in.
+Over TCP every request needs a token in its Authorization header. Two more things guard a port on the user's machine
+against the web pages that its browser shows: `Host` must be a name that the supervisor was told it has (a page that had
+its own name resolve to 127.0.0.1 sends that name), and `Origin`, where there is one, must be allowed. Health answers
+anybody.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Access:
         host_names: Iterable[str] = (),
         origins: Iterable[str] = (),
         exposed_headers: Iterable[str] = ("*",),
+        peers: Iterable[int] = (),
     ) -> None:
         """What is known.
 
@@ -67,13 +69,14 @@ class Access:
             host_names: names of this server beside the local ones, without port.
             origins: pages that may call, as browsers write them: https://example.org.
             exposed_headers: what such pages may read of a response's head.
+            peers: users who may use the Unix socket, beside root and our own.
         """
         self._tokens = tokens
         self._local = Caller(environment_id, Scope.ENVIRONMENT)
         self._names = LOCAL_NAMES | {_bare(name) for name in host_names}
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._exposed = ", ".join(exposed_headers)
-        self._peers = {0, os.geteuid()}
+        self._peers = {0, os.geteuid(), *peers}
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -55,6 +55,8 @@ class Site:
     """What clients reach this supervisor by; empty: the address that it listens on."""
     host_names: Sequence[str] = ()
     origins: Sequence[str] = ()
+    peers: Sequence[int] = ()
+    """Users who may use the Unix socket, beside root and our own."""
 
 
 async def serve(site: Site) -> None:
@@ -74,7 +76,7 @@ async def serve(site: Site) -> None:
     hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end)
     server = Server(
         site.sockets,
-        Access(tokens, site.environment_id, site.host_names, site.origins),
+        Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),
         _services(site, translator, tokens, started_s, lambda: server.stopping),
         [
             *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from supervisor.host.inheritance import raise_descriptors
 from supervisor.model.errors import MachineError, SupervisorError
 from supervisor.model.frozen import dataclass
 
@@ -54,9 +54,16 @@ class Sockets:
     """Listening sockets. `close` removes the Unix socket's file, if it is still ours."""
 
     def __init__(
-        self, path: Path | None, address: Address | None, notice: Callable[[str], None] = lambda _: None
+        self,
+        path: Path | None,
+        address: Address | None,
+        notice: Callable[[str], None] = lambda _: None,
+        owner: int | None = None,
     ) -> None:
-        """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError."""
+        """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError.
+
+        `owner`: the user who may connect to the Unix socket, beside root; None: our own.
+        """
         self.path = path
         self.listening: list[socket.socket] = []
         self.address: tuple[str, int] | None = None
@@ -64,7 +71,7 @@ class Sockets:
         self._inode = (0, 0)
         try:
             if path is not None:
-                self.listening.append(_unix(path))
+                self.listening.append(_unix(path, owner))
                 self._inode = _inode(path)
             if address is not None:
                 self.listening.append(_tcp(address, notice))
@@ -109,18 +116,10 @@ def short(path: Path) -> Iterator[str]:
 
 def room_for_clients() -> int:
     """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FDS if hard == resource.RLIM_INFINITY else min(hard, _MOST_FDS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    if soft == resource.RLIM_INFINITY:
-        soft = _MOST_FDS
-    return max(16, (soft - _RESERVED_FDS) // 2)
+    return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
 
 
-def _unix(path: Path) -> socket.socket:
+def _unix(path: Path, owner: int | None) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     aside = path.with_name(f"{path.name}.new")
     try:
@@ -131,6 +130,8 @@ def _unix(path: Path) -> socket.socket:
         os.fchmod(listening.fileno(), 0o600)
         with short(aside) as name:
             listening.bind(name)
+        if owner is not None:
+            os.chown(aside, owner, -1)
         listening.listen(_BACKLOG)
         os.replace(aside, path)
     except OSError as error:

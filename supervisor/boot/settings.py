@@ -23,6 +23,8 @@ class Settings:
     log_limit_bytes: int = 64 * 1024 * 1024
     api: Api | None = None
     """None: no API is served."""
+    user: str = ""
+    """The name of the user that commands run as; empty: our own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from supervisor.api.sockets import Address, Sockets, parse_listen
 from supervisor.boot.automations import Automations
@@ -26,7 +27,7 @@ from supervisor.host.environ import cleaned, compose
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
-from supervisor.host.statedir import StateDir, default_path
+from supervisor.host.statedir import StateDir, default_path, system_path
 from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import RunKind, Spawn
@@ -34,6 +35,9 @@ from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.fact import EnvironmentStarted
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
+
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
 
 
 class Supervisor:
@@ -46,8 +50,8 @@ class Supervisor:
         """
         self.settings = settings
         self.report = report
-        path = settings.state_dir or default_path(str(settings.workspace), os.environ)
-        self.state = StateDir(path, str(settings.workspace))
+        self.account = self._account()
+        self.state = self._take_state()
         self.store = Store(self.state.database)
         if self.store.damaged:
             report.notice(
@@ -64,6 +68,7 @@ class Supervisor:
             settings.workspace,
             self.engine.post,
             settings.log_limit_bytes,
+            self._other,
         )
         self.engine.performer = self.machine
         self.engine.post(EnvironmentStarted(self.environment_id))
@@ -112,16 +117,37 @@ class Supervisor:
         self.store.close()
         self.state.close()
 
+    def _account(self) -> Account | None:
+        """The user that commands run as, if one is named. Raises MachineError."""
+        if not self.settings.user:
+            return None
+        from supervisor.host.account import account
+
+        return account(self.settings.user)
+
+    @property
+    def _other(self) -> Account | None:
+        """The user that commands run as, if we must become that user: root does, another is it already."""
+        return self.account if os.geteuid() == 0 else None
+
+    def _take_state(self) -> StateDir:
+        workspace = str(self.settings.workspace)
+        default = system_path(workspace) if self._other else default_path(workspace, os.environ)
+        return StateDir(self.settings.state_dir or default, workspace, self._other)
+
     def _listen(self, api: Api | None) -> Sockets | None:
         """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""
         if api is None:
             return None
         address = parse_listen(api.listen) if api.listen else Address()
-        return Sockets(self.state.api_socket, address, self.report.notice)
+        owner = self._other.uid if self._other else None
+        return Sockets(self.state.api_socket, address, self.report.notice, owner)
 
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
+        if self.account:
+            base = self.account.environ(base)
         environment_id = self.environment_id
 
         def environ(spawn: Spawn, folder: RunDir) -> dict[str, str]:
@@ -195,5 +221,6 @@ class Supervisor:
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,
+            peers=[self._other.uid] if self._other else [],
         )
         await assembly.serve(site)

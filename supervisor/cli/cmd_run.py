@@ -42,6 +42,9 @@ from supervisor.model.spec import Trigger
     "--host-name", multiple=True, metavar="NAME", help="A name that requests may be for (repeatable)."
 )
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call (repeatable).")
+@click.option(
+    "--user", default="", metavar="NAME", help="The user that commands run as; only root may choose."
+)
 @click.option("--no-api", is_flag=True, help="Serve no API: less memory, and nobody can ask.")
 @click.option("--no-watch", is_flag=True, help="Do not follow edits of the file.")
 @click.option(
@@ -61,6 +64,7 @@ def command(
     public_url: str,
     host_name: tuple[str, ...],
     allow_origin: tuple[str, ...],
+    user: str,
     no_api: bool,
     no_watch: bool,
     exit_when_done: bool,
@@ -87,5 +91,6 @@ def command(
         exit_when_done=exit_when_done,
         logs=logs,
         as_json=format_ == "json",
+        user=user,
     )
     return run(asked)

@@ -1,6 +1,7 @@
 """Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, or the workspace that the current folder is in.
 
-A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path. So the
+A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path: one for
+each user, and one that root uses when it runs commands as another user, who may then use the socket in it. So the
 folders from here upwards are asked one by one, the nearest first; a socket that nobody answers on is what a killed
 supervisor left behind.
 """
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 
 import click
 
-from supervisor.host.statedir import default_path
+from supervisor.host.statedir import default_path, system_path
 
 NOT_RUNNING = 3
 """The exit status that says: no running supervisor."""
@@ -99,7 +100,14 @@ def _from_here() -> str:
 
 
 def _of_workspace(folder: str) -> str | None:
-    path = str(default_path(folder, os.environ) / "api.sock")
+    """The socket of a folder's supervisor: our own, or the one that root runs for us with `--user`."""
+    for state in (default_path(folder, os.environ), system_path(folder)):
+        if found := _answers(str(state / "api.sock")):
+            return found
+    return None
+
+
+def _answers(path: str) -> str | None:
     if not os.path.lexists(path):
         return None
     try:

@@ -37,6 +37,7 @@ class Run:
     exit_when_done: bool = False
     logs: bool = False
     as_json: bool = False
+    user: str = ""
 
 
 def run(asked: Run) -> int:
@@ -49,6 +50,7 @@ def run(asked: Run) -> int:
         watch=asked.watch,
         log_limit_bytes=asked.log_limit_mib << 20,
         api=asked.api,
+        user=asked.user,
     )
     outlet = Outlet(sys.stdout)
     printer = Printer(outlet, as_json=asked.as_json)

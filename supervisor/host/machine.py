@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import anyio
     from anyio.abc import TaskGroup
 
+    from supervisor.host.account import Account
     from supervisor.host.ending import RollCall
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
@@ -65,8 +66,11 @@ class Machine:
         workspace: Path,
         post: Post,
         log_limit_bytes: int = LOG_LIMIT_BYTES,
+        account: Account | None = None,
     ) -> None:
         """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
+
+        `account`: the user that commands run as; None: ours.
 
         A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
         """
@@ -75,6 +79,7 @@ class Machine:
         self._workspace = str(workspace)
         self._post = post
         self._log_limit_bytes = log_limit_bytes
+        self._account = account
         self._runs: dict[str, Run] = {}
         self._tasks: TaskGroup | None = None
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
@@ -144,6 +149,8 @@ class Machine:
         run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, in_container)
         try:
             folder.create(spawn.script, in_container)
+            if self._account:
+                folder.open_to(self._account, folder.output(spawn.kind, spawn.reference))
             env = self._environ(spawn, folder)
             env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: str(self._folder)}
             argv = starting.argv(spawn, folder, env, self._workspace)
@@ -159,7 +166,9 @@ class Machine:
         for attempt in range(_ATTEMPTS):
             link = self._shims.current()
             try:
-                answer = link.spawn(run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path)
+                answer = link.spawn(
+                    run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path, self._account
+                )
             except MachineError as error:
                 self._shims.pass_over()
                 if isinstance(error, ShimLost) and began_nevertheless(run):

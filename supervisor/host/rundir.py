@@ -17,10 +17,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
 from supervisor.model.frozen import dataclass
+
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,18 @@ class RunDir:
         _write(self.script, script.encode("utf-8", "surrogateescape"))
         if in_container:
             _write(f"{self.path}/container", b"")
+
+    def open_to(self, account: Account, output: str) -> None:
+        """Let the user that commands run as reach the script and write the output file. Raises OSError.
+
+        The directory and its facts stay ours, so that no command can change what is told of it. That is why the output
+        file is made here: nothing can be put in its place, a link to a file of ours, say.
+        """
+        for path, mode in ((self.path, 0o710), (self.script, 0o640)):
+            os.chown(path, -1, account.gid)
+            os.chmod(path, mode)
+        _write(output, b"")
+        os.chown(output, account.uid, account.gid)
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""

@@ -12,11 +12,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from supervisor.host import shim
+from supervisor.host import inheritance, shim
 from supervisor.host.shim import Message, Stream
 from supervisor.model.errors import MachineError
+
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
 
 ANSWER_S = 10.0
 """How long the shim may take to answer."""
@@ -59,7 +62,7 @@ class ShimLink:
             its.set_inheritable(True)
             pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", shim.__file__, "3"],
+                [sys.executable, "-I", "-S", shim.__file__, "3", *inheritance.shim_words()],
                 os.environ,
                 # It outlives us: it must not hold open a terminal or a pipe that somebody waits on.
                 file_actions=[
@@ -114,14 +117,31 @@ class ShimLink:
         self._stream.send({"ask": "listen", "path": os.path.abspath(path)})
 
     def spawn(
-        self, run_id: str, argv: Sequence[str], env: dict[str, str], cwd: str, log: str, folder: str
+        self,
+        run_id: str,
+        argv: Sequence[str],
+        env: dict[str, str],
+        cwd: str,
+        log: str,
+        folder: str,
+        account: Account | None = None,
     ) -> Message:
         """Start a command; returns the shim's answer, `started` or `failed`. Raises ShimLost or ShimStuck.
+
+        `account`: the user that it runs as; None: ours.
 
         After ShimStuck it is certain that the command will not start; after ShimLost its run directory tells.
         """
         before = time.monotonic() + ANSWER_S - _LATE_S
-        request = {"ask": "spawn", "run_id": run_id, "argv": list(argv), "env": env, "cwd": cwd}
+        request: dict[str, Any] = {
+            "ask": "spawn",
+            "run_id": run_id,
+            "argv": list(argv),
+            "env": env,
+            "cwd": cwd,
+        }
+        if account:
+            request["as"] = {"uid": account.uid, "gid": account.gid, "groups": account.groups}
         self._stream.send({**request, "log": log, "dir": folder, "before": before})
         return self._answer(lambda message: run_id in (message.get("started"), message.get("failed")))
 

@@ -53,6 +53,8 @@ def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
     match answer["stage"]:
         case "chdir":
             return f"cannot enter the workspace {workspace}: {why}"
+        case "user":
+            return f"cannot become the user that commands run as: {why}"
         case "log":
             return f"cannot write the log {log}: {why}"
         case "exec":

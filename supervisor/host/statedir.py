@@ -1,6 +1,6 @@
 """The state directory: where a supervisor keeps what it knows about one workspace, and the lock that keeps others out.
 
-<state directory>/     0700
+<state directory>/     0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs
 lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid
 workspace            the workspace's path, for people
 state.db             records
@@ -18,13 +18,17 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from supervisor.model.digest import sha256
 from supervisor.model.errors import MachineError, StateInUse
 
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
+
 _MAX_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
 _MAX_NAME = 32  # of the workspace's folder in ours: leaves room for the sockets
+_SYSTEM_HOME = "/var/lib/supervisor"
 _ELSEWHERE = "choose another state directory with --state-dir"
 
 
@@ -34,10 +38,22 @@ def default_path(workspace: str, environ: Mapping[str, str]) -> Path:
     One folder for each workspace, however it was reached: links are followed. Source: the XDG base directory
     specification, which also says that a relative XDG_STATE_HOME does not count.
     """
+    return _state_home(environ) / _name(workspace)
+
+
+def system_path(workspace: str) -> Path:
+    """Where the state of a workspace is kept by root for another user, who could not reach a folder in root's home.
+
+    Source: the Filesystem Hierarchy Standard, 5.8.
+    """
+    return Path(_SYSTEM_HOME, _name(workspace))
+
+
+def _name(workspace: str) -> str:
     path = os.path.realpath(workspace)
     digest = sha256(os.fsencode(path)).hex()[:8]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:_MAX_NAME] or "root"
-    return _state_home(environ) / f"{name}-{digest}"
+    return f"{name}-{digest}"
 
 
 def _state_home(environ: Mapping[str, str]) -> Path:
@@ -63,26 +79,29 @@ def _homeless() -> Path:
 class StateDir:
     """A state directory that this process holds. `close` lets go of it; so does the end of the process.
 
-    `workspace` names what the state belongs to. Raises StateInUse while another supervisor holds the directory, and
-    MachineError where it cannot be made, written or trusted.
+    `workspace` names what the state belongs to, `account` the user that commands run as, if that is another one.
+    Raises StateInUse while another supervisor holds the directory, and MachineError where it cannot be made, written or
+    trusted.
     """
 
     __slots__ = ("_lock", "path")
 
-    def __init__(self, path: str | os.PathLike[str], workspace: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], workspace: str, account: Account | None = None) -> None:
         self.path = Path(os.path.abspath(path))
         _check_length(self.api_socket)
         _check_length(self.shim_socket)
         try:
             if self.path.parent == _homeless():  # in a folder where anyone may have been first
                 _make_own(self.path.parent)
-            _make_own(self.path)
+            _make_own(self.path, parents=0o755 if account else 0o700)
             self._lock = _locked(self.path / "lock")
         except OSError as error:
             raise _unusable(self.path, error) from error
         try:
             _make_own(self.runs)
             _write(self.path / "workspace", os.fsencode(os.path.realpath(workspace)) + b"\n")
+            if account:
+                self._open_to(account)
         except OSError as error:
             self.close()
             raise _unusable(self.path, error) from error
@@ -110,6 +129,14 @@ class StateDir:
         """Where the supervisor listens."""
         return self.path / "api.sock"
 
+    def _open_to(self, account: Account) -> None:
+        """Let a user pass through to what is meant for that user. Raises MachineError, OSError."""
+        for folder in (self.path, self.runs):
+            os.chown(folder, -1, account.gid)
+            os.chmod(folder, 0o710)
+        if not account.can_enter(self.runs):
+            raise _refused(self.path, f'user "{account.name}" cannot reach it', _ELSEWHERE)
+
     def close(self) -> None:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""
         lock, self._lock = self._lock, -1
@@ -125,11 +152,14 @@ class StateDir:
         self.close()
 
 
-def _make_own(path: Path) -> None:
-    """Make a folder that is ours alone, or see that it is. Raises MachineError, OSError."""
+def _make_own(path: Path, parents: int = 0o700) -> None:
+    """Make a folder that is ours alone, or see that it is. Raises MachineError, OSError.
+
+    `parents`: the mode of folders above it that are not there.
+    """
     for folder in (*reversed(path.parents), path):
         try:
-            os.mkdir(folder, 0o700)
+            os.mkdir(folder, 0o700 if folder == path else parents)
         except FileExistsError:
             continue
         except OSError:
@@ -182,7 +212,9 @@ def _is_still(fd: int, path: Path) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     aside = path.with_name(f"{path.name}.new")
-    aside.write_bytes(data)
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as file:
+        file.write(data)
     os.replace(aside, path)
 
 

@@ -30,9 +30,17 @@ T = TypeVar("T")
 class Program:
     """One run of the command line. What it prints is read while something is waited for."""
 
-    def __init__(self, arguments: tuple[str, ...], cwd: Path, env: Mapping[str, str], stdout: int) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdout: int,
+        within: tuple[str, ...] = (),
+    ) -> None:
+        """`within`: words before the program, of one that executes the rest of its command line."""
         self.process = subprocess.Popen(
-            [sys.executable, "-I", ROOT / "supervisor/__main__.py", *arguments],
+            [*within, sys.executable, "-I", ROOT / "supervisor/__main__.py", *arguments],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -183,7 +191,10 @@ class Project:
         self, *arguments: str, stdout: int = subprocess.PIPE, cwd: Path | None = None, **env: str
     ) -> Program:
         """Start the command line, in the workspace if no other folder is said."""
-        program = Program(arguments, cwd or self.folder, self.env | env, stdout)
+        return self.keep(Program(arguments, cwd or self.folder, self.env | env, stdout))
+
+    def keep(self, program: Program) -> Program:
+        """Have a program ended with the project, if it has not ended."""
         self._programs.append(program)
         return program
 

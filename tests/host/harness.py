@@ -12,6 +12,7 @@ from typing import TypeVar
 import anyio
 
 from supervisor.host import tree
+from supervisor.host.account import Account
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
@@ -27,7 +28,11 @@ class Bench:
     """A machine under test. Runs are named by the caller; `reference` is the run id."""
 
     def __init__(
-        self, folder: Path, env: dict[str, str] | None = None, log_limit_bytes: int = 64 << 20
+        self,
+        folder: Path,
+        env: dict[str, str] | None = None,
+        log_limit_bytes: int = 64 << 20,
+        account: Account | None = None,
     ) -> None:
         self.state = folder / "state"
         self.workspace = folder / "workspace"
@@ -38,7 +43,7 @@ class Bench:
         self._news = anyio.Event()
         self.link = ShimLink.start()
         self.machine = Machine(
-            self.state, self.link, self.environ, self.workspace, self._post, log_limit_bytes
+            self.state, self.link, self.environ, self.workspace, self._post, log_limit_bytes, account
         )
 
     def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
@@ -100,10 +105,13 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, env: dict[str, str] | None = None, log_limit_bytes: int = 64 << 20
+    folder: Path,
+    env: dict[str, str] | None = None,
+    log_limit_bytes: int = 64 << 20,
+    account: Account | None = None,
 ) -> AsyncIterator[Bench]:
     """A machine that runs; at the end it must be able to leave nothing behind."""
-    found = Bench(folder, env, log_limit_bytes)
+    found = Bench(folder, env, log_limit_bytes, account)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(found.machine.run)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host import shimlink, tree
+from supervisor.host import inheritance, shimlink, tree
 from supervisor.host.shimlink import ShimLink, ShimLost
 from supervisor.host.tree import ProcRef
 from supervisor.model.action import Kill, RunKind, Terminate
@@ -57,6 +58,27 @@ async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
     assert it.machine.close() == 0
     assert not tree.alive(shim)
     assert not (it.state / "shim.sock").exists()
+
+
+async def test_a_later_shim_and_its_commands_have_the_limits_that_the_supervisor_was_started_with(
+    tmp_path: Path,
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
+    try:
+        async with bench(tmp_path) as it:
+            it.spawn(":", "first")
+            assert inheritance.raise_descriptors(600) == 600
+            os.kill(shim_of(it).pid, signal.SIGKILL)
+            it.spawn("ulimit -n; exit 3")
+            assert (await it.exited()).exit == ExitCode(3)
+            assert it.log() == "500\n"
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 600
+        inheritance.give_back()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 500
+    finally:
+        inheritance.give_back()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_no_signal_but_kill_ends_the_shim(tmp_path: Path) -> None:

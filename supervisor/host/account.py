@@ -1,0 +1,102 @@
+"""The user that commands run as, if it is not our own: `--user NAME`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from supervisor.model.errors import MachineError
+from supervisor.model.frozen import dataclass
+
+_NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
+"""Shells that let nobody in."""
+_CANNOT_BECOME = 2
+_OF_A_SESSION = frozenset(
+    {
+        "MAIL",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "SSH_AUTH_SOCK",
+        "XAUTHORITY",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_RUNTIME_DIR",
+        "XDG_SEAT",
+        "XDG_SESSION_CLASS",
+        "XDG_SESSION_ID",
+        "XDG_SESSION_TYPE",
+        "XDG_STATE_HOME",
+        "XDG_VTNR",
+        "SUDO_COMMAND",
+        "SUDO_GID",
+        "SUDO_HOME",
+        "SUDO_UID",
+        "SUDO_USER",
+    }
+)
+"""What belongs to the session of the user that started us, or leads to folders and sockets of that user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    """All groups, the first among them."""
+    home: str
+    shell: str
+
+    def can_enter(self, folder: str | os.PathLike[str]) -> bool:
+        """Whether this user can reach a folder. Raises MachineError if we may not act as this user.
+
+        Asked as that user, in a child: modes alone do not tell (access control lists, security modules).
+        """
+        pid = os.fork()
+        if pid == 0:
+            answer = _CANNOT_BECOME
+            try:
+                os.setgroups(self.groups)
+                os.setresgid(self.gid, self.gid, self.gid)
+                os.setresuid(self.uid, self.uid, self.uid)
+                answer = 0 if os.access(folder, os.X_OK) else 1
+            finally:
+                os._exit(answer)
+        answer = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if answer == _CANNOT_BECOME:
+            raise _refused(self.name, "we may not change our user (CAP_SETUID, CAP_SETGID)")
+        return answer == 0
+
+    def environ(self, base: Mapping[str, str]) -> dict[str, str]:
+        """An environment that is this user's, as a login sets it; the rest is that of `base`."""
+        kept = {name: value for name, value in base.items() if name not in _OF_A_SESSION}
+        own = {"HOME": self.home, "USER": self.name, "LOGNAME": self.name, "SHELL": self.shell}
+        runtime = f"/run/user/{self.uid}"
+        return kept | own | ({"XDG_RUNTIME_DIR": runtime} if os.path.isdir(runtime) else {})
+
+
+def account(name: str) -> Account:
+    """The account of a user that commands can run as. Raises MachineError."""
+    import pwd  # here: most supervisors run commands as the user that they are
+
+    try:
+        entry = pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        raise _refused(name, "there is no such user; make it with useradd, or name another") from None
+    if os.geteuid() not in (0, entry.pw_uid):
+        raise _refused(name, "only root may run commands as another user; start the supervisor as root")
+    if not os.path.isdir(entry.pw_dir):
+        raise _refused(name, f'its home folder "{entry.pw_dir}" is not there; make it, or name another user')
+    shell = entry.pw_shell or "/bin/sh"  # passwd(5)
+    if os.path.basename(shell) in _NO_LOGIN or not os.access(shell, os.X_OK):
+        raise _refused(
+            name, f"its shell {shell} lets nobody in; give it one with usermod, or name another user"
+        )
+    groups = tuple(os.getgrouplist(name, entry.pw_gid))
+    return Account(name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir, shell)
+
+
+def _refused(name: str, why: str) -> MachineError:
+    return MachineError(f'cannot run commands as user "{name}": {why}')

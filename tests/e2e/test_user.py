@@ -1,0 +1,196 @@
+"""`supervisor run --user`: whose the commands are, and what that user can do with the supervisor.
+
+Each supervisor runs in a mount namespace of its own, with a password database that knows the user "dev", and with empty
+folders in place of /var/lib and /root: what the machine has there is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import Program, Project
+from tests.host.users import GID, GROUP, UID, needs_root
+
+pytestmark = [needs_root, pytest.mark.slow]
+
+MACHINE = f"""
+set -e
+etc=$1 python=$2
+shift 2
+cp /etc/passwd /etc/group $etc
+echo "dev:x:{UID}:{GID}:Developer:$etc/home:/bin/sh" >>$etc/passwd
+echo "closed:x:64400:{GID}:Lets nobody in:/:/usr/sbin/nologin" >>$etc/passwd
+echo "dev:x:{GID}:" >>$etc/group
+echo "extra:x:{GROUP}:dev" >>$etc/group
+mount --bind $etc/passwd /etc/passwd
+mount --bind $etc/group /etc/group
+mkdir $etc/python
+mount --bind $python $etc/python
+for folder in /var/lib /root; do mount -t tmpfs -o mode=0755 tmpfs $folder; done
+# Where this Python is below /root, the user is to find it there all the same.
+mkdir -p $python
+mount --bind $etc/python $python
+exec "$@"
+"""
+
+
+class Machine(Project):
+    """A project in a folder that everybody can reach, on a machine with a user "dev" who is at home in `home`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for mine in (self.home, self.folder):
+            os.chown(mine, UID, GID)
+        del self.env["XDG_STATE_HOME"]
+        within = ("unshare", "--mount", "--propagation", "private", "sh", "-c", MACHINE, "sh")
+        self.here: tuple[str, ...] = (*within, str(folder), sys.base_prefix)
+
+    def supervise(self, *arguments: str, **env: str) -> Program:
+        """Root's `supervisor run --user dev`."""
+        words = ("run", "--format", "json", "--listen", "127.0.0.1:0", "--user", "dev", *arguments)
+        return self._start(words, self.here, {"HOME": "/root", "USER": "root"} | env)
+
+    def as_user(self, supervisor: Program, *arguments: str, uid: int = UID, **env: str) -> Program:
+        """A user's command line, in a terminal of its own."""
+        within = (
+            *("nsenter", f"--mount=/proc/{supervisor.pid}/ns/mnt", f"--wdns={self.folder}"),
+            *("setpriv", f"--reuid={uid}", f"--regid={uid + 1}", "--clear-groups"),
+        )
+        return self._start(arguments, within, env)
+
+    def _start(self, arguments: tuple[str, ...], within: tuple[str, ...], env: dict[str, str]) -> Program:
+        return self.keep(Program(arguments, self.folder, self.env | env, subprocess.PIPE, within))
+
+    def ended(self, program: Program) -> tuple[int, str, str]:
+        """Exit status, output and error of a program that is to end by itself."""
+        return program.wait(), program.out, program.err
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    folder = Path(tempfile.mkdtemp(prefix="user-", dir="/tmp"))
+    folder.chmod(0o755)
+    machine = Machine(folder)
+    yield machine
+    machine.close()
+    shutil.rmtree(folder)
+
+
+def test_commands_are_the_users_and_have_no_secret_of_the_supervisor(machine: Machine) -> None:
+    machine.write(
+        "tasks:\n"
+        "  who:\n"
+        "    name: Who\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    command: |\n"
+        "      id -un; id -Gn; echo $HOME $USER $LOGNAME $SHELL $PWD; ulimit -n; ls ~\n"
+        "      ! env | grep -e sesame -e =/root/[^.]\n"
+        "      ! cat /proc/[0-9]*/environ 2>&- | grep -az sesame\n"
+        "      ls -l /proc/self/fd | grep -c -- '->'\n"
+        "      touch made\n"
+    )
+    (machine.home / "mine").touch()
+    program = machine.supervise(
+        "--logs", SUPERVISOR_ENVIRONMENT_TOKEN="sesame", XDG_STATE_HOME="/root/state", MAIL="/root/mail"
+    )
+
+    program.event(reference="who", phase="succeeded")
+    lines = [event["line"] for event in program.events if event["kind"] == "log"]
+    limit = str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    home = f"{machine.home} dev dev /bin/sh {machine.folder}"
+    assert lines == ["dev", "dev extra", home, limit, "mine", "4"]
+    assert (machine.folder / "made").stat().st_uid == UID
+    assert machine.stop(program) == 130
+
+
+def test_the_users_own_command_line_works_in_any_terminal(machine: Machine) -> None:
+    machine.write(
+        "services:\n"
+        "  web:\n"
+        "    name: Web\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands: {start: exec sleep 1000}\n"
+        "tasks:\n"
+        "  build: {name: Build, command: 'id -un; echo KEY=value >>$GITPOD_OUTPUT; exit 7'}\n"
+    )
+    program = machine.supervise()
+    program.event(reference="web", phase="running")
+
+    assert machine.ended(machine.as_user(program, "run-task", "build"))[:2] == (7, "dev\n")
+    assert machine.ended(machine.as_user(program, "service", "stop", "web", "--wait"))[0] == 0
+    status, token, _ = machine.ended(machine.as_user(program, "token", "--scope", "logs"))
+    assert (status, len(token.split("."))) == (0, 3)
+    assert machine.ended(machine.as_user(program, "shutdown"))[0] == 0
+    assert machine.end(program) == 0
+
+
+def test_the_users_commands_reach_the_supervisor(machine: Machine) -> None:
+    machine.write(
+        "tasks:\n"
+        "  ask:\n"
+        "    name: Ask\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        f"    command: {sys.executable} -I {Path(__file__).parents[2]}/supervisor/__main__.py run-task other\n"
+        "  other: {name: Other, command: echo asked}\n"
+    )
+    program = machine.supervise("--logs")
+
+    program.event(reference="ask", phase="succeeded")
+    assert "asked" in [event.get("line") for event in program.events]
+    assert machine.stop(program) == 130
+
+
+def test_what_is_the_supervisors_stays_closed_to_the_user_and_all_to_others(machine: Machine) -> None:
+    machine.write(
+        "services:\n"
+        "  web:\n"
+        "    name: Web\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands:\n"
+        "      start: |\n"
+        "        state=$(dirname $SUPERVISOR_SOCKET)\n"
+        "        until [ -e $state/token.key ]; do sleep 0.02; done\n"
+        "        for file in token.key state.db lock shim.sock; do cat $state/$file; echo x >>$state/$file; done\n"
+        "        ls $state; mv $state $state.mine; rm -f $SUPERVISOR_SOCKET\n"
+        "        echo done; exec sleep 1000\n"
+    )
+    program = machine.supervise("--logs")
+
+    program.event(kind="log", line="done")
+    lines = [event["line"] for event in program.events if event["kind"] == "log"]
+    assert len([line for line in lines if line.endswith("Permission denied")]) == len(lines) - 1 == 11
+    status, _, error = machine.ended(machine.as_user(program, "status", uid=64380))
+    assert (status, "no supervisor runs for" in error) == (3, True)
+    assert machine.stop(program) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--user", "nobody-known"], 'user "nobody-known": there is no such user'),
+        (["--user", "closed"], 'user "closed": its shell /usr/sbin/nologin lets nobody in'),
+        (["--state-dir", "/root/closed/state"], 'user "dev" cannot reach it; choose another'),
+    ],
+)
+def test_a_user_that_commands_cannot_run_as_is_refused_before_anything_starts(
+    machine: Machine, arguments: list[str], why: str
+) -> None:
+    machine.write("tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: touch ran}}\n")
+    machine.here = (*machine.here, "sh", "-c", 'mkdir -m 700 /root/closed; exec "$@"', "sh")
+
+    status, out, error = machine.ended(machine.supervise(*arguments))
+
+    assert (status, out) == (1, "")
+    assert why in error
+    assert error.startswith("supervisor: cannot ")
+    assert not (machine.folder / "ran").exists()
+    assert machine.left_after_a_moment() == []
