@@ -1,7 +1,7 @@
 """From settings to a running supervisor, and from there to its end."""
 
-from supervisor.boot.life import Edge, Work, hold_signals
+from supervisor.boot.life import Edge, Work
 from supervisor.boot.settings import Api, Report, Settings
 from supervisor.boot.supervisor import Supervisor
 
-__all__ = ["Api", "Edge", "Report", "Settings", "Supervisor", "Work", "hold_signals"]
+__all__ = ["Api", "Edge", "Report", "Settings", "Supervisor", "Work"]

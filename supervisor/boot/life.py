@@ -2,19 +2,23 @@
 
     work -> (done, a signal, or `end`) -> drain, unless it detaches -> sweep -> gone
 
-The first SIGINT or SIGTERM ends the work, another one kills what still lives, SIGHUP has the file read again.
+The first signal that asks for a drain ends the work, another one kills what still lives; `host.signals` says what each
+signal means.
 """
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.boot.settings import Report
 from supervisor.core.records import Records
 from supervisor.engine import Engine
+from supervisor.host import signals
 from supervisor.host.machine import Machine
+from supervisor.host.signals import Meaning
 from supervisor.model.command import Drain
 
 if TYPE_CHECKING:
@@ -33,38 +37,41 @@ class Life:
     """Runs edges and work, and sees that nothing is left behind."""
 
     def __init__(
-        self, engine: Engine, machine: Machine, report: Report, reload: Callable[[], object]
+        self, engine: Engine, machine: Machine, report: Report, reload: Callable[[], object], stacks: Path
     ) -> None:
-        """`reload`: what SIGHUP does."""
+        """`reload`: reads the file again; `stacks`: the file that stacks are written to when somebody asks."""
         self._engine = engine
         self._machine = machine
         self._report = report
         self._reload = reload
+        self._stacks = stacks
         self._grace_s = DRAIN_GRACE_S
-        self._detach = self._asked_to_end = False
+        self._detach = False
+        self._status = 0
         self._work_is_over: Callable[[], None] = lambda: None
 
     def end(self, grace_s: float = DRAIN_GRACE_S, detach: bool = False) -> None:
         """End the work as a signal does; `detach`: leave what lives to the next supervisor instead of stopping it."""
-        self._grace_s, self._detach, self._asked_to_end = grace_s, detach, True
+        self._grace_s, self._detach = grace_s, detach
         self._work_is_over()
 
-    def run(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
+    def run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, drain, and see that nothing is left behind.
 
-        `held`: the list that `hold_signals` gave. Returns what `work` returned, 0 after `end`, 130 after a signal.
+        `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, 128 + its number after a signal.
         """
         import anyio
 
         try:
             return anyio.run(self._run, work, edges, held)
         finally:
-            hold_signals()  # the loop gave them back; what is left to do takes a moment
+            signals.hold()  # the loop gave them back; what is left to do takes a moment
 
-    async def _run(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
+    async def _run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         import anyio
 
-        status = 130
+        signals.disregard()
+        status = 0
         async with anyio.create_task_group() as group:
             for edge in (self._engine.run, self._machine.run, *edges):
                 group.start_soon(edge)
@@ -72,8 +79,8 @@ class Life:
                 self._work_is_over = working.cancel
                 group.start_soon(self._signals, held, working)
                 status = await work()
-            if self._asked_to_end:
-                status = 0
+            if working.cancelled_caught:
+                status = self._status
             if self._detach:
                 group.cancel_scope.cancel()
                 return status
@@ -90,31 +97,43 @@ class Life:
             group.cancel_scope.cancel()
         return status
 
-    async def _signals(self, held: list[int], working: CancelScope) -> None:
-        """SIGINT and SIGTERM end the work, a second one kills what still lives; SIGHUP reads the file again."""
+    async def _signals(self, held: signals.Numbers, working: CancelScope) -> None:
+        """Do what signals ask for, until cancelled."""
         import anyio
 
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as received:
+        from supervisor.boot.stacks import stacks_on_signal
+
+        with (
+            anyio.open_signal_receiver(*signals.HEEDED) as received,  # type: ignore[arg-type]  # numbers will do
+            stacks_on_signal(self._stacks),
+        ):
             for number in held:
-                self._heed(number, working)
+                signal.raise_signal(number)
             async for number in received:
                 self._heed(number, working)
 
     def _heed(self, number: int, working: CancelScope) -> None:
-        if number == signal.SIGHUP:
-            self._reload()
-        elif working.cancel_called or self._engine.world.records.draining:
-            self._drain(0.0)
-        else:
-            working.cancel()
+        match signals.MEANINGS[number]:
+            case Meaning.DRAIN | Meaning.KILL if working.cancel_called or self._engine.world.records.draining:
+                self._drain(0.0)
+            case Meaning.DRAIN | Meaning.KILL as meaning:
+                self._grace_s = 0.0 if meaning is Meaning.KILL else DRAIN_GRACE_S
+                self._status = 128 + number
+                working.cancel()
+            case Meaning.RELOAD:
+                self._reload()
+            case Meaning.STATUS:
+                from supervisor.boot.summary import summary
+
+                self._report.notice(summary(self._engine.world.records))
+            case Meaning.STACKS:
+                from supervisor.boot.stacks import add_tasks
+
+                self._report.notice(add_tasks(self._stacks))
+            case Meaning.NOTHING:
+                pass
+            case never:
+                assert_never(never)
 
     def _drain(self, grace_s: float) -> None:
         self._engine.submit(Drain(grace_s))
-
-
-def hold_signals() -> list[int]:
-    """Note SIGINT, SIGTERM and SIGHUP from now on instead of dying of them. Returns the list that they appear in."""
-    seen: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: seen.append(received))
-    return seen

@@ -22,7 +22,7 @@ from supervisor.boot.settings import Api, Report, Settings
 from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock
+from supervisor.host import clock, signals
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
@@ -74,7 +74,7 @@ class Supervisor:
         self.engine.post(EnvironmentStarted(self.environment_id))
         self.resumes = self._was_cut_off()
         self.automations = Automations(settings, self.engine, report, self.resumes)
-        self.life = Life(self.engine, self.machine, report, self.automations.read_again)
+        self.life = Life(self.engine, self.machine, report, self.automations.read_again, self.state.stacks)
 
     # Before the event loop
 
@@ -196,7 +196,7 @@ class Supervisor:
 
     # The event loop
 
-    def serve(self, work: Work, edges: Sequence[Edge], held: list[int]) -> int:
+    def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
         return self.life.run(work, [self.automations.watch, self._serve_api, *edges], held)
 

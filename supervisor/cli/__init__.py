@@ -8,6 +8,28 @@ import sys
 
 def main() -> int:
     """Run the command line in `sys.argv`. Returns the exit status."""
+    _open_standard_files()
+    if os.getpid() == 1 and sys.argv[1:2] == ["run"]:
+        from supervisor.host.init import watch_over
+
+        return watch_over(_main)
+    return _main()
+
+
+def _open_standard_files() -> None:
+    """Whoever starts an entrypoint may give it no files 0 to 2, and then the database would get one of the numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+            os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - they live as long as we do
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"] or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
         from supervisor.cli.early import start_shim

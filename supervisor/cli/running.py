@@ -6,8 +6,9 @@ import functools
 import sys
 from contextlib import closing
 from pathlib import Path
+from signal import SIGINT
 
-from supervisor.boot import Api, Settings, Supervisor, Work, hold_signals
+from supervisor.boot import Api, Settings, Supervisor, Work
 from supervisor.boot.settings import workspace_of
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines
@@ -15,6 +16,7 @@ from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
+from supervisor.host import signals
 from supervisor.model.frozen import dataclass
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
@@ -42,7 +44,7 @@ class Run:
 
 def run(asked: Run) -> int:
     """Run until what was asked for is done, or a signal came. Returns the exit status."""
-    held = hold_signals()
+    held = signals.hold()
     settings = Settings(
         workspace=workspace_of(asked.file, asked.workspace),
         specified=None if asked.file is None else asked.file.absolute(),
@@ -79,8 +81,10 @@ def run(asked: Run) -> int:
             work = _until_signal
         status = supervisor.serve(work, [follower.run], held)
         follower.finish()
-        refused = loaded is not None and loaded.file is None
-        return 1 if refused and work is not _until_signal else status
+        if work is _until_signal:
+            # It was to run until somebody ends it. Only after Ctrl-C a shell's loop must end as well.
+            return status if status == 128 + SIGINT else 0
+        return 1 if loaded is not None and loaded.file is None else status
 
 
 async def _until_signal() -> int:

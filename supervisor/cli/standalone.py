@@ -8,7 +8,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from supervisor.boot import Settings, Supervisor, hold_signals
+from supervisor.boot import Settings, Supervisor
 from supervisor.boot.settings import workspace_of
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines, Sink
@@ -16,6 +16,7 @@ from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
+from supervisor.host import signals
 from supervisor.model.errors import NotFound, SupervisorError
 
 
@@ -24,7 +25,7 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
 
     Raises SupervisorError if there is no such task, or no valid file.
     """
-    held = hold_signals()
+    held = signals.hold()
     with (
         closing(Outlet(sys.stdout)) as output,
         closing(Outlet(sys.stderr)) as news,
@@ -39,7 +40,7 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
         return _run(settings, reference, Printer(news, as_json), output, held)
 
 
-def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: list[int]) -> int:
+def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
     with closing(Supervisor(settings, take_link(), printer)) as supervisor:
         supervisor.adopt()
         loaded = supervisor.automations.read()

@@ -6,6 +6,7 @@ workspace            the workspace's path, for people
 state.db             records
 shim.sock, api.sock  sockets
 runs/                one directory for each run
+stacks               what the supervisor was doing when somebody sent it SIGQUIT
 """
 
 from __future__ import annotations
@@ -136,6 +137,11 @@ class StateDir:
             os.chmod(folder, 0o710)
         if not account.can_enter(self.runs):
             raise _refused(self.path, f'user "{account.name}" cannot reach it', _ELSEWHERE)
+
+    @property
+    def stacks(self) -> Path:
+        """Where the supervisor writes what it is doing when somebody asks by SIGQUIT."""
+        return self.path / "stacks"
 
     def close(self) -> None:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""

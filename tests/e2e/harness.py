@@ -161,6 +161,8 @@ class Project:
         self.folder.mkdir()
         self.home.mkdir()
         self.file = self.folder / "automations.yaml"
+        self.within: tuple[str, ...] = ()
+        """As of `Program`, for all that are started here."""
         self._programs: list[Program] = []
         self.marker = f"{MARKER}={uuid.uuid4().hex}"
         self.env = {
@@ -188,10 +190,14 @@ class Project:
         self.write((BEHAVIOURS / f"{behaviour}.yaml").read_text())
 
     def program(
-        self, *arguments: str, stdout: int = subprocess.PIPE, cwd: Path | None = None, **env: str
+        self,
+        *arguments: str,
+        stdout: int = subprocess.PIPE,
+        cwd: Path | None = None,
+        **env: str,
     ) -> Program:
         """Start the command line, in the workspace if no other folder is said."""
-        return self.keep(Program(arguments, cwd or self.folder, self.env | env, stdout))
+        return self.keep(Program(arguments, cwd or self.folder, self.env | env, stdout, self.within))
 
     def keep(self, program: Program) -> Program:
         """Have a program ended with the project, if it has not ended."""

@@ -2,6 +2,9 @@
 
 import signal
 
+import pytest
+
+from supervisor.host.signals import MEANINGS, Meaning
 from tests.e2e.harness import Project
 
 
@@ -35,7 +38,7 @@ def test_sigterm_drains_as_ctrl_c_does(project: Project) -> None:
 
     program.send(signal.SIGTERM)
 
-    assert project.end(program) == 130
+    assert project.end(program) == 0, "it did what it was asked for"
     assert program.phases("polite")[-2:] == ["stopping", "stopped"]
     lines = [event["line"] for event in program.events if event["kind"] == "log"]
     assert "goodbye" in lines
@@ -109,4 +112,65 @@ def test_command_that_closes_its_output_runs_on(project: Project) -> None:
     failed = program.event(reference="failing", phase="failed")
     assert failed["detail"] == 'step "failing" exited 3'
     assert program.phases("silent") == ["starting", "running"]
+    assert project.stop(program) == 130
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_work_that_a_signal_cuts_off_is_not_taken_for_done(
+    project: Project, number: signal.Signals, status: int
+) -> None:
+    project.write("tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: exec sleep 1000}}\n")
+    program = project.run("--exit-when-done")
+    program.event(reference="t", phase="running")
+
+    program.send(number)
+
+    assert project.end(program) == status
+
+
+def test_sigusr1_tells_what_runs_and_what_is_waited_for(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  db: {name: D, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000, ready: exit 1}}\n"
+        "  up: {name: U, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}\n"
+        "  bad: {name: B, triggeredBy: [postEnvironmentStart], commands: {start: exit 1}}\n"
+        "tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: exec sleep 1000}}\n"
+    )
+    program = project.run()
+    program.event(reference="bad", phase="failed")
+    program.event(reference="up", phase="running")
+
+    program.send(signal.SIGUSR1)
+
+    said = program.event(kind="notice", text="1 service and 1 task run")["text"]
+    assert "; waiting for service db to be ready" in said
+    assert said.endswith("task t to end; failed: service bad")
+    assert project.stop(program) == 130
+
+
+def test_sigquit_writes_all_stacks_and_ends_nothing(project: Project) -> None:
+    project.write("tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: exec sleep 1000}}\n")
+    program = project.run()
+    program.event(reference="t", phase="running")
+
+    program.send(signal.SIGQUIT)
+
+    program.event(kind="notice", text=f"the stacks of all threads and tasks are in {project.state}/stacks")
+    stacks = (project.state / "stacks").read_text()
+    assert "most recent call first" in stacks
+    assert "Engine.run" in stacks
+    assert project.stop(program) == 130
+
+
+def test_signals_that_ask_for_nothing_end_nothing(project: Project) -> None:
+    project.write("tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: exec sleep 1000}}\n")
+    program = project.run()
+    program.event(reference="t", phase="running")
+
+    nothing = [number for number, meaning in MEANINGS.items() if meaning is Meaning.NOTHING]
+    for number in nothing:
+        program.process.send_signal(number)
+    program.send(signal.SIGUSR1)
+
+    program.event(kind="notice", text="1 task runs")
     assert project.stop(program) == 130

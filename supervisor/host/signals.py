@@ -1,0 +1,91 @@
+"""Signals: what each one means to the supervisor, whoever sends it.
+
+The first process of a machine or container has no default dispositions: the kernel drops what it does not handle. Any
+other process ends by what it does not handle. So every signal that somebody may send has its row here, and means the
+same in both places.
+
+| signal | who sends it | meaning |
+|---|---|---|
+| SIGINT | Ctrl-C; Ctrl-Alt-Del to a machine's first process | drain; a second one kills what still lives |
+| SIGTERM | systemd, docker and podman stop, a runner | drain |
+| SIGPWR | lxc stop, an uninterruptible power supply | drain |
+| SIGRTMIN+3 to +6 | stop of containers that systemd would run in: halt, power off, reboot, kexec | drain |
+| SIGRTMIN+13 to +16 | the same, immediately | drain without grace: kill |
+| SIGHUP | `systemctl reload`, a person | read the automations file again |
+| SIGUSR1 | a person | print what runs and what is waited for |
+| SIGQUIT | a person | write all stacks into the state directory, and go on |
+| SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
+| SIGPIPE, SIGXFSZ | the kernel | nothing: the write fails, and that is handled there (Python ignores both) |
+| SIGCHLD | the kernel | a child ended; as asyncio handles it |
+| SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT | a terminal | as always |
+| SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS | a bug; systemd's watchdog | the end; commands live on |
+
+Real-time signals as in systemd(1).
+"""
+
+from __future__ import annotations
+
+import signal
+from enum import Enum
+
+Numbers = list[int]
+"""Signal numbers in the order in which they came."""
+
+
+class Meaning(Enum):
+    """What a signal asks for."""
+
+    DRAIN = "drain"
+    KILL = "kill"
+    RELOAD = "reload"
+    STATUS = "status"
+    STACKS = "stacks"
+    NOTHING = "nothing"
+
+
+MEANINGS: dict[int, Meaning] = {
+    **{number: Meaning.NOTHING for number in range(signal.SIGRTMIN, signal.SIGRTMAX + 1)},
+    **{signal.SIGRTMIN + offset: Meaning.DRAIN for offset in (3, 4, 5, 6)},
+    **{signal.SIGRTMIN + offset: Meaning.KILL for offset in (13, 14, 15, 16)},
+    signal.SIGINT: Meaning.DRAIN,
+    signal.SIGTERM: Meaning.DRAIN,
+    signal.SIGPWR: Meaning.DRAIN,
+    signal.SIGHUP: Meaning.RELOAD,
+    signal.SIGUSR1: Meaning.STATUS,
+    signal.SIGQUIT: Meaning.STACKS,
+    signal.SIGUSR2: Meaning.NOTHING,
+    signal.SIGALRM: Meaning.NOTHING,
+    signal.SIGVTALRM: Meaning.NOTHING,
+    signal.SIGPROF: Meaning.NOTHING,
+    signal.SIGIO: Meaning.NOTHING,
+    signal.SIGXCPU: Meaning.NOTHING,
+    signal.SIGSTKFLT: Meaning.NOTHING,
+}
+"""`{number: meaning}` of what the supervisor handles itself."""
+
+HEEDED = tuple(number for number, meaning in MEANINGS.items() if meaning is not Meaning.NOTHING)
+"""Those that something is done for."""
+
+
+def hold() -> Numbers:
+    """Note what is to be heeded from now on instead of dying of it. Returns the list that it appears in.
+
+    Lifts what whoever started us may have blocked or, of SIGCHLD, ignored: wait(2) would lose the statuses of children.
+    """
+    seen: Numbers = []
+    for number in HEEDED:
+        signal.signal(number, lambda received, _frame: seen.append(received))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    return seen
+
+
+def disregard() -> None:
+    """Survive the rest. Apart from `hold`, because it takes a while and a first command is waiting."""
+    for number in MEANINGS.keys() - set(HEEDED):
+        # No SIG_IGN: what is ignored stays ignored in programs that we start.
+        signal.signal(number, _nothing)
+
+
+def _nothing(_received: int, _frame: object) -> None:
+    """It was a mistake."""
