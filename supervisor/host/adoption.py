@@ -36,22 +36,29 @@ def found_again(
             unknown.append(run)
             continue
         began.append(run)
-    if unknown:
-        # The one before died, or its disk was full, before anything could be written. One pass serves all.
-        members = tree.census({run.run_id: None for run in unknown})
-        for run in unknown:
-            run.main = eldest(members[run.run_id])
+    # The one before died, or its disk was full, before anything could be written.
+    _look_for(unknown)
     return began + [run for run in unknown if run.main], [run for run in unknown if not run.main]
 
 
-def began_nevertheless(run: Run) -> bool:
-    """Whether a run's command began although its shim ended before it could say so; then its process is noted."""
-    facts = run.dir.started()
-    if facts is not None:
-        run.main = ProcRef(facts.pid, facts.start_ticks)
-    else:
-        run.main = eldest(tree.census({run.run_id: None})[run.run_id])
-    return run.main is not None
+def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
+    """The runs whose command began although its shim ended before it could say so; their processes are noted."""
+    unknown = []
+    for run in (runs := list(runs)):
+        if (facts := run.dir.started()) is not None:
+            run.main = ProcRef(facts.pid, facts.start_ticks)
+        else:
+            unknown.append(run)
+    _look_for(unknown)
+    return [run for run in runs if run.main]
+
+
+def _look_for(runs: list[Run]) -> None:
+    """Note the processes of runs about which nothing was written; one pass over /proc serves all."""
+    if runs:
+        members = tree.census({run.run_id: None for run in runs})
+        for run in runs:
+            run.main = eldest(members[run.run_id])
 
 
 def eldest(members: Iterable[ProcRef]) -> ProcRef | None:

@@ -1,8 +1,9 @@
 """The machine: performs actions, posts facts.
 
-Theory of operation. A command is started by the shim, synchronously: there is no state "being started". From then on
-its run is in the table, until its `Exited` is posted. How its main process ended is told by the shim or, if the shim
-was lost, by a pidfd and the run directory. What has to happen then depends on what the run is for:
+Theory of operation. A run is in the table from its `Spawn` until its `Exited` is posted. The shim is asked to start its
+command and answers later (`spawning`); until then what is asked of the run is noted, and done once it lives. How its
+main process ended is told by the shim or, if the shim was lost, by a pidfd and the run directory. What has to happen
+then depends on what the run is for:
 
 | kind | main process ended, nothing asked | something asked |
 |---|---|---|
@@ -22,16 +23,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.host import starting, tree
-from supervisor.host.adoption import began_nevertheless, found_again
+from supervisor.host.adoption import found_again
 from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
 from supervisor.host.shim import Message
-from supervisor.host.shimlink import ShimLink, ShimLost, ShimStuck
+from supervisor.host.shimlink import ShimLink
 from supervisor.host.shims import Shims
-from supervisor.host.tree import ProcRef
+from supervisor.host.spawning import Spawner
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
-from supervisor.model.errors import MachineError, SupervisorError
+from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
 from supervisor.model.spec import Docker
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
 LOG_LIMIT_BYTES = 64 << 20
-_ATTEMPTS = 3
-"""How many shims may be lost in the attempt to start one command."""
 _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
 
@@ -88,6 +87,7 @@ class Machine:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link))
+        self._spawner = Spawner(self._shims, self._workspace, account, self._began, self._never_started)
 
     # What the engine wants -------------------------------------------------------------------------------------------
 
@@ -110,7 +110,7 @@ class Machine:
         shims = self._shims
         began, never = found_again(runs, self._folder, shims.held, shims.held_by)
         for run in began:
-            self._take_over(run)
+            self._began(run)
         for run in never:
             self._never_started(run, "the supervisor ended before it could start it")
 
@@ -154,50 +154,35 @@ class Machine:
             env = self._environ(spawn, folder)
             env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: str(self._folder)}
             argv = starting.argv(spawn, folder, env, self._workspace)
-            self._start(run, argv, env)
         except SupervisorError as error:
             self._never_started(run, str(error))
         except OSError as error:
             why = f"cannot write the run directory {folder.path}: {starting.reason(error.errno)}"
             self._never_started(run, why)
-
-    def _start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
-        """Have a shim start a command. Raises MachineError."""
-        for attempt in range(_ATTEMPTS):
-            link = self._shims.current()
-            try:
-                answer = link.spawn(
-                    run.run_id, argv, env, self._workspace, run.dir.log, run.dir.path, self._account
-                )
-            except MachineError as error:
-                self._shims.pass_over()
-                if isinstance(error, ShimLost) and began_nevertheless(run):
-                    break
-                if isinstance(error, ShimStuck) or attempt + 1 == _ATTEMPTS:
-                    raise
-                continue
-            if "failed" in answer:
-                raise MachineError(starting.why_failed(answer, argv[0], self._workspace, run.dir.log))
-            run.main, run.link = ProcRef(answer["pid"], answer["start_ticks"]), link
-            break
-        self._take_over(run)
-        if run.link:
-            self._heed(run.link)  # what came before the answer
+        else:
+            self._hold(run)
+            self._spawner.start(run, argv, env)
 
     def _never_started(self, run: Run, why: str) -> None:
+        self._runs.pop(run.run_id, None)
         self._post(Exited(run.run_id, NotStarted(why)))
         if run.kind is RunKind.READY:
             run.dir.remove()
 
-    def _take_over(self, run: Run) -> None:
-        """Hold a run from now on: it lives, or its end is still to be told."""
-        self._runs[run.run_id] = run
-        if self._some_live:
-            self._some_live.set()
+    def _began(self, run: Run) -> None:
+        """A run lives, or its end is still to be told."""
+        self._hold(run)
         if run.main is not None:
             self._post(Started(run.run_id, run.main.pid))
         if run.link is None:
             self._watch(run)
+        if run.asked is not Asked.NOTHING:  # before it was known to live
+            self._see_out(run)
+
+    def _hold(self, run: Run) -> None:
+        self._runs[run.run_id] = run
+        if self._some_live:
+            self._some_live.set()
 
     # Ending ----------------------------------------------------------------------------------------------------------
 
@@ -206,7 +191,8 @@ class Machine:
         if run is None:
             return
         run.asked = max(run.asked, asked)
-        self._see_out(run)
+        if run_id not in self._spawner:
+            self._see_out(run)
 
     def _main_ended(self, run: Run, end: Exit) -> None:
         if run.exit is not None or self._runs.get(run.run_id) is not run:
@@ -261,9 +247,9 @@ class Machine:
         while not link.lost and (self._shims.is_current(link) or self._held_runs(link)):
             await anyio.wait_readable(link)
             self._heed(link)
-        runs = self._held_runs(link)
         self._shims.leave(link)
-        for run in runs:
+        self._spawner.lost(link)
+        for run in self._held_runs(link):
             run.link = None
             self._watch(run)
 
@@ -272,8 +258,9 @@ class Machine:
 
     def _heed(self, link: ShimLink) -> None:
         for message in link.receive():
-            run = self._runs.get(message.get("exited", ""))
-            if run is not None:
+            if "started" in message or "failed" in message:
+                self._spawner.answered(message)
+            elif (run := self._runs.get(message.get("exited", ""))) is not None:
                 self._main_ended(run, _exit(message))
             elif "trouble" in message:
                 _warn(f"the process that holds commands had trouble: {message['trouble']}")
@@ -314,6 +301,9 @@ class Machine:
                 self._some_live = anyio.Event()
                 await self._some_live.wait()
             await anyio.sleep(interval_s)
+            for link in self._spawner.overdue():
+                self._heed(link)  # it may be we who were late
+                self._spawner.give_up(link)
             interval_s = await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
 
 

@@ -41,9 +41,9 @@ class Run:
         self.dir = directory
         self.in_container = in_container
         self.main: ProcRef | None = None
-        """The process that was started; None: it was found to have ended, and which one it was is not known."""
+        """The process that was started; None: not yet, or it was found to have ended and is not known."""
         self.link: ShimLink | None = None
-        """The shim that will tell how the main process ended; None: nobody will, it is watched from here."""
+        """The shim that starts it and will tell how it ended; None: nobody will, it is watched from here."""
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
         self.asked = Asked.NOTHING

@@ -12,11 +12,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from supervisor.host import inheritance, shim
 from supervisor.host.shim import Message, Stream
 from supervisor.model.errors import MachineError
+from supervisor.model.frozen import dataclass
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account
@@ -32,10 +33,14 @@ class ShimLost(MachineError):
 
 
 class ShimStuck(MachineError):
-    """The shim did not answer in time; it may come back."""
+    """The shim did not answer, or read, in time; it may come back."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the process that holds commands does not answer for {ANSWER_S:g} s")
 
 
-class Listing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Listing:
     """What a shim holds."""
 
     runs: dict[str, tuple[int, int]]
@@ -103,7 +108,7 @@ class ShimLink:
         return self._stream.ended
 
     def fileno(self) -> int:
-        """Readable when `receive` has something to return, or the shim is gone."""
+        """Readable when `receive` has something new to return, or the shim is gone."""
         return self._stream.socket.fileno()
 
     def receive(self) -> list[Message]:
@@ -125,12 +130,11 @@ class ShimLink:
         log: str,
         folder: str,
         account: Account | None = None,
-    ) -> Message:
-        """Start a command; returns the shim's answer, `started` or `failed`. Raises ShimLost or ShimStuck.
+    ) -> None:
+        """Ask for a command to be started; `receive` will have the answer, `started` or `failed`, unless it is lost.
 
-        `account`: the user that it runs as; None: ours.
-
-        After ShimStuck it is certain that the command will not start; after ShimLost its run directory tells.
+        `account`: the user that it runs as; None: ours. What is not answered within ANSWER_S will not be done: the
+        shim drops it by then. Raises ShimStuck if the shim does not read.
         """
         before = time.monotonic() + ANSWER_S - _LATE_S
         request: dict[str, Any] = {
@@ -143,7 +147,8 @@ class ShimLink:
         if account:
             request["as"] = {"uid": account.uid, "gid": account.gid, "groups": account.groups}
         self._stream.send({**request, "log": log, "dir": folder, "before": before})
-        return self._answer(lambda message: run_id in (message.get("started"), message.get("failed")))
+        if self._stream.unsent:
+            self._flush()
 
     def listing(self) -> Listing:
         """What the shim holds. Raises ShimLost or ShimStuck."""
@@ -166,6 +171,18 @@ class ShimLink:
             self.pid = None if _reaped(self.pid, 0.0 if left else 1.0) else self.pid
         return left
 
+    def _flush(self) -> None:
+        """Wait until all is sent: the shim reads a hundred requests ahead, and the next would only fill memory."""
+        deadline = time.monotonic() + ANSWER_S
+        poll = select.poll()
+        poll.register(self._stream.socket, select.POLLOUT)
+        while self._stream.unsent and not self._stream.ended:
+            patience_s = deadline - time.monotonic()
+            if patience_s <= 0:
+                raise ShimStuck
+            poll.poll(patience_s * 1000)
+            self._stream.flush()
+
     def _answer(self, is_answer: Callable[[Message], bool]) -> Message:
         """Wait for the answer; what comes before it waits for `receive`."""
         deadline = time.monotonic() + ANSWER_S
@@ -180,7 +197,7 @@ class ShimLink:
                 raise ShimLost("the process that holds commands has ended")
             patience_s = deadline - time.monotonic()
             if patience_s <= 0:
-                raise ShimStuck(f"the process that holds commands does not answer for {ANSWER_S:g} s")
+                raise ShimStuck
             unsent = self._stream.unsent
             poll.register(self._stream.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
             poll.poll(patience_s * 1000)

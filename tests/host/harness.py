@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -84,12 +85,19 @@ class Bench:
         return await self.fact(MainExited, run_id)
 
     def main(self, run_id: str = "run") -> ProcRef:
-        """The process that a run was started as."""
-        pid = next(fact.pid for fact in self.facts if isinstance(fact, Started) and fact.run_id == run_id)
-        facts = self.folder(run_id).started()
-        assert facts is not None
-        assert facts.pid == pid
-        return ProcRef(pid, facts.start_ticks)
+        """The process that a run was started as. Does not need the machine to run."""
+        poll, give_up_at = select.poll(), time.monotonic() + DEADLINE_S
+        while not (found := [fact for fact in self.of(run_id) if isinstance(fact, Started)]):
+            assert time.monotonic() < give_up_at, "it did not start in time"
+            poll.register(self.link, select.POLLIN)
+            poll.poll(100)
+            self.machine._heed(self.link)
+        # The shim tells first and writes afterwards.
+        while (facts := self.folder(run_id).started()) is None:
+            assert time.monotonic() < give_up_at, "its start was not noted in time"
+            time.sleep(0.001)
+        assert facts.pid == found[0].pid
+        return ProcRef(found[0].pid, facts.start_ticks)
 
     def members(self, run_id: str = "run") -> list[ProcRef]:
         """The live processes of a run."""

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.model.action import Discard, Kill, RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
-from supervisor.model.fact import OutputRead
+from supervisor.model.fact import OutputRead, Started
 from tests.host.harness import bench, until
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +28,7 @@ async def test_much_output_is_kept_whole_and_costs_the_supervisor_nothing(tmp_pa
 async def test_a_log_is_kept_within_its_limit(tmp_path: Path) -> None:
     async with bench(tmp_path, log_limit_bytes=4 * MEGABYTE) as it:
         it.spawn("head -c 20M /dev/zero; echo said; until [ -e go ]; do sleep 0.01; done")
+        await it.fact(Started)
         await until(lambda: kept(it.folder().log) <= 4 * MEGABYTE < os.stat(it.folder().log).st_size)
         assert os.stat(it.folder().log).st_size == 20 * MEGABYTE + 5, "offsets stay true"
         (it.workspace / "go").touch()

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.anyio
 async def why(folder: Path, env: dict[str, str], kind: RunKind = RunKind.TASK) -> str:
     async with bench(folder, env) as it:
         it.spawn(":", kind=kind)
-        assert [type(fact) for fact in it.facts] == [Exited], "told at once, and nothing else"
         end = (await it.exited()).exit
+        assert [type(fact) for fact in it.facts] == [Exited], "and nothing else"
         assert isinstance(end, NotStarted)
         return end.why
 

@@ -166,6 +166,7 @@ async def test_without_pidfds_processes_are_watched_all_the_same(
         it.machine.perform(Terminate("service"))
         assert (await it.exited("service")).exit == ExitCode(3)
         it.spawn("sleep 60", "unseen")
+        await it.fact(Started, "unseen")
         await lose_shim(it)
         it.machine.perform(Kill("unseen"))
         assert (await it.exited("unseen")).exit == ExitUnknown()

@@ -147,11 +147,11 @@ async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
     first.spawn("exec sleep 60", "unnoted", RunKind.START)
     first.spawn("exit 7", "ended")
     await until(lambda: first.folder("ended").exit() is not None)
+    dies, main = first.main("dies"), first.main("unnoted")
     os.kill(shim.pid, signal.SIGKILL)
     await reaped(shim)
     await leave(first)
-    tree.kill([first.main("dies")])
-    main = first.main("unnoted")
+    tree.kill([dies])
     os.unlink(f"{first.folder('unnoted').path}/started")
 
     async with bench(tmp_path) as it:
@@ -188,11 +188,12 @@ async def test_runs_of_an_earlier_boot_are_over(tmp_path: Path) -> None:
 async def test_a_lost_shim_leaves_its_runs_alive_and_new_ones_get_another(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn("exec sleep 60", "old", RunKind.START)
+        old = it.main("old")
         os.kill(shim_of(it).pid, signal.SIGKILL)
         it.spawn("exit 3", "new")
         assert (await it.exited("new")).exit == ExitCode(3)
-        assert tree.alive(it.main("old"))
-        tree.kill([it.main("old")])
+        assert tree.alive(old)
+        tree.kill([old])
         assert (await it.exited("old")).exit == ExitUnknown()
 
 
@@ -230,13 +231,48 @@ async def test_a_shim_killed_again_and_again_costs_statuses_and_no_run(tmp_path:
             assert len(it.of(str(number))) == 2
 
 
+async def test_what_a_shim_had_not_begun_when_it_died_begins_once_under_another(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        os.kill(shim_of(it).pid, signal.SIGSTOP)
+        for number in range(5):
+            it.spawn(f"echo {number} >>begun; exit {number}", str(number))
+        it.machine.perform(Kill("unknown"))
+        os.kill(shim_of(it).pid, signal.SIGKILL)
+        for number in range(5):
+            assert (await it.exited(str(number))).exit == ExitCode(number)
+            assert [type(fact) for fact in it.of(str(number))] == [Started, Exited]
+        assert sorted((it.workspace / "begun").read_text().split()) == list("01234")
+
+
+async def test_what_is_asked_of_a_run_before_it_began_is_done_when_it_has(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        os.kill(shim_of(it).pid, signal.SIGSTOP)
+        it.spawn("exec sleep 60", "told", RunKind.START)
+        it.machine.perform(Terminate("told"))
+        it.spawn("trap '' TERM; while :; do sleep 0.01; done", "killed")
+        it.machine.perform(Terminate("killed"))
+        it.machine.perform(Kill("killed"))
+        os.kill(shim_of(it).pid, signal.SIGCONT)
+        assert (await it.exited("told")).exit == ExitSignal(signal.SIGTERM)
+        assert (await it.exited("killed")).exit == ExitSignal(signal.SIGKILL)
+
+
+async def test_more_requests_than_a_socket_holds_are_all_done(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"PATH": os.environ["PATH"], "MUCH": "x" * 100_000}) as it:
+        for number in range(50):
+            it.spawn(f"exit {number}", str(number))
+        for number in range(50):
+            assert (await it.exited(str(number))).exit == ExitCode(number)
+
+
 async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shimlink, "ANSWER_S", 0.4)
-    monkeypatch.setattr(shimlink, "_LATE_S", 0.3)
     async with bench(tmp_path) as it:
         it.spawn("exec sleep 60", "old", RunKind.START)
+        await it.fact(Started, "old")
+        monkeypatch.setattr(shimlink, "ANSWER_S", 0.4)
+        monkeypatch.setattr(shimlink, "_LATE_S", 0.3)
         shim = shim_of(it)
         os.kill(shim.pid, signal.SIGSTOP)
         it.spawn("echo late > late", "late")

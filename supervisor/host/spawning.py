@@ -1,0 +1,153 @@
+"""Commands that a shim was asked to start, until it is known whether they did.
+
+Nobody waits for the shim's answer: while it starts one command the supervisor prepares the next, and the first are
+asked for before there is an event loop. What comes of a request:
+
+| the shim | then |
+|---|---|
+| says started | the run lives |
+| says failed | the run did not start, for the reason that it gives |
+| is gone | a note of the start, or a process with the run's marker, means that it lives; else another shim is asked |
+| does not answer in time | the run did not start: by then the shim itself refuses a request so old |
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from supervisor.host import shimlink, starting
+from supervisor.host.adoption import began_nevertheless
+from supervisor.host.run import Run
+from supervisor.host.shim import Message
+from supervisor.host.shimlink import ShimLink, ShimStuck
+from supervisor.host.shims import Shims
+from supervisor.host.tree import ProcRef
+from supervisor.model.errors import MachineError
+
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
+
+_ATTEMPTS = 3
+"""How many shims may be lost in the attempt to start one command."""
+
+
+class _Request:
+    """What a shim was asked for, to ask another one for the same."""
+
+    def __init__(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
+        self.run = run
+        self.argv = argv
+        self.env = env
+        self.attempts = 0
+        self.answer_by = 0.0
+        """On the monotonic clock."""
+
+
+class Spawner:
+    """Asks shims to start commands, and hears what came of it."""
+
+    def __init__(
+        self,
+        shims: Shims,
+        workspace: str,
+        account: Account | None,
+        began: Callable[[Run], None],
+        failed: Callable[[Run, str], None],
+    ) -> None:
+        """Each run that was asked for ends in one call: `began`, or `failed` with a sentence.
+
+        `account`: the user that commands run as; None: ours.
+        """
+        self._shims = shims
+        self._workspace = workspace
+        self._account = account
+        self._began = began
+        self._failed = failed
+        self._pending: dict[str, _Request] = {}
+
+    def __contains__(self, run_id: str) -> bool:
+        """Whether it is not known yet if this run starts."""
+        return run_id in self._pending
+
+    def start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
+        """Ask for a command to be started. Waits only for a shim that does not read."""
+        self._ask(_Request(run, argv, env))
+
+    def answered(self, message: Message) -> None:
+        """Take a shim's answer."""
+        request = self._pending.pop(message.get("started") or message["failed"], None)
+        if request is None:
+            return  # it was given up
+        run = request.run
+        if "failed" in message:
+            why = starting.why_failed(message, request.argv[0], self._workspace, run.dir.log)
+            self._failed(run, why)
+        else:
+            run.main = ProcRef(message["pid"], message["start_ticks"])
+            self._began(run)
+
+    def lost(self, link: ShimLink) -> None:
+        """A shim is gone: see which commands it started without saying so, ask another one for the rest."""
+        requests = self._withdraw(request for request in self._pending.values() if request.run.link is link)
+        began = began_nevertheless([request.run for request in requests])
+        for request in requests:
+            request.run.link = None
+            if request.run in began:
+                self._began(request.run)
+            elif request.attempts < _ATTEMPTS:
+                self._ask(request)
+            else:
+                self._failed(request.run, "the process that holds commands has ended")
+
+    def overdue(self) -> set[ShimLink]:
+        """The shims that have not answered in time, as far as their messages were heard."""
+        now = time.monotonic()
+        late = (request.run.link for request in self._pending.values() if request.answer_by < now)
+        return {link for link in late if link is not None}
+
+    def give_up(self, link: ShimLink) -> None:
+        """Report what a shim does not answer for as not started, and have another one take the next command."""
+        now = time.monotonic()
+        for request in self._withdraw(
+            request
+            for request in self._pending.values()
+            if request.run.link is link and request.answer_by < now
+        ):
+            self._stuck(request)
+
+    def _ask(self, request: _Request) -> None:
+        run = request.run
+        request.attempts += 1
+        request.answer_by = time.monotonic() + shimlink.ANSWER_S
+        self._pending[run.run_id] = request
+        try:
+            run.link = self._shims.current()
+            run.link.spawn(
+                run.run_id,
+                request.argv,
+                request.env,
+                self._workspace,
+                run.dir.log,
+                run.dir.path,
+                self._account,
+            )
+        except ShimStuck:
+            self._withdraw([request])
+            self._stuck(request)
+        except MachineError as error:
+            self._withdraw([request])
+            self._failed(run, str(error))
+
+    def _stuck(self, request: _Request) -> None:
+        link = request.run.link
+        if link is not None and self._shims.is_current(link):
+            self._shims.pass_over()
+        self._failed(request.run, str(ShimStuck()))
+
+    def _withdraw(self, requests: Iterable[_Request]) -> list[_Request]:
+        withdrawn = list(requests)
+        for request in withdrawn:
+            del self._pending[request.run.run_id]
+        return withdrawn
