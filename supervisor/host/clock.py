@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 
-from supervisor.model.moment import Now
+from supervisor.model.moment import Instant, Now
 
 
 def now() -> Now:
     """The present moment on the monotonic and the wall clock."""
     return Now(time.monotonic(), time.time())
+
+
+def instant() -> Instant:
+    """The present moment on the clock that suspends do not stop, and on the wall clock."""
+    return Instant(time.clock_gettime(time.CLOCK_BOOTTIME), time.time())
 
 
 def boot_id() -> str:

@@ -28,3 +28,7 @@ class StateInUse(SupervisorError):
 
 class MachineError(SupervisorError):
     """The machine refused something that the supervisor cannot do without."""
+
+
+class InvalidActivity(SupervisorError):
+    """Activity is reported under a name, or of a process, that cannot be."""

@@ -12,3 +12,12 @@ class Now(NamedTuple):
     """Seconds on CLOCK_MONOTONIC; comparable within one boot."""
     wall_s: float
     """Seconds since the epoch, UTC."""
+
+
+class Instant(NamedTuple):
+    """A moment for what must not stand still while the machine is suspended."""
+
+    boot_s: float
+    """Seconds on CLOCK_BOOTTIME: like CLOCK_MONOTONIC, with the time of suspends in it."""
+    wall_s: float
+    """Seconds since the epoch, UTC: for people and for the wire."""
