@@ -32,12 +32,11 @@ Moments and the interval are seconds of `Instant.boot_s`. Chance is an argument:
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import assert_never
 
 from supervisor.activity.sighting import Signal
 from supervisor.activity.verdict import Declined, Delivered, Failed, TokenRefused, Verdict
-from supervisor.model.frozen import dataclass
+from supervisor.model.frozen import dataclass, replace
 
 INTERVAL_S = 300.0
 """Source: contract/api.md, Heartbeats."""

@@ -24,6 +24,7 @@ from supervisor.host.environ import RUN_MARKER
 RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
+_TICKS_HZ = os.sysconf("SC_CLK_TCK")
 _READ = 1 << 16
 _EXEC_TRIES, _EXEC_S = 50, 0.0005
 """An exec takes much less than this, unless the program is on a slow disk."""
@@ -83,6 +84,18 @@ def alive(ref: ProcRef) -> bool:
     """Whether the process lives; a zombie does not."""
     process = _stat(ref.pid)
     return process is not None and process.ref == ref and process.alive
+
+
+def find(pid: int) -> ProcRef | None:
+    """The live process that has this pid now; None: there is none."""
+    process = _stat(pid)
+    return process.ref if process is not None and process.alive else None
+
+
+def started_s(pid: int) -> float | None:
+    """When the process with this pid began, in seconds on the clock of `Instant.boot_s`; None: there is none."""
+    process = _stat(pid)
+    return None if process is None else process.ref.start_ticks / _TICKS_HZ
 
 
 def is_zombie_of(ref: ProcRef, parent: int) -> bool:
