@@ -92,6 +92,15 @@ def find(pid: int) -> ProcRef | None:
     return process.ref if process is not None and process.alive else None
 
 
+def command_line(pid: int) -> str:
+    """The words of a process's command line on one line, for people; empty: it has none, or is gone."""
+    try:
+        words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
+    except OSError:
+        return ""
+    return " ".join(word.decode(errors="replace") for word in words)
+
+
 def started_s(pid: int) -> float | None:
     """When the process with this pid began, in seconds on the clock of `Instant.boot_s`; None: there is none."""
     process = _stat(pid)
