@@ -16,8 +16,6 @@ trouble asked for an hour.
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from supervisor.model.frozen import dataclass
 
@@ -87,6 +85,10 @@ def retry_after(value: str | None, date: str | None, wall_s: float) -> float | N
 
 
 def _http_date(text: str) -> float | None:
+    # Not at the top: hardly any answer has one, and the first command would wait for this import.
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from supervisor.activity.client import PlaneClient
 from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
-from supervisor.activity.sighting import Signal
+from supervisor.activity.pulse import Plane, Pulse
+from supervisor.activity.sighting import Kind, Sighting, Signal
+from supervisor.activity.tracker import Activity
 from supervisor.activity.verdict import Delivered, Verdict
+from supervisor.core.records import Records
+from supervisor.model.errors import SupervisorError
+from supervisor.model.fact import ActivitySeen
+from supervisor.model.frozen import replace
 from supervisor.model.moment import Instant
+from supervisor.model.phase import ExecutionPhase
+from supervisor.model.record import Execution
+from tests.activity.plane import ENVIRONMENT
 
+EMPTY: Mapping[float, Callable[[], None]] = MappingProxyType({})
 PACE = Pace()
 MORNING_S = 1_700_000_000.0
 """Wall clock at boot."""
@@ -24,6 +37,10 @@ class Clock:
 
     def __call__(self) -> Instant:
         return Instant(self.boot_s, self.wall_s)
+
+    def set_wall(self, by_s: float) -> None:
+        """Somebody sets the wall clock."""
+        self.wall_s += by_s
 
     def turn(self, seconds: float) -> None:
         self.boot_s += seconds
@@ -78,3 +95,95 @@ class Scene:
 
 def always(_now_s: float) -> bool:
     return True
+
+
+class Memory:
+    """Keeps texts for as long as a test, or fails to."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.full = False
+
+    def get(self, key: str) -> str | None:
+        return self.texts.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        self.texts[key] = value
+
+
+class Stage:
+    """A pulse and its sources on a clock that the test turns. Whom it tells is a plane on a real socket."""
+
+    def __init__(self, url: str, interval_s: float = 300.0, timeout_s: float = 20.0) -> None:
+        self.clock = Clock()
+        self.begun_s = self.clock.boot_s
+        self.records = Records()
+        self.sessions: list[Sighting] = []
+        self.token: str | None = "first token"
+        self.posted: list[ActivitySeen] = []
+        self.notices: list[tuple[float, str]] = []
+        self.tried: list[float] = []
+        """When, in seconds from the beginning."""
+        self.activity = Activity(
+            lambda: self.records, Memory(), "a boot", self.clock, interval_s, lambda now: [*self._seen(now)]
+        )
+        client = PlaneClient(url, ENVIRONMENT, timeout_s, {})
+
+        async def tell(source: str, seen_wall_s: float, token: str) -> Verdict:
+            self.tried.append(self.now_s)
+            return await client.tell(source, seen_wall_s, token)
+
+        self.pulse = Pulse(
+            self.activity,
+            Plane(url, ENVIRONMENT, self._token, interval_s),
+            self.clock,
+            post=self.posted.append,
+            notice=lambda text: self.notices.append((self.now_s, text)),
+            jitter=lambda: 0.5,
+            tell=tell,
+        )
+
+    @property
+    def now_s(self) -> float:
+        """Seconds from the beginning."""
+        return self.clock.boot_s - self.begun_s
+
+    async def play(self, until_s: float, script: Mapping[float, Callable[[], None]] = EMPTY) -> None:
+        """Let the time pass. `script`: what happens when, in seconds from the beginning."""
+        moments = sorted(at for at in script if at >= self.now_s)
+        while self.now_s < until_s:
+            while moments and moments[0] <= self.now_s:
+                script[moments.pop(0)]()
+            wait_s = await self.pulse.turn()
+            next_s = min([self.now_s + wait_s, until_s, *moments[:1]])
+            self.clock.turn(next_s - self.now_s)
+
+    def execute(self, reference: str) -> Callable[[], None]:
+        """A task begins to run, as the records tell."""
+
+        def begin() -> None:
+            execution = Execution(
+                reference, "t", reference, "manual", "f", (), self.clock.wall_s,
+                phase=ExecutionPhase.RUNNING, started_s=self.clock.wall_s, born=1,
+            )  # fmt: skip
+            self.records = Records([*self.records.executions.values(), execution])
+
+        return begin
+
+    def finish(self) -> None:
+        """All tasks end."""
+        self.records = Records()
+
+    def log_in(self, detail: str) -> None:
+        """An SSH session begins."""
+        self.sessions.append(Sighting(Kind.SSH, "SSH", detail, self.clock.boot_s, self.clock.boot_s))
+
+    def _seen(self, now: Instant) -> Iterator[Sighting]:
+        return (replace(session, seen_s=now.boot_s) for session in self.sessions)
+
+    def _token(self) -> str:
+        if self.token is None:
+            raise SupervisorError("cannot use the environment's token in /token: there is no such file")
+        return self.token

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,24 +12,9 @@ from supervisor.activity.keepalive import KeepAlives
 from supervisor.activity.sighting import Kind
 from supervisor.host.tree import find
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
+from tests.activity.fakes import Memory
 
 BOOT = "0b5f6f0e-0f0e-4d6b-9d7a-000000000001"
-
-
-class Memory:
-    """Keeps texts, or fails to."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self.full = False
-
-    def get(self, key: str) -> str | None:
-        return self.texts.get(key)
-
-    def put(self, key: str, value: str) -> None:
-        if self.full:
-            raise sqlite3.OperationalError("database or disk is full")
-        self.texts[key] = value
 
 
 @pytest.fixture
@@ -42,13 +25,6 @@ def memory() -> Memory:
 @pytest.fixture
 def keep_alives(memory: Memory) -> KeepAlives:
     return KeepAlives(memory, BOOT)
-
-
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "1000"]) as process:
-        yield process
-        process.kill()
 
 
 Sleeper = subprocess.Popen[bytes]
