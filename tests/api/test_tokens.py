@@ -72,7 +72,7 @@ def test_a_token_whose_claims_were_changed() -> None:
 
 
 def test_a_token_that_is_not_signed() -> None:
-    assert fault(Tokens(KEY, "env"), jwt.encode(CLAIMS, None, "none")) is Fault.FORGED
+    assert fault(Tokens(KEY, "env"), jwt.encode(CLAIMS, "", "none")) is Fault.FORGED
 
 
 @pytest.mark.parametrize(
