@@ -15,12 +15,15 @@ import click
 COLOURS = {
     "running": "green",
     "succeeded": "green",
+    "ok": "green",
     "failed": "red",
     "starting": "yellow",
     "pending": "yellow",
     "stopping": "yellow",
+    "warning": "yellow",
+    "unknown": "yellow",
 }
-"""Of phases; a phase at rest has none."""
+"""Of phases, and of the doctor's results; one at rest has none."""
 _GAP = "  "
 
 

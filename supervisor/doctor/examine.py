@@ -1,0 +1,110 @@
+"""Everything side by side: the endpoints, and the machine itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from supervisor.doctor import verdict
+from supervisor.doctor.aside import aside
+from supervisor.doctor.attempt import attempt
+from supervisor.doctor.finding import Finding, State, Verdict
+from supervisor.doctor.proxy import Proxies
+from supervisor.doctor.seen import Seen
+from supervisor.doctor.target import Skip, Target
+from supervisor.doctor.tls import Trust
+
+SIDE_BY_SIDE = 32
+"""Attempts at a time. More would look like a scan to a firewall, and fill its table of connections."""
+NETWORK = "Network"
+MACHINE = "Machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A look at the machine itself. `look` may block; it is given up after the timeout."""
+
+    name: str
+    required: bool
+    look: Callable[[], Verdict]
+
+
+Progress = Callable[[int, int], None]
+"""Called with how many are done, of how many."""
+
+
+async def examine(
+    endpoints: Sequence[Target | Skip],
+    checks: Sequence[Check],
+    proxies: Proxies,
+    trust: Trust,
+    timeout_s: float,
+    progress: Progress,
+) -> list[Finding]:
+    """All findings, in the order of what was asked. `timeout_s`: for each endpoint and each check."""
+    targets = [endpoint for endpoint in endpoints if isinstance(endpoint, Target)]
+    seen: dict[int, Seen] = {}
+    looked: dict[int, Finding] = {}
+    limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
+
+    def one_more() -> None:
+        progress(len(seen) + len(looked), len(targets) + len(checks))
+
+    async def try_endpoint(number: int, target: Target) -> None:
+        async with limiter:
+            seen[number] = await attempt(target, proxies, trust, timeout_s)
+        one_more()
+
+    async def try_check(number: int, check: Check) -> None:
+        looked[number] = await _look(check, timeout_s)
+        one_more()
+
+    async with anyio.create_task_group() as tasks:
+        for number, check in enumerate(checks):
+            tasks.start_soon(try_check, number, check)
+        for number, target in enumerate(targets):
+            tasks.start_soon(try_endpoint, number, target)
+    tried = [(target, seen[number]) for number, target in enumerate(targets)]
+    return [
+        *_network(endpoints, tried, proxies),
+        *_endpoints(endpoints, tried),
+        *(looked[number] for number in range(len(checks))),
+    ]
+
+
+async def _look(check: Check, timeout_s: float) -> Finding:
+    began_s = time.monotonic()
+    try:
+        with anyio.fail_after(timeout_s):
+            verdict_ = await aside(check.look)
+    except TimeoutError:
+        verdict_ = Verdict(State.FAILED, f"no answer within {timeout_s:g} s")
+    return Finding(MACHINE, check.name, check.required, verdict_, time.monotonic() - began_s)
+
+
+def _endpoints(endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Seen]]) -> list[Finding]:
+    in_order = iter(tried)
+    now_s = time.time()
+    return [
+        verdict.skipped(endpoint) if isinstance(endpoint, Skip) else verdict.finding(*next(in_order), now_s)
+        for endpoint in endpoints
+    ]
+
+
+def _network(
+    endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Seen]], proxies: Proxies
+) -> list[Finding]:
+    """What no single endpoint tells."""
+    if not endpoints:
+        return []
+    named = str(proxies)
+    plane = next((seen for target, seen in tried if target.entry.plane), None)
+    answer = plane.answer if plane is not None and plane.broken is None else None
+    return [
+        Finding(NETWORK, "proxy", False, Verdict(State.OK, named or "none: no variable names one")),
+        Finding(NETWORK, "TLS interception", False, verdict.interception(tried)),
+        Finding(NETWORK, "clock", True, verdict.clock_skew(answer)),
+    ]

@@ -1,0 +1,231 @@
+"""The checks of the machine itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from supervisor.doctor import inotify as inotify_module
+from supervisor.doctor import programs
+from supervisor.doctor.cgroup import cgroup_v2, mounted
+from supervisor.doctor.disk import disk, room
+from supervisor.doctor.finding import State
+from supervisor.doctor.inotify import inotify
+from supervisor.doctor.kernel import pidfd
+from supervisor.doctor.machine import checks
+
+MIB = 1 << 20
+
+
+def test_every_check_has_a_verdict_on_this_machine(tmp_path: Path) -> None:
+    for check in checks(tmp_path / "state", tmp_path):
+        verdict = check.look()
+
+        assert verdict.detail, check.name
+        assert verdict.state in (State.OK, State.WARNING, State.FAILED)
+
+
+def test_pidfds_work_where_these_tests_run() -> None:
+    assert pidfd().state is State.OK
+
+
+def test_folder_that_is_not_there_yet_is_judged_by_the_one_that_will_hold_it(tmp_path: Path) -> None:
+    assert f"free at {tmp_path}" in disk(tmp_path / "a" / "b").detail
+
+
+def script(text: str) -> str:
+    """What a process prints that imports the doctor and then does this to itself."""
+    found = subprocess.run(
+        [sys.executable, "-c", text],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def test_folder_that_may_not_be_written_fails() -> None:
+    told = script(
+        "import os, pathlib\n"
+        "from supervisor.doctor.disk import disk\n"
+        "os.getuid() or os.setuid(65534)\n"
+        "print(disk(pathlib.Path('/')))\n"
+    )
+
+    assert "/ may not be written by this user" in told
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "inodes", "state"),
+    [
+        (50 * MIB, 10**6, State.FAILED),
+        (500 * MIB, 10**6, State.WARNING),
+        (5000 * MIB, 10**6, State.OK),
+        (5000 * MIB, None, State.OK),
+        (5000 * MIB, 5000, State.WARNING),
+        (5000 * MIB, 10, State.FAILED),
+    ],
+)
+def test_room_is_bytes_and_inodes(free_bytes: int, inodes: int | None, state: State) -> None:
+    assert room("/x", free_bytes, inodes).state is state
+
+
+MOUNTS = [
+    "22 1 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw",
+    r"23 22 0:21 /a\040b /sys/fs/cgroup/unified\040x rw,nosuid shared:9 - cgroup2 cgroup2 rw",
+]
+
+
+def test_mount_of_cgroups_is_found_with_its_root() -> None:
+    assert mounted(MOUNTS) == ("/a b", "/sys/fs/cgroup/unified x")
+    assert mounted(MOUNTS[:1]) is None
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """A /proc/self whose cgroup is a folder of this test."""
+    group = tmp_path / "cgroup" / "mine"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").touch()
+    (group / "cgroup.controllers").write_text("cpu memory pids\n")
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    (proc / "mountinfo").write_text(f"1 1 0:1 / {tmp_path}/cgroup rw - cgroup2 none rw\n")
+    (proc / "cgroup").write_text("1:name=systemd:/x\n0::/mine\n")
+    return proc
+
+
+def test_cgroup_that_may_be_written_is_delegated(proc: Path) -> None:
+    verdict = cgroup_v2(proc)
+
+    assert verdict.state is State.OK
+    assert verdict.detail.endswith("/cgroup/mine is delegated; controllers: cpu memory pids")
+
+
+def test_cgroup_without_memory_is_a_warning(proc: Path) -> None:
+    (proc.parent / "cgroup/mine/cgroup.controllers").write_text("hugetlb\n")
+
+    assert "without the memory controller" in cgroup_v2(proc).detail
+
+
+def test_cgroup_of_somebody_else_is_not_delegated(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything
+
+    verdict = cgroup_v2(proc)
+
+    assert verdict.state is State.WARNING
+    assert "is not delegated" in verdict.detail
+
+
+def test_cgroup_that_the_mount_does_not_show_is_told(proc: Path) -> None:
+    (proc / "cgroup").write_text("0::/elsewhere\n")
+
+    assert "outside this mount" in cgroup_v2(proc).detail
+
+
+@pytest.mark.parametrize("name", ["mountinfo", "cgroup"])
+def test_machine_without_cgroup_v2_is_told(proc: Path, name: str) -> None:
+    (proc / name).unlink()
+
+    assert "cgroup v2 is not mounted" in cgroup_v2(proc).detail
+
+
+def test_inotify_makes_a_watch() -> None:
+    assert inotify().state in (State.OK, State.WARNING)
+    assert "watches" in inotify().detail
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("max_user_watches", "100", "100 watches"), ("max_user_watches", "x", "0 watches")],
+)
+def test_few_watches_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    (tmp_path / name).write_text(value)
+    monkeypatch.setattr(inotify_module, "_LIMITS", tmp_path)
+
+    assert inotify().state is State.WARNING
+    assert words in inotify().detail
+
+
+def test_exhausted_inotify_is_told() -> None:
+    told = script(
+        "import ctypes, os, resource\n"
+        "from supervisor.doctor.inotify import inotify\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
+        "try:\n"
+        "    while True: os.dup(0)\n"
+        "except OSError: pass\n"
+        "verdict = inotify()\n"
+        "os.closerange(30, 40)\n"
+        "print(verdict)"
+    )
+
+    assert "are in use: edits of the automations file are found by polling" in told
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with nothing on it but what a test puts there."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_programs_that_are_missing_are_told(path: Path) -> None:
+    assert (programs.git().state, programs.docker().state, programs.shell().state) == (
+        State.WARNING,
+        State.WARNING,
+        State.FAILED,
+    )
+    assert programs.git().detail == "git is not on the PATH"
+
+
+def test_sh_without_bash_is_a_warning(path: Path) -> None:
+    (path / "sh").symlink_to("/bin/sh")
+
+    assert programs.shell().state is State.WARNING
+
+
+def test_docker_client_without_a_daemon_says_why(path: Path) -> None:
+    program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; echo more; exit 1")
+
+    assert programs.docker().state is State.WARNING
+    assert programs.docker().detail.endswith("its daemon is not: Cannot connect to the Docker daemon")
+
+
+def test_docker_daemon_tells_its_version(path: Path) -> None:
+    program(path, "docker", "echo 27.1.1")
+
+    assert (programs.docker().state, programs.docker().detail) == (State.OK, "27.1.1")
+
+
+def test_program_that_hangs_is_killed_with_what_it_started(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "TIMEOUT_S", 0.5)
+    program(path, "git", "/bin/sleep 1000 & wait")
+
+    assert programs.git().detail == "git gives no answer within 0.5 s"
+
+
+def test_program_that_cannot_run_is_told(path: Path) -> None:
+    broken = path / "git"
+    broken.write_text("#!/nonexistent\n")
+    broken.chmod(stat.S_IRWXU)
+
+    assert "does not run: no such file or directory" in programs.git().detail
