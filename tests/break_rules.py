@@ -77,6 +77,16 @@ RULES: list[tuple[str, str, str, str]] = [
     ("plans have the specs of now", "plan", "task.item.spec)", "next(iter(tasks.values())).item.spec)"),
     ("manual fires nothing", "triggers", "if trigger is Trigger.MANUAL:", "if False:"),
     ("stale runs of others are ignored", "records", "record = replace(record, born=record.born or self.revision, revision=self.revision)", "record = replace(record, born=record.born or self.revision)"),
+    ("what never began is started", "succession", "wanted = starting and not service.started", "wanted = False"),
+    ("a task's run that never began is started", "succession", "Inherited(spawn_of(run), wanted=True)", "Inherited(spawn_of(run), wanted=False)"),
+    ("what is to stop is not started", "succession", "Inherited(spawn_of(run), wanted=False", "Inherited(spawn_of(run), wanted=True"),
+    ("TERM is sent again", "succession", "return Terminate(start)", "return None"),
+    ("KILL is sent again", "succession", "return Kill(start)", "return None"),
+    ("a probe that is late is killed again", "succession", "Kill(probe) if overdue else None", "None"),
+    ("a stop command that is late is killed again", "succession", "Kill(stop) if killed else None", "None"),
+    ("services are not wanted after a restart of the machine", "succession", "else Want.DOWN", "else service.want"),
+    ("deadlines do not outlive a boot", "succession", "        kill_at=None,\n", ""),
+    ("a firing is obeyed once", "obey", "or id_ in records.executions:", "or False:"),
 ]  # fmt: skip
 
 

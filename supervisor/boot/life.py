@@ -37,14 +37,30 @@ class Life:
     """Runs edges and work, and sees that nothing is left behind."""
 
     def __init__(
-        self, engine: Engine, machine: Machine, report: Report, reload: Callable[[], object], stacks: Path
+        self,
+        engine: Engine,
+        machine: Machine,
+        report: Report,
+        reload: Callable[[], object],
+        stacks: Path,
+        note_drain: Callable[[], None],
     ) -> None:
-        """`reload`: reads the file again; `stacks`: the file that stacks are written to when somebody asks."""
+        """What is there already.
+
+        Args:
+            engine: the writer.
+            machine: what it acts through.
+            report: who is told.
+            reload: reads the file again.
+            stacks: the file that stacks are written to when somebody asks.
+            note_drain: has the next supervisor know that the end was begun.
+        """
         self._engine = engine
         self._machine = machine
         self._report = report
         self._reload = reload
         self._stacks = stacks
+        self._note_drain = note_drain
         self._grace_s = DRAIN_GRACE_S
         self._detach = False
         self._status = 0
@@ -136,4 +152,5 @@ class Life:
                 assert_never(never)
 
     def _drain(self, grace_s: float) -> None:
+        self._note_drain()
         self._engine.submit(Drain(grace_s))

@@ -3,8 +3,9 @@
 The order matters: lock, store, machine, file, triggers. The first commands run before the event loop, and what that
 takes, is imported: a service must not wait for it. Everything before `serve` is synchronous.
 
-A supervisor that finds records of the same boot goes on with what lives and fires nothing; after a clean end or another
-boot it starts the environment: the triggers fire.
+A supervisor that finds records of the same boot goes on with what lives and fires nothing that was fired; after a clean
+end or another boot it starts the environment: the triggers fire. What was begun is noted in the store only once it
+cannot be forgotten any more, so that it may be killed at any moment of this (see `boot.beginning`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING
 
 from supervisor.api.sockets import Address, Sockets, parse_listen
 from supervisor.boot.automations import Automations
+from supervisor.boot.beginning import Beginning
 from supervisor.boot.life import Edge, Life, Work
 from supervisor.boot.settings import Api, Report, Settings
+from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
@@ -30,9 +33,9 @@ from supervisor.host.shimlink import ShimLink
 from supervisor.host.statedir import StateDir, default_path, system_path
 from supervisor.host.store import Store
 from supervisor.hub import Hub
-from supervisor.model.action import RunKind, Spawn
+from supervisor.model.action import Spawn
 from supervisor.model.command import FireTrigger, StartTask
-from supervisor.model.fact import EnvironmentStarted
+from supervisor.model.fact import EnvironmentStarted, MachineRestarted
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
 
@@ -72,9 +75,17 @@ class Supervisor:
         )
         self.engine.performer = self.machine
         self.engine.post(EnvironmentStarted(self.environment_id))
-        self.resumes = self._was_cut_off()
+        self.beginning = Beginning(self.store, clock.boot_id())
+        self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes)
-        self.life = Life(self.engine, self.machine, report, self.automations.read_again, self.state.stacks)
+        self.life = Life(
+            self.engine,
+            self.machine,
+            report,
+            self.automations.read_again,
+            self.state.stacks,
+            self.beginning.note_drain,
+        )
 
     # Before the event loop
 
@@ -84,22 +95,39 @@ class Supervisor:
         Apart from making the object, so that whoever subscribed sees it. Returns the ids of the executions that were
         under way.
         """
-        executions = list(self.engine.world.records.live)
-        self.machine.adopt(self._live_runs())
+        records = self.engine.world.records
+        executions = list(records.live)
+        strays = self.machine.clear(known_runs(records))
+        if strays:
+            self.report.notice(
+                f"ended {strays} commands that nothing is known of: records were lost or not written"
+            )
+        if self.beginning.restarted:
+            self.engine.post(MachineRestarted())
+            self.engine.turn()
+            self.machine.lose(inherited(records), RESTARTED)
+        else:
+            self.machine.adopt(inherited(records))
         self.engine.turn()
+        self.beginning.note()
         return executions
 
     def fire(self, *triggers: Trigger) -> list[str]:
-        """Fire triggers in order. Returns the ids of the executions they made."""
-        records = self.engine.world.records
-        before = set(records.executions)
+        """Fire triggers in order, each once since the environment began: not again where a supervisor was cut off.
+
+        Returns the ids of the executions that they made, now or before.
+        """
         for trigger in triggers:
-            self.engine.submit(FireTrigger(trigger, fresh()))
-        return [id_ for id_ in records.executions if id_ not in before]
+            if not self.beginning.fired(trigger):
+                self.engine.submit(FireTrigger(trigger, self.beginning.firing(trigger)))
+                self.beginning.note_fired(trigger)
+        firings = {self.beginning.firing(trigger) for trigger in triggers}
+        executions = self.engine.world.records.executions.values()
+        return [execution.id for execution in executions if execution.firing in firings]
 
     def start_environment(self) -> list[str]:
-        """Fire what starting an environment fires, unless this supervisor goes on where another was cut off."""
-        return [] if self.resumes else self.fire(*ENVIRONMENT_START)
+        """Fire what starting an environment fires. Returns what `fire` does."""
+        return self.fire(*ENVIRONMENT_START)
 
     def start_task(self, task_id: str) -> str:
         """Execute a task. Returns the execution's id. Raises NotFound or Precondition."""
@@ -110,7 +138,7 @@ class Supervisor:
     def close(self) -> None:
         """Release the state directory. What lives goes on living; after a drain nothing does."""
         if self.engine.world.records.draining and self.engine.world.records.settled():
-            self.store.put("drained", "1")
+            self.beginning.note_end()
         if self.sockets is not None:
             self.sockets.close()
         self.machine.close()
@@ -172,27 +200,6 @@ class Supervisor:
             known = fresh()
             self.store.put("environment_id", known)
         return known
-
-    def _was_cut_off(self) -> bool:
-        """Whether the supervisor before this one ended within this boot without having drained. Notes our own start."""
-        boot, before = clock.boot_id(), self.store.get("boot")
-        cut_off = before == boot and self.store.get("drained") == "0"
-        self.store.put("boot", boot)
-        self.store.put("drained", "0")
-        return cut_off
-
-    def _live_runs(self) -> list[tuple[str, RunKind, str]]:
-        """What the records say lives: run id, kind, reference."""
-        records = self.engine.world.records
-        runs = [(run.id, RunKind.TASK, run.reference) for run in records.runs.values() if run.exit is None]
-        for service in records.services.values():
-            slots = (
-                (service.start, RunKind.START),
-                (service.probe, RunKind.READY),
-                (service.stop, RunKind.STOP),
-            )
-            runs += [(run_id, kind, service.item.reference) for run_id, kind in slots if run_id is not None]
-        return runs
 
     # The event loop
 

@@ -17,7 +17,7 @@ from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
 from supervisor.core.records import Records
 from supervisor.hub import Change
-from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, StepState
 
 COLOURS = {
@@ -115,11 +115,10 @@ class Printer:
         if before is None or before.phase is service.phase:
             return
         detail = self._took(service.id, service.phase.value)
-        failed = service.phase is ServicePhase.FAILED
-        self._phase(
-            "service", service.item.reference, service.phase.value, service.reason if failed else detail
-        )
-        if failed:
+        if service.phase in SERVICE_AT_REST:
+            detail = service.reason or detail
+        self._phase("service", service.item.reference, service.phase.value, detail)
+        if service.phase is ServicePhase.FAILED:
             self._tail(service.tail)
 
     def _execution(self, before: Execution | None, execution: Execution) -> None:

@@ -105,8 +105,8 @@ def _fire(records: Records, command: FireTrigger, now: Now) -> None:
 
 
 def _execute(records: Records, task: Task, id_: str, started_by_name: str, firing: str, now: Now) -> None:
-    if records.draining:
-        return
+    if records.draining or id_ in records.executions:
+        return  # the same firing again: the supervisor before died before it could note that it had fired
     lost = missing(task.id, records.tasks, records.services)
     plan = () if lost else make_plan(task.id, id_, records.tasks, records.services)
     steps = {step.id: StepState() for group in plan for step in group}

@@ -87,6 +87,14 @@ def live_runs(service: Service) -> tuple[str, ...]:
     return tuple(run for run in (service.start, service.probe, service.stop) if run is not None)
 
 
+def spawn_of(service: Service, kind: RunKind, run_id: str) -> Spawn:
+    """How a run of the session that `ran_spec` describes is started."""
+    spec = service.ran_spec
+    assert spec is not None
+    script = {RunKind.START: spec.start, RunKind.READY: spec.ready, RunKind.STOP: spec.stop}[kind]
+    return Spawn(run_id, kind, service.id, service.item.reference, script, spec.runs_on, spec.env)
+
+
 # Facts ----------------------------------------------------------------------------------------------------------------
 
 
@@ -139,13 +147,12 @@ def _at_rest(service: Service, now: Now) -> Decision:
 
 def _start(service: Service, now: Now) -> Decision:
     spec = service.item.spec
-    service, spawn, discard = _spawn(service, RunKind.START, spec.start)
+    service, spawn, discard = _spawn(replace(service, ran_spec=spec), RunKind.START)
     service = replace(
         _enter(service, ServicePhase.STARTING, now),
         start=spawn.run_id,
         log_run=spawn.run_id,
         ran_session=service.session,
-        ran_spec=spec,
         started=False,
         ready=False,
         main_exit=None,
@@ -182,7 +189,7 @@ def _starting(service: Service, now: Now) -> Decision:
     if service.probe is not None:
         return _watch_probe(service, service.probe, now)
     if service.probe_at is None or _due(service.probe_at, now):
-        service, spawn, _ = _spawn(service, RunKind.READY, spec.ready)
+        service, spawn, _ = _spawn(service, RunKind.READY)
         kill_at = now.mono_s + PROBE_TIMEOUT_S
         return replace(service, probe=spawn.run_id, probe_at=None, probe_kill_at=kill_at), (spawn,)
     return service, ()
@@ -203,7 +210,7 @@ def _stop(service: Service, now: Now) -> Decision:
     if not spec.stop:
         return _wind_down(service, now, StopStage.TERMINATED)
     service, actions = _wind_down(service, now, StopStage.COMMAND)
-    service, spawn, discard = _spawn(service, RunKind.STOP, spec.stop)
+    service, spawn, discard = _spawn(service, RunKind.STOP)
     return replace(service, stop=spawn.run_id), (*actions, spawn, *discard)
 
 
@@ -250,17 +257,14 @@ def _end(service: Service, now: Now) -> Decision:
 # Parts ----------------------------------------------------------------------------------------------------------------
 
 
-def _spawn(service: Service, kind: RunKind, script: str) -> tuple[Service, Spawn, tuple[Discard, ...]]:
+def _spawn(service: Service, kind: RunKind) -> tuple[Service, Spawn, tuple[Discard, ...]]:
     """A new run, and the discarding of one too many. Probes are not kept: the machine removes them itself."""
-    spec = service.item.spec if kind is RunKind.START else service.ran_spec
-    assert spec is not None
     number = service.runs + 1
     run_id = f"{service.id}.{number}"
     kept = service.kept_runs if kind is RunKind.READY else (*service.kept_runs, run_id)
     service = replace(service, runs=number, kept_runs=kept[-KEPT_RUNS:])
-    spawn = Spawn(run_id, kind, service.id, service.item.reference, script, spec.runs_on, spec.env)
     discarded = kept[:-KEPT_RUNS]
-    return service, spawn, (Discard(discarded),) if discarded else ()
+    return service, spawn_of(service, kind, run_id), (Discard(discarded),) if discarded else ()
 
 
 def _enter(service: Service, phase: ServicePhase, now: Now) -> Service:

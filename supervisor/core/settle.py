@@ -13,7 +13,6 @@ from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.core import taskrun
 from supervisor.core.records import Records
-from supervisor.model.action import RunKind, Spawn
 from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
@@ -84,10 +83,9 @@ def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
     while (known := records.runs.get(run_id)) is not None and known.stopped:
         run_id = derived(run_id, "again")
     if known is None:
-        spec = step.spec
-        records.put(TaskRun(run_id, step.task_id, step.reference, execution.firing, spec))
-        kind = RunKind.TASK
-        records.act(Spawn(run_id, kind, step.task_id, step.reference, spec.command, spec.runs_on, spec.env))
+        run = TaskRun(run_id, step.task_id, step.reference, execution.firing, step.spec)
+        records.put(run)
+        records.act(taskrun.spawn_of(run))
     return run_id
 
 

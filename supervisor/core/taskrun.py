@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from supervisor.model.action import Action, Kill, Terminate
+from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
 from supervisor.model.frozen import replace
 from supervisor.model.moment import Now
@@ -21,6 +21,12 @@ from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun
 
 STOP_GRACE_S = 10.0
+
+
+def spawn_of(run: TaskRun) -> Spawn:
+    """How it is started."""
+    spec = run.spec
+    return Spawn(run.id, RunKind.TASK, run.task_id, run.reference, spec.command, spec.runs_on, spec.env)
 
 
 def observe(run: TaskRun, fact: RunFact) -> TaskRun:

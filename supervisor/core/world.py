@@ -18,9 +18,10 @@ from supervisor.core import taskrun
 from supervisor.core.obey import obey
 from supervisor.core.records import Records
 from supervisor.core.settle import settle
+from supervisor.core.succession import lose_all
 from supervisor.model.action import Action
 from supervisor.model.command import Command
-from supervisor.model.fact import Fact, RunFact
+from supervisor.model.fact import Fact, MachineRestarted, RunFact
 from supervisor.model.frozen import dataclass
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, TaskRun
@@ -56,6 +57,8 @@ class World:
                 self._observe(item, now)
             elif isinstance(item, environments.EnvironmentFact):
                 self._observe_environment(item, now)
+            elif isinstance(item, MachineRestarted):
+                lose_all(self.records, now)
             else:
                 obey(self.records, item, now)
             settle(self.records, now)

@@ -77,10 +77,11 @@ async def ended(refs: Iterable[ProcRef]) -> None:
 
 async def exit_without_link(run: Run) -> Exit:
     """Wait until the main process of a run has ended that no shim tells us about; how it ended, if that was noted."""
-    facts = run.dir.started()
-    if run.main is None or facts is None:
+    if run.main is None:
         return run.dir.exit() or ExitUnknown()
     await ended((run.main,))
+    if (facts := run.dir.started()) is None:
+        return run.dir.exit() or ExitUnknown()
     # A shim may hold it all the same: it writes the exit file while the process is a zombie.
     with anyio.move_on_after(_SHIM_WRITES_S):
         while run.dir.exit() is None and tree.is_zombie_of(run.main, facts.shim_pid):  # noqa: ASYNC110

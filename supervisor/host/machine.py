@@ -18,12 +18,17 @@ there is an event loop. What needs one waits for `run`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.host import starting, tree
-from supervisor.host.adoption import found_again
+from supervisor.host.adoption import (
+    end_strays,
+    found_again,
+    lost_with_the_machine,
+    strays,
+)
 from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
@@ -35,6 +40,7 @@ from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Termi
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
+from supervisor.model.inherited import Inherited
 from supervisor.model.spec import Docker
 
 if TYPE_CHECKING:
@@ -105,14 +111,29 @@ class Machine:
             case _:
                 assert_never(action)
 
-    def adopt(self, runs: Iterable[tuple[str, RunKind, str]]) -> None:
-        """Take over runs, `(run id, kind, reference)`, that an earlier supervisor started, dead or alive."""
+    def adopt(self, inherited: Sequence[Inherited]) -> None:
+        """Take over what an earlier supervisor of this boot started, dead or alive, and do what it could not do."""
         shims = self._shims
-        began, never = found_again(runs, self._folder, shims.held, shims.held_by)
+        began, never = found_again(inherited, self._folder, shims.held, shims.held_by)
         for run in began:
             self._began(run)
-        for run in never:
-            self._never_started(run, "the supervisor ended before it could start it")
+        for one in never:
+            RunDir(self._folder, one.spawn.run_id).remove()
+            if one.wanted:
+                self._spawn(one.spawn)
+            else:
+                end = NotStarted("it was stopped before it could start") if one.told else ExitUnknown()
+                self._post(Exited(one.spawn.run_id, end))
+
+    def lose(self, inherited: Sequence[Inherited], why: str) -> None:
+        """Nothing lives of what a supervisor of an earlier boot started; `why`, if it is not known how it ended."""
+        for run in lost_with_the_machine(inherited, self._folder, why):
+            self._runs[run.run_id] = run
+            self._over(run)
+
+    def clear(self, known: Collection[str]) -> int:
+        """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived."""
+        return end_strays(strays(self._folder, known), self._folder)
 
     async def run(self) -> None:
         """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""

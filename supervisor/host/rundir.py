@@ -123,7 +123,8 @@ class RunDir:
 
     def exit(self) -> Exit | None:
         """How the process ended; None if that is not known (yet)."""
-        match self._read("exit"):
+        # The shim may have been killed before it could give the file its name. What is not whole is no JSON.
+        match self._read("exit") or self._read("exit.new"):
             case {"code": int(code)}:
                 return ExitCode(code)
             case {"signal": int(number)}:

@@ -18,6 +18,8 @@ Messages are JSON objects, each after its length in four bytes.
 | listen: path | nothing |
 | (closes its side) | bye: how many commands live; the shim ends once none does |
 
+Of what it was asked for by a supervisor that has died meanwhile, nothing is done.
+
 Unasked, when a command has ended: exited: run_id, and code or signal. One thread, so that a spawn may change folders
 and may fork. `as`, if it is there, is the user that the command runs as: uid, gid, groups. The stages at which a spawn
 may fail: log, user, chdir, exec, fork, late, request.
@@ -168,6 +170,8 @@ class Shim:
             return
         stream.flush()
         for request in stream.receive():
+            if _is_dead(stream.socket):
+                break  # the next supervisor may have looked for us and not found us yet: it asks for the same again
             self._try(partial(self._answer, request))
         if stream.ended:
             # It may have closed only its sending side, to hear how many commands it leaves behind.
@@ -272,6 +276,7 @@ class Shim:
             stage = "exec"
             if time.monotonic() > request["before"]:
                 # Nobody waits for it any more: it was reported as not started.
+                _unlink_empty(log, request["log"])
                 return {"failed": run_id, "stage": "late", "errno": errno.ETIMEDOUT}
             pid = _execute(request, log)
         except OSError as error:
@@ -279,6 +284,7 @@ class Shim:
                 stage = error.stage
             elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
                 stage = "fork"
+            _unlink_empty(log, request["log"])
             return {"failed": run_id, "stage": stage, "errno": error.errno or errno.EIO}
         except Exception as error:
             return {"failed": run_id, "stage": "request", "errno": errno.EINVAL, "text": repr(error)}
@@ -421,6 +427,22 @@ def _become(
     finally:
         os.write(tell, f"{stage} {number}".encode())
         os._exit(127)
+
+
+def _is_dead(sock: socket.socket) -> bool:
+    """Whether whoever has the other end is gone; not if it only sends no more."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def _unlink_empty(fd: int, path: str) -> None:
+    """Remove the log of what did not begin: where there is one, the next supervisor takes it that something ran."""
+    try:
+        if fd >= 0 and os.fstat(fd).st_size == 0:
+            os.unlink(path)
+    except OSError:
+        pass  # gone already
 
 
 def _start_ticks(pid: int) -> int:

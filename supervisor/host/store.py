@@ -91,9 +91,13 @@ class Store:
         return row[0] if row else None
 
     def put(self, key: str, value: str) -> None:
-        """Keep a value beside the records."""
+        """Keep a value beside the records. Raises sqlite3.Error."""
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[str, str]) -> None:
+        """Keep values beside the records, all or none. Raises sqlite3.Error."""
         with self._connection as connection:
-            connection.execute("REPLACE INTO meta VALUES (?, ?)", (key, value))
+            connection.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def _write(self, connection: sqlite3.Connection, record: Record) -> None:
         body = plain(record)

@@ -33,6 +33,9 @@ class NotStarted:
 class ExitUnknown:
     """It ended while nobody who could learn its status was watching."""
 
+    why: str = ""
+    """What is known all the same, as the rest of a sentence that begins with the command's name."""
+
 
 Exit = ExitCode | ExitSignal | NotStarted | ExitUnknown
 
@@ -56,8 +59,8 @@ def exit_text(end: Exit) -> str:
             return f"was killed by {signal_name(number)}"
         case NotStarted(why):
             return f"could not start: {why}"
-        case ExitUnknown():
-            return "ended, exit status unknown"
+        case ExitUnknown(why):
+            return why or "ended, exit status unknown"
         case _:
             assert_never(end)
 

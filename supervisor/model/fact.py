@@ -77,4 +77,9 @@ class ActivitySeen:
     at_s: float
 
 
-Fact = RunFact | EnvironmentStarted | FileRead | ActivitySeen
+@dataclass(frozen=True, slots=True)
+class MachineRestarted:
+    """The machine was restarted since the records were made: nothing that they say lives does."""
+
+
+Fact = RunFact | EnvironmentStarted | FileRead | ActivitySeen | MachineRestarted

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.core.invariants import violations
-from supervisor.core.world import World
+from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
@@ -107,12 +107,15 @@ class ToyMachine:
             outcome = self.world.step(inputs, Now(self.mono_s, self.mono_s))
         except SupervisorError:
             return
+        assert [r.revision for r in outcome.changed] == sorted({r.revision for r in outcome.changed})
+        assert list(violations(self.world.records)) == []
+        self.carry_out(outcome)
+
+    def carry_out(self, outcome: Outcome) -> None:
         for action in outcome.actions:
             self.perform(action)
         for record in outcome.changed:
             self.check(record)
-        assert [r.revision for r in outcome.changed] == sorted({r.revision for r in outcome.changed})
-        assert list(violations(self.world.records)) == []
 
     def command(self) -> Command:
         records, rng = self.world.records, self.rng

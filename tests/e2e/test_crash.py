@@ -1,6 +1,9 @@
 """A supervisor that is killed: its commands live on, and the next one goes on with them."""
 
+import os
 import signal
+import sqlite3
+from contextlib import closing, suppress
 
 from tests.e2e.harness import Project, until
 
@@ -27,6 +30,15 @@ tasks:
       touch dead
       exit 9
 """
+
+
+def all_killed(project: Project) -> bool:
+    """Whether nothing was left; what was, the shim first, is killed: what it holds then has no exit file."""
+    left = sorted(project.processes().items(), key=lambda item: "shim.py" not in item[1])
+    for pid, _ in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return not left
 
 
 def test_killed_supervisor_is_succeeded_without_anything_starting_again(project: Project) -> None:
@@ -111,3 +123,51 @@ def test_shim_that_is_killed_costs_only_the_exit_status(project: Project) -> Non
 
     assert project.end(program) == 1
     assert program.event(reference="a", phase="failed")["detail"] == 'step "a" ended, exit status unknown'
+
+
+def test_supervisor_killed_while_it_ended_is_followed_by_one_that_begins_anew(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  web:\n"
+        "    name: Web\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands:\n"
+        "      start: |\n"
+        "        trap 'until [ -e go ]; do sleep 0.02; done; exit 0' TERM\n"
+        "        echo started >>web; while :; do sleep 0.02; done\n"
+    )
+    first = project.run()
+    until(lambda: (project.folder / "web").exists(), "web")
+    first.interrupt()
+    first.event(reference="web", phase="stopping")
+    first.send(signal.SIGKILL)
+    first.wait()
+
+    second = project.run()
+    (project.folder / "go").touch()
+    second.event(reference="web", phase="running")
+    until(lambda: (project.folder / "web").read_text() == "started\nstarted\n", "the new beginning")
+    assert project.stop(second) == 130
+
+
+def test_restart_of_the_machine_stops_what_ran_and_fires_the_triggers(project: Project) -> None:
+    project.write(FILE)
+    first = project.run()
+    for reference in ("web", "long"):
+        until(lambda name=reference: (project.folder / name).exists(), reference)  # type: ignore[misc]
+    first.event(reference="long", phase="running")
+    first.send(signal.SIGKILL)
+    first.wait()
+    until(lambda: all_killed(project), "the end of everything")
+    with closing(sqlite3.connect(project.state / "state.db", isolation_level=None)) as database:
+        database.execute("UPDATE meta SET value = 'the boot before' WHERE key = 'boot'")
+
+    second = project.run()
+    stopped = second.event(kind="service", reference="web", phase="stopped")
+    assert "ended when the machine was restarted" in stopped["detail"]
+    failed = second.event(kind="task", reference="long", phase="failed")
+    assert failed["detail"] == 'step "long" ended when the machine was restarted'
+    second.event(kind="service", reference="web", phase="running")
+    until(lambda: (project.folder / "long").read_text() == "started\nstarted\n", "the triggers")
+    assert project.stop(second) == 130
+    assert second.phases("web")[:3] == ["stopped", "starting", "running"]

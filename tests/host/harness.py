@@ -6,7 +6,7 @@ import os
 import select
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,13 +16,15 @@ from supervisor.host import tree
 from supervisor.host.account import Account
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
-from supervisor.host.shimlink import ShimLink
+from supervisor.host.shimlink import ShimLink, ShimLost
 from supervisor.host.tree import ProcRef
-from supervisor.model.action import RunKind, Spawn
+from supervisor.model.action import Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
+from supervisor.model.inherited import Inherited
 
 DEADLINE_S = 20.0
 F = TypeVar("F", bound=RunFact)
+Told = type[Terminate] | type[Kill] | None
 
 
 class Bench:
@@ -109,6 +111,31 @@ class Bench:
             lambda: os.path.exists(self.folder(run_id).log) and len(self.log(run_id).split()) >= count
         )
         return self.log(run_id).split()
+
+
+def inherited(
+    run_id: str,
+    kind: RunKind = RunKind.TASK,
+    script: str = "exit 3",
+    *,
+    told: Told = None,
+    wanted: bool = True,
+) -> Inherited:
+    """A run as the records of an earlier supervisor have it."""
+    spawn = Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ())
+    return Inherited(spawn, wanted and told is None, None if told is None else told(run_id))
+
+
+async def leave(it: Bench, *, answered: bool = True) -> None:
+    """Let the supervisor part of a bench go, as if it was killed: no word to anybody.
+
+    `answered`: not before the shim has done what it was asked for, if it lives.
+    """
+    if answered:
+        with suppress(ShimLost):
+            it.link.listing()
+    it.link._stream.socket.close()
+    it.machine._shims._links.clear()
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from supervisor.host.tree import ProcRef
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
-from tests.host.harness import Bench, bench, until
+from tests.host.harness import Bench, bench, inherited, leave, until
 
 pytestmark = pytest.mark.anyio
 
@@ -44,12 +44,6 @@ async def reaped(ref: ProcRef) -> None:
             return True  # its link did
 
     await until(done)
-
-
-async def leave(it: Bench) -> None:
-    """Let the supervisor part of a bench go, as if it was killed: no word to anybody."""
-    it.link._stream.socket.close()
-    it.machine._shims._links.clear()
 
 
 async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
@@ -116,17 +110,9 @@ async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> No
     await until(lambda: first.folder("ended").exit() is not None)
 
     async with bench(tmp_path) as it:
-        it.machine.adopt(
-            [
-                ("task", RunKind.TASK, "task"),
-                ("service", RunKind.START, "service"),
-                ("ended", RunKind.TASK, "ended"),
-                ("never", RunKind.TASK, "never"),
-            ]
-        )
+        it.machine.adopt([inherited("task"), inherited("service", RunKind.START), inherited("ended")])
         assert [(await it.fact(Started, name)).pid for name in ("task", "service")] == pids
         assert (await it.exited("ended")).exit == ExitCode(7)
-        assert isinstance((await it.exited("never")).exit, NotStarted)
         it.spawn("exit 6", "new")
         assert (await it.exited("new")).exit == ExitCode(6)
         facts = it.folder("new").started()
@@ -156,7 +142,7 @@ async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
 
     async with bench(tmp_path) as it:
         names = ("live", "dies", "unnoted", "ended")
-        it.machine.adopt([(name, RunKind.START, name) for name in names])
+        it.machine.adopt([inherited(name, RunKind.START) for name in names])
         assert (await it.exited("dies")).exit == ExitUnknown()
         assert (await it.exited("ended")).exit == ExitCode(7)
         assert (await it.fact(Started, "unnoted")).pid == main.pid
@@ -180,7 +166,7 @@ async def test_runs_of_an_earlier_boot_are_over(tmp_path: Path) -> None:
                 }
             )
         )
-        it.machine.adopt([("old", RunKind.TASK, "old")])
+        it.machine.adopt([inherited("old")])
         assert [type(fact) for fact in it.of("old")] == [Exited]
         assert (await it.exited("old")).exit == ExitUnknown()
 
