@@ -1,5 +1,6 @@
 """What holds for every test: nothing is left behind, and Hypothesis does not judge by the clock."""
 
+import random
 from collections.abc import Generator
 
 import pytest
@@ -14,6 +15,18 @@ settings.register_profile(
     "supervisor", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("supervisor")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard and how long tests/faults and tests/security try; CONTRIBUTING says how to use them."""
+    group = parser.getgroup("faults")
+    group.addoption("--seed", type=int, default=random.randrange(1 << 32), help="draw the same faults again")
+    group.addoption("--all-faults", action="store_true", help="try every way to hurt a file, not a drawn one")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"faults: --seed {config.getoption('--seed')}"
+
 
 failed = pytest.StashKey[bool]()
 

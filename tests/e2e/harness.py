@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
+ENTRY = (ROOT / "supervisor/__main__.py",)
 BEHAVIOURS = ROOT / "fixtures/behaviours"
 DEADLINE_S = 20.0
 MARKER = "E2E_PROJECT"
@@ -37,10 +38,13 @@ class Program:
         env: Mapping[str, str],
         stdout: int,
         within: tuple[str, ...] = (),
+        entry: tuple[Path | str, ...] = ENTRY,
     ) -> None:
-        """`within`: words before the program, of one that executes the rest of its command line."""
+        """`within`: words before the program, of one that executes the rest of its command line; `entry`: the script
+        that stands for the command line, and what it is given before the arguments.
+        """
         self.process = subprocess.Popen(
-            [*within, sys.executable, "-I", ROOT / "supervisor/__main__.py", *arguments],
+            [*within, sys.executable, "-I", *entry, *arguments],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -203,6 +207,10 @@ class Project:
         """Have a program ended with the project, if it has not ended."""
         self._programs.append(program)
         return program
+
+    def adopt(self, program: Program) -> None:
+        """End this one too in `close`."""
+        self._programs.append(program)
 
     def run(self, *arguments: str, **env: str) -> Program:
         """Start `supervisor run` with one JSON object a line."""

@@ -1,0 +1,170 @@
+"""State files that were cut off, overwritten or planted: the next supervisor starts, says so, and what lives goes on.
+
+A file is hurt while no supervisor runs and the commands do. Whatever was in it, the next supervisor serves, nothing is
+started twice, and it can end everything.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.scene import Scene, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+FILE = """
+services:
+  web:
+    name: Web
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: 'echo $SUPERVISOR_RUN_ID >>marks/web; exec sleep 1000'}
+tasks:
+  build:
+    name: Build
+    triggeredBy: [postEnvironmentStart]
+    command: 'echo $SUPERVISOR_RUN_ID >>marks/build; until [ -e go ]; do sleep 0.02; done; exit 7'
+"""
+
+
+def begun(scene: Scene) -> int:
+    """A supervisor with everything under way is killed; returns the pid of the service."""
+    scene.project.write(FILE)
+    scene.start()
+    until(lambda: scene.phases() == {"web": "running"} and len(scene.marks()) == 2, "both commands")
+    scene.kill()
+    return web(scene)
+
+
+def web(scene: Scene) -> int:
+    (pid,) = (pid for pid, command in scene.project.processes().items() if command == "sleep 1000")
+    return pid
+
+
+def run_dir(scene: Scene, reference: str) -> Path:
+    (mark,) = scene.marks()[reference]
+    return scene.state / "runs" / mark
+
+
+def truncated(path: Path, dice: random.Random) -> None:
+    os.truncate(path, dice.randrange(path.stat().st_size) if path.stat().st_size else 0)
+
+
+def emptied(path: Path, _dice: random.Random) -> None:
+    os.truncate(path, 0)
+
+
+def overwritten(path: Path, dice: random.Random) -> None:
+    """Some bytes in the middle are others."""
+    data = bytearray(path.read_bytes())
+    for _ in range(min(len(data), 200)):
+        data[dice.randrange(len(data))] = dice.randrange(256)
+    path.write_bytes(data)
+
+
+def replaced(path: Path, dice: random.Random) -> None:
+    path.write_bytes(dice.randbytes(5000))
+
+
+Hurt = Callable[[Path, random.Random], None]
+HURTS: list[Hurt] = [truncated, emptied, overwritten, replaced]
+drawn = pytest.mark.parametrize("hurt", [pytest.param(hurt, id=hurt.__name__) for hurt in HURTS])
+SMALL = ["lock", "workspace", "token.key", "runs/web/started", "runs/build/started"]
+
+
+def path_of(scene: Scene, name: str) -> Path:
+    if not name.startswith("runs/"):
+        return scene.state / name
+    _, reference, file = name.split("/")
+    return run_dir(scene, reference) / file
+
+
+@drawn
+@pytest.mark.parametrize("name", SMALL)
+def test_hurt_file_costs_nothing_that_runs(scene: Scene, name: str, hurt: Hurt, dice: random.Random) -> None:
+    service = begun(scene)
+    hurt(path_of(scene, name), dice)
+
+    scene.start()
+
+    assert web(scene) == service
+    assert scene.phases() == {"web": "running"}
+    (scene.folder / "go").touch()
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+    (execution,) = scene.client().pages("ListTaskExecutions", "taskExecutions")
+    assert scene.client().execution(execution["id"])["reason"] == 'step "build" exited 7'
+    scene.in_agreement()
+    scene.end()
+
+
+@drawn
+def test_hurt_exit_file_is_no_exit_status(scene: Scene, hurt: Hurt, dice: random.Random) -> None:
+    begun(scene)
+    (scene.folder / "go").touch()
+    path = run_dir(scene, "build") / "exit"
+    until(path.exists, "the end of the task")
+    hurt(path, dice)
+
+    scene.start()
+
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+    (execution,) = scene.client().pages("ListTaskExecutions", "taskExecutions")
+    reason = scene.client().execution(execution["id"])["reason"]
+    assert reason in ('step "build" exited 7', 'step "build" ended, exit status unknown')
+    scene.in_agreement()
+    scene.end()
+
+
+@pytest.mark.parametrize("name", ["shim.sock", "api.sock"])
+@pytest.mark.parametrize("by", ["nothing", "a file", "a folder"])
+def test_lost_socket_costs_nothing_that_runs(scene: Scene, name: str, by: str) -> None:
+    service = begun(scene)
+    path = scene.state / name
+    path.unlink()
+    if by == "a file":
+        path.write_text("no socket")
+    elif by == "a folder":
+        path.mkdir()
+    if name == "api.sock" and by != "nothing":
+        refused(scene, f"cannot listen on the socket {path}: there is a file that is no socket")
+        path.unlink() if path.is_file() else path.rmdir()
+
+    scene.start()
+
+    assert web(scene) == service
+    (scene.folder / "go").touch()
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+    (execution,) = scene.client().pages("ListTaskExecutions", "taskExecutions")
+    assert scene.client().execution(execution["id"])["reason"] == 'step "build" exited 7'
+    scene.in_agreement()
+    scene.end("Is a directory" if (name, by) == ("shim.sock", "a folder") else "")
+
+
+def refused(scene: Scene, sentence: str) -> None:
+    """A supervisor cannot begin, and says so in one line."""
+    program = scene.launch()
+    assert program.process.wait(60) == 1
+    assert program.process.stderr is not None
+    (line,) = program.process.stderr.read().decode().splitlines()
+    assert sentence in line
+
+
+def test_removed_run_directory_is_an_unknown_end(scene: Scene) -> None:
+    begun(scene)
+    folder = run_dir(scene, "build")
+    (scene.folder / "go").touch()
+    until((folder / "exit").exists, "the end of the task")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+    scene.start()
+
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+    assert len(scene.marks()["build"]) == 1
+    scene.in_agreement()
+    scene.end()
