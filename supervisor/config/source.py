@@ -23,48 +23,58 @@ _KINDS = (
 )
 
 
+class Unreadable(Exception):
+    """What stands at a path cannot be read. The message says why; `hint` how it could be, if that is known."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
 def read(path: Path | str) -> bytes | Problem:
     """The bytes of the file, of standard input for `-`; one byte over the limit shows that there are more."""
-    if str(path) == STDIN:
-        return _read_stdin()
+    try:
+        return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES)
+    except Unreadable as error:
+        return Problem(f"cannot read the file: {error}", hint=error.hint)
+
+
+def read_file(path: Path | str, limit_bytes: int) -> bytes:
+    """The bytes of a regular file, at most one more than the limit. Raises Unreadable."""
     try:
         # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                return _not_a_file(path, mode)
-            return _read_bounded(functools.partial(os.read, descriptor))
+                raise _not_a_file(path, mode)
+            return _read_bounded(functools.partial(os.read, descriptor), limit_bytes)
         finally:
             os.close(descriptor)
     except OSError as error:
-        return Problem(f"cannot read the file: {_reason(error)}")
+        raise Unreadable((error.strerror or str(error)).lower()) from error
     except ValueError:
-        return Problem("cannot read the file: its name holds a NUL character")
+        raise Unreadable("its name holds a NUL character") from None
 
 
-def _read_stdin() -> bytes | Problem:
+def _read_stdin() -> bytes:
     try:
-        return _read_bounded(sys.stdin.buffer.read)
+        return _read_bounded(sys.stdin.buffer.read, LIMIT_BYTES)
     except (OSError, ValueError, AttributeError):
         # Closed by the caller: None, a file object that says so, or a number that nothing stands behind.
-        return Problem("cannot read the file: standard input is closed")
+        raise Unreadable("standard input is closed") from None
 
 
-def _read_bounded(read_some: Callable[[int], bytes]) -> bytes:
+def _read_bounded(read_some: Callable[[int], bytes], limit_bytes: int) -> bytes:
     parts: list[bytes] = []
-    left = LIMIT_BYTES + 1
+    left = limit_bytes + 1
     while left > 0 and (part := read_some(left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
 
 
-def _not_a_file(path: Path | str, mode: int) -> Problem:
+def _not_a_file(path: Path | str, mode: int) -> Unreadable:
     reason = next((reason for is_kind, reason in _KINDS if is_kind(mode)), "it is no file")
     hint = f"to read what it gives, use: cat {path} | supervisor ... -" if stat.S_ISFIFO(mode) else ""
-    return Problem(f"cannot read the file: {reason}", hint=hint)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return Unreadable(reason, hint)

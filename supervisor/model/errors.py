@@ -5,6 +5,8 @@ Messages are sentences in lower case: "cannot <verb> <thing>: <why>".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SupervisorError(Exception):
     """Anything that the supervisor refuses or fails to do, with a message for people."""
@@ -32,3 +34,11 @@ class MachineError(SupervisorError):
 
 class InvalidActivity(SupervisorError):
     """Activity is reported under a name, or of a process, that cannot be."""
+
+
+class BadSettings(SupervisorError):
+    """The settings cannot be used: wrong usage, of which nothing was started. `problems`: a sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)

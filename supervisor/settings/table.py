@@ -1,0 +1,156 @@
+"""Every setting, once. The flags of `supervisor run`, the variables and the keys of the runner's spec follow from this.
+
+A setting `log-limit` is the flag `--log-limit` and the variable `SUPERVISOR_LOG_LIMIT`. What one setting means for
+another (FILE sets the workspace, say) stands where settings become what a supervisor is told: `boot/settings.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from supervisor.settings.setting import Setting
+from supervisor.settings.values import (
+    TRIGGERS,
+    is_there,
+    listen,
+    names,
+    optional,
+    origins,
+    path,
+    plain,
+    plane_url,
+    seconds,
+    switch,
+    triggers,
+    url,
+    uuid,
+    whole,
+)
+
+DEFAULT_SPEC = "/usr/local/gitpod/config/initial-spec.json"
+"""Where the runner puts what it tells the environment. Source: contract/api.md, Launch."""
+
+# How it is launched
+
+INITIAL_SPEC = Setting(
+    "initial-spec", path, metavar="FILE", default=DEFAULT_SPEC,
+    help="What the runner tells the environment, as JSON. One that is named must be there and be right.",
+)  # fmt: skip
+CONTROL_PLANE_URL = Setting(
+    "control-plane-url", optional(plane_url), metavar="URL", spec_key="controlPlaneApiEndpoint",
+    unset="none: no heartbeats",
+    help="The API of the management plane, which is told that the environment is in use.",
+)  # fmt: skip
+ENVIRONMENT_ID = Setting(
+    "environment-id", optional(uuid), metavar="UUID", spec_key="environmentId",
+    unset="made at the first start and kept in the state directory",
+    help="The id that the environment goes by.",
+)  # fmt: skip
+ENVIRONMENT_TOKEN_FILE = Setting(
+    "environment-token-file", optional(path), metavar="FILE", unset="the token of the runner's spec",
+    help="Holds the token for the management plane. Read anew for every heartbeat after a refused one.",
+)  # fmt: skip
+ENVIRONMENT_TOKEN = Setting(
+    "environment-token", is_there, spec_key="environmentToken", only_in_spec=True, unset="none: no heartbeats",
+    help="The token for the management plane.",
+)  # fmt: skip
+USER = Setting(
+    "user", plain, metavar="NAME", unset="whoever started the supervisor",
+    help="Run commands as this user; for a supervisor that runs as root.",
+)  # fmt: skip
+
+# What is run
+
+AUTOMATIONS = Setting(
+    "automations", optional(path), metavar="FILE", unset="looked up in the workspace",
+    help="The automations file, like the argument FILE.",
+)  # fmt: skip
+WORKSPACE = Setting(
+    "workspace", optional(path), metavar="FOLDER", unset="the folder that holds FILE, or the current one",
+    help="Where commands run.",
+)  # fmt: skip
+STATE_DIR = Setting(
+    "state-dir", optional(path), metavar="FOLDER", unset="~/.local/state/supervisor/<workspace>-<hash>",
+    help="Where logs and state are kept.",
+)  # fmt: skip
+TRIGGER = Setting(
+    "trigger", triggers, metavar="NAME", many=True, choices=TRIGGERS, unset="those of an environment's start",
+    help="Fire just this trigger (repeatable). prebuild: run a prebuild, then exit.",
+)  # fmt: skip
+NO_WATCH = Setting(
+    "no-watch", switch, switch=True, default="false",
+    help="Do not follow edits of the file.",
+)  # fmt: skip
+EXIT_WHEN_DONE = Setting(
+    "exit-when-done", switch, switch=True, default="false",
+    help="Exit when all tasks have ended: 0, or 1 if one did not succeed.",
+)  # fmt: skip
+LOGS = Setting(
+    "logs", switch, switch=True, default="false",
+    help="Print the output of the commands, each line with its command's name.",
+)  # fmt: skip
+LOG_LIMIT = Setting(
+    "log-limit", whole(1, 1 << 20), metavar="MIB", default="64",
+    help="How much of the end of each command's log is kept.",
+)  # fmt: skip
+DRAIN_GRACE = Setting(
+    "drain-grace", seconds(0.0, 86400.0), metavar="DURATION", default="30s",
+    help="How long everything has to stop at the end, before what is left is killed.",
+)  # fmt: skip
+
+# The API
+
+LISTEN = Setting(
+    "listen", listen, metavar="HOST:PORT", unset="127.0.0.1:24424, or a free port where that is taken",
+    help='Where the API listens beside its Unix socket; "none": nowhere.',
+)  # fmt: skip
+PUBLIC_URL = Setting(
+    "public-url", optional(url), metavar="URL", unset="the address that the API listens on",
+    help="What clients reach the API by, for log URLs.",
+)  # fmt: skip
+HOST_NAME = Setting(
+    "host-name", names, metavar="NAME", many=True, unset="localhost only",
+    help="A name that requests may be for (repeatable).",
+)  # fmt: skip
+ALLOW_ORIGIN = Setting(
+    "allow-origin", origins, metavar="URL", many=True, unset="none",
+    help="A web page that may call (repeatable).",
+)  # fmt: skip
+NO_API = Setting(
+    "no-api", switch, switch=True, default="false",
+    help="Serve no API: less memory, and nobody can ask.",
+)  # fmt: skip
+
+# For tests
+
+HEARTBEAT_INTERVAL = Setting(
+    "heartbeat-interval", seconds(0.01, 86400.0), metavar="DURATION", default="5m", hidden=True,
+    help="How often the management plane is told that the environment is in use.",
+)  # fmt: skip
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    INITIAL_SPEC,
+    CONTROL_PLANE_URL,
+    ENVIRONMENT_ID,
+    ENVIRONMENT_TOKEN_FILE,
+    ENVIRONMENT_TOKEN,
+    USER,
+    AUTOMATIONS,
+    WORKSPACE,
+    STATE_DIR,
+    TRIGGER,
+    NO_WATCH,
+    EXIT_WHEN_DONE,
+    LOGS,
+    LOG_LIMIT,
+    DRAIN_GRACE,
+    LISTEN,
+    PUBLIC_URL,
+    HOST_NAME,
+    ALLOW_ORIGIN,
+    NO_API,
+    HEARTBEAT_INTERVAL,
+)
+"""In the order in which `supervisor config` prints them."""
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
