@@ -57,6 +57,8 @@ class Site:
     origins: Sequence[str] = ()
     peers: Sequence[int] = ()
     """Users who may use the Unix socket, beside root and our own."""
+    drain_grace_s: float = 30.0
+    """What a shutdown has that does not say."""
 
 
 async def serve(site: Site) -> None:
@@ -73,7 +75,7 @@ async def serve(site: Site) -> None:
     place = Place(
         site.environment_id, str(site.workspace), str(site.sockets.path), site.sockets.url, started_s
     )
-    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end)
+    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),

@@ -36,7 +36,6 @@ from supervisor.model.spec import AutomationsFile, Trigger
 LIFETIMES_S = {Scope.ENVIRONMENT: ENVIRONMENT_TTL_S, Scope.LOGS: LOGS_TTL_S}
 LONGEST_TTL_S = 366 * 24 * 3600.0
 LONGEST_GRACE_S = 24 * 3600.0
-GRACE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class Hands:
     """Reads that file and carries it out; None if there is nothing new in it."""
     end: Callable[[float, bool], None]
     """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
+    grace_s: float = 30.0
+    """What a shutdown has that does not say."""
 
 
 class Control:
@@ -155,7 +156,7 @@ class Control:
 
     async def _shutdown(self, body: Body) -> dict[str, Any]:
         detach = body.flag("detach")
-        grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, GRACE_S)
+        grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, self._hands.grace_s)
         if self._engine.world.records.draining and not detach:
             self._engine.submit(Drain(grace_s))  # who asks again with less grace is in a hurry
         self._hands.end(grace_s, detach)

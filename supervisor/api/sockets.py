@@ -15,39 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from supervisor.host.inheritance import raise_descriptors
-from supervisor.model.errors import MachineError, SupervisorError
-from supervisor.model.frozen import dataclass
+from supervisor.model.errors import MachineError
+from supervisor.settings.values import Address
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 24424
 _BACKLOG = 512
 _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients
 _MOST_FDS = 65536
-
-
-class BadAddress(SupervisorError):
-    """A `--listen` that is no address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen. `fixed`: the user asked for just this, so another port will not do."""
-
-    host: str = DEFAULT_HOST
-    port: int = DEFAULT_PORT
-    fixed: bool = False
-
-
-def parse_listen(text: str) -> Address | None:
-    """The value of `--listen`: HOST:PORT, [IPV6]:PORT, :PORT, PORT or none. Raises BadAddress."""
-    if text == "none":
-        return None
-    host, _, port = text.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (":" in host) != text.startswith("["):
-        raise BadAddress(f"cannot listen on {text!r}: write HOST:PORT, for example 127.0.0.1:24424, or none")
-    return Address(host or DEFAULT_HOST, int(port), fixed=True)
 
 
 class Sockets:

@@ -1,7 +1,7 @@
 """From settings to a running supervisor, and from there to its end."""
 
 from supervisor.boot.life import Edge, Work
-from supervisor.boot.settings import Api, Report, Settings
+from supervisor.boot.settings import Api, Plane, Report, Settings
 from supervisor.boot.supervisor import Supervisor
 
-__all__ = ["Api", "Edge", "Report", "Settings", "Supervisor", "Work"]
+__all__ = ["Api", "Edge", "Plane", "Report", "Settings", "Supervisor", "Work"]

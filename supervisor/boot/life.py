@@ -29,7 +29,6 @@ Edge = Callable[[], Coroutine[Any, Any, None]]
 Work = Callable[[], Coroutine[Any, Any, int]]
 """What a supervisor is there for: ends with an exit status, or never."""
 
-DRAIN_GRACE_S = 30.0
 SWEEP_GRACE_S = 2.0
 
 
@@ -44,6 +43,7 @@ class Life:
         reload: Callable[[], object],
         stacks: Path,
         note_drain: Callable[[], None],
+        grace_s: float,
     ) -> None:
         """What is there already.
 
@@ -54,6 +54,7 @@ class Life:
             reload: reads the file again.
             stacks: the file that stacks are written to when somebody asks.
             note_drain: has the next supervisor know that the end was begun.
+            grace_s: what a drain has until it kills, unless `end` says otherwise.
         """
         self._engine = engine
         self._machine = machine
@@ -61,14 +62,19 @@ class Life:
         self._reload = reload
         self._stacks = stacks
         self._note_drain = note_drain
-        self._grace_s = DRAIN_GRACE_S
+        self._grace_s = grace_s
         self._detach = False
         self._status = 0
         self._work_is_over: Callable[[], None] = lambda: None
 
-    def end(self, grace_s: float = DRAIN_GRACE_S, detach: bool = False) -> None:
-        """End the work as a signal does; `detach`: leave what lives to the next supervisor instead of stopping it."""
-        self._grace_s, self._detach = grace_s, detach
+    def end(self, grace_s: float | None = None, detach: bool = False) -> None:
+        """End the work as a signal does; `detach`: leave what lives to the next supervisor instead of stopping it.
+
+        `grace_s`: what the drain has in place of the time that the settings give it.
+        """
+        if grace_s is not None:
+            self._grace_s = grace_s
+        self._detach = detach
         self._work_is_over()
 
     def run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
@@ -133,7 +139,7 @@ class Life:
             case Meaning.DRAIN | Meaning.KILL if working.cancel_called or self._engine.world.records.draining:
                 self._drain(0.0)
             case Meaning.DRAIN | Meaning.KILL as meaning:
-                self._grace_s = 0.0 if meaning is Meaning.KILL else DRAIN_GRACE_S
+                self._grace_s = 0.0 if meaning is Meaning.KILL else self._grace_s
                 self._status = 128 + number
                 working.cancel()
             case Meaning.RELOAD:

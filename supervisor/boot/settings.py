@@ -7,7 +7,12 @@ from typing import Protocol
 
 from supervisor.config import Loaded
 from supervisor.core.diff import Changes
+from supervisor.model.errors import BadSettings
 from supervisor.model.frozen import dataclass
+from supervisor.settings import table
+from supervisor.settings.resolved import Resolved
+from supervisor.settings.token import Token, token_of
+from supervisor.settings.values import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +26,39 @@ class Settings:
     """None: the default for this workspace."""
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
+    drain_grace_s: float = 30.0
+    """How long everything has to stop at the end, before what is left is killed."""
     api: Api | None = None
     """None: no API is served."""
     user: str = ""
-    """The name of the user that commands run as; empty: our own."""
+    """Who commands run as; empty: the supervisor's own user."""
+    environment_id: str | None = None
+    """As the runner says; None: made once and kept in the state directory."""
+    plane: Plane | None = None
+    """None: nobody is told that the environment is in use."""
+    notices: tuple[str, ...] = ()
+    """Sentences about settings that have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
     """How the API is served beside the Unix socket in the state directory."""
 
-    listen: str = ""
-    """HOST:PORT, or none; empty: the default address, or a free port where that is taken."""
+    listen: Address | None = Address()
+    """None: on the Unix socket alone."""
     public_url: str = ""
     host_names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The management plane, which is told that the environment is in use."""
+
+    url: str
+    """The base of its API, without a final slash."""
+    token: Token
+    heartbeat_interval_s: float = 300.0
 
 
 class Report(Protocol):
@@ -59,3 +82,54 @@ def workspace_of(file: Path | None, workspace: Path | None) -> Path:
         return Path.cwd()
     folder = file.absolute().parent
     return folder.parent if folder.name in (".ona", ".gitpod") else folder
+
+
+def told(resolved: Resolved) -> Settings:
+    """What a supervisor is told by the settings of its start. Raises BadSettings if two of them exclude each other."""
+    file, folder = resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]
+    workspace = workspace_of(file, folder)
+    if folder is not None and not workspace.is_dir():
+        origin = resolved.origin(table.WORKSPACE)
+        raise BadSettings([f'cannot use {origin.name} "{folder}": there is no such folder'])
+    plane, why_none = _plane(resolved)
+    return Settings(
+        workspace=workspace,
+        specified=None if file is None else file.absolute(),
+        state_dir=resolved[table.STATE_DIR],
+        watch=not resolved[table.NO_WATCH],
+        log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
+        drain_grace_s=resolved[table.DRAIN_GRACE],
+        api=None if resolved[table.NO_API] else _api(resolved),
+        user=resolved[table.USER],
+        environment_id=resolved[table.ENVIRONMENT_ID],
+        plane=plane,
+        notices=(*resolved.notices, *why_none),
+    )
+
+
+def _api(resolved: Resolved) -> Api:
+    return Api(
+        listen=resolved[table.LISTEN],
+        public_url=resolved[table.PUBLIC_URL] or "",
+        host_names=resolved[table.HOST_NAME],
+        origins=resolved[table.ALLOW_ORIGIN],
+    )
+
+
+def _plane(resolved: Resolved) -> tuple[Plane | None, tuple[str, ...]]:
+    """The management plane, or why there is none, where something of it was given."""
+    url, token = resolved[table.CONTROL_PLANE_URL], token_of(resolved)
+    missing = [
+        what
+        for what, value in (
+            ("its URL", url),
+            ("a token", token),
+            ("an environment id", resolved[table.ENVIRONMENT_ID]),
+        )
+        if value is None
+    ]
+    if url is not None and token is not None and not missing:
+        return Plane(url, token, resolved[table.HEARTBEAT_INTERVAL]), ()
+    if url is None and token is None:
+        return None, ()  # stand-alone, with an id of its own or a given one
+    return None, (f"the management plane is not told of activity: {' and '.join(missing)} is missing",)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from supervisor.api.sockets import Address, Sockets, parse_listen
+from supervisor.api.sockets import Sockets
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
 from supervisor.boot.life import Edge, Life, Work
@@ -53,6 +53,8 @@ class Supervisor:
         """
         self.settings = settings
         self.report = report
+        for notice in settings.notices:
+            report.notice(notice)
         self.account = self._account()
         self.state = self._take_state()
         self.store = Store(self.state.database)
@@ -85,6 +87,7 @@ class Supervisor:
             self.automations.read_again,
             self.state.stacks,
             self.beginning.note_drain,
+            settings.drain_grace_s,
         )
 
     # Before the event loop
@@ -167,9 +170,8 @@ class Supervisor:
         """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""
         if api is None:
             return None
-        address = parse_listen(api.listen) if api.listen else Address()
         owner = self._other.uid if self._other else None
-        return Sockets(self.state.api_socket, address, self.report.notice, owner)
+        return Sockets(self.state.api_socket, api.listen, self.report.notice, owner)
 
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
@@ -194,12 +196,16 @@ class Supervisor:
         return environ
 
     def _environment_id(self) -> str:
-        """The id that this environment goes by; made once."""
-        known = self.store.get("environment_id")
-        if known is None:
-            known = fresh()
-            self.store.put("environment_id", known)
-        return known
+        """The id that this environment goes by: as it was given, else made once."""
+        known, given = self.store.get("environment_id"), self.settings.environment_id
+        if known is not None and given not in (None, known):
+            self.report.notice(
+                f"the environment goes by the id {given} from now on; until now it was {known}"
+            )
+        id_ = given or known or fresh()
+        if id_ != known:
+            self.store.put("environment_id", id_)
+        return id_
 
     # The event loop
 
@@ -225,6 +231,7 @@ class Supervisor:
             find_file=self.automations.find,
             read_file=self.automations.read_again,
             end=self.life.end,
+            drain_grace_s=self.settings.drain_grace_s,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,

@@ -51,13 +51,14 @@ def _is_plain(arguments: list[str]) -> bool:
 
 def _run(arguments: list[str]) -> int:
     """`supervisor run [FILE]`, as an entrypoint says it: without click, whose import takes a third of the start."""
-    from pathlib import Path
-
-    from supervisor.cli.running import Run, run
+    from supervisor.cli.running import run
+    from supervisor.cli.saying import say
     from supervisor.model.errors import SupervisorError
+    from supervisor.settings import table
+    from supervisor.settings.spec import read_settings
 
+    flags = {table.AUTOMATIONS.name: arguments[0]} if arguments else {}
     try:
-        return run(Run(file=Path(arguments[0]) if arguments else None))
+        return run(read_settings(flags, os.environ))
     except SupervisorError as error:
-        print(f"supervisor: {error}", file=sys.stderr)
-        return 1
+        return say(error)

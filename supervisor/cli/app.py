@@ -10,6 +10,7 @@ import click
 
 from supervisor import __version__
 from supervisor.cli.output import abandon
+from supervisor.cli.saying import say
 from supervisor.model.errors import SupervisorError
 
 COMMANDS = {
@@ -22,6 +23,7 @@ COMMANDS = {
     "update": "Carry out an automations file.",
     "trigger": "Fire a trigger.",
     "events": "Print what happens, as it happens.",
+    "config": "Print every setting and where its value comes from.",
     "token": "Print a token for clients that use TCP.",
     "shutdown": "End the running supervisor.",
     "doctor": "Check this machine and the endpoints it must reach.",
@@ -93,6 +95,5 @@ def guarded(command: click.Command) -> int:
         error.show()
         return error.exit_code
     except SupervisorError as error:
-        click.echo(f"supervisor: {error}", err=True)
-        return 1
+        return say(error)
     return status if isinstance(status, int) else 0

@@ -22,12 +22,10 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
-    default=30.0,
-    show_default=True,
     metavar="SECONDS",
-    help="What has not ended by then is killed.",
+    help="What has not ended by then is killed. Default: the supervisor's --drain-grace, 30 s.",
 )
-def command(client: Client, detach: bool, grace: float) -> None:
+def command(client: Client, detach: bool, grace: float | None) -> None:
     """End the running supervisor, and return when it has gone.
 
     Executions are stopped first, then services; SIGTERM, and SIGKILL after the grace period. A second shutdown with
@@ -38,7 +36,7 @@ def command(client: Client, detach: bool, grace: float) -> None:
         process = _process(held)
         held.settimeout(None)
         try:
-            client.control("shutdown", detach=detach, graceSeconds=grace)
+            client.control("shutdown", detach=detach, graceSeconds=grace)  # null: as its settings say
             _await_end(process, held)
         finally:
             if process is not None:

@@ -1,4 +1,5 @@
-"""Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, or the workspace that the current folder is in.
+"""Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, where the settings of `supervisor run` put its state
+(`SUPERVISOR_STATE_DIR`, `SUPERVISOR_WORKSPACE`), or the workspace that the current folder is in.
 
 A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path: one for
 each user, and one that root uses when it runs commands as another user, who may then use the socket in it. So the
@@ -21,6 +22,9 @@ from supervisor.host.statedir import default_path, system_path
 NOT_RUNNING = 3
 """The exit status that says: no running supervisor."""
 VARIABLE = "SUPERVISOR_SOCKET"
+# Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
+STATE_DIR = "SUPERVISOR_STATE_DIR"
+WORKSPACE = "SUPERVISOR_WORKSPACE"
 _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 
 
@@ -50,6 +54,10 @@ def find_socket(given: str | None = None, workspace: str | None = None) -> str:
     named = os.environ.get(VARIABLE)
     if named:
         return _answering(named, VARIABLE)
+    if state_dir := os.environ.get(STATE_DIR):
+        return _answering(os.path.join(state_dir, "api.sock"), STATE_DIR)
+    if workspace := os.environ.get(WORKSPACE):
+        return find_socket(workspace=workspace)
     return _from_here()
 
 

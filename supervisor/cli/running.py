@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import sys
 from contextlib import closing
-from pathlib import Path
 from signal import SIGINT
 
-from supervisor.boot import Api, Settings, Supervisor, Work
-from supervisor.boot.settings import workspace_of
+from supervisor.boot import Supervisor, Work
+from supervisor.boot.settings import told
 from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.output import Outlet
@@ -17,50 +16,25 @@ from supervisor.cli.printer import Printer
 from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
-from supervisor.model.frozen import dataclass
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
-
-LOG_LIMIT_MIB = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What `supervisor run` was asked for; the defaults are those of its options."""
-
-    file: Path | None = None
-    workspace: Path | None = None
-    state_dir: Path | None = None
-    triggers: tuple[Trigger, ...] = ()
-    log_limit_mib: int = LOG_LIMIT_MIB
-    api: Api | None = Api()
-    watch: bool = True
-    exit_when_done: bool = False
-    logs: bool = False
-    as_json: bool = False
-    user: str = ""
+from supervisor.settings import table
+from supervisor.settings.resolved import Resolved
 
 
-def run(asked: Run) -> int:
+def run(asked: Resolved, as_json: bool = False) -> int:
     """Run until what was asked for is done, or a signal came. Returns the exit status."""
     held = signals.hold()
-    settings = Settings(
-        workspace=workspace_of(asked.file, asked.workspace),
-        specified=None if asked.file is None else asked.file.absolute(),
-        state_dir=asked.state_dir,
-        watch=asked.watch,
-        log_limit_bytes=asked.log_limit_mib << 20,
-        api=asked.api,
-        user=asked.user,
-    )
+    settings = told(asked)
+    triggers = asked[table.TRIGGER]
     outlet = Outlet(sys.stdout)
-    printer = Printer(outlet, as_json=asked.as_json)
+    printer = Printer(outlet, as_json=as_json)
     with closing(outlet), closing(Supervisor(settings, take_link(), printer)) as supervisor:
         follower = Follower(
             supervisor,
             printer,
-            functools.partial(Lines, write_line=printer.log) if asked.logs else None,
+            functools.partial(Lines, write_line=printer.log) if asked[table.LOGS] else None,
             outlet,
         )
         if supervisor.resumes:
@@ -69,13 +43,11 @@ def run(asked: Run) -> int:
         loaded = supervisor.automations.read()
         if loaded is None:
             printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
-        fired = adopted + (
-            supervisor.fire(*asked.triggers) if asked.triggers else supervisor.start_environment()
-        )
+        fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
         work: Work
-        if Trigger.PREBUILD in asked.triggers:
+        if Trigger.PREBUILD in triggers:
             work = functools.partial(_prebuild, supervisor, fired)
-        elif asked.exit_when_done:
+        elif asked[table.EXIT_WHEN_DONE]:
             work = functools.partial(_until_done, supervisor, fired)
         else:
             work = _until_signal

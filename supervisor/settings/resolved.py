@@ -14,12 +14,11 @@ does, and so does Kubernetes for a service of that name). One that looks like a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from enum import Enum
 from typing import Any, TypeVar
 
 from supervisor.model.errors import BadSettings
-from supervisor.model.frozen import dataclass
+from supervisor.model.frozen import dataclass, field
 from supervisor.settings.setting import VARIABLE_PREFIX, Setting
 from supervisor.settings.table import (
     DEFAULT_SPEC,

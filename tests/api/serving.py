@@ -19,9 +19,10 @@ from supervisor.api.access import Access, Caller, caller
 from supervisor.api.codecs import codecs
 from supervisor.api.screen import Screen
 from supervisor.api.server import Server
-from supervisor.api.sockets import Address, Sockets
+from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
 from supervisor.api.validation import problem
+from supervisor.settings.values import Address
 from supervisor.wire import environment_automation_connect as automation_connect
 from supervisor.wire import environment_automation_pb2 as automation_pb
 from supervisor.wire import event_connect

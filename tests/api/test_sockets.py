@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.sockets import Address, BadAddress, Sockets, parse_listen, short
+from supervisor.api.sockets import Sockets, short
 from supervisor.model.errors import MachineError
+from supervisor.settings.values import Address
 
 FREE = Address("127.0.0.1", 0)
 
@@ -22,30 +23,6 @@ FREE = Address("127.0.0.1", 0)
 def taken() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("none", None),
-        ("127.0.0.1:80", Address("127.0.0.1", 80, fixed=True)),
-        ("0.0.0.0:0", Address("0.0.0.0", 0, fixed=True)),
-        ("[::1]:8080", Address("::1", 8080, fixed=True)),
-        ("box.example:1", Address("box.example", 1, fixed=True)),
-        (":8080", Address("127.0.0.1", 8080, fixed=True)),
-        ("8080", Address("127.0.0.1", 8080, fixed=True)),
-    ],
-)
-def test_an_address_is_read(text: str, address: Address | None) -> None:
-    assert parse_listen(text) == address
-
-
-@pytest.mark.parametrize(
-    "text", ["", "x", "x:", "x:y", "x:-1", "x:65536", "::1:80", "[::1]", "x:\uff18", "[x]:1:"]
-)
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(BadAddress, match="write HOST:PORT"):
-        parse_listen(text)
 
 
 def test_the_socket_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_commands_are_the_users_and_have_no_secret_of_the_supervisor(machine: Ma
     )
     (machine.home / "mine").touch()
     program = machine.supervise(
-        "--logs", SUPERVISOR_ENVIRONMENT_TOKEN="sesame", XDG_STATE_HOME="/root/state", MAIL="/root/mail"
+        "--logs", SUPERVISOR_SECRET="sesame", XDG_STATE_HOME="/root/state", MAIL="/root/mail"
     )
 
     program.event(reference="who", phase="succeeded")

@@ -1,0 +1,100 @@
+"""`supervisor config`: every setting, its value, and where that comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor.cli.flags import given, setting_flags
+from supervisor.cli.options import output_format
+from supervisor.cli.remote import print_json
+from supervisor.cli.tables import table
+from supervisor.settings.resolved import Resolved, Source
+from supervisor.settings.setting import Setting
+from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, USER, WORKSPACE
+
+MASKED = "***"
+
+
+@click.command("config")
+@setting_flags
+@output_format
+def command(format_: str, **flags: Any) -> None:
+    """Print every setting, its value and where that comes from, as "supervisor run" would have it if started here.
+
+    Takes the flags of "supervisor run". Of several sources the first counts: a flag, a variable SUPERVISOR_<NAME>, the
+    runner's initial-spec.json, the default. The token is shown as ***. Exits 2 if a value cannot be used.
+
+    \b
+      supervisor config
+      supervisor config --listen none --format json
+    """
+    resolved = given(flags)
+    for notice in _notices(resolved):
+        click.echo(f"supervisor: {notice}", err=True)
+    rows = [_row(setting, resolved) for setting in SETTINGS if _is_shown(setting, resolved)]
+    if format_ == "json":
+        print_json({"settings": rows, "notices": list(_notices(resolved))})
+        return
+    lines = [[row["name"], _from(row), row["value"] or row["note"]] for row in rows]
+    click.echo(table(["SETTING", "FROM", "VALUE"], lines))
+
+
+def _is_shown(setting: Setting[Any], resolved: Resolved) -> bool:
+    return not setting.hidden or resolved.origin(setting).source is not Source.DEFAULT
+
+
+def _row(setting: Setting[Any], resolved: Resolved) -> dict[str, str]:
+    origin = resolved.origin(setting)
+    return {
+        "name": setting.name,
+        "value": _value(setting, resolved),
+        "note": "" if origin.text else setting.unset,
+        "source": origin.source.value,
+        "from": origin.name,
+    }
+
+
+def _from(row: dict[str, str]) -> str:
+    return row["from"] or row["source"]
+
+
+def _value(setting: Setting[Any], resolved: Resolved) -> str:
+    """The text as it was given, of a default what it comes to here; empty: the note says what holds."""
+    origin = resolved.origin(setting)
+    if setting is ENVIRONMENT_TOKEN and resolved[ENVIRONMENT_TOKEN]:
+        return MASKED
+    return origin.text or _derived(setting, resolved)
+
+
+def _derived(setting: Setting[Any], resolved: Resolved) -> str:
+    from supervisor.boot.settings import workspace_of
+
+    workspace = workspace_of(resolved[AUTOMATIONS], resolved[WORKSPACE])
+    if setting is WORKSPACE:
+        return str(workspace)
+    if setting is STATE_DIR:
+        return str(_state_dir(workspace, resolved[USER]))
+    if setting is AUTOMATIONS:
+        from supervisor.config import find_file
+
+        return str(find_file(workspace).path or "")
+    return ""
+
+
+def _state_dir(workspace: Path, user: str) -> Path:
+    from supervisor.host.statedir import default_path, system_path
+
+    if user and os.geteuid() == 0:
+        return system_path(str(workspace))
+    return default_path(str(workspace), os.environ)
+
+
+def _notices(resolved: Resolved) -> Iterator[str]:
+    from supervisor.boot.settings import told
+
+    yield from told(resolved).notices
