@@ -16,7 +16,7 @@ import math
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
@@ -27,6 +27,9 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import Fact
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
+
+if TYPE_CHECKING:
+    import anyio
 
 RECENT_INPUTS = 50
 """How many inputs an exception in the core is reported with."""
@@ -64,6 +67,7 @@ class Engine:
         self._unsaved_removals: dict[str, Record] = {}
         self._turning = False
         self._wake: Callable[[], None] = lambda: None
+        self._rounds: anyio.Event | None = None
         records = world.records
         for table in (
             records.services,
@@ -114,6 +118,14 @@ class Engine:
         finally:
             self.hub.unsubscribe(subscription)
 
+    async def comes_round(self) -> None:
+        """Wait until `run` has turned once more: that it does is no matter of course in a process that is ill."""
+        import anyio
+
+        self._rounds = came_round = self._rounds or anyio.Event()
+        self._wake()
+        await came_round.wait()
+
     async def run(self) -> None:
         """Turn whenever there is reason to, until cancelled."""
         # Not at the top: the first commands are started before there is an event loop.
@@ -123,6 +135,9 @@ class Engine:
             wake = anyio.Event()
             self._wake = wake.set
             self.turn()
+            if self._rounds is not None:
+                self._rounds.set()
+                self._rounds = None
             with anyio.move_on_after(self._patience_s()):
                 await wake.wait()
 

@@ -51,6 +51,8 @@ class Site:
     read_file: Callable[[], Loaded | None]
     end: Callable[[float, bool], None]
     """Ends the supervisor, see `control.Hands`."""
+    ready: Callable[[], None] = lambda: None
+    """Is called once clients are answered."""
     public_url: str = ""
     """What clients reach this supervisor by; empty: the address that it listens on."""
     host_names: Sequence[str] = ()
@@ -88,7 +90,7 @@ async def serve(site: Site) -> None:
     )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
-        await server.run()
+        await server.run(site.ready)
 
 
 def _services(

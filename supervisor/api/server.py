@@ -84,8 +84,8 @@ class Server:
             ]
         )
 
-    async def run(self) -> None:
-        """Serve until cancelled. Started as a task of the supervisor's group."""
+    async def run(self, serving: Callable[[], None] = lambda: None) -> None:
+        """Serve until cancelled; `serving` is called once clients are answered. A task of the supervisor's group."""
         runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
         )
@@ -94,6 +94,7 @@ class Server:
             await runner.setup()
             assert runner.server is not None
             await self._listen(runner.server, listeners)
+            serving()
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):

@@ -41,6 +41,7 @@ class Life:
         machine: Machine,
         report: Report,
         reload: Callable[[], object],
+        ending: Callable[[], None],
         stacks: Path,
         note_drain: Callable[[], None],
         grace_s: float,
@@ -52,6 +53,7 @@ class Life:
             machine: what it acts through.
             report: who is told.
             reload: reads the file again.
+            ending: is called when the work is over, before anything is stopped.
             stacks: the file that stacks are written to when somebody asks.
             note_drain: has the next supervisor know that the end was begun.
             grace_s: what a drain has until it kills, unless `end` says otherwise.
@@ -60,6 +62,7 @@ class Life:
         self._machine = machine
         self._report = report
         self._reload = reload
+        self._ending = ending
         self._stacks = stacks
         self._note_drain = note_drain
         self._grace_s = grace_s
@@ -103,6 +106,7 @@ class Life:
                 status = await work()
             if working.cancelled_caught:
                 status = self._status
+            self._ending()
             if self._detach:
                 group.cancel_scope.cancel()
                 return status

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from supervisor.api.sockets import Sockets
+from supervisor.boot.announcing import Announcer
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
 from supervisor.boot.life import Edge, Life, Work
@@ -28,6 +29,7 @@ from supervisor.engine import Engine
 from supervisor.host import clock, signals
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.machine import Machine
+from supervisor.host.notify import Notifier
 from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
 from supervisor.host.statedir import StateDir, default_path, system_path
@@ -46,8 +48,10 @@ if TYPE_CHECKING:
 class Supervisor:
     """One state directory's engine with the machine below it and the file above it."""
 
-    def __init__(self, settings: Settings, link: ShimLink, report: Report) -> None:
-        """Take the state directory and go on with what is in it.
+    def __init__(
+        self, settings: Settings, link: ShimLink, report: Report, notifier: Notifier | None = None
+    ) -> None:
+        """Take the state directory and go on with what is in it. `notifier`: to the service manager, if there is one.
 
         Raises StateInUse if another supervisor has it, MachineError if it cannot be used. `adopt` comes next.
         """
@@ -80,11 +84,13 @@ class Supervisor:
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes)
+        self.announcer = Announcer(notifier or Notifier(), self.engine)
         self.life = Life(
             self.engine,
             self.machine,
             report,
-            self.automations.read_again,
+            self._reload,
+            self.announcer.stopping,
             self.state.stacks,
             self.beginning.note_drain,
             settings.drain_grace_s,
@@ -211,11 +217,18 @@ class Supervisor:
 
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
-        return self.life.run(work, [self.automations.watch, self._serve_api, *edges], held)
+        return self.life.run(
+            work, [self.automations.watch, self._serve_api, self.announcer.run, *edges], held
+        )
+
+    def _reload(self) -> None:
+        with self.announcer.reloading():
+            self.automations.read_again()
 
     async def _serve_api(self) -> None:
         """Answer clients."""
         if self.sockets is None or self.settings.api is None:
+            self.announcer.ready()
             return
         import anyio.to_thread
 
@@ -232,6 +245,7 @@ class Supervisor:
             read_file=self.automations.read_again,
             end=self.life.end,
             drain_grace_s=self.settings.drain_grace_s,
+            ready=self.announcer.ready,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,

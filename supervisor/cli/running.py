@@ -9,7 +9,7 @@ from signal import SIGINT
 
 from supervisor.boot import Supervisor, Work
 from supervisor.boot.settings import told
-from supervisor.cli.early import take_link
+from supervisor.cli.early import take_link, take_notifier
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
@@ -30,7 +30,10 @@ def run(asked: Resolved, as_json: bool = False) -> int:
     triggers = asked[table.TRIGGER]
     outlet = Outlet(sys.stdout)
     printer = Printer(outlet, as_json=as_json)
-    with closing(outlet), closing(Supervisor(settings, take_link(), printer)) as supervisor:
+    with (
+        closing(outlet),
+        closing(Supervisor(settings, take_link(), printer, take_notifier())) as supervisor,
+    ):
         follower = Follower(
             supervisor,
             printer,
