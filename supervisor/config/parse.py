@@ -5,16 +5,13 @@ words as YAML 1.1 does and let the last of two equal keys win. Nothing here recu
 exhaust the stack.
 
 A mistake after which the rest can still be read (an equal key, an unknown tag) is noted and reading goes on; after any
-other the tree is None. `import yaml` costs 11 ms. Less is not to be had: its C module imports the whole package.
+other the tree is None.
 """
 
 from __future__ import annotations
 
-import yaml
-from yaml import events
-from yaml._yaml import CParser
-
 from supervisor.config import scalar
+from supervisor.config.libyaml import CParser, YAMLError, events
 from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, path_text, quoted
 from supervisor.config.syntax import Place, syntax_problem
 from supervisor.config.text import LIMIT_BYTES, Text
@@ -72,7 +69,7 @@ def parse(text: Text) -> Parsed:
     except _Stop as stop:
         builder.note(stop.at, stop.message, stop.hint, stop.path)
         return Parsed(None, builder.problems)
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         place = syntax_problem(error, text.content, builder.innermost())
         builder.note(place.at, place.message, place.hint, builder.path_at(place.at))
         return Parsed(None, builder.problems)

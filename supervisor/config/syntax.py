@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import yaml
-from yaml.reader import ReaderError
-
+from supervisor.config.libyaml import MarkedYAMLError, ReaderError, YAMLError
 from supervisor.config.problem import quoted
 from supervisor.model.frozen import dataclass
 
@@ -79,11 +77,11 @@ class Place:
     hint: str = ""
 
 
-def syntax_problem(error: yaml.YAMLError, text: str, innermost: int | None) -> Place:
+def syntax_problem(error: YAMLError, text: str, innermost: int | None) -> Place:
     """What the parser's error means; `innermost` is where the collection begins that it was reading."""
     if isinstance(error, ReaderError):
         return _bad_character(error, text)
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
+    if not isinstance(error, MarkedYAMLError) or error.problem is None:
         return Place(0, "the file is not YAML")
     problem = error.problem
     at = error.problem_mark.index if error.problem_mark else len(text)

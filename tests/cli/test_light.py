@@ -4,7 +4,18 @@ import subprocess
 import sys
 
 HEAVY = {
-    *("dataclasses", "inspect", "hashlib", "logging", "threading", "queue", "subprocess", "ctypes", "uuid"),
+    *(
+        "dataclasses",
+        "inspect",
+        "hashlib",
+        "logging",
+        "threading",
+        "queue",
+        "subprocess",
+        "ctypes",
+        "uuid",
+        "yaml",
+    ),
     *("anyio", "asyncio", "click", "jsonschema", "watchfiles", "psutil", "aiohttp", "google.protobuf", "jwt"),
 }
 
