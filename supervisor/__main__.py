@@ -2,9 +2,25 @@
 
 import sys
 
-from supervisor.cli import main
+
+def _enter_environment() -> None:
+    """Do what `site` does for a program in a virtual environment, and nothing that it does beside it.
+
+    bin/supervisor starts Python with -S: the .pth files, the customizing modules and the rest of `site` are a twentieth
+    of what the first command waits for.
+    """
+    environment = sys.executable.rpartition("/bin/")[0]
+    sys.prefix = sys.exec_prefix = environment
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    root = __file__.rpartition("/supervisor/")[0]
+    sys.path += [f"{environment}/lib/{version}/site-packages", root]
+
 
 if __name__ == "__main__":
+    if sys.flags.no_site:
+        _enter_environment()
+    from supervisor.cli import main
+
     # The usage lines show the name that people type, and not this file's.
     sys.argv[0] = "supervisor"
     sys.exit(main())

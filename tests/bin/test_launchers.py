@@ -16,7 +16,7 @@ import json, os, signal, sys
 if sys.argv[1:] == ["wait"]:
     print("waiting", flush=True)
     signal.pause()
-print(json.dumps([sys.argv[1:], os.getpid(), os.getcwd(), sys.prefix]))
+print(json.dumps([sys.argv[1:], os.getpid(), os.getcwd(), sys.executable]))
 sys.exit(int(os.environ.get("EXIT_CODE", "0")))
 """
 
@@ -50,7 +50,7 @@ def set_up_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(set_up_checkout: Path, tmp_path: Path) -> Path:
-    """One that is set up and may be spoiled. Also shows that a copied checkout works: see the prefix below."""
+    """One that is set up and may be spoiled. Also shows that a copied checkout works: see the executable below."""
     return shutil.copytree(set_up_checkout, tmp_path / "checkout", symlinks=True)
 
 
@@ -59,7 +59,7 @@ def test_supervisor_is_quiet_and_passes_arguments_through_once_set_up(checkout: 
 
     assert done.stderr == ""
     assert '["run", "a b", "", "$HOME", "--", "*"]' in done.stdout
-    assert f'"{checkout}/.venv"' in done.stdout
+    assert f'"{checkout}/.venv/bin/python"' in done.stdout
 
 
 def test_supervisor_passes_the_exit_code_through(checkout: Path) -> None:
