@@ -9,6 +9,7 @@ from supervisor.model.frozen import replace
 from supervisor.model.moment import Now
 from supervisor.model.record import Environment
 
+ACTIVITY_NEWS_S = 60.0
 EnvironmentFact = EnvironmentStarted | FileRead | ActivitySeen
 
 
@@ -32,9 +33,17 @@ def observe(environment: Environment | None, fact: EnvironmentFact, now: Now) ->
             )
             return environment if seen == environment else seen
         case ActivitySeen(source, at_s), _:
-            return replace(environment, active_source=source, active_s=at_s)
+            return _active(environment, source, at_s)
         case _:
             assert_never(fact)
+
+
+def _active(environment: Environment, source: str, at_s: float) -> Environment:
+    """Editors may report with every keystroke: of one source, what is news is written down once a minute."""
+    known_s = environment.active_s
+    if source == environment.active_source and known_s is not None and 0 <= at_s - known_s < ACTIVITY_NEWS_S:
+        return environment
+    return replace(environment, active_source=source, active_s=at_s)
 
 
 def update(environment: Environment, name: str, spec: str) -> Environment:

@@ -54,3 +54,22 @@ def test_last_activity_is_noted() -> None:
     book = started()
     book.do(ActivitySeen("VS Code", 5.0))
     assert (record(book).active_source, record(book).active_s) == ("VS Code", 5.0)
+
+
+def test_activity_of_one_source_is_written_down_once_a_minute() -> None:
+    book = started()
+    book.do(ActivitySeen("VS Code", 5.0))
+    for at_s in (5.0, 6.0, 64.9):
+        book.do(ActivitySeen("VS Code", at_s))
+        assert book.outcome.changed == ()
+    book.do(ActivitySeen("VS Code", 65.0))
+    assert record(book).active_s == 65.0
+    book.do(ActivitySeen("SSH", 66.0))
+    assert (record(book).active_source, record(book).active_s) == ("SSH", 66.0)
+
+
+def test_activity_after_the_wall_clock_was_set_back_is_written_down() -> None:
+    book = started()
+    book.do(ActivitySeen("VS Code", 5000.0))
+    book.do(ActivitySeen("VS Code", 1000.0))
+    assert record(book).active_s == 1000.0
