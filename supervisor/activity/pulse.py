@@ -17,9 +17,10 @@ from typing import assert_never
 import anyio
 import anyio.to_thread
 
-from supervisor.activity.heartbeat import INTERVAL_S, Heartbeat, Pace, Send, Wait, conclude, decide
+from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
+from supervisor.activity.plane import Plane
 from supervisor.activity.sighting import Signal, signal_of
-from supervisor.activity.tracker import Activity
+from supervisor.activity.sources import Sources
 from supervisor.activity.verdict import Declined, Delivered, Failed, TokenRefused, Verdict
 from supervisor.hub import Change, Hub
 from supervisor.model.errors import SupervisorError
@@ -43,18 +44,6 @@ Tell = Callable[[str, float, str], Awaitable[Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
-    """The management plane, and who we are there."""
-
-    url: str
-    """The base of its API; may end in `/api`."""
-    environment_id: str
-    token: Callable[[], str]
-    """The token as it is now. Raises SupervisorError with a sentence while there is none."""
-    interval_s: float = INTERVAL_S
-
-
-@dataclass(frozen=True, slots=True)
 class Sent:
     """A signal that was sent, and what became of it."""
 
@@ -68,7 +57,7 @@ class Pulse:
 
     def __init__(
         self,
-        activity: Activity,
+        sources: Sources,
         plane: Plane,
         clock: Callable[[], Instant],
         *,
@@ -80,7 +69,7 @@ class Pulse:
         """Nothing happens before `run`.
 
         Args:
-            activity: what is active.
+            sources: what is active.
             plane: whom to tell.
             clock: the present moment.
             post: notes in the environment's record what the plane is told.
@@ -100,7 +89,7 @@ class Pulse:
         self.todo: Send | Wait = Wait(why="nothing was looked at yet")
         self.token_problem = ""
         """Why there is no token; empty: there is one."""
-        self._activity = activity
+        self._sources = sources
         self._clock = clock
         self._post = post
         self._notice = notice
@@ -111,7 +100,7 @@ class Pulse:
 
     async def run(self, hub: Hub) -> None:
         """Go on until cancelled. `hub`: announces executions."""
-        self._activity.news = self._wake
+        self._sources.news = self._wake
 
         def changed() -> None:
             records = (change.record for change in subscription.take() if isinstance(change, Change))
@@ -135,7 +124,7 @@ class Pulse:
     async def turn(self) -> float:
         """Look, and tell if it is time. Returns after how many seconds there is something to do again."""
         look_s = min(LOOK_S, self.pace.interval_s / 2)
-        signal = signal_of(await self._activity.look(look_s))
+        signal = signal_of(await self._sources.look(look_s))
         now_s = self._clock().boot_s
         self.beat, self.todo = decide(self.beat, signal, self._token(), now_s)
         match self.todo:

@@ -14,7 +14,8 @@ from typing import Any
 import anyio
 from connectrpc.server import ConnectASGIApplication
 
-from supervisor.api import control, logs
+from supervisor.activity.activity import Activity
+from supervisor.api import control, control_activity, logs
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
@@ -42,6 +43,7 @@ class Site:
     """What is served, and for whom."""
 
     engine: Engine
+    activity: Activity
     sockets: Sockets
     environment_id: str
     workspace: Path
@@ -73,6 +75,7 @@ async def serve(site: Site) -> None:
         site.engine.hub,
         site.state / "runs",
         lambda: site.engine.hub.readers,
+        site.activity.signals,
     )
     place = Place(
         site.environment_id, str(site.workspace), str(site.sockets.path), site.sockets.url, started_s
@@ -84,7 +87,8 @@ async def serve(site: Site) -> None:
         _services(site, translator, tokens, started_s, lambda: server.stopping),
         [
             *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
-            *control.routes(site.engine, place, hands),
+            *control.routes(site.engine, place, hands, site.activity),
+            *control_activity.routes(site.activity),
         ],
         metrics=metrics.text,
     )
@@ -99,6 +103,7 @@ def _services(
     """The services of the platform's API, behind the rules of the wire."""
     environment = EnvironmentApi(
         site.engine,
+        site.activity,
         translator,
         lambda scope: tokens.mint(Scope(scope), control.LIFETIMES_S[Scope(scope)]),
         site.read_file,

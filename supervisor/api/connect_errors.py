@@ -18,7 +18,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from supervisor.api.errors import InvalidArgument
-from supervisor.model.errors import AlreadyExists, NotFound, Precondition
+from supervisor.model.errors import AlreadyExists, InvalidActivity, NotFound, Precondition
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def as_connect_error(error: Exception) -> ConnectError:
     match error:
         case ConnectError():
             return error
-        case InvalidArgument():
+        case InvalidArgument() | InvalidActivity():
             return ConnectError(Code.INVALID_ARGUMENT, str(error))
         case NotFound():
             return ConnectError(Code.NOT_FOUND, str(error))

@@ -20,6 +20,7 @@ from typing import Any
 import anyio.to_thread
 from aiohttp import web
 
+from supervisor.activity.activity import Activity
 from supervisor.api.controlbody import Body, read
 from supervisor.api.controlstatus import Place, execution_json, status_json
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
@@ -57,8 +58,9 @@ class Hands:
 class Control:
     """The handlers."""
 
-    def __init__(self, engine: Engine, place: Place, hands: Hands) -> None:
+    def __init__(self, engine: Engine, place: Place, hands: Hands, activity: Activity) -> None:
         self._engine = engine
+        self._activity = activity
         self._place = place
         self._hands = hands
 
@@ -67,15 +69,16 @@ class Control:
         return [
             web.get("/control/status", self._status),
             web.get("/control/executions/{id}", self._execution),
-            web.post("/control/trigger", _handler(self._trigger, "name")),
-            web.post("/control/restart", _handler(self._restart, "id")),
-            web.post("/control/update", _handler(self._update, "content", "dryRun")),
-            web.post("/control/token", _handler(self._token, "scope", "ttlSeconds")),
-            web.post("/control/shutdown", _handler(self._shutdown, "detach", "graceSeconds")),
+            web.post("/control/trigger", handler(self._trigger, "name")),
+            web.post("/control/restart", handler(self._restart, "id")),
+            web.post("/control/update", handler(self._update, "content", "dryRun")),
+            web.post("/control/token", handler(self._token, "scope", "ttlSeconds")),
+            web.post("/control/shutdown", handler(self._shutdown, "detach", "graceSeconds")),
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(status_json(self._engine, self._place))
+        status = status_json(self._engine, self._place)
+        return web.json_response(status | {"activity": await self._activity.explain()})
 
     async def _execution(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]
@@ -163,14 +166,16 @@ class Control:
         return {}
 
 
-def routes(engine: Engine, place: Place, hands: Hands) -> list[web.RouteDef]:
+def routes(engine: Engine, place: Place, hands: Hands, activity: Activity) -> list[web.RouteDef]:
     """The routes below /control; see `Control`."""
-    return Control(engine, place, hands).routes()
+    return Control(engine, place, hands, activity).routes()
 
 
-def _handler(
+def handler(
     method: Callable[[Body], Awaitable[dict[str, Any]]], *fields: str
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A route's handler from a method that takes a body of these fields and gives the answer's."""
+
     async def handle(request: web.Request) -> web.Response:
         body = await read(request)
         body.only(*fields)

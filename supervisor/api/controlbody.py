@@ -30,6 +30,10 @@ class Body:
             if name not in known:
                 raise _invalid(name[:_SHOWN], f"is unknown here; known are {', '.join(known)}")
 
+    def absent(self, name: str) -> bool:
+        """Whether a field was left out, or is null."""
+        return self._fields.get(name) is None
+
     def text(self, name: str) -> str:
         """A text that must be there."""
         value = self._fields.get(name)
@@ -39,11 +43,11 @@ class Body:
 
     def text_or_null(self, name: str) -> str | None:
         """A text, or None."""
-        return None if self._fields.get(name) is None else self.text(name)
+        return None if self.absent(name) else self.text(name)
 
     def word(self, name: str, words: Sequence[str], default: str | None = None) -> str:
         """One of `words`."""
-        if default is not None and self._fields.get(name) is None:
+        if default is not None and self.absent(name):
             return default
         value = self.text(name)
         if value not in words:
@@ -55,6 +59,13 @@ class Body:
         value = self._fields.get(name, False)
         if not isinstance(value, bool):
             raise _invalid(name, "must be true or false")
+        return value
+
+    def whole(self, name: str) -> int:
+        """A whole number that must be there."""
+        value = self._fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _invalid(name, "is missing" if value is None else "must be a whole number")
         return value
 
     def number(self, name: str, least: float, most: float, default: float) -> float:

@@ -14,6 +14,7 @@ from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToJson, Parse
 
 from supervisor import __version__
+from supervisor.activity.activity import Activity
 from supervisor.api.translate import Translator, timestamp
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
@@ -23,6 +24,8 @@ from supervisor.model.record import Environment
 from supervisor.wire import environment_connect
 from supervisor.wire import environment_pb2 as pb
 
+UNNAMED = "API client"
+"""The source of activity that is reported without one, as the wire allows."""
 MintToken = Callable[[str], str]
 """Makes a token of a scope."""
 
@@ -33,6 +36,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
     def __init__(
         self,
         engine: Engine,
+        activity: Activity,
         translator: Translator,
         mint: MintToken,
         read_file: Callable[[], object],
@@ -40,6 +44,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
     ) -> None:
         """`read_file` looks for the automations file anew; `started_s`: when this supervisor began, wall clock."""
         self._engine = engine
+        self._activity = activity
         self._translator = translator
         self._mint = mint
         self._read_file = read_file
@@ -68,13 +73,12 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         self, request: pb.MarkEnvironmentActiveRequest, _ctx: Any
     ) -> pb.MarkEnvironmentActiveResponse:
         self._environment(request.environment_id)
-        signal = request.activity_signal
-        at_s = (
-            signal.timestamp.ToNanoseconds() / 1e9
-            if signal.HasField("timestamp")
-            else self._engine.now().wall_s
-        )
-        self._engine.post(ActivitySeen(signal.source, at_s))
+        signal, at_s = request.activity_signal, self._engine.now().wall_s
+        if signal.HasField("timestamp"):
+            at_s = min(at_s, signal.timestamp.ToNanoseconds() / 1e9)
+        source = signal.source or UNNAMED
+        self._activity.report(source)
+        self._engine.post(ActivitySeen(source, at_s))
         return pb.MarkEnvironmentActiveResponse()
 
     async def create_environment_logs_token(

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from supervisor.core.records import Records
@@ -39,6 +39,7 @@ class Metrics:
         hub: Hub,
         runs: Path,
         subscribers: Callable[[], int],
+        signals: Callable[[], tuple[int, int]] = lambda: (0, 0),
         lag_interval_s: float = LAG_INTERVAL_S,
     ) -> None:
         """Begin at zero; `run` counts.
@@ -48,13 +49,14 @@ class Metrics:
             hub: tells what happens.
             runs: the folder of run directories, for the size of the logs in them.
             subscribers: how many read the hub.
+            signals: how many activity signals got through to the management plane, and how many did not.
             lag_interval_s: how often the event loop's lag is measured.
         """
         self._hub = hub
         self._runs = runs
         self._lag_interval_s = lag_interval_s
         self._registry = CollectorRegistry()
-        self._seen = _Seen(records, subscribers)
+        self._seen = _Seen(records, subscribers, signals)
         self._registry.register(self._seen)
         ProcessCollector(registry=self._registry)
         self._executions = Counter(
@@ -78,16 +80,8 @@ class Metrics:
             buckets=_LAGS_S,
             registry=self._registry,
         )
-        self._heartbeats = Counter(
-            "supervisor_heartbeats",
-            "Activity signals to the management plane.",
-            ["outcome"],
-            registry=self._registry,
-        )
         for outcome in _OVER:  # a series that is absent until it happens cannot be alerted on
             self._executions.labels(outcome)
-        for outcome in ("sent", "failed"):
-            self._heartbeats.labels(outcome)
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -117,10 +111,6 @@ class Metrics:
         self._seen.log_bytes = await anyio.to_thread.run_sync(kept_log_bytes, self._runs)
         return generate_latest(self._registry)
 
-    def heartbeat(self, sent: bool) -> None:
-        """An activity signal got through, or did not."""
-        self._heartbeats.labels("sent" if sent else "failed").inc()
-
     def _count(self, change: Change) -> None:
         before, after = change.before, change.after
         if isinstance(after, Execution):
@@ -140,7 +130,13 @@ class Metrics:
 class _Seen(Collector):
     """What is looked at rather than counted."""
 
-    def __init__(self, records: Callable[[], Records], subscribers: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        records: Callable[[], Records],
+        subscribers: Callable[[], int],
+        signals: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._signals = signals
         self._records = records
         self._subscribers = subscribers
         self.log_bytes = 0
@@ -158,6 +154,12 @@ class _Seen(Collector):
         yield GaugeMetricFamily(
             "supervisor_subscribers", "Readers of changes: watchers and followers.", self._subscribers()
         )
+        heartbeats = CounterMetricFamily(
+            "supervisor_heartbeats", "Activity signals to the management plane.", labels=["outcome"]
+        )
+        for outcome, number in zip(("sent", "failed"), self._signals(), strict=True):
+            heartbeats.add_metric([outcome], number)
+        yield heartbeats
         yield GaugeMetricFamily(
             "supervisor_log_bytes", "What the logs of all kept runs take on disk.", self.log_bytes
         )

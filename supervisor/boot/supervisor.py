@@ -10,6 +10,7 @@ cannot be forgotten any more, so that it may be killed at any moment of this (se
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -42,6 +43,7 @@ from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
 
 if TYPE_CHECKING:
+    from supervisor.activity.activity import Activity
     from supervisor.host.account import Account
 
 
@@ -95,6 +97,13 @@ class Supervisor:
             self.beginning.note_drain,
             settings.drain_grace_s,
         )
+
+    @functools.cached_property
+    def activity(self) -> Activity:
+        """What keeps the environment awake. Made when it is first asked for: the first commands do not wait for it."""
+        from supervisor.activity.activity import Activity
+
+        return Activity(lambda: self.engine.world.records, self.store, clock.boot_id(), clock.instant)
 
     # Before the event loop
 
@@ -218,12 +227,18 @@ class Supervisor:
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
         return self.life.run(
-            work, [self.automations.watch, self._serve_api, self.announcer.run, *edges], held
+            work,
+            [self.automations.watch, self._tell_activity, self._serve_api, self.announcer.run, *edges],
+            held,
         )
 
     def _reload(self) -> None:
         with self.announcer.reloading():
             self.automations.read_again()
+
+    async def _tell_activity(self) -> None:
+        """Tell the management plane while the environment is in use."""
+        await self.activity.run(self.engine.hub, self.engine.post, self.report.notice)
 
     async def _serve_api(self) -> None:
         """Answer clients."""
@@ -237,6 +252,7 @@ class Supervisor:
         api = self.settings.api
         site = assembly.Site(
             engine=self.engine,
+            activity=self.activity,
             sockets=self.sockets,
             environment_id=self.environment_id,
             workspace=self.settings.workspace,

@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from supervisor.activity.client import PlaneClient
 from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
-from supervisor.activity.pulse import Plane, Pulse
+from supervisor.activity.plane import Plane
+from supervisor.activity.pulse import Pulse
 from supervisor.activity.sighting import Kind, Sighting, Signal
-from supervisor.activity.tracker import Activity
+from supervisor.activity.sources import Sources
 from supervisor.activity.verdict import Delivered, Verdict
 from supervisor.core.records import Records
 from supervisor.model.errors import SupervisorError
@@ -126,7 +127,7 @@ class Stage:
         self.notices: list[tuple[float, str]] = []
         self.tried: list[float] = []
         """When, in seconds from the beginning."""
-        self.activity = Activity(
+        self.sources = Sources(
             lambda: self.records, Memory(), "a boot", self.clock, interval_s, lambda now: [*self._seen(now)]
         )
         client = PlaneClient(url, ENVIRONMENT, timeout_s, {})
@@ -136,7 +137,7 @@ class Stage:
             return await client.tell(source, seen_wall_s, token)
 
         self.pulse = Pulse(
-            self.activity,
+            self.sources,
             Plane(url, ENVIRONMENT, self._token, interval_s),
             self.clock,
             post=self.posted.append,

@@ -9,7 +9,8 @@ from datetime import datetime
 import pytest
 
 from supervisor.activity.explain import explanation
-from supervisor.activity.pulse import Plane, Pulse
+from supervisor.activity.plane import Plane
+from supervisor.activity.pulse import Pulse
 from supervisor.activity.verdict import Delivered, Failed, Verdict
 from supervisor.model.fact import ActivitySeen
 from tests.activity.fakes import Stage
@@ -40,7 +41,7 @@ async def test_report_is_told_with_its_name_and_its_moment() -> None:
     async with plane() as there:
         stage = Stage(there.url)
         await stage.play(
-            700, {5: lambda: stage.activity.report("VS Code"), 290: lambda: stage.activity.report("VS Code")}
+            700, {5: lambda: stage.sources.report("VS Code"), 290: lambda: stage.sources.report("VS Code")}
         )
     assert stage.tried == [5, 305]
     first, second = stage.posted
@@ -51,7 +52,7 @@ async def test_report_is_told_with_its_name_and_its_moment() -> None:
 async def test_process_is_told_while_it_lives(sleeper: subprocess.Popen[bytes]) -> None:
     async with plane() as there:
         stage = Stage(there.url)
-        stage.activity.keep_alive(sleeper.pid, "Nightly build")
+        stage.sources.keep_alive(sleeper.pid, "Nightly build")
         await stage.play(650)
         sleeper.kill()
         sleeper.wait()
@@ -123,7 +124,7 @@ async def test_plane_that_gives_no_answer_holds_up_nothing() -> None:
         stage.log_in("ada")
         there.answer = never
         await stage.play(20)
-        stage.activity.report("VS Code")
+        stage.sources.report("VS Code")
         there.answer = None
         await stage.play(60)
     assert [type(sent.verdict) for sent in stage.pulse.signals] == [Failed, Failed, Failed, Delivered]
@@ -137,7 +138,7 @@ async def test_error_of_our_own_is_one_more_failure(caplog: pytest.LogCaptureFix
     stage = Stage("http://127.0.0.1:1")
     stage.log_in("ada")
     stage.pulse = Pulse(
-        stage.activity,
+        stage.sources,
         Plane("http://127.0.0.1:1", ENVIRONMENT, lambda: "token"),
         stage.clock,
         post=stage.posted.append,
@@ -154,9 +155,9 @@ async def test_explanation_tells_sources_since_when_and_the_last_signals() -> No
     async with plane() as there:
         stage = Stage(there.url)
         await stage.play(
-            130, {10: lambda: stage.log_in("ada on pts/0"), 70: lambda: stage.activity.report("VS Code")}
+            130, {10: lambda: stage.log_in("ada on pts/0"), 70: lambda: stage.sources.report("VS Code")}
         )
-        found = explanation(stage.activity.known(), None, stage.pulse, stage.clock())
+        found = explanation(stage.sources.known(), None, stage.pulse, stage.clock())
     start = datetime.fromtimestamp(stage.clock.wall_s - stage.now_s).astimezone()
     at = {name: (datetime.fromisoformat(found[name]) - start).total_seconds() for name in ("since",)}
     assert at == {"since": pytest.approx(10, abs=0.01)}

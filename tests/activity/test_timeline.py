@@ -50,13 +50,11 @@ class Timeline:
 
 
 @pytest.mark.anyio
-async def test_half_an_hour_of_activity(
-    capsys: pytest.CaptureFixture[str], sleeper: subprocess.Popen[bytes]
-) -> None:
+async def test_half_an_hour_of_activity(sleeper: subprocess.Popen[bytes]) -> None:
     time = Timeline()
     async with plane("/api") as there:
         stage = Stage(there.url)
-        activity, clock = stage.activity, stage.clock
+        reporting, clock = stage.sources, stage.clock
 
         def answers(answer: object) -> Callable[[], None]:
             return lambda: setattr(there, "answer", answer)
@@ -65,12 +63,12 @@ async def test_half_an_hour_of_activity(
         time.at(2, "task build starts", stage.execute("build"))
         time.at(4, "task build ends", stage.finish)
         for minute in (5, 6.5):
-            time.at(minute, "VS Code reports activity", lambda: activity.report("VS Code"))
+            time.at(minute, "VS Code reports activity", lambda: reporting.report("VS Code"))
         time.at(14, "ada logs in by SSH", lambda: stage.log_in("ada on pts/0"))
         time.at(18.5, "the management plane goes away", answers(status(503, "draining")))
         time.at(20.5, "the management plane is back", answers(None))
         time.at(22, "ada logs out", stage.sessions.clear)
-        time.at(23, "supervisor keep-alive --pid", lambda: activity.keep_alive(sleeper.pid, "Nightly"))
+        time.at(23, "supervisor keep-alive --pid", lambda: reporting.keep_alive(sleeper.pid, "Nightly"))
         time.at(24, "the token is revoked", answers(status(401, "revoked")))
         time.at(27, "there is a new token", lambda: setattr(stage, "token", "second"), answers(None))
         time.at(28, "the wall clock is set back by two hours", lambda: clock.set_wall(-2 * 3600))
@@ -82,8 +80,7 @@ async def test_half_an_hour_of_activity(
         time.note(at_s, f"MarkEnvironmentActive {sent.signal.source}: {why}")
     for at_s, text in stage.notices:
         time.note(at_s, f"notice: {text}")
-    with capsys.disabled():
-        print(f"\n{time}")
+    print(f"\n{time}")
 
     minutes = [at_s / 60 for at_s in stage.tried]
     sources = [sent.signal.source for sent in stage.pulse.signals]

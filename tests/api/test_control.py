@@ -13,6 +13,8 @@ import aiohttp
 import anyio
 import pytest
 
+from supervisor.activity.activity import Activity
+from supervisor.api import control_activity
 from supervisor.api.access import Access
 from supervisor.api.control import Hands, routes
 from supervisor.api.controlstatus import Place
@@ -22,6 +24,8 @@ from supervisor.api.tokens import Scope, Tokens
 from supervisor.config import Loaded, find_file, load_bytes
 from supervisor.core.world import World
 from supervisor.engine import Engine
+from supervisor.host import clock
+from supervisor.host.tree import find
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution
@@ -30,6 +34,7 @@ from supervisor.model.fact import Exited, Started
 from supervisor.model.ids import fresh
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, Task
+from tests.activity.fakes import Memory
 from tests.core.playbook import SEED, file, service, task
 
 FILE = """
@@ -52,6 +57,7 @@ class Bench:
         self.at = Now(1.0, 1_700_000_000.0)
         self.engine = Engine(World(), self, Hub(), lambda: self.at)
         self.engine.performer = self
+        self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
         self.tokens = Tokens(b"k" * 32, SEED)
         self.read: list[bytes] = []
 
@@ -106,7 +112,12 @@ class Bench:
             lambda grace_s, detach: self.ended.append((grace_s, detach)),
         )
         server = Server(
-            Sockets(socket, None), Access(self.tokens, SEED), routes=routes(self.engine, place, hands)
+            Sockets(socket, None),
+            Access(self.tokens, SEED),
+            routes=[
+                *routes(self.engine, place, hands, self.activity),
+                *control_activity.routes(self.activity),
+            ],
         )
         async with anyio.create_task_group() as group:
             group.start_soon(server.run)
@@ -344,3 +355,69 @@ def test_token_of_scope_logs_controls_nothing(bench: Bench) -> None:
     status, _ = bench.send("/control/shutdown", b"{}", Authorization=f"Bearer {token}")
 
     assert (status, bench.ended) == (403, [])
+
+
+def test_activity_is_explained(bench: Bench) -> None:
+    bench.apply()
+    bench.activity.report("VS Code")
+    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+
+    status, answer = bench.get("/control/activity")
+
+    assert status == 200
+    assert [(seen["kind"], seen["source"]) for seen in answer["sources"] if seen["kind"] != "ssh"] == [
+        ("execution", "Automations"),
+        ("reported", "VS Code"),
+    ]
+    assert (answer["awake"], answer["heartbeat"]) == (True, None)
+    assert bench.get("/control/status")[1]["activity"]["awake"] is True
+
+
+def test_process_keeps_awake(bench: Bench) -> None:
+    own = find(os.getpid())
+    assert own is not None
+
+    status, answer = bench.post(
+        "/control/keep-alive", pid=own.pid, startTicks=own.start_ticks, source="Nightly"
+    )
+
+    assert (status, answer) == (200, {"pid": own.pid, "startTicks": own.start_ticks, "source": "Nightly"})
+    assert bench.post("/control/keep-alive", pid=own.pid)[1]["source"] == "Keep-alive"
+    sources = bench.get("/control/activity")[1]["sources"]
+    assert [seen["source"] for seen in sources if seen["kind"] == "keep-alive"] == ["Keep-alive"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "message"),
+    [
+        ({}, 400, "invalid_argument", 'field "pid" is missing'),
+        ({"pid": "1"}, 400, "invalid_argument", 'field "pid" must be a whole number'),
+        ({"pid": 1.5}, 400, "invalid_argument", 'field "pid" must be a whole number'),
+        ({"pid": True}, 400, "invalid_argument", 'field "pid" must be a whole number'),
+        ({"pid": 0}, 404, "not_found", "cannot stay awake for process 0: there is none with this id"),
+        ({"pid": -(10**40)}, 404, "not_found", "there is none with this id"),
+        ({"pid": 1, "startTicks": -5}, 404, "not_found", "sees another one by this id"),
+        (
+            {"pid": 1, "startTicks": "now"},
+            400,
+            "invalid_argument",
+            'field "startTicks" must be a whole number',
+        ),
+        (
+            {"pid": 1, "source": "ab"},
+            400,
+            "invalid_argument",
+            "a source has 3 to 80 characters, and this one has 2",
+        ),
+        ({"pid": 1, "source": "x" * 81}, 400, "invalid_argument", "and this one has 81"),
+        ({"pid": 1, "source": ""}, 400, "invalid_argument", "and this one has 0"),
+        ({"pid": 1, "name": "abc"}, 400, "invalid_argument", 'field "name" is unknown here'),
+    ],
+)
+def test_keep_alive_that_cannot_be_is_refused_with_a_sentence(
+    bench: Bench, fields: dict[str, Any], status: int, code: str, message: str
+) -> None:
+    answer = bench.post("/control/keep-alive", **fields)
+
+    assert (answer[0], answer[1]["code"]) == (status, code)
+    assert message in answer[1]["message"]

@@ -35,11 +35,13 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from supervisor import wire
+from supervisor.activity.activity import Activity
 from supervisor.api import assembly
 from supervisor.api.sockets import Sockets
 from supervisor.config import find_file
 from supervisor.core.world import World
 from supervisor.engine import Engine
+from supervisor.host import clock
 from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
@@ -49,6 +51,7 @@ from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 from tests import leaks
+from tests.activity.fakes import Memory
 from tests.api.serving import envelope
 from tests.core.playbook import SEED, service, task
 
@@ -110,6 +113,7 @@ class Bench:
         self.socket = folder / "api.sock"
         self.site = assembly.Site(
             engine=self.engine,
+            activity=Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant),
             sockets=Sockets(self.socket, None),
             environment_id=SEED,
             workspace=folder,

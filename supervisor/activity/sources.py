@@ -18,8 +18,8 @@ from supervisor.core.records import Records
 from supervisor.model.moment import Instant
 
 
-class Activity:
-    """What keeps the environment awake. Used on the event loop alone."""
+class Sources:
+    """The sources of one environment. Used on the event loop alone."""
 
     def __init__(
         self,
