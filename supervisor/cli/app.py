@@ -24,6 +24,8 @@ COMMANDS = {
     "trigger": "Fire a trigger.",
     "events": "Print what happens, as it happens.",
     "config": "Print every setting and where its value comes from.",
+    "activity": "Show what keeps the environment awake.",
+    "keep-alive": "Keep the environment awake while a process lives.",
     "token": "Print a token for clients that use TCP.",
     "shutdown": "End the running supervisor.",
     "doctor": "Check this machine and the endpoints it must reach.",

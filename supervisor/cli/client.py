@@ -69,6 +69,10 @@ class Client:
         """What the supervisor is and waits for."""
         return self._json("GET", "/control/status")
 
+    def activity(self) -> Json:
+        """What keeps the environment awake, and the last signals to the management plane."""
+        return self._json("GET", "/control/activity")
+
     def execution(self, id_: str) -> Json:
         """How far an execution is: phase, reason and exitStatus."""
         return self._json("GET", f"/control/executions/{id_}")

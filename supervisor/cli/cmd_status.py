@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from supervisor.cli.awake import last_signal, summary
 from supervisor.cli.client import Client, Json
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
@@ -45,6 +46,8 @@ def _lines(status: Json) -> Iterator[tuple[str, str]]:
     yield "services", _counts(status["services"]) or "none"
     running = _counts(status["executions"])
     yield "tasks", f"{status['tasks']}" + (f"; executions: {running}" if running else "")
+    activity = status["activity"]
+    yield "activity", "; ".join(filter(None, [summary(activity), last_signal(activity["heartbeat"])]))
     if status["storeError"]:
         yield (
             "storage",
