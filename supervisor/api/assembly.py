@@ -5,6 +5,7 @@ Imported once the first commands run: it brings in aiohttp, protobuf and connect
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from supervisor.api.translate import Translator
 from supervisor.api.validation import problem
 from supervisor.config import Found, Loaded
 from supervisor.engine import Engine
+from supervisor.model.errors import MachineError
 from supervisor.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
 from supervisor.wire.environment_connect import EnvironmentServiceASGIApplication
 from supervisor.wire.event_connect import EventServiceASGIApplication
@@ -66,8 +68,8 @@ class Site:
 
 
 async def serve(site: Site) -> None:
-    """Serve a site until cancelled. Raises MachineError if the key of its tokens cannot be kept."""
-    tokens = Tokens.kept(site.state / "token.key", site.environment_id)
+    """Serve a site until cancelled."""
+    tokens = _tokens(site)
     translator = Translator(site.environment_id, (site.public_url or site.sockets.url).rstrip("/"))
     started_s = time.time()
     metrics = Metrics(
@@ -95,6 +97,15 @@ async def serve(site: Site) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
         await server.run(site.ready)
+
+
+def _tokens(site: Site) -> Tokens:
+    """With the kept key or, where that cannot be, with one for this life: the socket needs none."""
+    try:
+        return Tokens.kept(site.state / "token.key", site.environment_id)
+    except MachineError as error:
+        logging.getLogger(__name__).warning("%s; tokens are good until the supervisor ends", error)
+        return Tokens.fleeting(site.environment_id)
 
 
 def _services(

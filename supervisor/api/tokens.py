@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import errno
 import hashlib
 import os
 import secrets
@@ -88,6 +89,11 @@ class Tokens:
         except OSError as error:
             raise MachineError(f"cannot keep the key of tokens in {path}: {error.strerror}") from error
 
+    @classmethod
+    def fleeting(cls, environment_id: str) -> Tokens:
+        """With a key that nothing keeps."""
+        return cls(secrets.token_bytes(_KEY_BYTES), environment_id)
+
     def mint(self, scope: Scope, ttl_s: float) -> str:
         """A new token."""
         now = self._clock()
@@ -159,6 +165,10 @@ def _read_key(path: Path) -> bytes | None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None  # a link, which the new key takes the place of
+        raise
     with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:

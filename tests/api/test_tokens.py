@@ -131,6 +131,12 @@ def test_a_key_that_others_could_read_or_that_is_torn_is_replaced(tmp_path: Path
 def test_a_key_that_cannot_be_kept(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"cannot keep the key of tokens in .*token\.key"):
         Tokens.kept(tmp_path / "none" / "token.key", "env")
+
+
+def test_a_link_in_the_place_of_the_key_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"k" * 32)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(MachineError):
-        Tokens.kept(tmp_path / "link", "env")
+    token = Tokens.kept(tmp_path / "link", "env").mint(Scope.ENVIRONMENT, 60)
+    Tokens.kept(tmp_path / "link", "env").check(token)
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere").read_bytes() == b"k" * 32
