@@ -43,10 +43,11 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open or make the database at `path`.
 
-        A damaged file is set aside, never deleted, and `damaged` says where it is. Raises MachineError if there can
-        be no database at all, or if a newer version of the supervisor wrote it.
+        A damaged file, or a link in its place, is set aside, never deleted, and `damaged` says where it is. Raises
+        MachineError if there can be no database at all, or if a newer version of the supervisor wrote it.
         """
-        self.damaged = ""
+        # A link may lead to anybody's file, and SQLite would follow it.
+        self.damaged = _set_aside(path) if os.path.islink(path) else ""
         try:
             self._connection = _open(path)
         except sqlite3.DatabaseError as error:
@@ -164,7 +165,7 @@ def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
 def _make_private(path: str | os.PathLike[str]) -> None:
     """Make the file, which SQLite would let others read; what it puts beside it gets the same mode."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             os.fchmod(fd, 0o600)
         finally:
@@ -188,6 +189,6 @@ def _migrate(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> No
 def _set_aside(path: str | os.PathLike[str]) -> str:
     aside = f"{os.fspath(path)}.damaged-{int(time.time())}"
     for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(f"{os.fspath(path)}{suffix}"):
+        if os.path.lexists(f"{os.fspath(path)}{suffix}"):
             os.replace(f"{os.fspath(path)}{suffix}", aside + suffix)
     return aside

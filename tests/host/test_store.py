@@ -134,6 +134,18 @@ def test_damaged_database_is_set_aside_and_a_new_one_made(tmp_path: Path) -> Non
     store.close()
 
 
+def test_link_in_the_place_of_the_database_is_set_aside_and_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.touch()
+    elsewhere.chmod(0o644)
+    (tmp_path / "db").symlink_to(elsewhere)
+    store = Store(tmp_path / "db")
+    assert Path(store.damaged).is_symlink()
+    store.put("key", "value")
+    store.close()
+    assert (elsewhere.stat().st_size, elsewhere.stat().st_mode & 0o777) == (0, 0o644)
+
+
 def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "db"
     Store(path).close()
