@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard and how long tests/faults and tests/security try; CONTRIBUTING says how to use them."""
     group = parser.getgroup("faults")
     group.addoption("--seed", type=int, default=random.randrange(1 << 32), help="draw the same faults again")
-    group.addoption("--all-faults", action="store_true", help="hurt in every way and at every point, not drawn ones")
+    group.addoption("--all-faults", action="store_true", help="hurt in every way and at every point")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

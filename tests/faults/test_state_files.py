@@ -119,6 +119,27 @@ def test_hurt_exit_file_is_no_exit_status(scene: Scene, hurt: Hurt, dice: random
     scene.end()
 
 
+@drawn
+@pytest.mark.parametrize("name", ["state.db", "state.db-wal"])
+def test_hurt_database_is_set_aside_and_nothing_runs_twice(
+    scene: Scene, name: str, hurt: Hurt, dice: random.Random
+) -> None:
+    begun(scene)
+    hurt(scene.state / name, dice)
+
+    scene.start()
+    until(lambda: scene.phases().get("web") == "running", "the service")
+
+    # What of the records was lost is run again, with nothing of it left from before.
+    (scene.folder / "go").touch()
+    until(lambda: not scene.client().status()["executions"], "the end of the tasks")
+    scene.in_agreement()
+    assert [command for command in scene.project.processes().values() if command == "sleep 1000"] == [
+        "sleep 1000"
+    ]
+    scene.end()
+
+
 @pytest.mark.parametrize("name", ["shim.sock", "api.sock"])
 @pytest.mark.parametrize("by", ["nothing", "a file", "a folder"])
 def test_lost_socket_costs_nothing_that_runs(scene: Scene, name: str, by: str) -> None:
