@@ -6,7 +6,18 @@ import os
 import platform
 import sys
 
-from benchmarks import chain, events, first_instruction, followers, idle, output, requests, startup, wide
+from benchmarks import (
+    chain,
+    events,
+    first_instruction,
+    followers,
+    idle,
+    output,
+    recovery,
+    requests,
+    startup,
+    wide,
+)
 from benchmarks.measure import Row, table
 
 MEASURES = {
@@ -21,20 +32,28 @@ MEASURES = {
     "startup": startup.measure,
 }
 
+TABLES = {"recovery": recovery.table}
+"""Measures with a table of their own."""
+
 
 def main(names: list[str]) -> int:
+    known = [*MEASURES, *TABLES]
     if names == ["--list"]:
-        print("\n".join(MEASURES))
+        print("\n".join(known))
         return 0
-    if unknown := [name for name in names if name not in MEASURES]:
-        print(f"no such measure: {', '.join(unknown)}; there are {', '.join(MEASURES)}", file=sys.stderr)
+    if unknown := [name for name in names if name not in known]:
+        print(f"no such measure: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     rows: list[Row] = []
-    for name in names or MEASURES:
+    tables: list[str] = []
+    for name in names or known:
         print(f"benchmarks: {name} ...", file=sys.stderr, flush=True)
-        rows += MEASURES[name]()
+        if name in TABLES:
+            tables.append(TABLES[name]())
+        else:
+            rows += MEASURES[name]()
     print(f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores\n")
-    print(table(rows))
+    print("\n\n".join([*([table(rows)] if rows else []), *tables]))
     return 0
 
 

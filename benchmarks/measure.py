@@ -188,10 +188,10 @@ def rss_bytes(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition. Raises TimeoutError."""
+def until(condition: Callable[[], bool], every_s: float = 0.02) -> None:
+    """Wait for a condition, looking so often. Raises TimeoutError."""
     deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         if time.monotonic() >= deadline:
             raise TimeoutError("what is measured did not come to the point where it is measured")
-        time.sleep(0.02)
+        time.sleep(every_s)
