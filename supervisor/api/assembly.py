@@ -16,7 +16,7 @@ import anyio
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control, control_activity, logs
+from supervisor.api import control, control_activity, control_resumed, logs
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
@@ -63,6 +63,8 @@ class Site:
     origins: Sequence[str] = ()
     peers: Sequence[int] = ()
     """Users who may use the Unix socket, beside root and our own."""
+    resumed: Callable[[], bool] = lambda: False
+    """Somebody tells that the machine was resumed; returns whether that was news."""
     drain_grace_s: float = 30.0
     """What a shutdown has that does not say."""
 
@@ -80,7 +82,11 @@ async def serve(site: Site) -> None:
         site.activity.signals,
     )
     place = Place(
-        site.environment_id, str(site.workspace), str(site.sockets.path), site.sockets.url, started_s
+        site.environment_id,
+        str(site.workspace),
+        str(site.sockets.path),
+        site.sockets.url,
+        site.engine.now().mono_s,
     )
     hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
     server = Server(
@@ -91,6 +97,7 @@ async def serve(site: Site) -> None:
             *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
             *control.routes(site.engine, place, hands, site.activity),
             *control_activity.routes(site.activity),
+            *control_resumed.routes(site.resumed),
         ],
         metrics=metrics.text,
     )

@@ -22,6 +22,7 @@ from supervisor.boot.announcing import Announcer
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
 from supervisor.boot.life import Edge, Life, Work
+from supervisor.boot.resume import Resume
 from supervisor.boot.settings import Api, Report, Settings
 from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.triggers import ENVIRONMENT_START
@@ -87,6 +88,7 @@ class Supervisor:
         self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
+        self.resume = Resume(self.engine, report, clock.ahead_s)
         self.life = Life(
             self.engine,
             self.machine,
@@ -228,7 +230,14 @@ class Supervisor:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
         return self.life.run(
             work,
-            [self.automations.watch, self._tell_activity, self._serve_api, self.announcer.run, *edges],
+            [
+                self.automations.watch,
+                self.resume.watch,
+                self._tell_activity,
+                self._serve_api,
+                self.announcer.run,
+                *edges,
+            ],
             held,
         )
 
@@ -262,6 +271,7 @@ class Supervisor:
             end=self.life.end,
             drain_grace_s=self.settings.drain_grace_s,
             ready=self.announcer.ready,
+            resumed=self.resume.tell,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,

@@ -22,6 +22,7 @@ COMMANDS = {
     "logs": "Print the log of a service or a task.",
     "update": "Carry out an automations file.",
     "trigger": "Fire a trigger.",
+    "resumed": "Tell that the machine was resumed.",
     "events": "Print what happens, as it happens.",
     "config": "Print every setting and where its value comes from.",
     "activity": "Show what keeps the environment awake.",

@@ -17,6 +17,16 @@ def instant() -> Instant:
     return Instant(time.clock_gettime(time.CLOCK_BOOTTIME), time.time())
 
 
+def ahead_s() -> float:
+    """How long the machine was suspended since it was started: CLOCK_BOOTTIME less CLOCK_MONOTONIC, in seconds."""
+    while True:
+        before_s = time.monotonic()
+        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        # Whoever is stopped between the two readings must not take that for a suspend.
+        if time.monotonic() - before_s < 1.0:
+            return boot_s - before_s
+
+
 def boot_id() -> str:
     """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4)."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

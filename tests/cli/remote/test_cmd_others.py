@@ -58,6 +58,13 @@ def test_update_reads_standard_input(running: Running) -> None:
     assert b"would be added: a\nwould be removed: web" in program.stdout
 
 
+def test_resumed_is_told_once(running: Running) -> None:
+    assert running.out("resumed") == "fired postEnvironmentStart\n"
+    again = running.cli("resumed")
+    assert (again.process.returncode, again.out) == (0, "")
+    assert again.err == "nothing fired: this resume is known already\n"
+
+
 def test_trigger_prints_what_it_started(running: Running) -> None:
     kind, reference, id_ = running.out("trigger", "postMachineStart").split()
 

@@ -1,0 +1,59 @@
+"""The machine comes back from suspend: postEnvironmentStart fires, once for each resume.
+
+What counts as one is decided in `core.suspend`; here the clocks are looked at, and the runner may tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from supervisor.boot.settings import Report
+from supervisor.core import suspend
+from supervisor.core.triggers import RESUME
+from supervisor.engine import Engine
+from supervisor.model.command import FireTrigger
+from supervisor.model.ids import fresh
+
+LOOK_S = 5.0
+"""Nothing wakes a process of a machine that resumes, so the clocks are looked at this often; a look takes 2 us."""
+
+
+class Resume:
+    """Sees that the machine was suspended, or is told so."""
+
+    def __init__(self, engine: Engine, report: Report, ahead_s: Callable[[], float]) -> None:
+        """`ahead_s`: how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC."""
+        self._engine = engine
+        self._report = report
+        self._ahead_s = ahead_s
+        self._suspends = suspend.Suspends(ahead_s())
+
+    async def watch(self) -> None:
+        """Look at the clocks now and then, until cancelled."""
+        import anyio
+
+        while True:
+            await anyio.sleep(LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Look at the clocks once."""
+        now = self._engine.now()
+        self._suspends, slept_s = suspend.looked(self._suspends, self._ahead_s(), now.mono_s)
+        if slept_s:
+            self._resumed(f"the machine was suspended for {slept_s:.0f} s")
+
+    def tell(self) -> bool:
+        """The runner says that the machine was resumed. Returns whether that was news."""
+        now = self._engine.now()
+        self._suspends, news = suspend.told(self._suspends, self._ahead_s(), now.mono_s)
+        if news:
+            self._resumed("the machine was resumed, as somebody told")
+        return news
+
+    def _resumed(self, how: str) -> None:
+        if self._engine.world.records.draining:
+            return
+        self._report.notice(f"{how}: firing {', '.join(trigger.value for trigger in RESUME)}")
+        for trigger in RESUME:
+            self._engine.submit(FireTrigger(trigger, fresh()))
