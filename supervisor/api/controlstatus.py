@@ -28,19 +28,19 @@ class Place:
     socket: str
     url: str
     """Of the TCP address; empty if there is none."""
-    started_s: float
-    """Wall clock."""
+    started_mono_s: float
+    """On the monotonic clock: the wall clock may be set while we run."""
 
 
 def status_json(engine: Engine, place: Place) -> dict[str, Any]:
     """The supervisor at a glance."""
-    records, now_s = engine.world.records, engine.now().wall_s
+    records, now = engine.world.records, engine.now()
     services = Counter(service.phase.value for service in records.services.values())
     executions = Counter(records.executions[id_].phase.value for id_ in records.live)
     return {
         "version": __version__,
         "pid": os.getpid(),
-        "uptimeSeconds": round(max(0.0, now_s - place.started_s), 3),
+        "uptimeSeconds": round(now.mono_s - place.started_mono_s, 3),
         "environmentId": place.environment_id,
         "workspace": place.workspace,
         "socket": place.socket,
@@ -51,7 +51,7 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
         "services": dict(services),
         "tasks": sum(not task.gone for task in records.tasks.values()),
         "executions": dict(executions),
-        "waitingFor": list(_waiting_for(records, now_s)),
+        "waitingFor": list(_waiting_for(records, now.wall_s)),
         "failed": list(_failed(records)),
     }
 

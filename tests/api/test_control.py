@@ -104,7 +104,7 @@ class Bench:
 
     async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         socket = self.folder / "api.sock"
-        place = Place(SEED, str(self.folder), str(socket), "", self.at.wall_s - 60.0)
+        place = Place(SEED, str(self.folder), str(socket), "", self.at.mono_s - 60.0)
         hands = Hands(
             self.tokens.mint,
             lambda: find_file(self.folder),
