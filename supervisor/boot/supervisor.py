@@ -104,8 +104,13 @@ class Supervisor:
     def activity(self) -> Activity:
         """What keeps the environment awake. Made when it is first asked for: the first commands do not wait for it."""
         from supervisor.activity.activity import Activity
+        from supervisor.activity.plane import Plane
 
-        return Activity(lambda: self.engine.world.records, self.store, clock.boot_id(), clock.instant)
+        told = self.settings.plane
+        plane = None
+        if told is not None:
+            plane = Plane(told.url, self.environment_id, told.token.read, told.heartbeat_interval_s)
+        return Activity(lambda: self.engine.world.records, self.store, clock.boot_id(), clock.instant, plane)
 
     # Before the event loop
 
