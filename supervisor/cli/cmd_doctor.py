@@ -115,7 +115,7 @@ def command(
     from supervisor.doctor.listing import PACKAGED, Runner, read_listing
     from supervisor.doctor.target import Circumstances, Skip, targets
 
-    known = Circumstances(region, account_id, "", Runner(runner))
+    known = Circumstances(region, account_id, plane_url(), Runner(runner))
     try:
         listed = [] if local else targets(read_listing(endpoints or PACKAGED), known)
     except SupervisorError as error:
@@ -128,29 +128,23 @@ def command(
         return 0
     findings = _examine(listed, timeout_s)
     if format_ == "json":
+        from supervisor.doctor.finding import findings_json
+
         print_json(findings_json(findings))
     else:
         click.echo(_text(findings))
     return int(any(finding.is_fatal for finding in findings))
 
 
-def findings_json(findings: list[Finding]) -> dict[str, Any]:
-    """The findings for programs."""
-    return {
-        "ok": not any(finding.is_fatal for finding in findings),
-        "findings": [
-            {
-                "group": finding.group,
-                "name": finding.name,
-                "required": finding.required,
-                "state": finding.verdict.state.value,
-                "detail": finding.verdict.detail,
-                "seconds": None if finding.seconds is None else round(finding.seconds, 3),
-                **finding.facts,
-            }
-            for finding in findings
-        ],
-    }
+def plane_url() -> str:
+    """The management plane of the settings; empty: they name none, or cannot be used, which is for `run` to say."""
+    from supervisor.settings.spec import read_settings
+    from supervisor.settings.table import CONTROL_PLANE_URL
+
+    try:
+        return read_settings({}, os.environ)[CONTROL_PLANE_URL] or ""
+    except SupervisorError:
+        return ""
 
 
 def _examine(listed: list[Any], timeout_s: float) -> list[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class State(enum.Enum):
@@ -43,3 +44,23 @@ class Finding:
     def is_fatal(self) -> bool:
         """Whether the machine cannot do without what is wrong here."""
         return self.required and self.verdict.state is State.FAILED
+
+
+def findings_json(findings: Iterable[Finding]) -> dict[str, Any]:
+    """The findings for programs; `ok`: nothing that is required failed."""
+    findings = list(findings)
+    return {
+        "ok": not any(finding.is_fatal for finding in findings),
+        "findings": [
+            {
+                "group": finding.group,
+                "name": finding.name,
+                "required": finding.required,
+                "state": finding.verdict.state.value,
+                "detail": finding.verdict.detail,
+                "seconds": None if finding.seconds is None else round(finding.seconds, 3),
+                **finding.facts,
+            }
+            for finding in findings
+        ],
+    }

@@ -136,6 +136,22 @@ def test_clock_of_the_plane_is_compared(doctor: Doctor, authority: Authority) ->
     assert "ahead of the management plane's: tokens and certificates fail" in clock["detail"]
 
 
+def test_plane_of_the_settings_is_the_one_that_is_checked(
+    doctor: Doctor, bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPERVISOR_CONTROL_PLANE_URL", f"{bad}/api")
+
+    assert f"{bad}/api" in doctor({"url": "https://plane.invalid", "plane": True}).out
+
+
+def test_settings_that_cannot_be_used_leave_the_plane_of_the_list(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPERVISOR_CONTROL_PLANE_URL", "no URL")
+
+    assert "https://plane.invalid" in doctor({"url": "https://plane.invalid", "plane": True}).out
+
+
 def test_region_and_account_fill_in_what_is_skipped_without_them(doctor: Doctor) -> None:
     url = {"url": "https://<account-id>.<region>.invalid"}
     name = "https://123456789012.eu-west-1.invalid"
