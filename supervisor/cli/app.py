@@ -30,6 +30,7 @@ COMMANDS = {
     "token": "Print a token for clients that use TCP.",
     "shutdown": "End the running supervisor.",
     "doctor": "Check this machine and the endpoints it must reach.",
+    "bundle": "Pack what support needs to know into one file, without secrets.",
     "validate": "Check an automations file and say all that is wrong with it.",
     "plan": "Show what a task or a trigger would run.",
     "init": "Write a commented automations file to start from.",

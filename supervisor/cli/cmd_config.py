@@ -36,12 +36,20 @@ def command(format_: str, **flags: Any) -> None:
     resolved = given(flags)
     for notice in _notices(resolved):
         click.echo(f"supervisor: {notice}", err=True)
-    rows = [_row(setting, resolved) for setting in SETTINGS if _is_shown(setting, resolved)]
     if format_ == "json":
-        print_json({"settings": rows, "notices": list(_notices(resolved))})
+        print_json(config_json(resolved))
         return
-    lines = [[row["name"], _from(row), row["value"] or row["note"]] for row in rows]
+    lines = [[row["name"], _from(row), row["value"] or row["note"]] for row in _rows(resolved)]
     click.echo(table(["SETTING", "FROM", "VALUE"], lines))
+
+
+def config_json(resolved: Resolved) -> dict[str, Any]:
+    """The settings for programs, and sentences about those that have no effect."""
+    return {"settings": _rows(resolved), "notices": list(_notices(resolved))}
+
+
+def _rows(resolved: Resolved) -> list[dict[str, str]]:
+    return [_row(setting, resolved) for setting in SETTINGS if _is_shown(setting, resolved)]
 
 
 def _is_shown(setting: Setting[Any], resolved: Resolved) -> bool:

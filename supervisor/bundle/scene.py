@@ -1,0 +1,46 @@
+"""What the bundle is about: one supervisor, whether it runs or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.doctor.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Whom and what to look at, and how to ask."""
+
+    workspace: Path
+    state: Path
+    """The state directory; it may not be there."""
+    file: Path | None
+    """The automations file."""
+    spec: Path
+    """The runner's initial-spec.json; it may not be there."""
+    token_file: Path | None
+    """Holds the environment's token."""
+    environ: Mapping[str, str]
+    """Of this process."""
+    ask: Mapping[str, Callable[[], Any]]
+    """{name: what the running supervisor answers, as JSON}; empty: none runs."""
+    not_running: str
+    """Why none could be asked; empty: one runs."""
+    config: Callable[[], Any]
+    """Every setting with its source, as JSON."""
+    examine: Callable[[], list[Finding]]
+    """The doctor's round."""
+
+    @property
+    def pid(self) -> int | None:
+        """The supervisor that holds the state directory; None: nobody does."""
+        try:
+            pid = int((self.state / "lock").read_text(encoding="ascii"))
+            # The file keeps the number of the last holder; another process may have it now.
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if b"supervisor" in command else None

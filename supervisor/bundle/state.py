@@ -1,0 +1,102 @@
+"""From the state directory: records, what changed last, runs and their logs. Nothing is written to it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from supervisor.bundle.ends import masked_end
+from supervisor.bundle.masking import Masking
+from supervisor.bundle.part import LeftOut, Part
+
+RECORDS = 2000
+"""The last changed; a task keeps up to a thousand executions."""
+RECENT = 500
+RUNS = 200
+LOG_BYTES = 256 * 1024
+"""Of each run. With the runs that began last first, the limit of the whole bundle decides how many there are."""
+FACT_BYTES = 64 * 1024
+_FACTS = ("script.sh", "started", "exit")
+
+
+def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
+    """The parts, the most telling first."""
+    yield Part("state/folder.json", lambda: masking.document(_folder(state)))
+    yield Part("state/recent.json", lambda: masking.document(_recent(state)))
+    yield Part("state/records.json", lambda: masking.document(_records(state)))
+    yield Part("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masking))
+    for run in _runs(state / "runs"):
+        for name in _FACTS:
+            yield Part(
+                f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masking)
+            )
+        yield Part(f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masking))
+
+
+def rows(state: Path) -> list[tuple[str, str, int, str]]:
+    """The rows of records, the last changed first: (id, kind, revision, JSON). Raises LeftOut."""
+    database = state / "state.db"
+    if not database.exists():
+        raise LeftOut("there is no database")
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=2.0)
+        ) as connection:
+            return connection.execute(
+                "SELECT id, kind, revision, body FROM records ORDER BY revision DESC LIMIT ?", (RECORDS,)
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise LeftOut(f"the database cannot be read: {error}") from error
+
+
+def _records(state: Path) -> list[dict[str, Any]]:
+    return [
+        {"id": id_, "kind": kind, "revision": revision, "record": json.loads(body)}
+        for id_, kind, revision, body in rows(state)
+    ]
+
+
+def _recent(state: Path) -> list[dict[str, Any]]:
+    """What changed last, the newest first: of each thing its last change."""
+    return [_change(*row) for row in rows(state)[:RECENT]]
+
+
+def _change(id_: str, kind: str, revision: int, body: str) -> dict[str, Any]:
+    record = json.loads(body)
+    item = record.get("item")
+    reference = item.get("reference", "") if isinstance(item, dict) else record.get("reference", "")
+    known = {
+        name: record[name]
+        for name in ("phase", "reason", "since_s", "started_s", "ended_s")
+        if record.get(name)
+    }
+    return {"revision": revision, "kind": kind, "id": id_, "reference": reference, **known}
+
+
+def _folder(state: Path) -> list[dict[str, Any]]:
+    """The files of the directory, without what is in them."""
+    if not state.is_dir():
+        raise LeftOut(f"there is no {state}")
+    found = []
+    for entry in sorted(os.scandir(state), key=lambda entry: entry.name):
+        status = entry.stat(follow_symlinks=False)
+        found.append(
+            {"name": entry.name, "mode": f"{status.st_mode:o}", "uid": status.st_uid, "bytes": status.st_size}
+        )
+    return found
+
+
+def _runs(runs: Path) -> list[Path]:
+    """The folders of runs, those that began last first."""
+    try:
+        entries = [(entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in os.scandir(runs)]
+    except OSError:
+        return []
+    return [Path(path) for _, path in sorted(entries, reverse=True)[:RUNS]]

@@ -1,0 +1,163 @@
+"""From the machine: its versions and limits, the supervisor's own process, systemd and its journal."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor import __version__
+from supervisor.bundle.ends import masked_end
+from supervisor.bundle.known import process_environ
+from supervisor.bundle.masking import SHOWN, Masking
+from supervisor.bundle.part import LeftOut, Part
+
+STDERR_BYTES = 1 << 20
+PROGRAM_TIMEOUT_S = 5.0
+_FILES = {
+    "os-release": "/etc/os-release",
+    "uptime": "/proc/uptime",
+    "loadavg": "/proc/loadavg",
+    "meminfo": "/proc/meminfo",
+    "pressure-memory": "/proc/pressure/memory",
+    "pressure-io": "/proc/pressure/io",
+    "mounts": "/proc/self/mountinfo",
+}
+_OF_PROCESS = ("status", "limits", "cgroup", "oom_score_adj", "stat")
+_HARMLESS = {
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "COLUMNS", "LINES", "TMPDIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV", "NO_COLOR"),
+    *("PWD", "AWS_REGION", "AWS_DEFAULT_REGION", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "XDG_STATE_HOME"),
+}  # fmt: skip
+"""Variables whose values are told, URLs without credentials; of all others only that they are set."""
+_HARMLESS_PREFIXES = ("LC_", "SUPERVISOR_")
+
+
+def system_parts(pid: int | None, environ: Mapping[str, str], masking: Masking) -> Iterator[Part]:
+    """The parts. `pid`: the supervisor's; `environ`: of this process."""
+    yield Part("versions.json", lambda: masking.document(versions()))
+    yield Part(
+        "environment.json",
+        lambda: masking.document({name: told(name, environ[name]) for name in sorted(environ)}),
+    )
+    for name, path in _FILES.items():
+        yield Part(f"system/{name}", functools.partial(_proc, path, masking))
+    yield Part(
+        "system/units",
+        lambda: masking.text(_run("systemctl", "--no-pager", "--full", "status", "supervisor*")),
+    )
+    if pid is None:
+        return
+    for name in _OF_PROCESS:
+        yield Part(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masking))
+    yield Part("supervisor/command", lambda: masking.document(_command(pid)))
+    yield Part("supervisor/environment.json", lambda: masking.document(_environment(pid)))
+    yield Part("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
+    yield Part("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
+    yield Part("supervisor/stderr", lambda: _stderr(pid, masking))
+
+
+def versions() -> dict[str, Any]:
+    """Of the supervisor and all that it stands on."""
+    packages = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
+    return {
+        "supervisor": __version__,
+        "python": sys.version,
+        "executable": sys.executable,
+        "kernel": " ".join(platform.uname()),
+        "libc": " ".join(platform.libc_ver()),
+        "uid": os.geteuid(),
+        "packages": dict(sorted(packages.items(), key=lambda item: str(item[0]))),
+    }
+
+
+def told(name: str, value: str) -> str:
+    """What may be told of a variable."""
+    if name.upper() in _HARMLESS or name.startswith(_HARMLESS_PREFIXES):
+        return value
+    return f"{SHOWN} ({len(value)} characters)" if value else ""
+
+
+def _environment(pid: int) -> dict[str, str]:
+    environ = process_environ(pid)
+    if not environ:
+        raise LeftOut("it cannot be read")
+    return {name: told(name, environ[name]) for name in sorted(environ)}
+
+
+def _command(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
+
+
+def _descriptors(pid: int) -> dict[str, str]:
+    folder = f"/proc/{pid}/fd"
+    found = {}
+    for number in sorted(os.listdir(folder), key=int):
+        try:
+            found[number] = os.readlink(f"{folder}/{number}")
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return found
+
+
+def _cgroup(pid: int) -> dict[str, str]:
+    """What the process's own cgroup v2 says of its limits and their events."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
+    own = next((line[3:] for line in lines if line.startswith("0::")), None)
+    folders = [Path(root + own) for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if own is not None]
+    folder = next((folder for folder in folders if (folder / "cgroup.procs").exists()), None)
+    if folder is None:
+        raise LeftOut("the process is in no cgroup v2 that can be seen")
+    names = (
+        "cgroup.controllers",
+        "cgroup.events",
+        "memory.max",
+        "memory.current",
+        "memory.events",
+        "pids.max",
+        "cpu.max",
+    )
+    return {"folder": str(folder)} | {
+        name: (folder / name).read_text(encoding="utf-8") for name in names if (folder / name).exists()
+    }
+
+
+def _stderr(pid: int, masking: Masking) -> bytes:
+    """What the supervisor itself has said, if that went into a file or the journal."""
+    target = os.readlink(f"/proc/{pid}/fd/2")
+    if target.startswith("/") and os.path.isfile(target):
+        return masked_end(Path(target), STDERR_BYTES, masking)
+    if "JOURNAL_STREAM" in process_environ(pid):
+        return masking.text(_run("journalctl", "--no-pager", "--lines=2000", f"_PID={pid}"))
+    raise LeftOut(f"it goes to {target}, which keeps nothing")
+
+
+def _proc(path: str, masking: Masking) -> bytes:
+    with open(path, "rb") as file:
+        return masking.text(file.read(STDERR_BYTES))
+
+
+def _run(*argv: str) -> bytes:
+    """What a program prints. Raises LeftOut where there is none, or it takes too long."""
+    path = shutil.which(argv[0])
+    if path is None or not os.path.isdir("/run/systemd/system"):
+        raise LeftOut("this machine does not run systemd")
+    try:
+        done = subprocess.run(
+            [path, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PROGRAM_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LeftOut(f"{argv[0]} gives no answer within {PROGRAM_TIMEOUT_S:g} s") from None
+    return done.stdout[-STDERR_BYTES:]

@@ -1,0 +1,179 @@
+"""`supervisor bundle` where no supervisor runs, and where the bundle cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bundle.unpacking import manifest_of, unpacked
+from tests.cli.conftest import PROGRAM, Invoke
+
+PLANTED = "pl4nted-value-of-a-secret"
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SUPERVISOR_INITIAL_SPEC", str(tmp_path / "initial-spec.json"))
+    monkeypatch.setenv("DEPLOY_TOKEN", PLANTED)
+    (tmp_path / "initial-spec.json").write_text(
+        json.dumps({"environmentToken": f"{PLANTED}-spec", "unknown": 1})
+    )
+
+
+def program(
+    *arguments: str, stdout: int, limit_bytes: int = resource.RLIM_INFINITY
+) -> subprocess.CompletedProcess[bytes]:
+    """The command as a process, with a limit to the size of files."""
+    limit = (limit_bytes, resource.RLIM_INFINITY)
+    return subprocess.run(
+        [sys.executable, "-I", str(PROGRAM), "bundle", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=50,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+
+
+def test_bundle_without_a_supervisor_says_so_inside(supervisor: Invoke, folder: Path) -> None:
+    result = supervisor("bundle", "b.tar.zst")
+    files = unpacked((folder / "b.tar.zst").read_bytes())
+    left_out = {each["name"]: each["why"] for each in manifest_of(files)["leftOut"]}
+
+    assert (result.status, result.err) == (0, "")
+    assert "wrote b.tar.zst: " in result.out
+    assert "no supervisor runs for" in result.out
+    assert left_out["supervisor/status.json"].startswith("no supervisor runs for")
+    assert {
+        "doctor.json",
+        "config.json",
+        "versions.json",
+        "environment.json",
+        "initial-spec.json",
+    } <= files.keys()
+    assert json.loads(files["doctor.json"])["findings"]
+    assert json.loads(files["versions.json"])["packages"]["click"]
+    assert json.loads(files["initial-spec.json"]) == {"environmentToken": "***", "unknown": 1}
+
+
+def test_no_planted_secret_is_in_it(supervisor: Invoke, folder: Path) -> None:
+    (folder / "automations.yaml").write_text(
+        "services: {a: {name: A, commands: {start: 'x --password pl4nted-in-command'},\n"
+        "  runsOn: {docker: {image: i, environment: [MY_TOKEN=pl4nted-in-docker]}}}}\n"
+        f"# {PLANTED} pl4nted-in-docker\n"
+    )
+    supervisor("bundle", "b.tar.zst")
+    files = unpacked((folder / "b.tar.zst").read_bytes())
+
+    assert b"--password ***" in files["automations.yaml"]
+    assert [name for name, content in files.items() if b"pl4nted" in content] == []
+
+
+def test_file_is_for_its_owner_alone(supervisor: Invoke, folder: Path) -> None:
+    supervisor("bundle", "b.tar.zst")
+
+    assert stat.S_IMODE((folder / "b.tar.zst").stat().st_mode) == 0o600
+
+
+def test_name_is_made_from_the_time(supervisor: Invoke, folder: Path) -> None:
+    supervisor("bundle")
+
+    assert [path.suffixes for path in folder.glob("supervisor-bundle-*")] == [[".tar", ".zst"]]
+
+
+def test_existing_file_is_never_overwritten(supervisor: Invoke, folder: Path) -> None:
+    (folder / "b").write_text("mine")
+    result = supervisor("bundle", "b")
+
+    assert (result.status, (folder / "b").read_text()) == (1, "mine")
+    assert result.err == 'supervisor: cannot write "b": it exists already; name another file\n'
+
+
+def test_place_that_cannot_be_written_is_told_in_one_sentence(supervisor: Invoke) -> None:
+    result = supervisor("bundle", "no/such/folder/b")
+
+    assert result.status == 1
+    assert result.err.startswith(
+        'supervisor: cannot write "no/such/folder/b": no such file or directory; name a file'
+    )
+
+
+def test_full_disk_leaves_nothing_behind(folder: Path) -> None:
+    done = program("b.tar.zst", stdout=subprocess.PIPE, limit_bytes=1000)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b'supervisor: cannot write "b.tar.zst": file too large')
+    assert list(folder.glob("*b.tar.zst*")) == []
+
+
+def test_bundle_goes_through_a_pipe(folder: Path) -> None:
+    done = program("-", stdout=subprocess.PIPE)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "manifest.json" in unpacked(done.stdout)
+
+
+def test_pipe_that_is_closed_ends_it_quietly(folder: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = program("-", stdout=write)
+    finally:
+        os.close(write)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_device_that_is_full_is_told(folder: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = program("-", stdout=full.fileno())
+
+    assert done.returncode == 1
+    assert done.stderr == b"supervisor: cannot write the bundle to standard output: no space left on device\n"
+
+
+def test_terminal_gets_no_bytes(folder: Path) -> None:
+    main, side = pty.openpty()
+    try:
+        done = program("-", stdout=side)
+    finally:
+        os.close(main)
+        os.close(side)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"supervisor: cannot write a bundle to a terminal")
+
+
+def test_settings_that_cannot_be_used_are_told_inside(
+    supervisor: Invoke, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPERVISOR_LOG_LIMIT", "many")
+    result = supervisor("bundle", "b.tar.zst")
+    files = unpacked((folder / "b.tar.zst").read_bytes())
+
+    assert result.status == 0
+    assert "SUPERVISOR_LOG_LIMIT" in json.loads(files["config.json"])["error"]
+
+
+def test_damaged_state_is_told_inside(supervisor: Invoke, folder: Path, tmp_path: Path) -> None:
+    state = tmp_path / "damaged"
+    (state / "runs").mkdir(parents=True)
+    (state / "state.db").write_bytes(b"this is no database" * 1000)
+    (state / "runs" / "stray").touch()
+    result = supervisor("bundle", "b.tar.zst", "--state-dir", state)
+    left_out = {
+        each["name"]: each["why"]
+        for each in manifest_of(unpacked((folder / "b.tar.zst").read_bytes()))["leftOut"]
+    }
+
+    assert result.status == 0
+    assert left_out["state/records.json"] == "the database cannot be read: file is not a database"
