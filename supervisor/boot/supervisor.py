@@ -29,6 +29,7 @@ from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock, signals
+from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.machine import Machine
 from supervisor.host.notify import Notifier
@@ -81,6 +82,7 @@ class Supervisor:
             self.engine.post,
             settings.log_limit_bytes,
             self._other,
+            Cgroups.of(self.state.path),
         )
         self.engine.performer = self.machine
         self.engine.post(EnvironmentStarted(self.environment_id))

@@ -21,7 +21,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from supervisor.host import tree
+from supervisor.host import cgroups, tree
 from supervisor.host.clock import boot_id
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
@@ -46,6 +46,7 @@ def found_again(
     for one in inherited:
         run = _run(one, folder)
         facts = run.dir.started()
+        run.cgroup = facts.cgroup if facts is not None and facts.boot_id == boot else ""
         if run.run_id in held.runs:
             run.main, run.link = ProcRef(*held.runs[run.run_id]), held_by
         elif facts is not None and facts.boot_id == boot:
@@ -87,16 +88,20 @@ def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRAC
 
     Waits for that: a new run may get the id of one of them, and the port that it holds.
     """
-    members = tree.census(dict.fromkeys(run_ids)) if run_ids else {}
+    facts = {run_id: RunDir(folder, run_id).started() for run_id in run_ids}
+    groups = {run_id: began.cgroup for run_id, began in facts.items() if began and began.cgroup}
+    members = tree.census(dict.fromkeys(run_ids), groups) if run_ids else {}
     live = [ref for refs in members.values() for ref in refs]
     tree.terminate(live)
     deadline = time.monotonic() + grace_s
     while (alive := [ref for ref in live if tree.alive(ref)]) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     while alive and time.monotonic() < deadline + grace_s:
+        for group in groups.values():
+            cgroups.kill(group)
         tree.kill(alive)
         time.sleep(_POLL_S)
-        alive = [ref for refs in tree.census(dict.fromkeys(run_ids)).values() for ref in refs]
+        alive = [ref for refs in tree.census(dict.fromkeys(run_ids), groups).values() for ref in refs]
     for run_id in run_ids:
         RunDir(folder, run_id).remove()
     return sum(bool(refs) for refs in members.values())

@@ -16,7 +16,7 @@ from subprocess import DEVNULL
 import anyio
 import anyio.to_thread
 
-from supervisor.host import tree
+from supervisor.host import cgroups, tree
 from supervisor.host.run import Asked, Run
 from supervisor.host.tree import Members, PidfdMissing, ProcRef
 from supervisor.model.action import RunKind
@@ -36,6 +36,7 @@ class _Pass:
     """Who waits for a pass over /proc, and what it found once it was made."""
 
     runs: dict[str, ProcRef | None] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
     found: Members | None = None
 
 
@@ -50,11 +51,13 @@ class RollCall:
         """The live processes of a run, at a moment after this was called."""
         mine = self._next
         mine.runs[run.run_id] = run.main
+        if run.cgroup:
+            mine.groups[run.run_id] = run.cgroup
         async with self._lock:
             if mine.found is None:
                 if self._next is mine:
                     self._next = _Pass()  # who asks from now on needs a later one
-                mine.found = await anyio.to_thread.run_sync(tree.census, mine.runs)
+                mine.found = await anyio.to_thread.run_sync(tree.census, mine.runs, mine.groups)
             return mine.found[run.run_id]
 
 
@@ -107,6 +110,8 @@ async def see_out(run: Run, roll_call: RollCall, main_exited: Callable[[], None]
             give_up_at = min(give_up_at, time.monotonic() + KILL_BOUND_S)
             if time.monotonic() >= give_up_at:
                 return tuple(ref.pid for ref in members)
+            if run.cgroup:
+                cgroups.kill(run.cgroup)
             tree.kill(members)
             patience_s = _KILL_ROUND_S
         elif run.asked is Asked.TERMINATE:
@@ -145,20 +150,36 @@ async def _all_ended_or_changed(run: Run, members: Sequence[ProcRef], patience_s
     return all_ended
 
 
-async def sweep(runs_folder: str, grace_s: float) -> tuple[int, ...]:
-    """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns the pids that live all the same."""
-    strays = await anyio.to_thread.run_sync(tree.marked, runs_folder)
+async def sweep(runs_folder: str, groups: Callable[[], list[str]], grace_s: float) -> tuple[int, ...]:
+    """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns the pids that live all the same.
+
+    `groups`: lists the control groups of runs.
+    """
+
+    def left() -> list[ProcRef]:
+        return tree.marked(runs_folder, groups())
+
+    strays = await anyio.to_thread.run_sync(left)
     tree.terminate(strays)
     with anyio.move_on_after(grace_s):
         await ended(strays)
     give_up_at = time.monotonic() + KILL_BOUND_S
-    while strays := await anyio.to_thread.run_sync(tree.marked, runs_folder):
+    while strays := await anyio.to_thread.run_sync(left):
         if time.monotonic() >= give_up_at:
             break
+        for group in groups():
+            cgroups.kill(group)
         tree.kill(strays)
         with anyio.move_on_after(_KILL_ROUND_S):
             await ended(strays)
     return tuple(ref.pid for ref in strays)
+
+
+async def dissolve(group: str) -> None:
+    """Remove a control group whose last process has just ended; for a moment the kernel may still hold it."""
+    give_up_at = time.monotonic() + KILL_BOUND_S
+    while not cgroups.remove(group) and not cgroups.populated(group) and time.monotonic() < give_up_at:  # noqa: ASYNC110
+        await anyio.sleep(_POLL_S)
 
 
 async def call(argv: Sequence[str], timeout_s: float) -> None:

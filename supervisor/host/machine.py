@@ -48,10 +48,13 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from supervisor.host.account import Account
+    from supervisor.host.cgroups import Cgroups
     from supervisor.host.ending import RollCall
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
 LOG_LIMIT_BYTES = 64 << 20
+_SHIM_ENDS_S = 1.0
+"""How long a shim that holds nothing may take to end."""
 _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
 
@@ -72,10 +75,12 @@ class Machine:
         post: Post,
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
+        cgroups: Cgroups | None = None,
     ) -> None:
         """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
 
-        `account`: the user that commands run as; None: ours.
+        `account`: the user that commands run as; None: ours. `cgroups`: the control groups of runs, where there can be
+        any.
 
         A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
         """
@@ -85,6 +90,9 @@ class Machine:
         self._post = post
         self._log_limit_bytes = log_limit_bytes
         self._account = account
+        self._cgroups = cgroups
+        if cgroups:
+            cgroups.tidy()
         self._runs: dict[str, Run] = {}
         self._tasks: TaskGroup | None = None
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
@@ -107,7 +115,7 @@ class Machine:
             case Kill(run_id):
                 self._ask(run_id, Asked.KILL)
             case Discard(run_ids):
-                self._soon(_remove, [RunDir(self._folder, run_id) for run_id in run_ids])
+                self._soon(self._remove, run_ids)
             case _:
                 assert_never(action)
 
@@ -156,11 +164,15 @@ class Machine:
         """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns the pids that live all the same."""
         from supervisor.host import ending
 
-        return await ending.sweep(str(self._folder), grace_s)
+        groups = self._cgroups.runs if self._cgroups else list
+        return await ending.sweep(str(self._folder), groups, grace_s)
 
     def close(self) -> int:
         """Leave the shim, once `run` has ended; returns how many commands go on."""
-        return self._shims.close()
+        live = self._shims.close()
+        if self._cgroups:
+            self._cgroups.close(0.0 if live else _SHIM_ENDS_S)
+        return live
 
     # Starting --------------------------------------------------------------------------------------------------------
 
@@ -172,6 +184,8 @@ class Machine:
             folder.create(spawn.script, in_container)
             if self._account:
                 folder.open_to(self._account, folder.output(spawn.kind, spawn.reference))
+            if self._cgroups:
+                run.cgroup = self._cgroups.make(spawn.run_id)
             env = self._environ(spawn, folder)
             env |= {RUN_MARKER: spawn.run_id, tree.RUNS_MARKER: str(self._folder)}
             argv = starting.argv(spawn, folder, env, self._workspace)
@@ -186,6 +200,7 @@ class Machine:
 
     def _never_started(self, run: Run, why: str) -> None:
         self._runs.pop(run.run_id, None)
+        self._leave_group(run)
         self._post(Exited(run.run_id, NotStarted(why)))
         if run.kind is RunKind.READY:
             run.dir.remove()
@@ -256,8 +271,18 @@ class Machine:
         end = run.exit or ExitUnknown()
         self._post(Exited(run.run_id, end, _tail(run), output, survivors))
         self._soon(upkeep.trim, run, self._log_limit_bytes)
+        self._leave_group(run)
         if run.kind is RunKind.READY:
             run.dir.remove()
+
+    def _leave_group(self, run: Run) -> None:
+        """Remove a run's control group, unless a task's daemons live in it."""
+        from supervisor.host import cgroups
+
+        if run.cgroup and not cgroups.remove(run.cgroup) and not cgroups.populated(run.cgroup):
+            from supervisor.host import ending
+
+            self._soon(ending.dissolve, run.cgroup)
 
     # The shim --------------------------------------------------------------------------------------------------------
 
@@ -301,6 +326,15 @@ class Machine:
 
         self._main_ended(run, await ending.exit_without_link(run))
 
+    async def _remove(self, run_ids: Collection[str]) -> None:
+        """Remove what is left of runs."""
+        import anyio.to_thread
+
+        for run_id in run_ids:
+            await anyio.to_thread.run_sync(RunDir(self._folder, run_id).remove)
+            if self._cgroups:
+                self._cgroups.discard(run_id)  # daemons may have lived on in it
+
     # The loop --------------------------------------------------------------------------------------------------------
 
     def _soon(self, work: _Work, *arguments: Any) -> None:
@@ -326,13 +360,6 @@ class Machine:
                 self._heed(link)  # it may be we who were late
                 self._spawner.give_up(link)
             interval_s = await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
-
-
-async def _remove(folders: list[RunDir]) -> None:
-    import anyio.to_thread
-
-    for folder in folders:
-        await anyio.to_thread.run_sync(folder.remove)
 
 
 def _exit(status: Message) -> Exit:

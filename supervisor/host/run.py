@@ -44,6 +44,8 @@ class Run:
         """The process that was started; None: not yet, or it was found to have ended and is not known."""
         self.link: ShimLink | None = None
         """The shim that starts it and will tell how it ended; None: nobody will, it is watched from here."""
+        self.cgroup = ""
+        """The folder of the control group that its processes are in; empty: it has none of its own."""
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
         self.asked = Asked.NOTHING

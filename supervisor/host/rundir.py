@@ -3,7 +3,8 @@
     runs/<run id>/
       script.sh   the command, as it was run (the file's name shows in the shell's error messages)
       log         stdout and stderr, in the order written
-      started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid"}
+      started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid",
+                  "cgroup"}
       exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
       container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartedFacts:
-    """What the shim saw when the process began. `start_ticks` with `boot_id` tells a reused pid."""
+    """What the shim saw when the process began. `start_ticks` with `boot_id` tells a reused pid.
+
+    `cgroup`: the folder of the control group that it began in; empty: it has none of its own.
+    """
 
     pid: int
     start_ticks: int
     boot_id: str
     shim_pid: int
+    cgroup: str = ""
 
 
 def output_name(kind: RunKind, reference: str) -> str:
@@ -116,8 +121,9 @@ class RunDir:
                 "start_ticks": int(ticks),
                 "boot_id": str(boot_id),
                 "shim_pid": int(shim_pid),
+                **more,
             }:
-                return StartedFacts(pid, ticks, boot_id, shim_pid)
+                return StartedFacts(pid, ticks, boot_id, shim_pid, str(more.get("cgroup", "")))
             case _:
                 return None
 

@@ -21,8 +21,9 @@ Messages are JSON objects, each after its length in four bytes.
 Of what it was asked for by a supervisor that has died meanwhile, nothing is done.
 
 Unasked, when a command has ended: exited: run_id, and code or signal. One thread, so that a spawn may change folders
-and may fork. `as`, if it is there, is the user that the command runs as: uid, gid, groups. The stages at which a spawn
-may fail: log, user, chdir, exec, fork, late, request.
+and may change what a child inherits. In `spawn`, `as` is the user that the command runs as (uid, gid, groups), and
+`cgroup` the folder of its control group, beside which ours is; either may be missing. `started` has the group that the
+command is in, if any. The stages at which a spawn may fail: log, user, chdir, exec, fork, late, request.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
-VERSION = 2
+VERSION = 3
 RETRY_S = 1.0
 """How long to wait before a facts file that could not be written is tried again."""
 
@@ -262,7 +263,7 @@ class Shim:
 
     def _spawn(self, request: Message) -> Message:
         run_id, folder = request["run_id"], request["dir"]
-        account = request.get("as")
+        account, group = request.get("as"), ""
         stage, log = "chdir", -1
         try:
             if not account:
@@ -278,6 +279,7 @@ class Shim:
                 # Nobody waits for it any more: it was reported as not started.
                 _unlink_empty(log, request["log"])
                 return {"failed": run_id, "stage": "late", "errno": errno.ETIMEDOUT}
+            group = _enter(request.get("cgroup", ""))
             pid = _execute(request, log)
         except OSError as error:
             if isinstance(error, _Failed):
@@ -289,15 +291,17 @@ class Shim:
         except Exception as error:
             return {"failed": run_id, "stage": "request", "errno": errno.EINVAL, "text": repr(error)}
         finally:
+            if group and not _leave(group):
+                group = ""  # whoever killed it would kill us
             if log >= 0:
                 os.close(log)
             os.chdir("/")  # keeps no filesystem busy
         ticks = _start_ticks(pid)
         self._runs[pid] = run_id, folder, ticks
-        return {"started": run_id, "pid": pid, "start_ticks": ticks}
+        return {"started": run_id, "pid": pid, "start_ticks": ticks, "cgroup": group}
 
     def _note_start(self, folder: str, answer: Message) -> None:
-        facts = {"pid": answer["pid"], "start_ticks": answer["start_ticks"]}
+        facts = {name: answer[name] for name in ("pid", "start_ticks", "cgroup")}
         self._write(f"{folder}/started", facts | {"boot_id": self._boot_id, "shim_pid": os.getpid()})
 
     def _reap(self) -> None:
@@ -364,6 +368,32 @@ def _execute(request: Message, log: int) -> int:
                 raise
             time.sleep(0.01)
     raise AssertionError
+
+
+def _enter(group: str) -> str:
+    """Go into a run's group, so that the command is born there; returns the group, or nothing if that is not possible.
+
+    30 microseconds there and back. A command that was moved after its start could have forked before.
+    """
+    return group if group and _join(group) else ""
+
+
+def _leave(group: str) -> bool:
+    """Go back into our own group; into the one above, if that is gone."""
+    above = os.path.dirname(group)
+    return _join(f"{above}/shims") or _join(above)
+
+
+def _join(group: str) -> bool:
+    try:
+        fd = os.open(f"{group}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, b"0")
+        finally:
+            os.close(fd)
+    except OSError:
+        return False
+    return True
 
 
 def _posix_spawn(argv: list[str], env: dict[str, str], log: int) -> int:

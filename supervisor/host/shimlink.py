@@ -130,11 +130,13 @@ class ShimLink:
         log: str,
         folder: str,
         account: Account | None = None,
+        cgroup: str = "",
     ) -> None:
         """Ask for a command to be started; `receive` will have the answer, `started` or `failed`, unless it is lost.
 
-        `account`: the user that it runs as; None: ours. What is not answered within ANSWER_S will not be done: the
-        shim drops it by then. Raises ShimStuck if the shim does not read.
+        `account`: the user that it runs as; None: ours. `cgroup`: its control group, see `Cgroups`; empty: none. What
+        is not answered within ANSWER_S will not be done: the shim drops it by then. Raises ShimStuck if the shim does
+        not read.
         """
         before = time.monotonic() + ANSWER_S - _LATE_S
         request: dict[str, Any] = {
@@ -146,6 +148,8 @@ class ShimLink:
         }
         if account:
             request["as"] = {"uid": account.uid, "gid": account.gid, "groups": account.groups}
+        if cgroup:
+            request["cgroup"] = cgroup
         self._stream.send({**request, "log": log, "dir": folder, "before": before})
         if self._stream.unsent:
             self._flush()

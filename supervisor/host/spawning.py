@@ -86,6 +86,7 @@ class Spawner:
             self._failed(run, why)
         else:
             run.main = ProcRef(message["pid"], message["start_ticks"])
+            run.cgroup = message["cgroup"]
             self._began(run)
 
     def lost(self, link: ShimLink) -> None:
@@ -132,6 +133,7 @@ class Spawner:
                 run.dir.log,
                 run.dir.path,
                 self._account,
+                run.cgroup,
             )
         except ShimStuck:
             self._withdraw([request])

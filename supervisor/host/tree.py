@@ -4,7 +4,8 @@ Every command is started as the leader of a session. A process belongs to its ru
 
 - it is in that session, or
 - it carries the run's marker in its environment: it made a session of its own (daemons do), or
-- its parent belongs to the run: programs that show a title overwrite their environment.
+- its parent belongs to the run: programs that show a title overwrite their environment, or
+- it is in the run's control group, where there is one (`cgroups`).
 
 Zombies do not count: they need a parent's wait, not a signal. A process is named by pid and start time, since pids are
 used again; a pidfd names it for good, once the start time was compared after opening it.
@@ -17,8 +18,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from supervisor.host import cgroups
 from supervisor.host.environ import RUN_MARKER
 
 RUNS_MARKER = "SUPERVISOR_RUNS"
@@ -51,10 +54,14 @@ class _Stat(NamedTuple):
 
 
 Members = dict[str, list[ProcRef]]
+NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
 
-def census(runs: Mapping[str, ProcRef | None]) -> Members:
-    """The live processes of each run, in one pass. `runs` is `{run id: its main process, if known}`."""
+def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GROUPS) -> Members:
+    """The live processes of each run, in one pass.
+
+    `runs` is `{run id: its main process, if known}`, `groups` `{run id: the folder of its control group}`.
+    """
     sessions = {main.pid: run_id for run_id, main in runs.items() if main is not None}
     # Nothing is older than the run that it belongs to; this spares most environments a look.
     since = min((main.start_ticks if main else 0 for main in runs.values()), default=0)
@@ -68,15 +75,22 @@ def census(runs: Mapping[str, ProcRef | None]) -> Members:
         run_id = sessions.get(process.session) or _variable(process, RUN_MARKER)
         if run_id is not None and run_id in runs:
             owner[pid] = run_id
+    for run_id, group in groups.items():
+        owner.update(dict.fromkeys(_grouped(table, group), run_id))
     return _gathered(table, owner, runs)
 
 
-def marked(runs_folder: str) -> list[ProcRef]:
-    """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`."""
+def marked(runs_folder: str, groups: Iterable[str] = ()) -> list[ProcRef]:
+    """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`.
+
+    `groups`: the control groups of its runs.
+    """
     table = _processes(0)
     owner = {
         pid: runs_folder for pid, process in table.items() if _variable(process, RUNS_MARKER) == runs_folder
     }
+    for group in groups:
+        owner.update(dict.fromkeys(_grouped(table, group), runs_folder))
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 
@@ -174,6 +188,15 @@ def _processes(since_ticks: int) -> dict[int, _Stat]:
             table[pid] = process
     table.pop(os.getpid(), None)  # we may run inside another supervisor's run, never inside our own
     return table
+
+
+def _grouped(table: dict[int, _Stat], group: str) -> Iterable[int]:
+    """The processes of a control group; what was not there when the table was made is added to it."""
+    for pid in cgroups.processes(group):
+        process = table.get(pid) or _stat(pid)
+        if process is not None and pid != os.getpid():
+            table[pid] = process
+            yield pid
 
 
 def _stat(pid: int) -> _Stat | None:

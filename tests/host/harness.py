@@ -14,6 +14,7 @@ import anyio
 
 from supervisor.host import tree
 from supervisor.host.account import Account
+from supervisor.host.cgroups import Cgroups
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink, ShimLost
@@ -36,6 +37,7 @@ class Bench:
         env: dict[str, str] | None = None,
         log_limit_bytes: int = 64 << 20,
         account: Account | None = None,
+        cgroups: Cgroups | None = None,
     ) -> None:
         self.state = folder / "state"
         self.workspace = folder / "workspace"
@@ -46,7 +48,14 @@ class Bench:
         self._news = anyio.Event()
         self.link = ShimLink.start()
         self.machine = Machine(
-            self.state, self.link, self.environ, self.workspace, self._post, log_limit_bytes, account
+            self.state,
+            self.link,
+            self.environ,
+            self.workspace,
+            self._post,
+            log_limit_bytes,
+            account,
+            cgroups,
         )
 
     def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
@@ -144,9 +153,10 @@ async def bench(
     env: dict[str, str] | None = None,
     log_limit_bytes: int = 64 << 20,
     account: Account | None = None,
+    cgroups: Cgroups | None = None,
 ) -> AsyncIterator[Bench]:
     """A machine that runs; at the end it must be able to leave nothing behind."""
-    found = Bench(folder, env, log_limit_bytes, account)
+    found = Bench(folder, env, log_limit_bytes, account, cgroups)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(found.machine.run)
