@@ -150,14 +150,16 @@ async def _all_ended_or_changed(run: Run, members: Sequence[ProcRef], patience_s
     return all_ended
 
 
-async def sweep(runs_folder: str, groups: Callable[[], list[str]], grace_s: float) -> tuple[int, ...]:
+async def sweep(
+    runs_folder: str, groups: Callable[[], list[str]], shims: Sequence[int], grace_s: float
+) -> tuple[int, ...]:
     """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns the pids that live all the same.
 
-    `groups`: lists the control groups of runs.
+    `groups`: lists the control groups of runs; `shims`: the pids of the shims.
     """
 
     def left() -> list[ProcRef]:
-        return tree.marked(runs_folder, groups())
+        return tree.strays(runs_folder, groups(), shims)
 
     strays = await anyio.to_thread.run_sync(left)
     tree.terminate(strays)

@@ -165,7 +165,7 @@ class Machine:
         from supervisor.host import ending
 
         groups = self._cgroups.runs if self._cgroups else list
-        return await ending.sweep(str(self._folder), groups, grace_s)
+        return await ending.sweep(str(self._folder), groups, self._shims.pids(), grace_s)
 
     def close(self) -> int:
         """Leave the shim, once `run` has ended; returns how many commands go on."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long the shim may take to answer."""
+_UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _LATE_S = 1.0
 """How long before that the shim itself gives a request up, so that none is done after it was given up here."""
 
@@ -101,6 +103,15 @@ class ShimLink:
             sock.close()
             return None
         return cls(sock, None)
+
+    @property
+    def shim_pid(self) -> int:
+        """The pid of the shim, ours or an earlier supervisor's."""
+        if self.pid is not None:
+            return self.pid
+        credentials = self._stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid, _, _ = _UCRED.unpack(credentials)
+        return int(pid)
 
     @property
     def lost(self) -> bool:

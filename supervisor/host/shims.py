@@ -48,6 +48,10 @@ class Shims:
             return link
         return self._current
 
+    def pids(self) -> list[int]:
+        """The processes that hold commands, and take what these leave behind."""
+        return [link.shim_pid for link in self._links if not link.lost]
+
     def pass_over(self) -> None:
         """Have another shim take the next command; this one keeps what it holds."""
         self._current = None

@@ -7,6 +7,9 @@ Every command is started as the leader of a session. A process belongs to its ru
 - its parent belongs to the run: programs that show a title overwrite their environment, or
 - it is in the run's control group, where there is one (`cgroups`).
 
+What left the session, wiped its environment and lost its parent is a child of the shim (a subreaper): it is of some run
+of the supervisor, though nobody can say which. The sweep at the end finds it.
+
 Zombies do not count: they need a parent's wait, not a signal. A process is named by pid and start time, since pids are
 used again; a pidfd names it for good, once the start time was compared after opening it.
 """
@@ -17,7 +20,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -80,10 +83,11 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
     return _gathered(table, owner, runs)
 
 
-def marked(runs_folder: str, groups: Iterable[str] = ()) -> list[ProcRef]:
+def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = ()) -> list[ProcRef]:
     """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`.
 
-    `groups`: the control groups of its runs.
+    `groups`: the control groups of its runs. `shims`: the pids of its shims; orphans come to them, so what is below
+    one is of some run even if it left its group and wiped its marker out.
     """
     table = _processes(0)
     owner = {
@@ -91,6 +95,7 @@ def marked(runs_folder: str, groups: Iterable[str] = ()) -> list[ProcRef]:
     }
     for group in groups:
         owner.update(dict.fromkeys(_grouped(table, group), runs_folder))
+    owner |= {pid: runs_folder for pid, process in table.items() if process.parent in shims}
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 

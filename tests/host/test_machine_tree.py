@@ -109,6 +109,31 @@ async def test_the_sweep_finds_daemons_of_runs_long_gone_and_kills_the_stubborn(
         assert is_gone(pid)
 
 
+async def test_the_sweep_finds_a_daemon_that_left_no_trace(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("setsid --fork env -i sh -c 'echo $$; exec sleep 60'")
+        (daemon,) = await it.words(1)
+        assert (await it.exited()).exit == ExitCode(0)
+        assert it.members() == []
+        assert not is_gone(daemon)
+        assert tree.strays(str(it.state / "runs")) == [], "it has no marker"
+
+        assert await it.machine.sweep(5.0) == ()
+        assert is_gone(daemon)
+
+
+async def test_orphans_of_commands_are_reaped_by_the_shim(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(
+            "for i in $(seq 50); do (sh -c 'sleep 0.1; echo $PPID' &); done; exec sleep 60",
+            kind=RunKind.START,
+        )
+        await it.words(50)
+        shim = it.link.shim_pid
+        children = Path(f"/proc/{shim}/task/{shim}/children")
+        await until(lambda: len(children.read_text().split()) == 1)
+
+
 async def test_the_sweep_spares_processes_of_others(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
