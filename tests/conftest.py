@@ -22,6 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--seed", type=int, default=random.randrange(1 << 32), help="draw the same faults again")
     group.addoption("--all-faults", action="store_true", help="hurt in every way and at every point")
+    group.addoption("--storm-seconds", type=float, default=20.0, help="how long a random storm lasts")
+    group.addoption("--stall-seconds", type=float, default=5.0, help="how long SIGSTOP holds the supervisor")
+    group.addoption("--soak-seconds", type=float, default=20.0, help="how long the soak lasts")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
