@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import anyio
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control, control_activity, control_resumed, logs
+from supervisor.api import control, control_activity, control_resumed, control_upgrade, logs
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
@@ -55,8 +55,14 @@ class Site:
     read_file: Callable[[], Loaded | None]
     end: Callable[[float, bool], None]
     """Ends the supervisor, see `control.Hands`."""
+    upgrade: Callable[[], Awaitable[str]]
+    """See `control_upgrade`."""
     ready: Callable[[], None] = lambda: None
     """Is called once clients are answered."""
+    connections: Sequence[int] = ()
+    """See `Server`."""
+    on_serving: Callable[[Callable[[], Awaitable[tuple[int, ...]]]], None] = lambda _: None
+    """Is given the server's `hand_over`."""
     public_url: str = ""
     """What clients reach this supervisor by; empty: the address that it listens on."""
     host_names: Sequence[str] = ()
@@ -98,9 +104,12 @@ async def serve(site: Site) -> None:
             *control.routes(site.engine, place, hands, site.activity),
             *control_activity.routes(site.activity),
             *control_resumed.routes(site.resumed),
+            *control_upgrade.routes(site.upgrade),
         ],
         metrics=metrics.text,
+        connections=site.connections,
     )
+    site.on_serving(server.hand_over)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
         await server.run(site.ready)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from http import HTTPStatus
 from typing import Any
 
@@ -40,13 +41,40 @@ class Room:
 class Connection(web.RequestHandler):
     """A connection that counts, and that speaks JSON when it fails."""
 
-    __slots__ = ("_counted", "_room")
+    __slots__ = ("_begun", "_counted", "_room")
 
     def __init__(self, server: web.Server, room: Room, **options: Any) -> None:
         """`options`: those of aiohttp's RequestHandler."""
         super().__init__(server, **options)
         self._room = room
         self._counted = False
+        self._begun = False
+        """Whether a part of a request has come, and not yet its whole head."""
+
+    def rest(self) -> bool:
+        """Read no further request. Returns whether all that was read is answered, and the answer is with the kernel."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        request, waiter = self._current_request, self._waiter
+        idle = waiter is not None and not waiter.done() and not self._messages and not self._begun
+        if idle or (request is not None and not request.can_read_body):
+            transport.pause_reading()
+        return idle and transport.get_write_buffer_size() == 0
+
+    def keep(self) -> int | None:
+        """The connection's descriptor, for a program that takes over; it stays open when this one closes."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return None
+        return os.dup(transport.get_extra_info("socket").fileno())
+
+    def data_received(self, data: bytes) -> None:
+        waits = self._waiter is not None and not self._waiter.done()
+        before = self._request_count
+        super().data_received(data)
+        if waits:
+            self._begun = self._request_count == before
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._room.taken >= self._room.limit:

@@ -13,9 +13,12 @@ from supervisor.core.exitstatus import exit_status
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.model.frozen import dataclass
+from supervisor.model.ids import fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Environment, Execution, Service, ServiceStep
 
+_INSTANCE = fresh()
+"""Of this program in this process; another one after an upgrade, whose pid is the same."""
 _WAITS = {ServicePhase.STARTING: "to be ready", ServicePhase.STOPPING: "to end"}
 
 
@@ -40,6 +43,7 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
     return {
         "version": __version__,
         "pid": os.getpid(),
+        "instance": _INSTANCE,
         "uptimeSeconds": round(now.mono_s - place.started_mono_s, 3),
         "environmentId": place.environment_id,
         "workspace": place.workspace,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from connectrpc.code import Code
@@ -28,6 +29,11 @@ IDLE_S = 75.0
 """How long a connection may be without a complete request head: idle, half-open or slow."""
 STOP_GRACE_S = 0.2
 """How long calls may go on when the server stops. Streams, which do not end by themselves, are ended at once."""
+HAND_OVER_S = 5.0
+"""How long calls may go on when another program takes over."""
+_LOOK_S = 0.001
+_TURNS = 10
+"""Turns of the loop after which what asyncio has accepted is a connection; it takes three."""
 _CALL = web.RequestKey("call", asyncio.Task[Any])
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -47,6 +53,7 @@ class Server:
         idle_s: float = IDLE_S,
         body_timeout_s: float = BODY_TIMEOUT_S,
         most_clients: int | None = None,
+        connections: Sequence[int] = (),
     ) -> None:
         """Put the parts together.
 
@@ -60,11 +67,15 @@ class Server:
             not_ready: what the supervisor waits for before it is ready; empty once it is.
             idle_s: see IDLE_S.
             body_timeout_s: how long the body of a call may take.
+            connections: descriptors of connections that a supervisor before this one had accepted.
             most_clients: how many connections there may be; None: as many as the limit of descriptors leaves room for.
         """
         self.stopping = False
         """Whether the server ends: what is cancelled now is not the client's doing."""
         self._sockets = sockets
+        self._connections = tuple(connections)
+        self._runner: web.AppRunner | None = None
+        self._listeners: list[asyncio.Server] = []
         self._idle_s = idle_s
         self._most_clients = most_clients
         self._metrics = metrics
@@ -89,18 +100,46 @@ class Server:
         runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
         )
-        listeners: list[asyncio.Server] = []
         try:
             await runner.setup()
             assert runner.server is not None
-            await self._listen(runner.server, listeners)
+            self._runner = runner
+            await self._listen(runner.server)
             serving()
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await self._stop(runner, listeners)
+                await self._stop(runner)
 
-    async def _listen(self, server: web.Server, listeners: list[asyncio.Server]) -> None:
+    async def hand_over(self) -> tuple[int, ...]:
+        """Answer what was asked, end streams, and read no more; returns the connections that are to go on.
+
+        Listening has to be kept up by others: it ends here. Calls that take longer than HAND_OVER_S break off, as do
+        connections in the middle of a request.
+        """
+        if self._runner is None or self._runner.server is None:
+            return self._connections  # it had not begun to serve
+        self.stopping = True
+        loop = asyncio.get_running_loop()
+        for listening in self._sockets.listening:
+            loop.remove_reader(listening)
+        # A closed asyncio.Server loses what it has accepted and not yet made a connection of.
+        for _ in range(_TURNS):
+            await anyio.lowlevel.checkpoint()
+        for listener in self._listeners:
+            listener.close()
+        for stream in self._streams:
+            stream.cancel()
+        give_up_at = loop.time() + HAND_OVER_S
+        while True:
+            connections = [c for c in self._runner.server.connections if isinstance(c, Connection)]
+            resting = [connection for connection in connections if connection.rest()]
+            late = loop.time() >= give_up_at
+            if late or (len(resting) == len(connections) and not self._calls):
+                return tuple(fd for connection in resting if (fd := connection.keep()) is not None)
+            await anyio.sleep(_LOOK_S)
+
+    async def _listen(self, server: web.Server) -> None:
         loop, room = asyncio.get_running_loop(), Room(self._most_clients or room_for_clients())
 
         def connection() -> Connection:
@@ -115,13 +154,15 @@ class Server:
 
         for listening in self._sockets.listening:
             if listening.family == socket.AF_UNIX:
-                listeners.append(await loop.create_unix_server(connection, sock=listening))
+                self._listeners.append(await loop.create_unix_server(connection, sock=listening))
             else:
-                listeners.append(await loop.create_server(connection, sock=listening))
+                self._listeners.append(await loop.create_server(connection, sock=listening))
+        for fd in self._connections:
+            await loop.connect_accepted_socket(connection, socket.socket(fileno=fd))
 
-    async def _stop(self, runner: web.AppRunner, listeners: list[asyncio.Server]) -> None:
+    async def _stop(self, runner: web.AppRunner) -> None:
         self.stopping = True
-        for listener in listeners:
+        for listener in self._listeners:
             listener.close()
         for stream in self._streams:
             stream.cancel()

@@ -16,12 +16,21 @@ from pathlib import Path
 
 from supervisor.host.inheritance import raise_descriptors
 from supervisor.model.errors import MachineError
+from supervisor.model.frozen import dataclass
 from supervisor.settings.values import Address
 
 _BACKLOG = 512
 _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients
 _MOST_FDS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Descriptors of listening sockets."""
+
+    unix: int | None = None
+    tcp: int | None = None
 
 
 class Sockets:
@@ -33,10 +42,12 @@ class Sockets:
         address: Address | None,
         notice: Callable[[str], None] = lambda _: None,
         owner: int | None = None,
+        given: Given = Given(),  # noqa: B008 - frozen
     ) -> None:
         """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError.
 
-        `owner`: the user who may connect to the Unix socket, beside root; None: our own.
+        `owner`: the user who may connect to the Unix socket, beside root; None: our own. `given`: sockets that listen
+        already, used instead.
         """
         self.path = path
         self.listening: list[socket.socket] = []
@@ -45,10 +56,11 @@ class Sockets:
         self._inode = (0, 0)
         try:
             if path is not None:
-                self.listening.append(_unix(path, owner))
+                unix = _given(given.unix) if path.is_socket() else None
+                self.listening.append(unix or _unix(path, owner))
                 self._inode = _inode(path)
             if address is not None:
-                self.listening.append(_tcp(address, notice))
+                self.listening.append(_given(given.tcp) or _tcp(address, notice))
                 self.address = self.listening[-1].getsockname()[:2]
         except BaseException:
             self.close()
@@ -62,6 +74,14 @@ class Sockets:
         host, port = self.address
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def keep(self) -> Given:
+        """Have the sockets listen on after `close`, for a program that takes over: who connects waits."""
+        self._inode = (0, 0)
+        by_family = {
+            listening.family == socket.AF_UNIX: os.dup(listening.fileno()) for listening in self.listening
+        }
+        return Given(by_family.get(True), by_family.get(False))
 
     def close(self) -> None:
         """Stop listening."""
@@ -91,6 +111,14 @@ def short(path: Path) -> Iterator[str]:
 def room_for_clients() -> int:
     """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
     return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
+
+
+def _given(fd: int | None) -> socket.socket | None:
+    if fd is None:
+        return None
+    listening = socket.socket(fileno=fd)
+    listening.setblocking(False)
+    return listening
 
 
 def _unix(path: Path, owner: int | None) -> socket.socket:

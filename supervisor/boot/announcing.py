@@ -6,6 +6,7 @@
 | what runs and is waited for has changed, at most once a second | STATUS= |
 | half of the watchdog's time has passed and the engine has come round since | WATCHDOG=1 |
 | the automations file is read again, and was | RELOADING=1 with the time, READY=1 |
+| another program takes our place | RELOADING=1 with the time; READY=1 by that one |
 | everything is being stopped | STOPPING=1, STATUS= |
 """
 
@@ -39,6 +40,11 @@ class Announcer:
         """Everything is being stopped, or left to the next supervisor."""
         self._stopping = True
         self._tell_status("STOPPING=1")
+
+    def making_room(self) -> None:
+        """Another program takes our place in this process, and will be ready once it serves."""
+        self._stopping = True
+        self._notifier.tell("RELOADING=1", monotonic_usec())
 
     @contextmanager
     def reloading(self) -> Iterator[None]:

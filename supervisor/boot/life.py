@@ -68,6 +68,9 @@ class Life:
         self._grace_s = grace_s
         self._detach = False
         self._status = 0
+        self._make_room: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.late: signals.Numbers = []
+        """Signals that came when nobody could heed them any more."""
         self._work_is_over: Callable[[], None] = lambda: None
 
     def end(self, grace_s: float | None = None, detach: bool = False) -> None:
@@ -80,6 +83,11 @@ class Life:
         self._detach = detach
         self._work_is_over()
 
+    def make_room(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End the work and leave what lives to the program that comes; `work` is done while everything still turns."""
+        self._make_room = work
+        self._work_is_over()
+
     def run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, drain, and see that nothing is left behind.
 
@@ -87,10 +95,7 @@ class Life:
         """
         import anyio
 
-        try:
-            return anyio.run(self._run, work, edges, held)
-        finally:
-            signals.hold()  # the loop gave them back; what is left to do takes a moment
+        return anyio.run(self._run, work, edges, held)
 
     async def _run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         import anyio
@@ -106,8 +111,11 @@ class Life:
                 status = await work()
             if working.cancelled_caught:
                 status = self._status
-            self._ending()
-            if self._detach:
+            if self._make_room is not None:
+                await self._make_room()
+            else:
+                self._ending()
+            if self._detach or self._make_room is not None:
                 group.cancel_scope.cancel()
                 return status
             if not self._engine.world.records.settled():
@@ -129,17 +137,24 @@ class Life:
 
         from supervisor.boot.stacks import stacks_on_signal
 
-        with (
-            anyio.open_signal_receiver(*signals.HEEDED) as received,  # type: ignore[arg-type]  # numbers will do
-            stacks_on_signal(self._stacks),
-        ):
-            for number in held:
-                signal.raise_signal(number)
-            async for number in received:
-                self._heed(number, working)
+        try:
+            with (
+                anyio.open_signal_receiver(*signals.HEEDED) as received,  # type: ignore[arg-type]  # numbers will do
+                stacks_on_signal(self._stacks),
+            ):
+                for number in held:
+                    signal.raise_signal(number)
+                async for number in received:
+                    self._heed(number, working)
+        finally:
+            # The loop has given them back; what is left to do takes a moment.
+            early, self.late = self.late, signals.hold()
+            self.late[:0] = early
 
     def _heed(self, number: int, working: CancelScope) -> None:
         match signals.MEANINGS[number]:
+            case _ if self._make_room is not None:
+                self.late.append(number)  # the next program heeds it
             case Meaning.DRAIN | Meaning.KILL if working.cancel_called or self._engine.world.records.draining:
                 self._drain(0.0)
             case Meaning.DRAIN | Meaning.KILL as meaning:

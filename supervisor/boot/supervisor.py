@@ -14,10 +14,11 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from supervisor.api.sockets import Sockets
+from supervisor import __version__
+from supervisor.api.sockets import Given, Sockets
 from supervisor.boot.announcing import Announcer
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
@@ -31,6 +32,7 @@ from supervisor.engine import Engine
 from supervisor.host import clock, signals
 from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
+from supervisor.host.handover import Handover
 from supervisor.host.machine import Machine
 from supervisor.host.notify import Notifier
 from supervisor.host.rundir import RunDir
@@ -40,6 +42,7 @@ from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Spawn
 from supervisor.model.command import FireTrigger, StartTask
+from supervisor.model.errors import Precondition
 from supervisor.model.fact import EnvironmentStarted, MachineRestarted
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
@@ -53,9 +56,16 @@ class Supervisor:
     """One state directory's engine with the machine below it and the file above it."""
 
     def __init__(
-        self, settings: Settings, link: ShimLink, report: Report, notifier: Notifier | None = None
+        self,
+        settings: Settings,
+        link: ShimLink,
+        report: Report,
+        notifier: Notifier | None = None,
+        handover: Handover | None = None,
     ) -> None:
-        """Take the state directory and go on with what is in it. `notifier`: to the service manager, if there is one.
+        """Take the state directory and go on with what is in it.
+
+        `notifier`: to the service manager, if there is one. `handover`: from the program before, in this process.
 
         Raises StateInUse if another supervisor has it, MachineError if it cannot be used. `adopt` comes next.
         """
@@ -63,6 +73,11 @@ class Supervisor:
         self.report = report
         for notice in settings.notices:
             report.notice(notice)
+        self._given = handover
+        self.handover: Handover | None = None
+        """What goes to the program that is to be executed now; None: `serve` has not ended for that."""
+        self._checking = False
+        self._leave: Callable[[], Awaitable[tuple[int, ...]]] = _no_connections
         self.account = self._account()
         self.state = self._take_state()
         self.store = Store(self.state.database)
@@ -188,14 +203,19 @@ class Supervisor:
     def _take_state(self) -> StateDir:
         workspace = str(self.settings.workspace)
         default = system_path(workspace) if self._other else default_path(workspace, os.environ)
-        return StateDir(self.settings.state_dir or default, workspace, self._other)
+        lock = self._given.lock if self._given else None
+        return StateDir(self.settings.state_dir or default, workspace, self._other, lock)
 
     def _listen(self, api: Api | None) -> Sockets | None:
         """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""
         if api is None:
             return None
         owner = self._other.uid if self._other else None
-        return Sockets(self.state.api_socket, api.listen, self.report.notice, owner)
+        given = Given()
+        if self._given is not None:
+            same = self._given.listen == repr(api.listen)
+            given = Given(self._given.unix, self._given.tcp if same else None)
+        return Sockets(self.state.api_socket, api.listen, self.report.notice, owner, given)
 
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
@@ -256,6 +276,47 @@ class Supervisor:
         """Tell the management plane while the environment is in use."""
         await self.activity.run(self.engine.hub, self.engine.post, self.report.notice)
 
+    async def upgrade(self) -> str:
+        """Have `serve` end for the program that stands on the disk now, once that has passed its self-check.
+
+        Returns its version. Raises Precondition: then everything goes on.
+        """
+        from supervisor.boot.upgrade import checked_version
+
+        if self.engine.world.records.draining:
+            raise Precondition("cannot upgrade: the supervisor is shutting down")
+        if self.engine.store_error:
+            raise Precondition(f"cannot upgrade: records cannot be written: {self.engine.store_error}")
+        if self._checking:
+            raise Precondition("cannot upgrade: another upgrade is under way")
+        self._checking = True
+        try:
+            version = await checked_version(self.state.database)
+        except BaseException:
+            self._checking = False
+            raise
+        self.life.make_room(self._make_room)
+        return version
+
+    def _serving(self, hand_over: Callable[[], Awaitable[tuple[int, ...]]]) -> None:
+        self._leave = hand_over
+
+    async def _make_room(self) -> None:
+        """Answer what was asked, and gather what must not be closed."""
+        assert self.settings.api is not None
+        self.announcer.making_room()
+        given = Given() if self.sockets is None else self.sockets.keep()
+        connections = await self._leave()
+        self.handover = Handover(
+            version=__version__,
+            began_s=clock.now().mono_s,
+            lock=self.state.keep(),
+            listen=repr(self.settings.api.listen),
+            unix=given.unix,
+            tcp=given.tcp,
+            connections=connections,
+        )
+
     async def _serve_api(self) -> None:
         """Answer clients."""
         if self.sockets is None or self.settings.api is None:
@@ -279,9 +340,17 @@ class Supervisor:
             drain_grace_s=self.settings.drain_grace_s,
             ready=self.announcer.ready,
             resumed=self.resume.tell,
+            upgrade=self.upgrade,
+            connections=self._given.connections if self._given else (),
+            on_serving=self._serving,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,
             peers=[self._other.uid] if self._other else [],
         )
         await assembly.serve(site)
+
+
+async def _no_connections() -> tuple[int, ...]:
+    """The server has not begun to serve."""
+    return ()

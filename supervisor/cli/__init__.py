@@ -31,6 +31,10 @@ def _open_standard_files() -> None:
 
 def _main() -> int:
     arguments = sys.argv[1:]
+    if "SUPERVISOR_HANDOVER" in os.environ:
+        from supervisor.host.handover import receive
+
+        receive()
     if arguments[:1] == ["run"] or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
         from supervisor.cli.early import start_shim
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "activity": "Show what keeps the environment awake.",
     "keep-alive": "Keep the environment awake while a process lives.",
     "token": "Print a token for clients that use TCP.",
+    "upgrade": "Put the program on the disk in the place of the running one.",
     "shutdown": "End the running supervisor.",
     "doctor": "Check this machine and the endpoints it must reach.",
     "bundle": "Pack what support needs to know into one file, without secrets.",
@@ -38,6 +39,8 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
 }
 """Each stands in the module `cmd_<name>` as `command`."""
+HIDDEN = frozenset({"self-check"})
+"""The same, for programs."""
 
 
 EXIT_READER_GONE = 141
@@ -51,7 +54,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
         module = importlib.import_module(f"supervisor.cli.cmd_{cmd_name.replace('-', '_')}")
         command = module.command

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from supervisor.boot import Supervisor
@@ -18,6 +19,7 @@ from supervisor.model.record import Service, TaskRun
 
 READ_BYTES = 16 * 1024
 """How much of a log is given out at once: a few milliseconds of work if its lines are short."""
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 TICK_S = 0.1
 """How often logs are looked at: a log file tells nobody that it grew."""
 
@@ -57,12 +59,14 @@ class Lines:
 class Log:
     """One run's log, as far as it was given out."""
 
-    def __init__(self, path: str, sink: Sink, at_end: bool = False) -> None:
-        """Begin at the start of the log, or at what is its end by now."""
+    def __init__(self, path: str, sink: Sink, offset: int | None = 0) -> None:
+        """Begin at an offset of the log; None: at what is its end by now."""
         self._sink = sink
         self._path = path
         self._until: int | None = None
-        self._offset = self._end() if at_end else 0
+        self._offset = self._end() if offset is None else offset
+        self.whole = self._offset
+        """Where the line begins that was given out last and is not whole yet."""
 
     def give(self) -> bool:
         """Give out some of what is new. Returns whether there may be more."""
@@ -73,6 +77,8 @@ class Log:
         if chunk.dropped:
             self._sink.write(b"[%d bytes are gone: the log is larger than its limit]\n" % chunk.dropped)
         self._offset = chunk.end
+        if b"\n" in chunk.data:
+            self.whole = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
         if chunk.data:
             self._sink.write(chunk.data)
         return bool(chunk.data)
@@ -97,11 +103,17 @@ class Follower:
     """Prints changes, and output if there is a sink for it, in the order in which they belong together."""
 
     def __init__(
-        self, supervisor: Supervisor, printer: Printer, sinks: MakeSink | None, outlet: Outlet
+        self,
+        supervisor: Supervisor,
+        printer: Printer,
+        sinks: MakeSink | None,
+        outlet: Outlet,
+        printed: Mapping[str, int] = _NOTHING,
     ) -> None:
         """Follow from now on: what runs that live already have written before is not given out.
 
-        `outlet`: where the sinks write to. While its reader is slow, output stays in the log files.
+        `outlet`: where the sinks write to. While its reader is slow, output stays in the log files. `printed`:
+        `{run id: offset}`, from where on the logs of runs that live already are given out all the same.
         """
         self._supervisor = supervisor
         self._printer = printer
@@ -116,7 +128,7 @@ class Follower:
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
             for run_id, name in _runs(record).items():
-                self._begin(run_id, name, at_end=True)
+                self._begin(run_id, name, printed.get(run_id))
 
     def finish(self) -> None:
         """Print all that has happened. For the time when nothing is supervised any more."""
@@ -124,6 +136,12 @@ class Follower:
         while self._print_some():
             if self._outlet.behind:
                 time.sleep(0.01)
+
+    def pause(self) -> dict[str, int]:
+        """Print what there is, if its reader takes it; returns `{run id: offset}`, from where on there is more."""
+        while self._print_some() and not self._outlet.behind:
+            pass
+        return {run_id: log.whole for run_id, log in self._logs.items()}
 
     async def run(self) -> None:
         """Print until cancelled."""
@@ -179,10 +197,10 @@ class Follower:
             self._begin(run_id, after[run_id])
         return True
 
-    def _begin(self, run_id: str, name: str, at_end: bool = False) -> None:
+    def _begin(self, run_id: str, name: str, offset: int | None = 0) -> None:
         if self._sinks is not None:
             path = RunDir(self._supervisor.state.runs, run_id).log
-            self._logs[run_id] = Log(path, self._sinks(name), at_end)
+            self._logs[run_id] = Log(path, self._sinks(name), offset)
 
 
 def _runs(record: object) -> dict[str, str]:

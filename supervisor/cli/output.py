@@ -15,6 +15,9 @@ BEHIND_ITEMS = 1000
 MOST_ITEMS = 100_000
 """With so much unprinted, more is dropped, and that is told."""
 
+PAUSE_S = 1.0
+"""How long a reader that stalls may hold up an upgrade."""
+
 
 class Outlet:
     """Prints in a thread of its own: a reader that stalls (a pager, Ctrl-S) or goes away stalls nothing but this."""
@@ -44,12 +47,20 @@ class Outlet:
 
     def close(self) -> None:
         """Wait until all is printed. For the time when nothing is supervised any more."""
-        if self._printing is None:
-            return
-        signals_end_us()
+        if self._printing is not None:
+            signals_end_us()
+            self._finish(None)
+
+    def pause(self) -> None:
+        """Wait for a moment until all is printed: another program goes on with that in this process."""
+        if self._printing is not None:
+            self._finish(PAUSE_S)
+
+    def _finish(self, patience_s: float | None) -> None:
+        assert self._printing is not None
         queue, thread = self._printing
         queue.put(None)
-        thread.join()
+        thread.join(patience_s)
         self._printing = None
 
     def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:

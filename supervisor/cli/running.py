@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from signal import SIGINT
 
+from supervisor import __version__
 from supervisor.boot import Supervisor, Work
 from supervisor.boot.settings import told
 from supervisor.cli.early import take_link, take_notifier
@@ -16,6 +17,9 @@ from supervisor.cli.printer import Printer
 from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
+from supervisor.host.handover import Handover, execute, program, taken
+from supervisor.host.notify import Notifier
+from supervisor.model.frozen import replace
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
@@ -24,23 +28,47 @@ from supervisor.settings.resolved import Resolved
 
 
 def run(asked: Resolved, as_json: bool = False) -> int:
-    """Run until what was asked for is done, or a signal came. Returns the exit status."""
+    """Run until what was asked for is done, or a signal came. Returns the exit status.
+
+    For an upgrade this process executes the program that stands where it came from, and this never returns; if it
+    cannot be executed, this one goes on with what was to be handed over.
+    """
     held = signals.hold()
+    handover, notifier = taken(), take_notifier()
+    while True:
+        ended = _run(asked, as_json, held, notifier, handover)
+        if isinstance(ended, int):
+            return ended
+        handover, late = ended
+        try:
+            execute(handover, late, notifier.environ)
+        except OSError as error:
+            print(f"supervisor: cannot execute {program()[0]}: {error.strerror}; going on", file=sys.stderr)
+            held = signals.hold()
+
+
+def _run(
+    asked: Resolved, as_json: bool, held: signals.Numbers, notifier: Notifier, handover: Handover | None
+) -> int | tuple[Handover, signals.Numbers]:
+    """One supervisor's life: its exit status, or what goes to the next program and the signals that nobody heeded."""
     settings = told(asked)
     triggers = asked[table.TRIGGER]
     outlet = Outlet(sys.stdout)
     printer = Printer(outlet, as_json=as_json)
     with (
         closing(outlet),
-        closing(Supervisor(settings, take_link(), printer, take_notifier())) as supervisor,
+        closing(Supervisor(settings, take_link(), printer, notifier, handover)) as supervisor,
     ):
         follower = Follower(
             supervisor,
             printer,
             functools.partial(Lines, write_line=printer.log) if asked[table.LOGS] else None,
             outlet,
+            handover.printed if handover else {},
         )
-        if supervisor.resumes:
+        if handover:
+            printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
+        elif supervisor.resumes:
             printer.notice("the supervisor before this one was cut off: going on with what it left")
         adopted = supervisor.adopt()
         loaded = supervisor.automations.read()
@@ -55,6 +83,10 @@ def run(asked: Resolved, as_json: bool = False) -> int:
         else:
             work = _until_signal
         status = supervisor.serve(work, [follower.run], held)
+        if supervisor.handover is not None:
+            left = replace(supervisor.handover, printed=follower.pause())
+            outlet.pause()
+            return left, supervisor.life.late
         follower.finish()
         if work is _until_signal:
             # It was to run until somebody ends it. Only after Ctrl-C a shell's loop must end as well.

@@ -102,7 +102,8 @@ class ShimLink:
         except OSError:
             sock.close()
             return None
-        return cls(sock, None)
+        pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return cls(sock, pid if _is_child(pid) else None)
 
     @property
     def shim_pid(self) -> int:
@@ -217,6 +218,15 @@ class ShimLink:
             poll.register(self._stream.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
             poll.poll(patience_s * 1000)
             self._stream.flush()
+
+
+def _is_child(pid: int) -> bool:
+    """Whether it is ours: started by the program that this process executed before."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except OSError:
+        return False
+    return True
 
 
 def _reaped(pid: int, wait_s: float) -> bool:

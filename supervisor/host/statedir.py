@@ -87,7 +87,14 @@ class StateDir:
 
     __slots__ = ("_lock", "path")
 
-    def __init__(self, path: str | os.PathLike[str], workspace: str, account: Account | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        workspace: str,
+        account: Account | None = None,
+        lock: int | None = None,
+    ) -> None:
+        """`lock`: a descriptor that holds the lock already."""
         self.path = Path(os.path.abspath(path))
         _check_length(self.api_socket)
         _check_length(self.shim_socket)
@@ -95,7 +102,7 @@ class StateDir:
             if self.path.parent == _homeless():  # in a folder where anyone may have been first
                 _make_own(self.path.parent)
             _make_own(self.path, parents=0o755 if account else 0o700)
-            self._lock = _locked(self.path / "lock")
+            self._lock = _locked(self.path / "lock") if lock is None else lock
         except OSError as error:
             raise _unusable(self.path, error) from error
         try:
@@ -142,6 +149,10 @@ class StateDir:
     def stacks(self) -> Path:
         """Where the supervisor writes what it is doing when somebody asks by SIGQUIT."""
         return self.path / "stacks"
+
+    def keep(self) -> int:
+        """A descriptor that holds the lock after `close` as well."""
+        return os.dup(self._lock)
 
     def close(self) -> None:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""

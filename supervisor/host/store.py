@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
@@ -56,6 +57,20 @@ class Store:
             self.damaged = _set_aside(path)
             self._connection = _open(path)
         self._steps: dict[str, Mapping[str, StepState]] = {}
+
+    @classmethod
+    def copy_of(cls, path: str | os.PathLike[str]) -> Store:
+        """A copy of a database that another process uses, in memory, brought to our version.
+
+        Raises MachineError if a newer version of the supervisor wrote it.
+        """
+        copy = cls.__new__(cls)
+        copy.damaged, copy._steps = "", {}
+        copy._connection = sqlite3.connect(":memory:", isolation_level="IMMEDIATE")
+        with closing(sqlite3.connect(path)) as original:
+            original.backup(copy._connection)
+        _migrate(copy._connection, path)
+        return copy
 
     def close(self) -> None:
         """Close the file; all that was saved is in it."""

@@ -46,6 +46,7 @@ from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
 from supervisor.model.command import CreateService, CreateTask, StartTask
+from supervisor.model.errors import Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.moment import Now
@@ -67,6 +68,10 @@ def examples(most: int) -> settings:
     return settings(
         derandomize=True, max_examples=most, database=None, suppress_health_check=list(HealthCheck)
     )
+
+
+async def _no_upgrade() -> str:
+    raise Precondition("cannot upgrade: this is a test")
 
 
 def methods() -> Iterator[MethodDescriptor]:
@@ -121,6 +126,7 @@ class Bench:
             find_file=lambda: find_file(folder),
             read_file=lambda: None,
             end=lambda _grace_s, _detach: None,
+            upgrade=_no_upgrade,
         )
 
     def perform(self, action: Action) -> None:

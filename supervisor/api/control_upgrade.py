@@ -1,0 +1,24 @@
+"""POST /control/upgrade: the program on the disk takes the place of this one, in the same process.
+
+Answered once that program has passed its self-check; what comes then is not seen from here. Who wants to see it asks
+for the status until another `instance` answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from supervisor import __version__
+from supervisor.api.controlbody import read
+
+
+def routes(upgrade: Callable[[], Awaitable[str]]) -> list[web.RouteDef]:
+    """`upgrade` checks, has the end of this program begin, and returns the new version. Raises Precondition."""
+
+    async def handle(request: web.Request) -> web.Response:
+        (await read(request)).only()
+        return web.json_response({"from": __version__, "to": await upgrade()})
+
+    return [web.post("/control/upgrade", handle)]

@@ -1,0 +1,50 @@
+"""Whether the program that stands on the disk now could take over: found out before anything is given up.
+
+It is run and asked for a self-check: to import all that it will need, to understand the command line that this
+supervisor was started with, and to read a copy of the database. What it says against that is the error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+
+from supervisor.host.handover import program
+from supervisor.model.errors import Precondition
+
+CHECK_S = 60.0
+_SHOWN_BYTES = 2000
+
+
+async def checked_version(database: Path) -> str:
+    """The version of the program that would be executed. Raises Precondition with what is wrong with it."""
+    import anyio
+
+    arguments = sys.argv[1:]
+    whole = program()
+    argv = [*whole[: len(whole) - len(arguments)], "self-check", str(database), "--", *arguments]
+    try:
+        with anyio.fail_after(CHECK_S):
+            done = await anyio.run_process(argv, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, check=False)
+    except TimeoutError:
+        raise _refused(f"its self-check takes longer than {CHECK_S:g} s") from None
+    except OSError as error:
+        raise _refused(f"{argv[0]}: {error.strerror}") from error
+    said = done.stdout[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
+    if done.returncode != 0:
+        raise _refused(said.removeprefix("supervisor: ") or f"its self-check exits {done.returncode}")
+    try:
+        version: str = json.loads(said)["version"]
+    except (ValueError, KeyError, TypeError):
+        raise _refused(f"its self-check says {said!r}") from None
+    return version
+
+
+def _refused(why: str) -> Precondition:
+    return Precondition(
+        f"cannot upgrade: the program in {os.path.dirname(program()[-len(sys.argv)])} could not take over: {why}; "
+        "this supervisor goes on"
+    )

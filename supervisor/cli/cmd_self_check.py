@@ -1,0 +1,41 @@
+"""`supervisor self-check`: whether this program could take over from a running supervisor; asked by that one."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import click
+
+from supervisor import __version__
+
+
+@click.command("self-check", hidden=True)
+@click.argument("database", type=click.Path(path_type=Path, exists=True))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(database: Path, arguments: tuple[str, ...]) -> None:
+    """Import what `supervisor ARGUMENTS` needs, parse them, and read a copy of DATABASE. Prints the version as JSON."""
+    for name in ("supervisor.cli.running", "supervisor.api.assembly", "supervisor.host.watch"):
+        importlib.import_module(name)
+    _parse(arguments)
+    from supervisor.core.world import World
+    from supervisor.host.store import Store
+
+    store = Store.copy_of(database)
+    try:
+        World(*store.load())
+    finally:
+        store.close()
+    click.echo(json.dumps({"version": __version__}))
+
+
+def _parse(arguments: tuple[str, ...]) -> None:
+    """See that the command line is still understood. Raises ClickException."""
+    from supervisor.cli.app import app
+
+    name, *rest = arguments
+    subcommand = app.get_command(click.Context(app), name)
+    if subcommand is None:
+        raise click.UsageError(f'there is no command "{name}" any more')
+    subcommand.make_context(name, rest)

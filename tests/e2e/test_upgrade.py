@@ -1,0 +1,224 @@
+"""An upgrade of a real supervisor under load: no request fails, no command notices, no byte of a log is lost."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import ROOT, Program, Project, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+FILE = """\
+services:
+  web:
+    name: Web
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: 'exec sleep 1000'}
+  counter:
+    name: Counter
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: 'i=0; while :; do i=$((i + 1)); echo $i; sleep 0.01; done'}
+tasks:
+  long:
+    name: Long
+    triggeredBy: [postEnvironmentStart]
+    command: 'touch long; until [ -e go ]; do sleep 0.02; done; exit 7'
+"""
+UPGRADES = 3
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket; a connection that is kept alive, as clients do."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(str(self.path))
+
+
+class Load:
+    """Clients that ask one request after the other, and note how long each took and what went wrong."""
+
+    def __init__(self, connect: Callable[[], http.client.HTTPConnection], keep_alive: bool) -> None:
+        self.connect = connect
+        self.keep_alive = keep_alive
+        self.longest_s = 0.0
+        self.answered = 0
+        self.failures: list[str] = []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        client = self.connect()
+        body = json.dumps({"filter": {"references": ["web"]}})
+        while not self.over.is_set():
+            began = time.monotonic()
+            try:
+                client.request(
+                    "POST",
+                    "/gitpod.v1.EnvironmentAutomationService/ListServices",
+                    body,
+                    {"Content-Type": "application/json"},
+                )
+                response = client.getresponse()
+                answer = json.loads(response.read())
+                assert response.status == 200, answer
+                assert len(answer["services"]) == 1
+            except Exception as error:
+                self.failures.append(f"after {time.monotonic() - began:.3f} s: {error!r}")
+                client.close()
+            self.answered += 1
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
+            if not self.keep_alive:
+                client.close()
+            time.sleep(0.002)  # bounded: the machine has other work
+        client.close()
+
+
+@contextmanager
+def load(*loads: Load) -> Iterator[None]:
+    for one in loads:
+        one.thread.start()
+    try:
+        yield
+    finally:
+        for one in loads:
+            one.over.set()
+        for one in loads:
+            one.thread.join()
+
+
+def serving(project: Project, program: Program) -> Path:
+    def answers() -> bool:
+        try:
+            status(project.state / "api.sock")
+        except (OSError, ValueError):
+            return False
+        return True
+
+    until(answers, "an answer")
+    return project.state / "api.sock"
+
+
+def status(path: Path) -> dict[str, object]:
+    with closing(UnixConnection(path)) as client:
+        client.request("GET", "/control/status")
+        answer: dict[str, object] = json.loads(client.getresponse().read())
+        return answer
+
+
+def run_to_the_end(project: Project, *arguments: str) -> Program:
+    program = project.program(*arguments)
+    program.wait()
+    return program
+
+
+def test_upgrades_under_load_fail_no_request_and_touch_no_command(project: Project) -> None:
+    project.write(FILE)
+    program = project.run("--listen", "127.0.0.1:0")
+    path = serving(project, program)
+    until((project.folder / "long").exists, "long")
+    token = run_to_the_end(project, "token").out.strip()
+    host, port = str(status(path)["url"]).removeprefix("http://").split(":")
+    before = {pid: command for pid, command in project.processes().items() if "sleep 0.0" not in command}
+
+    def tcp() -> http.client.HTTPConnection:
+        client = http.client.HTTPConnection(host, int(port), timeout=60)
+        request = client.request
+        client.request = lambda method, url, body, headers: request(  # type: ignore[method-assign,assignment,misc]
+            method, url, body, {**headers, "Authorization": f"Bearer {token}"}
+        )
+        return client
+
+    loads = [
+        Load(lambda: UnixConnection(path), keep_alive=True),
+        Load(lambda: UnixConnection(path), keep_alive=False),
+        Load(tcp, keep_alive=True),
+        Load(tcp, keep_alive=False),
+    ]
+    with load(*loads):
+        for _ in range(UPGRADES):
+            instance = status(path)["instance"]
+            done = run_to_the_end(project, "upgrade", "--format", "json")
+            assert done.process.returncode == 0, done.err
+            assert status(path)["instance"] != instance
+    print([(one.answered, round(one.longest_s, 3)) for one in loads])
+    assert [one.failures for one in loads] == [[], [], [], []]
+    assert all(one.answered > 10 for one in loads)
+    assert program.process.poll() is None, "the pid is the same"
+    after = project.processes()
+    assert {pid: after.get(pid) for pid in before} == before, "every process is the one it was"
+    (project.folder / "go").touch()
+    failed = program.event(kind="task", reference="long", phase="failed")
+    assert failed["detail"] == 'step "long" exited 7'
+    assert project.stop(program) == 130
+    assert program.phases("web") == ["starting", "running", "stopping", "stopped"]
+
+
+def test_program_that_could_not_take_over_is_refused_and_the_running_one_goes_on(
+    project: Project, tmp_path: Path
+) -> None:
+    project.write(FILE)
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "supervisor", copy / "supervisor", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "schemas", copy / "schemas", ignore=shutil.ignore_patterns("__pycache__"))
+    arguments = ("run", "--format", "json", "--listen", "none")
+    entry = ("-S", copy / "supervisor/__main__.py")
+    program = project.keep(Program(arguments, project.folder, project.env, subprocess.PIPE, entry=entry))
+    path = serving(project, program)
+    instance = status(path)["instance"]
+
+    server = copy / "supervisor/api/server.py"
+    good = server.read_text()
+    server.write_text("import no_such_module\n")
+    refused = run_to_the_end(project, "upgrade")
+    assert refused.process.returncode == 1
+    assert "cannot upgrade: the program in " in refused.err
+    assert "no_such_module" in refused.err
+    assert status(path)["instance"] == instance
+
+    server.write_text(good)
+    (copy / "supervisor/__init__.py").write_text('__version__ = "9.9.9"\n')
+    done = run_to_the_end(project, "upgrade")
+    assert done.process.returncode == 0, done.err
+    assert "to 9.9.9" in done.out
+    assert status(path)["version"] == "9.9.9"
+    program.event(kind="notice", text="to 9.9.9: going on with what runs")
+    assert project.stop(program) == 130
+
+
+def test_output_that_is_printed_goes_on_where_it_was(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  counter:\n"
+        "    name: Counter\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands: {start: 'i=0; while [ ! -e stop ]; do i=$((i + 1)); echo $i; sleep 0.01; done'}\n"
+    )
+    program = project.run("--logs", "--listen", "none")
+    serving(project, program)
+    program.event(kind="log", line="10")
+    for _ in range(2):
+        assert run_to_the_end(project, "upgrade").process.returncode == 0
+    (project.folder / "stop").touch()
+    program.event(kind="service", reference="counter", phase="stopped")
+    lines = [event["line"] for event in program.events if event["kind"] == "log"]
+    assert lines == [str(number) for number in range(1, len(lines) + 1)]
+    (log,) = project.logs()
+    assert len(lines) == len(log.splitlines())
+    assert project.stop(program) == 130
