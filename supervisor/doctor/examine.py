@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import anyio
+from anyio.abc import TaskGroup
 
 from supervisor.doctor import verdict
 from supervisor.doctor.aside import aside
@@ -16,6 +19,8 @@ from supervisor.doctor.proxy import Proxies
 from supervisor.doctor.seen import Seen
 from supervisor.doctor.target import Skip, Target
 from supervisor.doctor.tls import Trust
+
+T = TypeVar("T")
 
 SIDE_BY_SIDE = 32
 """Attempts at a time. More would look like a scan to a firewall, and fill its table of connections."""
@@ -46,33 +51,48 @@ async def examine(
 ) -> list[Finding]:
     """All findings, in the order of what was asked. `timeout_s`: for each endpoint and each check."""
     targets = [endpoint for endpoint in endpoints if isinstance(endpoint, Target)]
-    seen: dict[int, Seen] = {}
-    looked: dict[int, Finding] = {}
     limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
 
-    def one_more() -> None:
-        progress(len(seen) + len(looked), len(targets) + len(checks))
-
-    async def try_endpoint(number: int, target: Target) -> None:
+    async def try_endpoint(target: Target) -> Seen:
         async with limiter:
-            seen[number] = await attempt(target, proxies, trust, timeout_s)
-        one_more()
+            return await attempt(target, proxies, trust, timeout_s)
 
-    async def try_check(number: int, check: Check) -> None:
-        looked[number] = await _look(check, timeout_s)
-        one_more()
-
+    count = _Count(len(targets) + len(checks), progress)
     async with anyio.create_task_group() as tasks:
-        for number, check in enumerate(checks):
-            tasks.start_soon(try_check, number, check)
-        for number, target in enumerate(targets):
-            tasks.start_soon(try_endpoint, number, target)
-    tried = [(target, seen[number]) for number, target in enumerate(targets)]
+        looked = [count.start(tasks, partial(_look, check, timeout_s)) for check in checks]
+        seen = [count.start(tasks, partial(try_endpoint, target)) for target in targets]
+    tried = [(target, result.value) for target, result in zip(targets, seen, strict=True)]
     return [
         *_network(endpoints, tried, proxies),
         *_endpoints(endpoints, tried),
-        *(looked[number] for number in range(len(checks))),
+        *(result.value for result in looked),
     ]
+
+
+class _Result(Generic[T]):
+    """What a task returned; there once its group has ended."""
+
+    value: T
+
+
+class _Count:
+    """Starts tasks, and tells how many of them have ended."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._done = 0
+        self._total = total
+        self._progress = progress
+
+    def start(self, tasks: TaskGroup, function: Callable[[], Awaitable[T]]) -> _Result[T]:
+        result: _Result[T] = _Result()
+
+        async def run() -> None:
+            result.value = await function()
+            self._done += 1
+            self._progress(self._done, self._total)
+
+        tasks.start_soon(run)
+        return result
 
 
 async def _look(check: Check, timeout_s: float) -> Finding:

@@ -79,7 +79,7 @@ def _verdict(target: Target, seen: Seen, now_s: float) -> Verdict:
         return _broken(target, seen, seen.broken, now_s)
     if seen.answer is None:
         return Verdict(State.OK, "answers")
-    issuer = f", certificate by {seen.certificate.issuer}" if seen.certificate else ""
+    issuer = f"; certificate by {seen.certificate.issuer}" if seen.certificate else ""
     verdict = _answered(target, seen.answer)
     return Verdict(verdict.state, verdict.detail + issuer)
 

@@ -31,7 +31,7 @@ def test_endpoint_that_answers_shows_status_address_and_issuer(authority: Author
         found = find(target(f"https://localhost:{server.port}/a/b?c=d"), authority)
 
     assert found.verdict.state is State.OK
-    assert found.verdict.detail == "200 OK, certificate by O=Trusted Test CA, OU=Tests"
+    assert found.verdict.detail == "200 OK; certificate by O=Trusted Test CA, OU=Tests"
     assert (found.facts["status"], found.facts["address"]) == (200, "127.0.0.1")
     assert heads[0].startswith(b"GET /a/b?c=d HTTP/1.1\r\nHost: localhost:%d\r\n" % server.port)
 
