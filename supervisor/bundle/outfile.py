@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from supervisor.model.errors import SupervisorError
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What filesystems without hard links answer: FAT, some FUSE."""
 
 
 @contextmanager
@@ -26,13 +30,26 @@ def whole_file(path: Path) -> Generator[IO[bytes]]:
             yield out
             out.flush()
             os.fsync(fd)
-        os.link(aside, path)  # unlike a rename it takes no other file's place
+        _move(aside, path)
     except FileExistsError:
         raise SupervisorError(f'cannot write "{path}": it exists already; name another file') from None
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        os.unlink(aside)
+        if os.path.lexists(aside):
+            os.unlink(aside)
+
+
+def _move(aside: Path, path: Path) -> None:
+    """Give the file its name, which nobody has. Raises OSError."""
+    try:
+        os.link(aside, path)  # unlike a rename it takes no other file's place
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.rename(aside, path)
 
 
 def _unwritable(path: Path, error: OSError) -> SupervisorError:

@@ -14,7 +14,8 @@ from supervisor.doctor.finding import Finding
 class Scene:
     """Whom and what to look at, and how to ask."""
 
-    workspace: Path
+    pid: int | None
+    """The supervisor; None: none runs, or it cannot be told which."""
     state: Path
     """The state directory; it may not be there."""
     file: Path | None
@@ -34,13 +35,13 @@ class Scene:
     examine: Callable[[], list[Finding]]
     """The doctor's round."""
 
-    @property
-    def pid(self) -> int | None:
-        """The supervisor that holds the state directory; None: nobody does."""
-        try:
-            pid = int((self.state / "lock").read_text(encoding="ascii"))
-            # The file keeps the number of the last holder; another process may have it now.
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if b"supervisor" in command else None
+
+def holder(state: Path) -> int | None:
+    """The supervisor that holds a state directory; None: nobody does."""
+    try:
+        pid = int((state / "lock").read_text(encoding="ascii"))
+        # The file keeps the number of the last holder; another process may have it now.
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"supervisor" in command else None

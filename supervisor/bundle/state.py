@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from supervisor.bundle.part import LeftOut, Part
 
 RECORDS = 2000
 """The last changed; a task keeps up to a thousand executions."""
+RECORDS_BYTES = 8 * 1024 * 1024
 RECENT = 500
 RUNS = 200
 LOG_BYTES = 256 * 1024
@@ -49,11 +51,20 @@ def rows(state: Path) -> list[tuple[str, str, int, str]]:
         with closing(
             sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=2.0)
         ) as connection:
-            return connection.execute(
-                "SELECT id, kind, revision, body FROM records ORDER BY revision DESC LIMIT ?", (RECORDS,)
-            ).fetchall()
+            found = connection.execute("SELECT id, kind, revision, body FROM records ORDER BY revision DESC")
+            return list(_until_full(found))
     except sqlite3.Error as error:
         raise LeftOut(f"the database cannot be read: {error}") from error
+
+
+def _until_full(found: Iterator[tuple[str, str, int, str]]) -> Iterator[tuple[str, str, int, str]]:
+    """As many rows as there is room for: a command may be as long as a file."""
+    left = RECORDS_BYTES
+    for row in islice(found, RECORDS):
+        left -= len(row[3])
+        if left < 0:
+            return
+        yield row
 
 
 def _records(state: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from supervisor.bundle.known import process_environ
 from supervisor.bundle.masking import SHOWN, Masking
 from supervisor.bundle.part import LeftOut, Part
 
+BOOTED = "/run/systemd/system"
+"""Source: sd_booted(3)."""
 STDERR_BYTES = 1 << 20
 PROGRAM_TIMEOUT_S = 5.0
 _FILES = {
@@ -40,8 +42,17 @@ _HARMLESS = {
 _HARMLESS_PREFIXES = ("LC_", "SUPERVISOR_")
 
 
-def system_parts(pid: int | None, environ: Mapping[str, str], masking: Masking) -> Iterator[Part]:
-    """The parts. `pid`: the supervisor's; `environ`: of this process."""
+def system_parts(
+    pid: int | None, environ: Mapping[str, str], masking: Masking, booted: str = BOOTED
+) -> Iterator[Part]:
+    """The parts.
+
+    Args:
+        pid: the supervisor's; None: there is none.
+        environ: of this process.
+        masking: hides secrets.
+        booted: the folder that says that systemd runs here.
+    """
     yield Part("versions.json", lambda: masking.document(versions()))
     yield Part(
         "environment.json",
@@ -51,7 +62,7 @@ def system_parts(pid: int | None, environ: Mapping[str, str], masking: Masking) 
         yield Part(f"system/{name}", functools.partial(_proc, path, masking))
     yield Part(
         "system/units",
-        lambda: masking.text(_run("systemctl", "--no-pager", "--full", "status", "supervisor*")),
+        lambda: masking.text(_run(booted, "systemctl", "--no-pager", "--full", "status", "supervisor*")),
     )
     if pid is None:
         return
@@ -61,7 +72,7 @@ def system_parts(pid: int | None, environ: Mapping[str, str], masking: Masking) 
     yield Part("supervisor/environment.json", lambda: masking.document(_environment(pid)))
     yield Part("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
     yield Part("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
-    yield Part("supervisor/stderr", lambda: _stderr(pid, masking))
+    yield Part("supervisor/stderr", lambda: _stderr(pid, masking, booted))
 
 
 def versions() -> dict[str, Any]:
@@ -129,13 +140,13 @@ def _cgroup(pid: int) -> dict[str, str]:
     }
 
 
-def _stderr(pid: int, masking: Masking) -> bytes:
+def _stderr(pid: int, masking: Masking, booted: str) -> bytes:
     """What the supervisor itself has said, if that went into a file or the journal."""
     target = os.readlink(f"/proc/{pid}/fd/2")
     if target.startswith("/") and os.path.isfile(target):
         return masked_end(Path(target), STDERR_BYTES, masking)
     if "JOURNAL_STREAM" in process_environ(pid):
-        return masking.text(_run("journalctl", "--no-pager", "--lines=2000", f"_PID={pid}"))
+        return masking.text(_run(booted, "journalctl", "--no-pager", "--lines=2000", f"_PID={pid}"))
     raise LeftOut(f"it goes to {target}, which keeps nothing")
 
 
@@ -144,10 +155,10 @@ def _proc(path: str, masking: Masking) -> bytes:
         return masking.text(file.read(STDERR_BYTES))
 
 
-def _run(*argv: str) -> bytes:
+def _run(booted: str, *argv: str) -> bytes:
     """What a program prints. Raises LeftOut where there is none, or it takes too long."""
     path = shutil.which(argv[0])
-    if path is None or not os.path.isdir("/run/systemd/system"):
+    if path is None or not os.path.isdir(booted):
         raise LeftOut("this machine does not run systemd")
     try:
         done = subprocess.run(

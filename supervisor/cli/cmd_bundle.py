@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from supervisor.bundle.archive import Manifest
     from supervisor.bundle.scene import Scene
     from supervisor.doctor.finding import Finding
+    from supervisor.doctor.target import Skip, Target
 
 ANSWER_S = 5.0
 """For each answer of the running supervisor: it may be what support is needed for."""
@@ -37,7 +38,15 @@ CHECK_S = 5.0
     help="Where the supervisor keeps its state [default: that of the running one, or of the workspace around here].",
 )
 @click.option("--network", is_flag=True, help="Also try the platform's endpoints, as the doctor does.")
-def command(file: Path | None, socket: str | None, state_dir: Path | None, network: bool) -> None:
+@click.option(
+    "--endpoints",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also try the endpoints listed in FILE, as the doctor does.",
+)
+def command(
+    file: Path | None, socket: str | None, state_dir: Path | None, network: bool, endpoints: Path | None
+) -> None:
     """Write a support bundle to FILE ("-": standard output): a .tar.zst that holds no secret.
 
     Without FILE: supervisor-bundle-<time>.tar.zst here. An existing file is never overwritten. In the bundle are
@@ -56,7 +65,7 @@ def command(file: Path | None, socket: str | None, state_dir: Path | None, netwo
     from supervisor.bundle.masking import Masking
     from supervisor.bundle.outfile import whole_file
 
-    scene = _scene(socket, state_dir, network)
+    scene = _scene(socket, state_dir, _listed(network, endpoints))
     masking = Masking(known_secrets(scene))
     if str(file) == "-":
         _through_pipe(lambda out: pack(parts(scene, masking), masking, out))
@@ -94,8 +103,20 @@ def _summary(file: Path, manifest: Manifest, scene: Scene) -> str:
     )
 
 
-def _scene(socket: str | None, state_dir: Path | None, network: bool) -> Scene:
-    from supervisor.bundle.scene import Scene
+def _listed(network: bool, endpoints: Path | None) -> list[Target | Skip]:
+    """The endpoints to try. Raises SupervisorError if a list cannot be used."""
+    if not network and endpoints is None:
+        return []
+    from supervisor.cli.cmd_doctor import plane_url
+    from supervisor.doctor.listing import PACKAGED, read_listing
+    from supervisor.doctor.target import Circumstances, targets
+
+    known = Circumstances(os.environ.get("AWS_REGION", ""), "", plane_url())
+    return targets(read_listing(endpoints or PACKAGED), known)
+
+
+def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Skip]) -> Scene:
+    from supervisor.bundle.scene import Scene, holder
     from supervisor.config import find_file
     from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN_FILE, INITIAL_SPEC
 
@@ -106,7 +127,7 @@ def _scene(socket: str | None, state_dir: Path | None, network: bool) -> Scene:
     resolved, config = _settings()
     named = status.get("file", {}).get("path") or resolved[AUTOMATIONS]
     return Scene(
-        workspace=workspace,
+        pid=status.get("pid") or holder(state),
         state=state,
         file=find_file(workspace, named).path,
         spec=resolved[INITIAL_SPEC],
@@ -115,7 +136,7 @@ def _scene(socket: str | None, state_dir: Path | None, network: bool) -> Scene:
         ask={} if running is None or not_running else _questions(running),
         not_running=not_running,
         config=config,
-        examine=lambda: _examine(state, workspace, network),
+        examine=lambda: _examine(state, workspace, listed),
     )
 
 
@@ -136,6 +157,7 @@ def _running(socket: str | None) -> tuple[Client | None, dict[str, Any], str]:
 def _questions(running: Client) -> dict[str, Callable[[], Any]]:
     return {
         "status": running.status,
+        "activity": running.activity,
         "services": lambda: references.services(running),
         "tasks": lambda: references.tasks(running),
         "executions": lambda: running.pages("ListTaskExecutions", "taskExecutions"),
@@ -167,25 +189,15 @@ def _settings() -> tuple[Any, Callable[[], Any]]:
     return resolved, lambda: config_json(resolved)
 
 
-def _examine(state: Path, workspace: Path, network: bool) -> list[Finding]:
+def _examine(state: Path, workspace: Path, listed: list[Target | Skip]) -> list[Finding]:
     import anyio
 
-    from supervisor.cli.cmd_doctor import plane_url
     from supervisor.doctor.examine import examine
-    from supervisor.doctor.listing import read_listing
     from supervisor.doctor.machine import checks
     from supervisor.doctor.proxy import Proxies
-    from supervisor.doctor.target import Circumstances, targets
     from supervisor.doctor.tls import Trust
 
-    known = Circumstances(os.environ.get("AWS_REGION", ""), "", plane_url())
-    listed = targets(read_listing(), known) if network else []
+    looks = checks(state, workspace)
     return anyio.run(
-        examine,
-        listed,
-        checks(state, workspace),
-        Proxies(os.environ),
-        Trust.of_machine(),
-        CHECK_S,
-        lambda *_: None,
+        examine, listed, looks, Proxies(os.environ), Trust.of_machine(), CHECK_S, lambda *_: None
     )

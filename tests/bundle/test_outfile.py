@@ -65,6 +65,26 @@ def test_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["f"]
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_filesystem_without_hard_links_takes_a_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    def link(*_: object) -> None:
+        if taken:
+            (tmp_path / "f").write_text("mine")
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    try:
+        with whole_file(tmp_path / "f") as out:
+            out.write(b"hello")
+    except SupervisorError:
+        assert taken
+
+    assert (tmp_path / "f").read_text() == ("mine" if taken else "hello")
+    assert os.listdir(tmp_path) == ["f"]
+
+
 @pytest.mark.parametrize("path", ["none/f", "file/f", "x" * 300])
 def test_place_that_cannot_be_written_is_named(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()

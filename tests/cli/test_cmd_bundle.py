@@ -15,6 +15,10 @@ import pytest
 
 from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.conftest import PROGRAM, Invoke
+from tests.doctor.guard import loopback_only
+from tests.doctor.servers import closed
+
+__all__ = ["loopback_only"]
 
 PLANTED = "pl4nted-value-of-a-secret"
 
@@ -76,6 +80,32 @@ def test_no_planted_secret_is_in_it(supervisor: Invoke, folder: Path) -> None:
 
     assert b"--password ***" in files["automations.yaml"]
     assert [name for name, content in files.items() if b"pl4nted" in content] == []
+
+
+def test_endpoints_are_tried_only_when_asked_for(
+    supervisor: Invoke, folder: Path, loopback_only: list[str]
+) -> None:
+    with closed() as port:
+        (folder / "list").write_text(
+            f"groups: [{{name: G, required: true, endpoints: [{{url: 'https://127.0.0.1:{port}'}}]}}]"
+        )
+        supervisor("bundle", "without")
+        supervisor("bundle", "with", "--endpoints", "list")
+    without, with_ = (
+        json.loads(unpacked((folder / name).read_bytes())["doctor.json"]) for name in ("without", "with")
+    )
+
+    assert {each["group"] for each in without["findings"]} == {"Machine"}
+    assert [each["trouble"] for each in with_["findings"] if each["group"] == "G"] == ["refused"]
+
+
+def test_list_of_endpoints_that_is_wrong_is_told_at_once(supervisor: Invoke, folder: Path) -> None:
+    (folder / "list").write_text("groups: 1")
+    result = supervisor("bundle", "b", "--endpoints", "list")
+
+    assert result.status == 1
+    assert "list:1:9: groups: a list" in result.err
+    assert not (folder / "b").exists()
 
 
 def test_file_is_for_its_owner_alone(supervisor: Invoke, folder: Path) -> None:

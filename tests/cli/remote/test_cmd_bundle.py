@@ -110,6 +110,7 @@ def test_bundle_has_what_support_asks_for(leaking: Running, tmp_path: Path) -> N
         "container",
     }
     assert json.loads(files["supervisor/executions.json"])
+    assert "awake" in json.loads(files["supervisor/activity.json"])
     assert {"leak", "flood"} <= {each["reference"] for each in recent}
     assert json.loads(files["state/records.json"])
     assert b"API_KEY=***" in files["automations.yaml"]
