@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from supervisor.activity.heartbeat import INTERVAL_S
-from supervisor.activity.keepalive import KeepAlive, Keeper
+from supervisor.activity.keepalive import KeepAlive
+from supervisor.activity.kept import Keeper, Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.sources import Sources
 from supervisor.core.records import Records
@@ -36,11 +37,20 @@ class Activity:
         clock: Callable[[], Instant],
         plane: Plane | None = None,
     ) -> None:
-        """Begin with the keep-alives of the supervisor before; see `Sources` for the arguments."""
+        """Go on with what the supervisor before has left.
+
+        Args:
+            records: where the executions and the environment are.
+            keeper: keeps texts from one supervisor to the next.
+            boot_id: of this boot of the machine.
+            clock: the present moment.
+            plane: whom to tell; None: nobody.
+        """
         self._records = records
         self._clock = clock
         self._plane = plane
-        self._sources = Sources(records, keeper, boot_id, clock, plane.interval_s if plane else INTERVAL_S)
+        self._kept = Kept(keeper, boot_id)
+        self._sources = Sources(records, self._kept, clock, plane.interval_s if plane else INTERVAL_S)
         self._pulse: Pulse | None = None
 
     async def run(
@@ -51,7 +61,7 @@ class Activity:
             return
         from supervisor.activity.pulse import Pulse
 
-        self._pulse = Pulse(self._sources, self._plane, self._clock, post=post, notice=notice)
+        self._pulse = Pulse(self._sources, self._plane, self._kept, self._clock, post=post, notice=notice)
         await self._pulse.run(hub)
 
     def report(self, source: str) -> None:

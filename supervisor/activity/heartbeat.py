@@ -130,6 +130,13 @@ def conclude(
             assert_never(verdict)
 
 
+def resumed(due_s: object, pace: Pace, now_s: float) -> Heartbeat:
+    """The state to go on with where another supervisor has left off. `due_s`: what it kept of its own, if it did."""
+    if not isinstance(due_s, int | float):
+        return Heartbeat()
+    return Heartbeat(due_s=min(float(due_s), now_s + pace.interval_s))
+
+
 def backoff(failures: int, pace: Pace, jitter: float) -> float:
     """How long to wait after so many failures in a row, at least 1."""
     doublings = min(

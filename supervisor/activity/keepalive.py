@@ -1,16 +1,15 @@
 """Keep-alives: processes that somebody said are worth staying awake for, for as long as they live.
 
-A process is known by its pid and when it began, so that a later one with the same pid is not taken for it. The list is
-kept beside the records: the next supervisor of the same boot goes on with it. After another boot the pids mean nothing.
+A process is known by its pid and when it began, so that a later one with the same pid is not taken for it. The next
+supervisor of the same boot goes on with the list.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any
 
+from supervisor.activity.kept import Kept
 from supervisor.activity.sighting import Kind, Sighting, checked_source
 from supervisor.host.tree import ProcRef, alive, command_line, find
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
@@ -21,16 +20,6 @@ SOURCE = "Keep-alive"
 MOST = 1000
 _MOST_PID = 2**22  # pid_max of proc_sys_kernel(5)
 _KEY = "keep_alives"
-
-
-class Keeper(Protocol):
-    """What keeps a text from one supervisor to the next."""
-
-    def get(self, key: str) -> str | None:
-        """The text; None: there is none."""
-
-    def put(self, key: str, value: str) -> None:
-        """Keep a text. Raises sqlite3.Error if it cannot be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +35,11 @@ class KeepAlive:
 class KeepAlives:
     """All of them."""
 
-    def __init__(self, keeper: Keeper, boot_id: str, most: int = MOST) -> None:
-        """Go on with those of the supervisor before, if it lived in this boot. `most`: how many there may be."""
-        self._keeper = keeper
-        self._boot_id = boot_id
+    def __init__(self, kept: Kept, most: int = MOST) -> None:
+        """Go on with those of the supervisor before. `most`: how many there may be."""
+        self._kept = kept
         self._most = most
-        self._all = {item.process: item for item in _kept(keeper.get(_KEY), boot_id)}
+        self._all = {item.process: item for item in _items(kept.get(_KEY))}
 
     def add(self, pid: int, source: str, now_s: float, start_ticks: int | None = None) -> KeepAlive:
         """Stay awake for a process; once more for the same one gives it another name.
@@ -97,23 +85,16 @@ class KeepAlives:
             self._keep()
 
     def _keep(self) -> None:
-        items = [
-            [item.process.pid, item.process.start_ticks, item.source, item.since_s]
-            for item in self._all.values()
-        ]
-        try:
-            self._keeper.put(_KEY, json.dumps({"boot": self._boot_id, "keepAlives": items}))
-        except sqlite3.Error:
-            pass  # the disk is full: they hold as long as this supervisor, which says so in its status
+        items = self._all.values()
+        self._kept.put(
+            _KEY, [[item.process.pid, item.process.start_ticks, item.source, item.since_s] for item in items]
+        )
 
 
-def _kept(text: str | None, boot_id: str) -> Iterator[KeepAlive]:
-    """What was kept, unless it is of another boot or no text of ours."""
+def _items(kept: Any) -> Iterator[KeepAlive]:
+    """What was kept, unless it is no value of ours."""
     try:
-        kept = json.loads(text or "{}")
-        if kept.get("boot") != boot_id:
-            return
-        for pid, start_ticks, source, since_s in kept["keepAlives"]:
+        for pid, start_ticks, source, since_s in kept or ():
             yield KeepAlive(ProcRef(int(pid), int(start_ticks)), checked_source(str(source)), float(since_s))
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidActivity):
+    except (ValueError, TypeError, InvalidActivity):
         return

@@ -17,7 +17,8 @@ from typing import assert_never
 import anyio
 import anyio.to_thread
 
-from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
+from supervisor.activity.heartbeat import Pace, Send, Wait, conclude, decide, resumed
+from supervisor.activity.kept import Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.sighting import Signal, signal_of
 from supervisor.activity.sources import Sources
@@ -34,6 +35,7 @@ LOOK_S = 10.0
 _GATHER_S = 0.05
 """What begins within this is one turn."""
 _KEPT_SIGNALS = 20
+_KEY = "heartbeat_due"
 _PATIENT_FAILURES = 3
 """So many failures in a row are nobody's concern."""
 
@@ -59,6 +61,7 @@ class Pulse:
         self,
         sources: Sources,
         plane: Plane,
+        kept: Kept,
         clock: Callable[[], Instant],
         *,
         post: Callable[[ActivitySeen], None],
@@ -71,6 +74,7 @@ class Pulse:
         Args:
             sources: what is active.
             plane: whom to tell.
+            kept: knows when the next signal is due, so that a supervisor started again and again makes no burst.
             clock: the present moment.
             post: notes in the environment's record what the plane is told.
             notice: tells a person what is wrong, and that it is no longer.
@@ -85,11 +89,12 @@ class Pulse:
         self.late_s = 0.0
         """How much later than asked for the event loop woke this task last: for whoever wonders about a late signal.
         It is shown and never sent: that the loop turns says nothing of whether the environment is in use."""
-        self.beat = Heartbeat()
+        self.beat = resumed(kept.get(_KEY), self.pace, clock().boot_s)
         self.todo: Send | Wait = Wait(why="nothing was looked at yet")
         self.token_problem = ""
         """Why there is no token; empty: there is one."""
         self._sources = sources
+        self._kept = kept
         self._clock = clock
         self._post = post
         self._notice = notice
@@ -154,6 +159,7 @@ class Pulse:
         self._post(ActivitySeen(sent.signal.source, seen_wall_s))
         verdict = await self._told(sent, seen_wall_s)
         self.beat = conclude(self.beat, sent, verdict, self.pace, self._jitter(), self._clock().boot_s)
+        self._kept.put(_KEY, self.beat.due_s)
         self.signals.append(Sent(sent.signal, began.wall_s, verdict))
         if isinstance(verdict, Delivered):
             self.delivered += 1

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 
 from supervisor.activity.executions import running
 from supervisor.activity.heartbeat import INTERVAL_S
-from supervisor.activity.keepalive import KeepAlive, KeepAlives, Keeper
+from supervisor.activity.keepalive import KeepAlive, KeepAlives
+from supervisor.activity.kept import Kept
 from supervisor.activity.reports import Reports
 from supervisor.activity.sighting import Sighting
 from supervisor.core.records import Records
@@ -24,8 +25,7 @@ class Sources:
     def __init__(
         self,
         records: Callable[[], Records],
-        keeper: Keeper,
-        boot_id: str,
+        kept: Kept,
         clock: Callable[[], Instant],
         lasts_s: float = INTERVAL_S,
         ssh: Callable[[Instant], Iterable[Sighting]] | None = None,
@@ -34,8 +34,7 @@ class Sources:
 
         Args:
             records: where the executions are.
-            keeper: keeps keep-alives.
-            boot_id: of this boot of the machine.
+            kept: what the supervisor before has left.
             clock: the present moment.
             lasts_s: how long a report counts; the interval of the heartbeat.
             ssh: looks for SSH sessions, in a thread; None: `ssh.open_sessions`, imported by the first look.
@@ -45,7 +44,7 @@ class Sources:
         self._records = records
         self._clock = clock
         self._reports = Reports(lasts_s)
-        self._keep_alives = KeepAlives(keeper, boot_id)
+        self._keep_alives = KeepAlives(kept)
         self._open_sessions = ssh
         self._ssh: tuple[Sighting, ...] = ()
         self._looked_s = -math.inf

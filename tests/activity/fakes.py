@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from supervisor.activity.client import PlaneClient
 from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
+from supervisor.activity.kept import Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.pulse import Pulse
 from supervisor.activity.sighting import Kind, Sighting, Signal
@@ -117,8 +118,15 @@ class Memory:
 class Stage:
     """A pulse and its sources on a clock that the test turns. Whom it tells is a plane on a real socket."""
 
-    def __init__(self, url: str, interval_s: float = 300.0, timeout_s: float = 20.0) -> None:
-        self.clock = Clock()
+    def __init__(
+        self,
+        url: str,
+        interval_s: float = 300.0,
+        timeout_s: float = 20.0,
+        memory: Memory | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
         self.begun_s = self.clock.boot_s
         self.records = Records()
         self.sessions: list[Sighting] = []
@@ -127,8 +135,9 @@ class Stage:
         self.notices: list[tuple[float, str]] = []
         self.tried: list[float] = []
         """When, in seconds from the beginning."""
+        kept = Kept(memory or Memory(), "a boot")
         self.sources = Sources(
-            lambda: self.records, Memory(), "a boot", self.clock, interval_s, lambda now: [*self._seen(now)]
+            lambda: self.records, kept, self.clock, interval_s, lambda now: [*self._seen(now)]
         )
         client = PlaneClient(url, ENVIRONMENT, timeout_s, {})
 
@@ -139,6 +148,7 @@ class Stage:
         self.pulse = Pulse(
             self.sources,
             Plane(url, ENVIRONMENT, self._token, interval_s),
+            kept,
             self.clock,
             post=self.posted.append,
             notice=lambda text: self.notices.append((self.now_s, text)),

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from supervisor.activity.keepalive import KeepAlives
+from supervisor.activity.kept import Kept
 from supervisor.activity.sighting import Kind
 from supervisor.host.tree import find
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
@@ -24,7 +25,7 @@ def memory() -> Memory:
 
 @pytest.fixture
 def keep_alives(memory: Memory) -> KeepAlives:
-    return KeepAlives(memory, BOOT)
+    return KeepAlives(Kept(memory, BOOT))
 
 
 Sleeper = subprocess.Popen[bytes]
@@ -79,9 +80,9 @@ def test_process_that_is_not_the_one_that_was_meant_is_refused(
 
 def test_pid_that_is_in_use_again_is_not_taken_for_the_process(memory: Memory, sleeper: Sleeper) -> None:
     # A process that had this pid before the sleeper did, as the supervisor before us kept it.
-    kept = {"boot": BOOT, "keepAlives": [[sleeper.pid, ticks(sleeper) - 1, "Nightly build", 1.0]]}
+    kept = {"boot": BOOT, "value": [[sleeper.pid, ticks(sleeper) - 1, "Nightly build", 1.0]]}
     memory.put("keep_alives", json.dumps(kept))
-    assert list(KeepAlives(memory, BOOT).sightings(60)) == []
+    assert list(KeepAlives(Kept(memory, BOOT)).sightings(60)) == []
 
 
 def test_once_more_gives_it_another_name(keep_alives: KeepAlives, sleeper: Sleeper) -> None:
@@ -101,19 +102,19 @@ def test_source_that_no_signal_can_carry_is_refused(
 
 
 def test_they_go_on_with_the_next_supervisor_of_the_same_boot(memory: Memory, sleeper: Sleeper) -> None:
-    KeepAlives(memory, BOOT).add(sleeper.pid, "Nightly build", 10)
-    (seen,) = KeepAlives(memory, BOOT).sightings(60)
+    KeepAlives(Kept(memory, BOOT)).add(sleeper.pid, "Nightly build", 10)
+    (seen,) = KeepAlives(Kept(memory, BOOT)).sightings(60)
     assert (seen.source, seen.since_s) == ("Nightly build", 10)
-    assert list(KeepAlives(memory, BOOT[::-1]).sightings(60)) == []
+    assert list(KeepAlives(Kept(memory, BOOT[::-1])).sightings(60)) == []
 
 
 def test_those_that_ended_meanwhile_are_not_kept(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(memory, BOOT)
+    keep_alives = KeepAlives(Kept(memory, BOOT))
     keep_alives.add(sleeper.pid, "Nightly build", 10)
     sleeper.kill()
     sleeper.wait()
     list(keep_alives.sightings(60))
-    assert json.loads(memory.texts["keep_alives"])["keepAlives"] == []
+    assert json.loads(memory.texts["keep_alives"])["value"] == []
 
 
 @pytest.mark.parametrize(
@@ -123,25 +124,27 @@ def test_those_that_ended_meanwhile_are_not_kept(memory: Memory, sleeper: Sleepe
         "no JSON",
         "[]",
         '{"boot": "BOOT"}',
-        '{"boot": "BOOT", "keepAlives": [1]}',
-        '{"boot": "BOOT", "keepAlives": [["x", 1, "abc", 1]]}',
-        '{"boot": "BOOT", "keepAlives": [[1, 1, "a", 1]]}',
+        '{"boot": "BOOT", "value": 7}',
+        '{"boot": "BOOT", "value": {"a": 1}}',
+        '{"boot": "BOOT", "value": [1]}',
+        '{"boot": "BOOT", "value": [["x", 1, "abc", 1]]}',
+        '{"boot": "BOOT", "value": [[1, 1, "a", 1]]}',
     ],
 )
 def test_what_was_kept_and_is_no_list_of_ours_is_passed_over(memory: Memory, kept: str) -> None:
     memory.texts["keep_alives"] = kept.replace("BOOT", BOOT)
-    assert list(KeepAlives(memory, BOOT).sightings(60)) == []
+    assert list(KeepAlives(Kept(memory, BOOT)).sightings(60)) == []
 
 
 def test_disk_that_is_full_takes_nothing_away(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(memory, BOOT)
+    keep_alives = KeepAlives(Kept(memory, BOOT))
     memory.full = True
     keep_alives.add(sleeper.pid, "Nightly build", 10)
     assert len(list(keep_alives.sightings(60))) == 1
 
 
 def test_there_is_a_limit_to_those_that_live(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(memory, BOOT, most=2)
+    keep_alives = KeepAlives(Kept(memory, BOOT), most=2)
     with subprocess.Popen(["sleep", "1000"]) as other:
         keep_alives.add(os.getpid(), "ourselves", 10)
         keep_alives.add(other.pid, "another", 10)

@@ -9,11 +9,12 @@ from datetime import datetime
 import pytest
 
 from supervisor.activity.explain import explanation
+from supervisor.activity.kept import Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.pulse import Pulse
 from supervisor.activity.verdict import Delivered, Failed, Verdict
 from supervisor.model.fact import ActivitySeen
-from tests.activity.fakes import Stage
+from tests.activity.fakes import Clock, Memory, Stage
 from tests.activity.plane import ENVIRONMENT, never, plane, raw, status
 
 pytestmark = pytest.mark.anyio
@@ -140,6 +141,7 @@ async def test_error_of_our_own_is_one_more_failure(caplog: pytest.LogCaptureFix
     stage.pulse = Pulse(
         stage.sources,
         Plane("http://127.0.0.1:1", ENVIRONMENT, lambda: "token"),
+        Kept(Memory(), "a boot"),
         stage.clock,
         post=stage.posted.append,
         notice=lambda text: None,
@@ -172,3 +174,27 @@ async def test_explanation_tells_sources_since_when_and_the_last_signals() -> No
     assert [(sent["source"], sent["outcome"], sent["why"]) for sent in beat["signals"]] == [
         ("SSH", "delivered", "")
     ]
+
+
+async def test_supervisor_that_is_started_again_and_again_makes_no_burst() -> None:
+    memory, tried = Memory(), []
+    async with plane() as there:
+        clock = Clock()
+        for _ in range(60):
+            stage = Stage(there.url, memory=memory, clock=clock)
+            stage.log_in("ada")
+            begun_s = clock.boot_s
+            await stage.play(10)
+            tried += [begun_s + at for at in stage.tried]
+    assert [at - tried[0] for at in tried] == [0, 300]
+
+
+@pytest.mark.parametrize("kept", ['"soon"', "1e300", "-1e300", "null", "[1]"])
+async def test_due_time_that_makes_no_sense_silences_nobody(kept: str) -> None:
+    memory = Memory()
+    memory.texts["heartbeat_due"] = f'{{"boot": "a boot", "value": {kept}}}'
+    async with plane() as there:
+        stage = Stage(there.url, memory=memory)
+        stage.log_in("ada")
+        await stage.play(301)
+    assert stage.tried

@@ -17,6 +17,7 @@ HEAVY = {
         "uuid",
         "yaml",
     ),
+    "supervisor.activity.activity",
     *("anyio", "asyncio", "click", "jsonschema", "watchfiles", "psutil", "aiohttp", "google.protobuf", "jwt"),
 }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client, Refused
+from supervisor.cli.client import Client, Json, Refused
 from tests.cli.remote.conftest import Running
 from tests.e2e.harness import Project
 
@@ -56,6 +57,30 @@ def test_report_of_an_editor_is_activity_and_is_told_by_the_environment(running:
 
     assert sources(running) == {"VS Code": "reported by a client"}
     assert running.json("activity")["last"]["source"] == "VS Code"
+    assert signal_of(running, id_)["source"] == "VS Code"
+
+
+def test_report_without_a_name_counts(running: Running) -> None:
+    id_ = running.json("status")["environmentId"]
+
+    Client(str(running.socket)).call("MarkEnvironmentActive", SERVICE, environmentId=id_)
+
+    assert sources(running) == {"API client": "reported by a client"}
+
+
+def test_report_of_the_future_is_one_of_now(running: Running) -> None:
+    id_ = running.json("status")["environmentId"]
+
+    mark(running, id_, "VS Code", timestamp="2999-01-01T00:00:00Z")
+
+    seen = datetime.fromisoformat(signal_of(running, id_)["timestamp"])
+    assert abs((datetime.now(UTC) - seen).total_seconds()) < 60
+
+
+def test_report_about_another_environment_is_refused(running: Running) -> None:
+    with pytest.raises(Refused, match="cannot find environment"):
+        mark(running, "99999999-2222-4333-8444-555555555555", "VS Code")
+    assert sources(running) == {}
 
 
 @pytest.mark.parametrize("source", ["ab", "x" * 81])
@@ -169,8 +194,16 @@ def test_command_is_not_run_without_a_supervisor(tmp_path: Path) -> None:
     project.close()
 
 
-def mark(running: Running, environment: str, source: str) -> None:
+def mark(running: Running, environment: str, source: str, **more: str) -> None:
     """What an editor does."""
-    signal = {"source": source}
     client = Client(str(running.socket))
-    client.call("MarkEnvironmentActive", SERVICE, environmentId=environment, activitySignal=signal)
+    client.call(
+        "MarkEnvironmentActive", SERVICE, environmentId=environment, activitySignal={"source": source, **more}
+    )
+
+
+def signal_of(running: Running, environment: str) -> Json:
+    """What the environment's status says of activity."""
+    answer = Client(str(running.socket)).call("GetEnvironment", SERVICE, environmentId=environment)
+    signal: Json = answer["environment"]["status"]["activitySignal"]
+    return signal
