@@ -58,6 +58,8 @@ class Engine:
         self.hub = hub
         self.performer: Performer
         self.store_error = ""
+        self.store_met: Callable[[str], None] = lambda _error: None
+        """Called when the store begins to fail, with its error, and when it no more does, with an empty text."""
         self._store = store
         self._clock = clock
         self._inbox: deque[Fact] = deque()
@@ -178,13 +180,18 @@ class Engine:
         try:
             self._store.save(changed, removed)
         except sqlite3.Error as error:
-            self.store_error = str(error)
+            self._set_store_error(str(error))
             self._unsaved.update((record.id, record) for record in changed)
             self._unsaved_removals.update((record.id, record) for record in removed)
         else:
-            self.store_error = ""
             self._unsaved.clear()
             self._unsaved_removals.clear()
+            self._set_store_error("")
+
+    def _set_store_error(self, error: str) -> None:
+        if error != self.store_error:
+            self.store_error = error
+            self.store_met(error)
 
     def _publish(self, outcome: Outcome) -> None:
         changes = [Change(self._published.get(record.id), record) for record in outcome.changed]

@@ -71,6 +71,8 @@ class Site:
     """Users who may use the Unix socket, beside root and our own."""
     resumed: Callable[[], bool] = lambda: False
     """Somebody tells that the machine was resumed; returns whether that was news."""
+    troubles: Callable[[], list[dict[str, object]]] = list
+    """What the machine refuses at the moment, for the status."""
     drain_grace_s: float = 30.0
     """What a shutdown has that does not say."""
 
@@ -93,6 +95,7 @@ async def serve(site: Site) -> None:
         str(site.sockets.path),
         site.sockets.url,
         site.engine.now().mono_s,
+        site.troubles,
     )
     hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
     server = Server(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from supervisor import __version__
@@ -33,6 +33,8 @@ class Place:
     """Of the TCP address; empty if there is none."""
     started_mono_s: float
     """On the monotonic clock: the wall clock may be set while we run."""
+    troubles: Callable[[], list[dict[str, object]]] = list
+    """What the machine refuses at the moment: `{"what", "why", "seconds"}`."""
 
 
 def status_json(engine: Engine, place: Place) -> dict[str, Any]:
@@ -51,6 +53,7 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
         "url": place.url,
         "draining": records.draining,
         "storeError": engine.store_error,
+        "troubles": place.troubles(),
         "file": _file(records.environment),
         "services": dict(services),
         "tasks": sum(not task.gone for task in records.tasks.values()),

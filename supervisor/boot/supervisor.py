@@ -15,6 +15,7 @@ import importlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from supervisor import __version__
@@ -25,6 +26,7 @@ from supervisor.boot.beginning import Beginning
 from supervisor.boot.life import Edge, Life, Work
 from supervisor.boot.resume import Resume
 from supervisor.boot.settings import Api, Report, Settings
+from supervisor.boot.troubles import Troubles
 from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
@@ -88,6 +90,8 @@ class Supervisor:
         self.sockets = self._listen(settings.api)
         records, revision = self.store.load()
         self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
+        self.troubles = Troubles(report)
+        self.engine.store_met = partial(self.troubles.met, "records")
         self.environment_id = self._environment_id()
         self.machine = Machine(
             self.state.path,
@@ -98,6 +102,7 @@ class Supervisor:
             settings.log_limit_bytes,
             self._other,
             Cgroups.of(self.state.path),
+            self.troubles.met,
         )
         self.engine.performer = self.machine
         self.engine.post(EnvironmentStarted(self.environment_id))
@@ -343,6 +348,7 @@ class Supervisor:
             upgrade=self.upgrade,
             connections=self._given.connections if self._given else (),
             on_serving=self._serving,
+            troubles=self.troubles.sentences,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,

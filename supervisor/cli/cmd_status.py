@@ -48,11 +48,10 @@ def _lines(status: Json) -> Iterator[tuple[str, str]]:
     yield "tasks", f"{status['tasks']}" + (f"; executions: {running}" if running else "")
     activity = status["activity"]
     yield "activity", "; ".join(filter(None, [summary(activity), last_signal(activity["heartbeat"])]))
-    if status["storeError"]:
-        yield (
-            "storage",
-            f"records cannot be written, what happens now is kept in memory: {status['storeError']}",
-        )
+    name = "trouble"
+    for trouble in status["troubles"]:
+        yield name, f"{trouble['why']}, {duration(trouble['seconds'])}"
+        name = ""
     yield from _rows("waiting for", status["waitingFor"])
     yield from _rows("failed", status["failed"])
 

@@ -18,7 +18,9 @@ there is an event loop. What needs one waits for `run`.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -29,6 +31,7 @@ from supervisor.host.adoption import (
     lost_with_the_machine,
     strays,
 )
+from supervisor.host.disk import LogDisk
 from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
@@ -76,11 +79,13 @@ class Machine:
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
+        met: Callable[[str, str], None] = lambda _what, _why: None,
     ) -> None:
         """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
 
         `account`: the user that commands run as; None: ours. `cgroups`: the control groups of runs, where there can be
-        any.
+        any. `met`: told what the machine refuses and why, and with an empty reason once it does not: "disk" and
+        "commands".
 
         A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
         """
@@ -101,7 +106,17 @@ class Machine:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link))
-        self._spawner = Spawner(self._shims, self._workspace, account, self._began, self._never_started)
+        self._spawner = Spawner(
+            self._shims,
+            self._workspace,
+            account,
+            self._began,
+            self._never_started,
+            self._soon,
+            partial(met, "commands"),
+        )
+        as_root = os.geteuid() == 0 and account is None
+        self._disk = LogDisk(str(self._folder), as_root, partial(met, "disk"), time.monotonic)
 
     # What the engine wants -------------------------------------------------------------------------------------------
 
@@ -351,7 +366,7 @@ class Machine:
 
         interval_s = upkeep.INTERVAL_S
         while True:
-            if not self._runs:
+            if not self._runs and not self._disk.full:
                 interval_s = upkeep.INTERVAL_S
                 self._some_live = anyio.Event()
                 await self._some_live.wait()
@@ -360,6 +375,7 @@ class Machine:
                 self._heed(link)  # it may be we who were late
                 self._spawner.give_up(link)
             interval_s = await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
+            self._disk.look(self._runs.values())
 
 
 def _exit(status: Message) -> Exit:

@@ -6,7 +6,8 @@ asked for before there is an event loop. What comes of a request:
 | the shim | then |
 |---|---|
 | says started | the run lives |
-| says failed | the run did not start, for the reason that it gives |
+| says failed: there is no process, memory or descriptor to be had | it is asked again, for 20 s at most |
+| says failed otherwise | the run did not start, for the reason that it gives |
 | is gone | a note of the start, or a process with the run's marker, means that it lives; else another shim is asked |
 | does not answer in time | the run did not start: by then the shim itself refuses a request so old |
 """
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from supervisor.host import shimlink, starting
 from supervisor.host.adoption import began_nevertheless
-from supervisor.host.run import Run
+from supervisor.host.run import Asked, Run
 from supervisor.host.shim import Message
 from supervisor.host.shimlink import ShimLink, ShimStuck
 from supervisor.host.shims import Shims
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 """How many shims may be lost in the attempt to start one command."""
+_PATIENCE_S = 20.0
+"""How long a command waits for what the machine lacks."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 
 class _Request:
@@ -43,6 +47,8 @@ class _Request:
         self.attempts = 0
         self.answer_by = 0.0
         """On the monotonic clock."""
+        self.pause_s = _FIRST_PAUSE_S
+        self.patient_until = time.monotonic() + _PATIENCE_S
 
 
 class Spawner:
@@ -55,21 +61,30 @@ class Spawner:
         account: Account | None,
         began: Callable[[Run], None],
         failed: Callable[[Run, str], None],
+        soon: Callable[..., None],
+        met: Callable[[str], None],
     ) -> None:
         """Each run that was asked for ends in one call: `began`, or `failed` with a sentence.
 
-        `account`: the user that commands run as; None: ours.
+        `account`: the user that commands run as; None: ours. `soon`: has the loop do something. `met`: told why
+        commands have to wait, and with an empty text once none does.
         """
         self._shims = shims
         self._workspace = workspace
         self._account = account
-        self._began = began
-        self._failed = failed
+        self._tell_began = began
+        self._tell_failed = failed
+        self._soon = soon
+        self._met = met
         self._pending: dict[str, _Request] = {}
+        self._waiting: dict[str, _Request] = {}
+        """Those that are asked for again after a pause."""
+        self._short: set[str] = set()
+        """The ids of the runs that the machine lacked something for, until it is known what becomes of them."""
 
     def __contains__(self, run_id: str) -> bool:
         """Whether it is not known yet if this run starts."""
-        return run_id in self._pending
+        return run_id in self._pending or run_id in self._waiting
 
     def start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
         """Ask for a command to be started. Waits only for a shim that does not read."""
@@ -83,11 +98,47 @@ class Spawner:
         run = request.run
         if "failed" in message:
             why = starting.why_failed(message, request.argv[0], self._workspace, run.dir.log)
+            if starting.is_passing(message) and time.monotonic() < request.patient_until:
+                self._wait(request, why)
+                return
             self._failed(run, why)
         else:
             run.main = ProcRef(message["pid"], message["start_ticks"])
             run.cgroup = message["cgroup"]
             self._began(run)
+
+    def _wait(self, request: _Request, why: str) -> None:
+        self._waiting[request.run.run_id] = request
+        request.run.link = None
+        self._short.add(request.run.run_id)
+        self._met(why)
+        self._soon(self._ask_later, request, why)
+
+    def _began(self, run: Run) -> None:
+        self._tell_began(run)
+        self._no_longer_short(run.run_id)
+
+    def _failed(self, run: Run, why: str) -> None:
+        self._tell_failed(run, why)
+        self._no_longer_short(run.run_id)
+
+    def _no_longer_short(self, run_id: str) -> None:
+        if run_id in self._short:
+            self._short.discard(run_id)
+            if not self._short:
+                self._met("")
+
+    async def _ask_later(self, request: _Request, why: str) -> None:
+        import anyio
+
+        await anyio.sleep(request.pause_s)
+        request.pause_s = min(request.pause_s * 2, _LONGEST_PAUSE_S)
+        del self._waiting[request.run.run_id]
+        if request.run.asked is Asked.NOTHING:
+            request.attempts = 0
+            self._ask(request)
+        else:
+            self._failed(request.run, f"{why}; it was to stop before it could start")
 
     def lost(self, link: ShimLink) -> None:
         """A shim is gone: see which commands it started without saying so, ask another one for the rest."""

@@ -65,6 +65,11 @@ def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
             return f"cannot run {program}: {answer.get('text', why)}"
 
 
+def is_passing(answer: Message) -> bool:
+    """Whether what kept a command from starting may be over in a moment: the machine is short of something."""
+    return answer["errno"] in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
 def reason(number: int | None) -> str:
     """The text of an error number, as the rest of a sentence."""
     text = os.strerror(number or errno.EIO)

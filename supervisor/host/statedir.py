@@ -107,7 +107,7 @@ class StateDir:
             raise _unusable(self.path, error) from error
         try:
             _make_own(self.runs)
-            _write(self.path / "workspace", os.fsencode(os.path.realpath(workspace)) + b"\n")
+            _keep(self.path / "workspace", os.fsencode(os.path.realpath(workspace)) + b"\n")
             if account:
                 self._open_to(account)
         except OSError as error:
@@ -202,8 +202,7 @@ def _locked(path: Path) -> int:
             if not _is_still(fd, path):  # removed or replaced between open and flock
                 os.close(fd)
                 continue
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            _tell_holder(fd)
             return fd
         except BlockingIOError:
             holder = os.pread(fd, 32, 0).strip().decode("ascii", "replace")
@@ -220,6 +219,14 @@ def _locked(path: Path) -> int:
             raise
 
 
+def _tell_holder(fd: int) -> None:
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    except OSError:
+        pass  # the disk is full: what runs can be taken over all the same, and the text is for people
+
+
 def _is_still(fd: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(fd), os.lstat(path))
@@ -227,7 +234,13 @@ def _is_still(fd: int, path: Path) -> bool:
         return False
 
 
-def _write(path: Path, data: bytes) -> None:
+def _keep(path: Path, data: bytes) -> None:
+    """Have a file hold this. One that does is left alone: the disk may be full, and what is there is enough."""
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:
+        pass  # not there yet, or not readable: it is replaced
     aside = path.with_name(f"{path.name}.new")
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(fd, "wb") as file:

@@ -45,6 +45,8 @@ class Bench:
         self.workspace.mkdir(exist_ok=True)
         self.env = {"PATH": os.environ["PATH"]} if env is None else env
         self.facts: list[RunFact] = []
+        self.met: list[tuple[str, str]] = []
+        """What the machine refused, and when it no more did: changes only."""
         self._news = anyio.Event()
         self.link = ShimLink.start()
         self.machine = Machine(
@@ -56,6 +58,7 @@ class Bench:
             log_limit_bytes,
             account,
             cgroups,
+            self._met,
         )
 
     def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
@@ -66,6 +69,10 @@ class Bench:
     def _post(self, fact: RunFact) -> None:
         self.facts.append(fact)
         self._news.set()
+
+    def _met(self, what: str, why: str) -> None:
+        if bool(why) != bool(dict(self.met).get(what)):
+            self.met.append((what, why))
 
     def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
         self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ()))
