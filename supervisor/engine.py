@@ -68,6 +68,7 @@ class Engine:
         self._unsaved: dict[str, Record] = {}
         self._unsaved_removals: dict[str, Record] = {}
         self._turning = False
+        self._bug: Exception | None = None
         self._wake: Callable[[], None] = lambda: None
         self._rounds: anyio.Event | None = None
         records = world.records
@@ -136,6 +137,8 @@ class Engine:
         while True:
             wake = anyio.Event()
             self._wake = wake.set
+            if self._bug is not None:
+                raise self._bug  # a client's command met it, and the client was told that something is wrong
             self.turn()
             if self._rounds is not None:
                 self._rounds.set()
@@ -150,6 +153,8 @@ class Engine:
         return min(patience_s, 1.0) if self.store_error else patience_s
 
     def _step(self, inputs: list[Command] | list[Fact]) -> None:
+        if self._bug is not None:
+            raise self._bug  # nobody knows what the records mean now
         self._recent.extend(inputs)
         self._turning = True
         try:
@@ -165,6 +170,8 @@ class Engine:
             error.add_note(
                 "recent inputs, newest last:\n" + "\n".join(f"  {item!r}" for item in self._recent)
             )
+            self._bug = error
+            self._wake()
             raise
         finally:
             self._turning = False

@@ -120,6 +120,28 @@ def test_exception_in_the_core_names_the_recent_inputs() -> None:
     assert "StartService" in caught.value.__notes__[0]
 
 
+def test_bug_that_a_client_met_ends_the_loop_and_nothing_is_obeyed_any_more() -> None:
+    bench = Bench()
+    web = bench.web.id
+
+    async def scenario() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.engine.run)
+            await anyio.wait_all_tasks_blocked()
+            step, bench.engine.world.step = bench.engine.world.step, lambda *_: 1 / 0  # type: ignore[assignment]
+            with pytest.raises(ZeroDivisionError):
+                bench.engine.submit(StartService(web, SEED))
+            bench.engine.world.step = step  # type: ignore[method-assign]
+            with pytest.raises(ZeroDivisionError):
+                bench.engine.submit(StartService(web, SEED))
+            with anyio.fail_after(5):
+                await anyio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        anyio.run(scenario)
+    assert isinstance(caught.value.exceptions[0], ZeroDivisionError)
+
+
 def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None:
     bench = Bench()
     bench.start()

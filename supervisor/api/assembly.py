@@ -20,7 +20,7 @@ from supervisor.api import control, control_activity, control_resumed, control_u
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
-from supervisor.api.controlstatus import Place
+from supervisor.api.controlstatus import Place, health_json
 from supervisor.api.environment import EnvironmentApi
 from supervisor.api.events import Events
 from supervisor.api.identity import Identity
@@ -33,6 +33,7 @@ from supervisor.api.translate import Translator
 from supervisor.api.validation import problem
 from supervisor.config import Found, Loaded
 from supervisor.engine import Engine
+from supervisor.host.lag import Lag
 from supervisor.model.errors import MachineError
 from supervisor.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
 from supervisor.wire.environment_connect import EnvironmentServiceASGIApplication
@@ -57,6 +58,9 @@ class Site:
     """Ends the supervisor, see `control.Hands`."""
     upgrade: Callable[[], Awaitable[str]]
     """See `control_upgrade`."""
+    lag: Lag
+    crashes: Callable[[], Sequence[Path]] = tuple
+    """The files in which exceptions that nobody expected are written down, the oldest first."""
     ready: Callable[[], None] = lambda: None
     """Is called once clients are answered."""
     connections: Sequence[int] = ()
@@ -89,6 +93,7 @@ async def serve(site: Site) -> None:
         lambda: site.engine.hub.readers,
         site.activity.signals,
     )
+    site.lag.heard = metrics.lag
     place = Place(
         site.environment_id,
         str(site.workspace),
@@ -97,7 +102,11 @@ async def serve(site: Site) -> None:
         site.engine.now().mono_s,
         site.troubles,
     )
-    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
+
+    def health() -> dict[str, Any]:
+        return health_json(site.lag, site.crashes())
+
+    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s, health)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),

@@ -53,6 +53,8 @@ class Hands:
     """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
     grace_s: float = 30.0
     """What a shutdown has that does not say."""
+    health: Callable[[], dict[str, Any]] = dict
+    """What the status tells of the supervisor's own health."""
 
 
 class Control:
@@ -78,7 +80,7 @@ class Control:
 
     async def _status(self, _request: web.Request) -> web.Response:
         status = status_json(self._engine, self._place)
-        return web.json_response(status | {"activity": await self._activity.explain()})
+        return web.json_response(status | self._hands.health() | {"activity": await self._activity.explain()})
 
     async def _execution(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]

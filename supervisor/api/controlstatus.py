@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
@@ -12,6 +13,7 @@ from supervisor.core.execution import live_steps
 from supervisor.core.exitstatus import exit_status
 from supervisor.core.records import Records
 from supervisor.engine import Engine
+from supervisor.host.lag import Lag
 from supervisor.model.frozen import dataclass
 from supervisor.model.ids import fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
@@ -60,6 +62,18 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
         "executions": dict(executions),
         "waitingFor": list(_waiting_for(records, now.wall_s)),
         "failed": list(_failed(records)),
+    }
+
+
+def health_json(lag: Lag, crashes: Sequence[Path]) -> dict[str, Any]:
+    """How the supervisor itself is: how late its event loop comes, and what bugs it has met."""
+    return {
+        "loop": {
+            "lastLagSeconds": round(lag.last_s, 4),
+            "worstLagSeconds": round(lag.worst_s, 4),
+            "stalls": lag.stalls,
+        },
+        "crashes": [str(path) for path in crashes],
     }
 
 

@@ -24,7 +24,6 @@ from supervisor.hub import Change, Hub
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service
 
-LAG_INTERVAL_S = 1.0
 _DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 _OVER = ("succeeded", "failed", "stopped")
@@ -40,7 +39,6 @@ class Metrics:
         runs: Path,
         subscribers: Callable[[], int],
         signals: Callable[[], tuple[int, int]] = lambda: (0, 0),
-        lag_interval_s: float = LAG_INTERVAL_S,
     ) -> None:
         """Begin at zero; `run` counts.
 
@@ -50,11 +48,9 @@ class Metrics:
             runs: the folder of run directories, for the size of the logs in them.
             subscribers: how many read the hub.
             signals: how many activity signals got through to the management plane, and how many did not.
-            lag_interval_s: how often the event loop's lag is measured.
         """
         self._hub = hub
         self._runs = runs
-        self._lag_interval_s = lag_interval_s
         self._registry = CollectorRegistry()
         self._seen = _Seen(records, subscribers, signals)
         self._registry.register(self._seen)
@@ -74,12 +70,14 @@ class Metrics:
             "Readiness probes that found no ready service.",
             registry=self._registry,
         )
-        self._lag = Histogram(
+        lag = Histogram(
             "supervisor_event_loop_lag_seconds",
             "How much later than asked for the event loop wakes a sleeper.",
             buckets=_LAGS_S,
             registry=self._registry,
         )
+        self.lag: Callable[[float], None] = lag.observe
+        """Is told how late the event loop came."""
         for outcome in _OVER:  # a series that is absent until it happens cannot be alerted on
             self._executions.labels(outcome)
 
@@ -98,10 +96,7 @@ class Metrics:
         subscription = self._hub.subscribe(wake)
 
         try:
-            while True:
-                asleep = loop.time()
-                await anyio.sleep(self._lag_interval_s)
-                self._lag.observe(max(0.0, loop.time() - asleep - self._lag_interval_s))
+            await anyio.sleep_forever()
         finally:
             self._hub.unsubscribe(subscription)
 

@@ -5,6 +5,7 @@
 | `boot` | the machine's boot in which the records were true last |
 | `drained` | 0: commands may live; begun: everything is being stopped for good; 1: everything was |
 | `firing` | a stamp that the firings of this beginning follow from, so that the same one can be told from a new one |
+| `crash` | the last file about a bug that was told of |
 | `fired` | the triggers that were fired since, each noted after its commands are in the store |
 
 An environment begins anew after a clean end (also one that was cut short) and after a restart of the machine: the
@@ -15,6 +16,8 @@ one write, when what the old one left was taken over.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
 
 from supervisor.host.store import Store
 from supervisor.model.ids import derived, fresh
@@ -55,6 +58,13 @@ class Beginning:
         """It was fired, and what followed is in the store."""
         self._fired.append(trigger.value)
         self._put("fired", " ".join(self._fired))
+
+    def crashed(self, files: Sequence[Path]) -> Path | None:
+        """The last of these files, unless it was told of."""
+        if not files or self._store.get("crash") == files[-1].name:
+            return None
+        self._put("crash", files[-1].name)
+        return files[-1]
 
     def note_drain(self) -> None:
         """Everything is to be stopped for good."""

@@ -23,6 +23,7 @@ from supervisor.api.sockets import Given, Sockets
 from supervisor.boot.announcing import Announcer
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
+from supervisor.boot.crash import files
 from supervisor.boot.life import Edge, Life, Work
 from supervisor.boot.resume import Resume
 from supervisor.boot.settings import Api, Report, Settings
@@ -35,6 +36,7 @@ from supervisor.host import clock, signals
 from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.handover import Handover
+from supervisor.host.lag import Lag
 from supervisor.host.machine import Machine
 from supervisor.host.notify import Notifier
 from supervisor.host.rundir import RunDir
@@ -109,6 +111,7 @@ class Supervisor:
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes)
+        self.lag = Lag(self.state.stalls, report.notice)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
         self.resume = Resume(self.engine, report, clock.ahead_s)
         self.life = Life(
@@ -157,6 +160,8 @@ class Supervisor:
             self.machine.adopt(inherited(records))
         self.engine.turn()
         self.beginning.note()
+        if crashed := self.beginning.crashed(files(self.state.path)):
+            self.report.notice(f"a supervisor before this one met a bug: {crashed}")
         return executions
 
     def fire(self, *triggers: Trigger) -> list[str]:
@@ -265,6 +270,7 @@ class Supervisor:
             [
                 self.automations.watch,
                 self.resume.watch,
+                self.lag.run,
                 self._tell_activity,
                 self._serve_api,
                 self.announcer.run,
@@ -346,6 +352,8 @@ class Supervisor:
             ready=self.announcer.ready,
             resumed=self.resume.tell,
             upgrade=self.upgrade,
+            lag=self.lag,
+            crashes=functools.partial(files, self.state.path),
             connections=self._given.connections if self._given else (),
             on_serving=self._serving,
             troubles=self.troubles.sentences,

@@ -52,6 +52,10 @@ def _lines(status: Json) -> Iterator[tuple[str, str]]:
     for trouble in status["troubles"]:
         yield name, f"{trouble['why']}, {duration(trouble['seconds'])}"
         name = ""
+    if stalls := status["loop"]["stalls"]:
+        yield "stood still", f"{stalls} times, for {status['loop']['worstLagSeconds']:.0f} s at most"
+    if crashes := status["crashes"]:
+        yield "bugs", f"{len(crashes)} met, the last is in {crashes[-1]}"
     yield from _rows("waiting for", status["waitingFor"])
     yield from _rows("failed", status["failed"])
 

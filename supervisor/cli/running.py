@@ -9,6 +9,7 @@ from signal import SIGINT
 
 from supervisor import __version__
 from supervisor.boot import Supervisor, Work
+from supervisor.boot.crash import EXIT_BUG, Bug, noted
 from supervisor.boot.settings import told
 from supervisor.cli.early import take_link, take_notifier
 from supervisor.cli.follow import Follower, Lines
@@ -36,7 +37,11 @@ def run(asked: Resolved, as_json: bool = False) -> int:
     held = signals.hold()
     handover, notifier = taken(), take_notifier()
     while True:
-        ended = _run(asked, as_json, held, notifier, handover)
+        try:
+            ended = _run(asked, as_json, held, notifier, handover)
+        except Bug as error:
+            print(f"supervisor: {error}", file=sys.stderr)
+            return EXIT_BUG
         if isinstance(ended, int):
             return ended
         handover, late = ended
@@ -58,6 +63,7 @@ def _run(
     with (
         closing(outlet),
         closing(Supervisor(settings, take_link(), printer, notifier, handover)) as supervisor,
+        noted(supervisor.state.path),
     ):
         follower = Follower(
             supervisor,

@@ -154,6 +154,11 @@ class StateDir:
         """A descriptor that holds the lock after `close` as well."""
         return os.dup(self._lock)
 
+    @property
+    def stalls(self) -> Path:
+        """Where the supervisor was when it stood still."""
+        return self.path / "stalls"
+
     def close(self) -> None:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""
         lock, self._lock = self._lock, -1

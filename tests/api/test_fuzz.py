@@ -42,6 +42,7 @@ from supervisor.config import find_file
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock
+from supervisor.host.lag import Lag
 from supervisor.host.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
@@ -127,6 +128,7 @@ class Bench:
             read_file=lambda: None,
             end=lambda _grace_s, _detach: None,
             upgrade=_no_upgrade,
+            lag=Lag(folder / "stalls", lambda _: None),
         )
 
     def perform(self, action: Action) -> None:

@@ -216,6 +216,19 @@ class Project:
         """Start `supervisor run` with one JSON object a line."""
         return self.program("run", "--format", "json", *arguments, stdout=subprocess.PIPE, cwd=None, **env)
 
+    def run_copy(self, copy: Path, *arguments: str, **replaced: tuple[str, str]) -> Program:
+        """The same with a copy of the program, changed. `replaced`: `{package__module: (text, new text)}`."""
+        for name in ("supervisor", "schemas"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for module, (old, new) in replaced.items():
+            path = copy / "supervisor" / f"{module.replace('__', '/')}.py"
+            text = path.read_text()
+            assert old in text
+            path.write_text(text.replace(old, new))
+        words = ("run", "--format", "json", *arguments)
+        entry = ("-S", copy / "supervisor/__main__.py")
+        return self.keep(Program(words, self.folder, self.env, subprocess.PIPE, self.within, entry))
+
     def run_task(self, reference: str, *arguments: str, **env: str) -> Program:
         return self.program(
             "run-task", reference, "--standalone", *arguments, stdout=subprocess.PIPE, cwd=None, **env

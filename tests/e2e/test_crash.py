@@ -4,6 +4,9 @@ import os
 import signal
 import sqlite3
 from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
 
 from tests.e2e.harness import Project, until
 
@@ -171,3 +174,37 @@ def test_restart_of_the_machine_stops_what_ran_and_fires_the_triggers(project: P
     until(lambda: (project.folder / "long").read_text() == "started\nstarted\n", "the triggers")
     assert project.stop(second) == 130
     assert second.phases("web")[:3] == ["stopped", "starting", "running"]
+
+
+OBEY = "        case StopService(service_id):\n"
+
+
+@pytest.mark.slow
+def test_bug_in_the_core_ends_the_supervisor_and_not_what_runs(project: Project, tmp_path: Path) -> None:
+    project.write(FILE)
+    first = project.run_copy(
+        tmp_path / "copy",
+        "--listen",
+        "none",
+        core__obey=(
+            "        case StopService(service_id):\n",
+            "        case StopService(service_id):\n            1 / 0\n",
+        ),
+    )
+    first.event(reference="web", phase="running")
+    until(lambda: (project.folder / "web").exists(), "web")
+    (sleeper,) = (pid for pid, command in project.processes().items() if command == "sleep 1000")
+    stop = project.program("service", "stop", "web")
+    assert stop.wait() == 1
+    assert first.wait() == 70
+    assert "supervisor: it met a bug, ZeroDivisionError: division by zero; the traceback" in first.err
+    (report,) = project.state.glob("crash-*.txt")
+    assert "StopService(service_id=" in report.read_text()
+
+    second = project.run("--listen", "none")
+    second.event(kind="notice", text=f"a supervisor before this one met a bug: {report}")
+    assert project.processes()[sleeper] == "sleep 1000"
+    status = project.program("status")
+    assert status.wait() == 0
+    assert f"1 met, the last is in {report}" in status.out
+    assert project.stop(second) == 130

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import ROOT, Program, Project, until
+from tests.e2e.harness import Program, Project, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -175,11 +173,7 @@ def test_program_that_could_not_take_over_is_refused_and_the_running_one_goes_on
 ) -> None:
     project.write(FILE)
     copy = tmp_path / "copy"
-    shutil.copytree(ROOT / "supervisor", copy / "supervisor", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "schemas", copy / "schemas", ignore=shutil.ignore_patterns("__pycache__"))
-    arguments = ("run", "--format", "json", "--listen", "none")
-    entry = ("-S", copy / "supervisor/__main__.py")
-    program = project.keep(Program(arguments, project.folder, project.env, subprocess.PIPE, entry=entry))
+    program = project.run_copy(copy, "--listen", "none")
     path = serving(project, program)
     instance = status(path)["instance"]
 
