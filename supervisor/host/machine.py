@@ -18,6 +18,7 @@ there is an event loop. What needs one waits for `run`.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from supervisor.host.account import Account
     from supervisor.host.cgroups import Cgroups
     from supervisor.host.ending import RollCall
+    from supervisor.host.oom import KernelLog
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
 LOG_LIMIT_BYTES = 64 << 20
@@ -102,6 +104,7 @@ class Machine:
         self._tasks: TaskGroup | None = None
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
         self._roll_call: RollCall | None = None
+        self._kernel_log: KernelLog | None = None
         self._some_live: anyio.Event | None = None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
@@ -184,6 +187,8 @@ class Machine:
 
     def close(self) -> int:
         """Leave the shim, once `run` has ended; returns how many commands go on."""
+        if self._kernel_log:
+            self._kernel_log.close()
         live = self._shims.close()
         if self._cgroups:
             self._cgroups.close(0.0 if live else _SHIM_ENDS_S)
@@ -244,6 +249,22 @@ class Machine:
         run.asked = max(run.asked, asked)
         if run_id not in self._spawner:
             self._see_out(run)
+
+    def _look_into(self, run: Run, end: Exit) -> None:
+        """The main process has ended; what was killed, and not by us, may have run out of memory."""
+        killed = end in (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
+        if killed and run.asked is not Asked.KILL:
+            self._soon(self._find_cause, run, end)
+        else:
+            self._main_ended(run, end)
+
+    async def _find_cause(self, run: Run, end: Exit) -> None:
+        import anyio.to_thread
+
+        from supervisor.host.oom import KernelLog
+
+        self._kernel_log = self._kernel_log or KernelLog()
+        self._main_ended(run, await anyio.to_thread.run_sync(self._kernel_log.cause, end, run.main, run.log))
 
     def _main_ended(self, run: Run, end: Exit) -> None:
         if run.exit is not None or self._runs.get(run.run_id) is not run:
@@ -322,7 +343,7 @@ class Machine:
             if "started" in message or "failed" in message:
                 self._spawner.answered(message)
             elif (run := self._runs.get(message.get("exited", ""))) is not None:
-                self._main_ended(run, _exit(message))
+                self._look_into(run, _exit(message))
             elif "trouble" in message:
                 _warn(f"the process that holds commands had trouble: {message['trouble']}")
 
@@ -334,12 +355,12 @@ class Machine:
         if end is None and run.main is not None:
             self._soon(self._wait_for_main, run)
         else:
-            self._main_ended(run, end or ExitUnknown())
+            self._look_into(run, end or ExitUnknown())
 
     async def _wait_for_main(self, run: Run) -> None:
         from supervisor.host import ending
 
-        self._main_ended(run, await ending.exit_without_link(run))
+        self._look_into(run, await ending.exit_without_link(run))
 
     async def _remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""

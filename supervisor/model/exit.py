@@ -13,6 +13,8 @@ class ExitCode:
     """It called exit with `code`, 0 to 255."""
 
     code: int
+    out_of_memory: bool = False
+    """Whether that passes on the end of a process that the kernel killed because memory had run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class ExitSignal:
     """It was killed by signal `number`."""
 
     number: int
+    out_of_memory: bool = False
+    """Whether the kernel killed it because memory had run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class ExitUnknown:
 Exit = ExitCode | ExitSignal | NotStarted | ExitUnknown
 
 SUCCESS = ExitCode(0)
+_OUT_OF_MEMORY = " (out of memory)"
 
 
 def signal_name(number: int) -> str:
@@ -53,10 +58,10 @@ def signal_name(number: int) -> str:
 def exit_text(end: Exit) -> str:
     """How it ended, as the rest of a sentence that begins with the command's name."""
     match end:
-        case ExitCode(code):
-            return f"exited {code}"
-        case ExitSignal(number):
-            return f"was killed by {signal_name(number)}"
+        case ExitCode(code, out_of_memory):
+            return f"exited {code}{_OUT_OF_MEMORY if out_of_memory else ''}"
+        case ExitSignal(number, out_of_memory):
+            return f"was killed by {signal_name(number)}{_OUT_OF_MEMORY if out_of_memory else ''}"
         case NotStarted(why):
             return f"could not start: {why}"
         case ExitUnknown(why):
