@@ -32,7 +32,7 @@ from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock, signals
+from supervisor.host import clock, inheritance, signals
 from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.handover import Handover
@@ -265,6 +265,7 @@ class Supervisor:
 
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
+        inheritance.outlive_commands()
         return self.life.run(
             work,
             [

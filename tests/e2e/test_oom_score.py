@@ -1,0 +1,39 @@
+"""Who is killed when memory runs out: commands before the supervisor, as soon as if it were not there."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.e2e.harness import Program, Project
+
+WITHIN = ("sh", "-c", 'echo 300 >/proc/self/oom_score_adj; exec "$@"', "sh")
+"""Whoever was put up may go back, also without CAP_SYS_RESOURCE."""
+
+
+def score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+def test_commands_do_not_inherit_that_the_supervisor_is_killed_last(project: Project) -> None:
+    project.write(
+        "tasks:\n"
+        "  first: {name: A, triggeredBy: [postEnvironmentStart], command: cat /proc/self/oom_score_adj}\n"
+        "  second: {name: B, command: cat /proc/self/oom_score_adj}\n"
+    )
+    words = ("run", "--format", "json", "--logs", "--listen", "none")
+    program = project.keep(Program(words, project.folder, project.env, subprocess.PIPE, WITHIN))
+    program.event(reference="first", phase="succeeded")
+    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    assert score(shim) <= 0
+    assert score(program.pid) <= 0
+
+    os.kill(shim, signal.SIGKILL)
+    second = project.program("run-task", "second")
+    assert second.wait() == 0
+    assert second.out == "300\n", "of a shim that the supervisor has started since"
+    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    assert score(shim) <= 0
+
+    assert project.stop(program) == 130
+    assert [event["line"] for event in program.events if event["kind"] == "log"] == ["300", "300"]
