@@ -8,6 +8,7 @@ signal means.
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -101,6 +102,9 @@ class Life:
         import anyio
 
         signals.disregard()
+        # What the start has made stays: nobody need look at it again.
+        gc.freeze()
+        gc.enable()
         status = 0
         async with anyio.create_task_group() as group:
             for edge in (self._engine.run, self._machine.run, *edges):

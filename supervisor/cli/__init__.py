@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Callable
 
 
 def main() -> int:
@@ -40,29 +42,54 @@ def _main() -> int:
 
         # The shim starts up on another core while this process still imports what it needs.
         start_shim()
-    if arguments[:1] == ["run"] and _is_plain(arguments[1:]):
-        return _run(arguments[1:])
+        # Looking for garbage, of which there is none yet, is a twentieth of the start. `Life` begins with it.
+        gc.disable()
+    if arguments[:1] == ["run"] and _are_words(arguments[1:], most=1):
+        return _unparsed(_run, arguments[1:])
+    words = [argument for argument in arguments[1:] if argument != "--standalone"]
+    if (
+        arguments[:1] == ["run-task"]
+        and len(words) == len(arguments) - 2
+        and _are_words(words, least=1, most=2)
+    ):
+        return _unparsed(_run_standalone, words)
     from supervisor.cli.app import app, guarded
 
     return guarded(app)
 
 
-def _is_plain(arguments: list[str]) -> bool:
-    """Whether there is nothing to parse: at most a file, and no shell that asks for completions."""
+def _are_words(arguments: list[str], least: int = 0, most: int = 0) -> bool:
+    """Whether there is nothing to parse: a few words, and no shell that asks for completions."""
     no_options = not any(argument.startswith("-") or not argument for argument in arguments)
-    return len(arguments) <= 1 and no_options and "_SUPERVISOR_COMPLETE" not in os.environ
+    return least <= len(arguments) <= most and no_options and "_SUPERVISOR_COMPLETE" not in os.environ
 
 
-def _run(arguments: list[str]) -> int:
-    """`supervisor run [FILE]`, as an entrypoint says it: without click, whose import takes a third of the start."""
-    from supervisor.cli.running import run
+def _unparsed(command: Callable[[list[str]], int], words: list[str]) -> int:
+    """Run a command as an entrypoint or a script says it: without click, whose import takes a third of the start."""
     from supervisor.cli.saying import say
     from supervisor.model.errors import SupervisorError
+
+    try:
+        return command(words)
+    except SupervisorError as error:
+        return say(error)
+
+
+def _run(words: list[str]) -> int:
+    """`supervisor run [FILE]`."""
+    from supervisor.cli.running import run
     from supervisor.settings import table
     from supervisor.settings.spec import read_settings
 
-    flags = {table.AUTOMATIONS.name: arguments[0]} if arguments else {}
-    try:
-        return run(read_settings(flags, os.environ))
-    except SupervisorError as error:
-        return say(error)
+    flags = {table.AUTOMATIONS.name: words[0]} if words else {}
+    return run(read_settings(flags, os.environ))
+
+
+def _run_standalone(words: list[str]) -> int:
+    """`supervisor run-task --standalone REF [FILE]`."""
+    from pathlib import Path
+
+    from supervisor.cli.standalone import run_standalone
+
+    reference, *file = words
+    return run_standalone(reference, Path(file[0]) if file else None, workspace=None, as_json=False)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from supervisor.cli.output import Outlet
+from supervisor.cli.output import Outlet, style
 from supervisor.config import Loaded, Severity
 from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
@@ -152,7 +152,7 @@ class Printer:
         if self._json:
             self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
         else:
-            self._write(f"{_styled(f'{name:>12}', dim=True)} | {line}")
+            self._write(f"{style(f'{name:>12}', 'dim')} | {line}")
 
     def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
@@ -166,7 +166,9 @@ class Printer:
         if self._json:
             self._write(json.dumps({"time": _stamp()} | event))
         elif "phase" in event:
-            phase = _styled(f"{event['phase']:<9}", fg=COLOURS.get(event["phase"]))
+            phase = f"{event['phase']:<9}"
+            if colour := COLOURS.get(event["phase"]):
+                phase = style(phase, colour)
             line = f"{time.strftime('%H:%M:%S')}  {event['kind']:<8}{event['reference']:<16} {phase}  {event['detail']}"
             self._write(line.rstrip())
         else:
@@ -189,13 +191,6 @@ def _changed_steps(
             before = old[step.id].phase if step.id in old else ExecutionPhase.PENDING
             if state is not None and state.phase is not before:
                 yield step.reference, step.id, state
-
-
-def _styled(text: str, **style: Any) -> str:
-    # Not at the top: nothing is printed before the first command runs, and that must not wait for this import.
-    import click
-
-    return click.style(text, **style)
 
 
 def _stamp() -> str:

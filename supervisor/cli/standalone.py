@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
-import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from supervisor.boot import Settings, Supervisor
@@ -17,7 +18,8 @@ from supervisor.cli.printer import Printer
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
 from supervisor.host import signals
-from supervisor.model.errors import NotFound, SupervisorError
+from supervisor.model.errors import MachineError, NotFound, SupervisorError
+from supervisor.model.ids import fresh
 
 
 def run_standalone(reference: str, file: Path | None, workspace: Path | None, as_json: bool) -> int:
@@ -29,15 +31,45 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
     with (
         closing(Outlet(sys.stdout)) as output,
         closing(Outlet(sys.stderr)) as news,
-        tempfile.TemporaryDirectory(prefix="supervisor-run-task-") as state,
+        _temporary_state() as state,
     ):
         settings = Settings(
             workspace=workspace_of(file, workspace),
             specified=None if file is None else file.absolute(),
-            state_dir=Path(state),
+            state_dir=state,
             watch=False,
         )
         return _run(settings, reference, Printer(news, as_json), output, held)
+
+
+@contextmanager
+def _temporary_state() -> Iterator[Path]:
+    """An empty folder for the state, which is gone afterwards. `tempfile` would cost 10 ms at import."""
+    path = Path(os.environ.get("TMPDIR") or "/tmp", f"supervisor-run-task-{fresh()[:8]}")
+    try:
+        os.mkdir(path, 0o700)
+    except OSError as error:
+        raise MachineError(
+            f"cannot make the folder {path}: {error.strerror}; set TMPDIR to another"
+        ) from error
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        for folder, folders, files in os.walk(path, topdown=False):
+            for name in files:
+                os.unlink(f"{folder}/{name}")
+            for name in folders:
+                os.rmdir(f"{folder}/{name}")
+        os.rmdir(path)
+    except OSError:  # a link to a folder, or a folder that may not be read: what a command made for itself
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
