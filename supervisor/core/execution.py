@@ -61,7 +61,7 @@ class ReleaseRun:
 class WantService:
     """A service must be up; one that already is stays as it is."""
 
-    service_id: str
+    step: ServiceStep
 
 
 Request = StartRun | ReleaseRun | WantService
@@ -69,11 +69,16 @@ Request = StartRun | ReleaseRun | WantService
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What an execution may look at: services and task runs by id, and which runs other executions need."""
+    """What an execution may look at."""
 
     services: Mapping[str, Service]
+    """All, by id."""
     runs: Mapping[str, TaskRun]
+    """All, by id."""
     shared: frozenset[str] = frozenset()
+    """Runs that other executions need, too."""
+    news: tuple[PlanStep, ...] = ()
+    """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 
 
 def decide(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
@@ -117,11 +122,12 @@ def _running(execution: Execution, view: View, now: Now) -> tuple[Execution, tup
         return _give_up(execution, view, now)
     if execution.group == len(execution.plan):
         return _finish(execution, SUCCEEDED, now), ()
-    states = [execution.steps[step.id] for step in execution.plan[execution.group]]
-    if all(state.phase is SUCCEEDED for state in states):
-        return replace(execution, group=execution.group + 1), ()
-    if any(state.phase is PENDING for state in states):
+    group = execution.plan[execution.group]
+    if execution.steps[group[0].id].phase is PENDING:  # then all of them are
         return _start_group(execution)
+    # From the end: steps end about in the order in which they began, so one that has not is found early.
+    if all(execution.steps[step.id].phase is SUCCEEDED for step in reversed(group)):
+        return replace(execution, group=execution.group + 1), ()
     return execution, ()
 
 
@@ -131,14 +137,17 @@ def _start_group(execution: Execution) -> tuple[Execution, tuple[Request, ...]]:
     requests: list[Request] = []
     for step in group:
         steps[step.id] = StepState(phase=RUNNING)
-        requests.append(StartRun(step) if isinstance(step, TaskStep) else WantService(step.service_id))
+        requests.append(StartRun(step) if isinstance(step, TaskStep) else WantService(step))
     return replace(execution, steps=steps), tuple(requests)
 
 
 def _observe(execution: Execution, view: View) -> Execution:
     """Fold what became of the runs and services that the live steps wait for."""
     changed: dict[str, StepState] = {}
-    for step, state in live_steps(execution):
+    for step in view.news:
+        state = execution.steps[step.id]
+        if state.phase is not RUNNING:
+            continue
         if isinstance(step, TaskStep):
             seen = _task_step(execution, state, view)
         else:
@@ -147,8 +156,9 @@ def _observe(execution: Execution, view: View) -> Execution:
             changed[step.id] = seen
     if not changed:
         return execution
-    group = execution.plan[execution.group]
-    failed = next((step for step in group if step.id in changed and changed[step.id].phase is FAILED), None)
+    failed = next(
+        (step for step in view.news if step.id in changed and changed[step.id].phase is FAILED), None
+    )
     if failed is not None and not gives_up(execution):
         execution = _blame(execution, failed, changed[failed.id], view)
     return replace(execution, steps={**execution.steps, **changed})

@@ -16,7 +16,7 @@ from supervisor.model.phase import (
     ServicePhase,
     Want,
 )
-from supervisor.model.record import Execution, Service, StopStage, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, ServiceStep, StopStage, TaskRun, TaskStep
 
 
 def violations(records: Records) -> Iterator[str]:
@@ -115,6 +115,17 @@ def _execution(execution: Execution, records: Records) -> Iterator[str]:
     for step, state in live_steps(execution):
         if isinstance(step, TaskStep) and state.run_id not in records.runs:
             yield f"step {step.reference} waits for a run that is not there"
+        if isinstance(step, ServiceStep) and _has_come_up(records.services.get(step.service_id)):
+            yield f"step {step.reference} waits for a service that is RUNNING"
+
+
+def _has_come_up(service: Service | None) -> bool:
+    return (
+        service is not None
+        and service.phase is ServicePhase.RUNNING
+        and service.want is Want.UP
+        and service.session == service.ran_session
+    )
 
 
 def _records(records: Records) -> Iterator[str]:

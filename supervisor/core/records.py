@@ -14,7 +14,16 @@ from supervisor.core import service as services
 from supervisor.model.action import Action, Discard
 from supervisor.model.frozen import replace
 from supervisor.model.phase import SERVICE_AT_REST
-from supervisor.model.record import Environment, Execution, Record, Service, ServiceStep, Task, TaskRun
+from supervisor.model.record import (
+    Environment,
+    Execution,
+    PlanStep,
+    Record,
+    Service,
+    ServiceStep,
+    Task,
+    TaskRun,
+)
 
 
 class Records:
@@ -37,16 +46,24 @@ class Records:
         """{task id: its executions, oldest first}"""
         self.touched: dict[str, None] = {}
         """The records to look at before the step ends."""
+        self.news: dict[str, dict[str, PlanStep]] = {}
+        """{execution id: {step id: a live step whose run or service may have changed since it was looked at}}"""
         self.deadlines: dict[str, float] = {}
         """{record id: when to look at it although nothing happened}"""
         self._changed: dict[str, Record] = {}
         self._removed: list[Record] = []
         self._actions: list[Action] = []
-        self._users: dict[str, dict[str, None]] = {}
+        self._users: dict[str, dict[str, PlanStep]] = {}
+        """{run or service id: {execution id: its step that uses it}}"""
         self._firings: dict[str, dict[str, None]] = {}
         for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
             self._index(record)
+        for execution in map(self.executions.__getitem__, self.live):
+            for step, state in executions.live_steps(execution):
+                used = step.service_id if isinstance(step, ServiceStep) else state.run_id
+                if used is not None:
+                    self.use(execution.id, step, used)
         self.touched.clear()
 
     # Changing, within a step
@@ -68,6 +85,18 @@ class Records:
         """Have records looked at although they did not change themselves."""
         self.touched.update(dict.fromkeys(ids))
 
+    def use(self, execution_id: str, step: PlanStep, id_: str) -> None:
+        """A step of a live execution uses a run or waits for a service from now on, and is to look at it."""
+        self._users.setdefault(id_, {})[execution_id] = step
+        self.news.setdefault(execution_id, {})[step.id] = step
+
+    def tell_users(self, id_: str) -> None:
+        """A run or service may have changed: have the steps that use it looked at, and their executions."""
+        for user in self.users(id_):
+            self.touched[user] = None
+            step = self._users[id_][user]
+            self.news.setdefault(user, {})[step.id] = step
+
     def remove(self, record: Record) -> None:
         """Forget a record and what only it kept."""
         self._removed.append(self._table(record).pop(record.id))
@@ -75,6 +104,7 @@ class Records:
         match record:
             case Execution():
                 self.history[record.task_id].pop(record.id, None)
+                self.news.pop(record.id, None)
                 self._drop_runs(record)
             case Task():
                 self.history.pop(record.id, None)
@@ -158,10 +188,6 @@ class Records:
             return
         self.live[execution.id] = None
         firing[execution.id] = None
-        for step, state in executions.live_steps(execution):
-            used = step.service_id if isinstance(step, ServiceStep) else state.run_id
-            if used is not None:
-                self._users.setdefault(used, {})[execution.id] = None
 
     def _set_deadline(self, id_: str, at: float | None) -> None:
         if at is None:

@@ -17,7 +17,7 @@ from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
-from supervisor.model.record import Execution, Service, Task, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, StepState, Task, TaskRun, TaskStep
 
 KEPT_EXECUTIONS = 1000
 """Executions of one task that are kept; the oldest ended ones go first."""
@@ -61,7 +61,7 @@ def _settle_service(records: Records, service: Service, now: Now) -> None:
     records.act(*actions)
     if decided is not service:
         records.put(decided)
-    records.touch(records.users(service.id))
+    records.tell_users(service.id)
     if decided.phase is ServicePhase.DELETED:
         records.remove(decided)
 
@@ -74,7 +74,7 @@ def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
     records.act(*actions)
     if decided is not run:
         records.put(decided)
-    records.touch(records.users(run.id))
+    records.tell_users(run.id)
 
 
 def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
@@ -117,24 +117,28 @@ def _view(records: Records, execution: Execution) -> executions.View:
     if executions.gives_up(execution):
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
-    return executions.View(records.services, records.runs, frozenset(shared))
+    news = tuple(records.news.pop(execution.id, {}).values())
+    return executions.View(records.services, records.runs, frozenset(shared), news)
 
 
 def _carry_out(
     records: Records, execution: Execution, requests: tuple[executions.Request, ...], now: Now
 ) -> Execution:
-    steps = dict(execution.steps)
+    started: dict[str, StepState] = {}
     for request in requests:
         match request:
             case executions.StartRun(step):
-                steps[step.id] = replace(steps[step.id], run_id=_run_for(records, execution, step))
-            case executions.WantService(service_id):
-                want_up(records, service_id, derived(execution.id, service_id))
+                run_id = _run_for(records, execution, step)
+                started[step.id] = replace(execution.steps[step.id], run_id=run_id)
+                records.use(execution.id, step, run_id)
+            case executions.WantService(step):
+                records.use(execution.id, step, step.service_id)
+                want_up(records, step.service_id, derived(execution.id, step.service_id))
             case executions.ReleaseRun(run_id):
                 _release(records, run_id, now)
             case _:
                 assert_never(request)
-    return execution if steps == execution.steps else replace(execution, steps=steps)
+    return replace(execution, steps={**execution.steps, **started}) if started else execution
 
 
 def _close(records: Records, execution: Execution) -> None:
