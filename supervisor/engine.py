@@ -100,6 +100,9 @@ class Engine:
 
     def turn(self) -> None:
         """Fold all that was posted, and what is due, until nothing is left."""
+        assert not self._turning
+        if not self._inbox and not self.store_error and self._patience_s() > 0:
+            return
         while True:
             facts = list(self._inbox)
             self._inbox.clear()

@@ -106,7 +106,7 @@ class Supervisor:
             Cgroups.of(self.state.path),
             self.troubles.met,
         )
-        self.engine.performer = self.machine
+        self.engine.performer, self.machine.turn = self.machine, self.engine.turn
         self.engine.post(EnvironmentStarted(self.environment_id))
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes

@@ -95,6 +95,8 @@ class Machine:
         self._environ = environ
         self._workspace = str(workspace)
         self._post = post
+        self.turn: Callable[[], None] = lambda: None
+        """Has what was posted be folded at once: what a command's end starts does not wait for a turn of the loop."""
         self._log_limit_bytes = log_limit_bytes
         self._account = account
         self._cgroups = cgroups
@@ -306,7 +308,8 @@ class Machine:
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
         self._post(Exited(run.run_id, end, _tail(run), output, survivors))
-        self._soon(upkeep.trim, run, self._log_limit_bytes)
+        if upkeep.is_over_limit(run, self._log_limit_bytes):
+            self._soon(upkeep.trim, run, self._log_limit_bytes)
         self._leave_group(run)
         if run.kind is RunKind.READY:
             run.dir.remove()
@@ -329,6 +332,7 @@ class Machine:
         while not link.lost and (self._shims.is_current(link) or self._held_runs(link)):
             await anyio.wait_readable(link)
             self._heed(link)
+            self.turn()
         self._shims.leave(link)
         self._spawner.lost(link)
         for run in self._held_runs(link):

@@ -108,10 +108,14 @@ class RunDir:
         except FileNotFoundError:
             pass
         except OSError:
-            # A folder of the command's own, or a file that came while we listed. Imported here, as it is slow to load.
+            # A folder of the command's own, or a file that came while we listed: the shim tells that a command has
+            # ended before it writes that down. Imported here, as it is slow to load.
             import shutil
 
-            shutil.rmtree(self.path, ignore_errors=True)
+            for _ in range(3):
+                shutil.rmtree(self.path, ignore_errors=True)
+                if not os.path.exists(self.path):
+                    return
 
     def started(self) -> StartedFacts | None:
         """What the shim wrote when the process began; None if it never did."""

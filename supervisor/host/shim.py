@@ -5,8 +5,8 @@ three promises:
 
 - It never ends while a command lives. The supervisor may die or be replaced; commands go on, their exits are written
   into their run directories, and the next supervisor connects to the socket that this one asked for.
-- It never loses a status. A child is looked at (WNOWAIT), then its `exit` file is written, then it is reaped: whoever
-  sees that the process is gone finds the file, unless the disk was full, and then the shim knows.
+- It never loses a status. A child is looked at (WNOWAIT), its end is told, then its `exit` file is written, then it is
+  reaped: whoever sees that the process is gone finds the file, unless the disk was full, and then the shim knows.
 - It never falls. What goes wrong with one request is the answer to that request.
 
 Messages are JSON objects, each after its length in four bytes.
@@ -359,12 +359,12 @@ class Shim:
             run = self._runs.pop(end.si_pid, None)  # None: an orphan that came to us
             try:
                 status: Message = {"code" if end.si_code == os.CLD_EXITED else "signal": end.si_status}
+                if run:
+                    self._tell({"exited": run[0]} | status)  # first: what comes next need not wait for the disk
                 if run and not self._write(f"{run[1]}/exit", status | {"wall_s": time.time()}):
                     self._ended[run[0]] = status
             finally:
                 os.waitpid(end.si_pid, 0)
-            if run:
-                self._tell({"exited": run[0]} | status)
 
     def _write(self, path: str, facts: Message) -> bool:
         """Write a facts file whole or not at all; False: it could not be written, and will be tried again."""

@@ -35,6 +35,12 @@ async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[
     return QUIET_INTERVAL_S if quiet else INTERVAL_S
 
 
+def is_over_limit(run: Run, limit_bytes: int) -> bool:
+    """Whether a run's log has grown, and past its limit, since `trim` was last called."""
+    size = _look(run.log)[0]
+    return size != run.log_size and size > limit_bytes
+
+
 async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit; also once after its end, for what came since the last look."""
     size = _look(run.log)[0]
