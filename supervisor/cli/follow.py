@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -64,12 +65,16 @@ class Log:
         self._sink = sink
         self._path = path
         self._until: int | None = None
+        self._seen = -1
+        """The file's size when it was last read to its end."""
         self._offset = self._end() if offset is None else offset
         self.whole = self._offset
         """Where the line begins that was given out last and is not whole yet."""
 
     def give(self) -> bool:
         """Give out some of what is new. Returns whether there may be more."""
+        if (size := self._size()) == self._seen:
+            return False  # most logs at most times, and to read nothing takes ten system calls
         try:
             chunk = logs.read(self._path, self._offset, READ_BYTES)
         except OSError:
@@ -81,16 +86,24 @@ class Log:
             self.whole = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
         if chunk.data:
             self._sink.write(chunk.data)
+        else:
+            self._seen = size
         return bool(chunk.data)
 
     def give_rest(self) -> bool:
         """Give out some of what there was when this was first called. Returns whether that was all."""
         if self._until is None:
-            self._until = self._end()
+            self._until = self._offset if self._size() == self._seen else self._end()
         if self._offset < self._until and self.give():
             return False
         self._sink.end()
         return True
+
+    def _size(self) -> int:
+        try:
+            return os.stat(self._path).st_size
+        except OSError:
+            return 0
 
     def _end(self) -> int:
         try:

@@ -15,26 +15,28 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from supervisor.model.frozen import field_names, is_frozen
+from supervisor.model.frozen import as_dict, is_frozen
 
 T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
     """`value`, a record or a part of one, as one line of JSON."""
-    return json.dumps(value, default=plain, separators=(",", ":"))
+    return _encoder.encode(value)
 
 
 def plain(value: object) -> Any:
     """One level of what JSON does not know: dataclasses, enums and mappings other than dict."""
     if is_frozen(value):
-        kind = type(value)
-        return {"_": kind.__name__} | {name: getattr(value, name) for name in field_names(kind)}
+        return {"_": type(value).__name__} | as_dict(value)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"cannot write {type(value).__name__} as JSON: it is not a part of any record")
+
+
+_encoder = json.JSONEncoder(default=plain, separators=(",", ":"))
 
 
 def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:

@@ -360,7 +360,9 @@ class Shim:
             try:
                 status: Message = {"code" if end.si_code == os.CLD_EXITED else "signal": end.si_status}
                 if run:
-                    self._tell({"exited": run[0]} | status)  # first: what comes next need not wait for the disk
+                    self._tell(
+                        {"exited": run[0]} | status
+                    )  # first: what comes next need not wait for the disk
                 if run and not self._write(f"{run[1]}/exit", status | {"wall_s": time.time()}):
                     self._ended[run[0]] = status
             finally:

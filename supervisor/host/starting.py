@@ -36,8 +36,21 @@ def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -
     return [program(("bash", "sh"), path), *(["-e"] if stop_on_error else []), folder.script]
 
 
+_found: dict[tuple[str, str], str] = {}
+"""{(first name, path): the program that it was found as}"""
+
+
 def program(names: Sequence[str], path: str) -> str:
     """The first of `names` that is a program in a folder of `path`. Raises MachineError if none is."""
+    known = _found.get((names[0], path), "")
+    if not (known and os.access(known, os.X_OK)):
+        known = _find(names, path)
+        if known.endswith(f"/{names[0]}"):  # one that is not there may be installed
+            _found[names[0], path] = known
+    return known
+
+
+def _find(names: Sequence[str], path: str) -> str:
     for name in names:
         for folder in path.split(os.pathsep):
             found = os.path.join(folder, name)

@@ -42,10 +42,9 @@ def is_frozen(value: object) -> bool:
     return hasattr(value, "_places")
 
 
-def field_names(kind: Any) -> tuple[str, ...]:
-    """The names of the fields of a class that was made here, in order."""
-    names: tuple[str, ...] = kind.__match_args__
-    return names
+def as_dict(value: Any) -> dict[str, Any]:
+    """`{field: value}` of an instance of a class that was made here; one level, and in order."""
+    return dict(zip(value.__match_args__, value._values, strict=True))
 
 
 class _Factory:
