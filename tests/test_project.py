@@ -1,6 +1,8 @@
-"""What the project's own files promise to each other."""
+"""What the project's own files promise to each other, and what holds for all of it."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +11,14 @@ import pytest
 import supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
+# fmt: off
+HEAVY = {
+    "ctypes", "dataclasses", "hashlib", "inspect", "logging", "queue", "subprocess", "threading", "uuid",
+    "aiohttp", "anyio", "asyncio", "click", "google.protobuf", "jsonschema", "jwt", "psutil", "watchfiles", "yaml",
+    "supervisor.activity.activity",
+}
+"""Not to be imported before the first command, which waits for every import."""
+# fmt: on
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
 
 
@@ -19,6 +29,16 @@ def pins(lock: str) -> dict[str, str]:
 
 def wanted(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=~! ;\[]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_supervisor_run_imports_nothing_heavy_before_its_first_command() -> None:
+    program = "import sys, supervisor.cli.running; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    modules = set(done.stdout.split())
+    assert "supervisor.boot.supervisor" in modules
+    assert not HEAVY & modules
 
 
 def test_version_is_the_same_in_package_and_project() -> None:

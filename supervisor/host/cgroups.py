@@ -15,12 +15,13 @@ folder: `Delegate=yes`. Elsewhere it is ours if we may write there.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import select
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from supervisor.model.digest import sha256
 
 SHIMS = "shims"
 _SYSTEMD = "/run/systemd/system"  # sd_booted(3)
@@ -47,7 +48,7 @@ class Cgroups:
         own = _own_folder()
         if own is None or not _is_ours(own):
             return None
-        digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:12]
+        digest = sha256(os.fsencode(state)).hex()[:12]
         try:
             return cls(f"{own}/supervisor-{digest}")
         except OSError:
