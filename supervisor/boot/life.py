@@ -18,6 +18,7 @@ from supervisor.boot.settings import Report
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host import signals
+from supervisor.host.init import EXIT_DETACHED
 from supervisor.host.machine import Machine
 from supervisor.host.signals import Meaning
 from supervisor.model.command import Drain
@@ -92,7 +93,8 @@ class Life:
     def run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, drain, and see that nothing is left behind.
 
-        `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, 128 + its number after a signal.
+        `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, EXIT_DETACHED if it detached,
+        128 + its number after a signal.
         """
         import anyio
 
@@ -121,7 +123,7 @@ class Life:
                 self._ending()
             if self._detach or self._make_room is not None:
                 group.cancel_scope.cancel()
-                return status
+                return EXIT_DETACHED
             if not self._engine.world.records.settled():
                 self._report.notice("stopping everything; Ctrl-C again kills what has not ended")
             if not self._engine.world.records.draining:

@@ -19,6 +19,7 @@ from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
 from supervisor.host.handover import Handover, execute, program, taken
+from supervisor.host.init import EXIT_DETACHED
 from supervisor.host.notify import Notifier
 from supervisor.model.frozen import replace
 from supervisor.model.phase import ExecutionPhase, ServicePhase
@@ -95,8 +96,8 @@ def _run(
             return left, supervisor.life.late
         follower.finish()
         if work is _until_signal:
-            # It was to run until somebody ends it. Only after Ctrl-C a shell's loop must end as well.
-            return status if status == 128 + SIGINT else 0
+            # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
+            return status if status in (128 + SIGINT, EXIT_DETACHED) else 0
         return 1 if loaded is not None and loaded.file is None else status
 
 

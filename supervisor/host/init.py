@@ -33,9 +33,7 @@ from supervisor.host.signals import HEEDED, MEANINGS, Meaning
 EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h: an exception that nobody expected."""
 EXIT_DETACHED = 75
-"""EX_TEMPFAIL: to be started again."""
-BELOW_INIT = "SUPERVISOR_INIT"
-"""Set in the environment of a supervisor that runs below this."""
+"""EX_TEMPFAIL: what it ran goes on, for the next one; so there must be a next one."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 LEFT_GRACE_S = 2.0
 """How long what is left at the end may take after SIGTERM."""
@@ -76,7 +74,6 @@ class Init:
         if pid == 0:
             # Ctrl-C goes to the terminal's foreground group. It must come once, through us.
             os.setpgid(0, 0)
-            os.environ[BELOW_INIT] = "1"
         elif self._end_asked:
             os.kill(pid, self._end_asked)  # it came while there was no supervisor
         return pid

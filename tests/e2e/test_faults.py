@@ -33,7 +33,7 @@ def test_state_directory_in_use_names_the_other_supervisor(project: Project) -> 
     first.event(reference="a", phase="running")
 
     second = project.run()
-    assert second.wait() == 1
+    assert second.wait() == 4
     assert second.err.startswith(f"supervisor: cannot use the state directory {project.state}: ")
     assert f"another supervisor (pid {first.pid}) uses it; end it (kill {first.pid})" in second.err
     assert first.phases("a") == ["running"]

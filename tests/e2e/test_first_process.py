@@ -233,3 +233,18 @@ def test_wrong_usage_is_not_tried_again(first: Project) -> None:
 
     assert first.end(program) == 2
     assert "started again" not in program.err
+
+
+def test_supervisor_that_detached_has_a_next_one_at_once(first: Project) -> None:
+    with_sleeper(first)
+    program = first.run()
+    program.event(reference="sleeper", phase="running")
+    first.within = ()
+
+    shutdown = first.program("shutdown", "--detach")
+
+    assert shutdown.wait() == 0, shutdown.err
+    program.event(kind="notice", text="going on with what it left")
+    os.kill(Namespace(program).pid1, signal.SIGTERM)
+    assert first.end(program) == 0
+    assert program.phases("sleeper").count("starting") == 1

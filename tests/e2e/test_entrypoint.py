@@ -1,0 +1,76 @@
+"""`supervisor run` where nobody sits at a terminal: a second one, standard files that are missing, full or closed."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.harness import ROOT, Project, until
+
+SLEEPER = (
+    "services: {web: {name: W, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}}\n"
+)
+CHATTY = SLEEPER.replace("exec sleep 1000", "yes a long line of words")
+OTHER_SUPERVISOR = 4
+
+
+def test_second_entrypoint_is_refused_and_the_first_goes_on(project: Project) -> None:
+    project.write(SLEEPER)
+    first = project.run()
+    first.event(reference="web", phase="running")
+
+    second = project.run()
+
+    assert second.wait() == OTHER_SUPERVISOR
+    assert second.err == (
+        f"supervisor: cannot use the state directory {project.state}: another supervisor (pid {first.pid}) uses it; "
+        f"end it (kill {first.pid}), or choose another state directory with --state-dir\n"
+    )
+    first.send(signal.SIGUSR1)
+    first.event(kind="notice", text="1 service runs")
+    assert project.program("status").wait() == 0, "its socket is its own"
+    assert project.stop(first) == 130
+
+
+def test_of_entrypoints_started_at_once_one_runs(project: Project) -> None:
+    project.write(SLEEPER)
+
+    programs = [project.run() for _ in range(5)]
+
+    until(lambda: sum(program.process.poll() is None for program in programs) == 1, "the end of all but one")
+    (first,) = (program for program in programs if program.process.poll() is None)
+    assert [p.process.returncode for p in programs if p is not first] == [OTHER_SUPERVISOR] * 4
+    first.event(reference="web", phase="running")
+    assert sum("sleep 1000" in command for command in project.processes().values()) == 1
+    assert project.stop(first) == 130
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_missing_standard_files_do_no_harm(project: Project, closed: tuple[int, ...]) -> None:
+    project.write(
+        "tasks: {t: {name: T, triggeredBy: [postEnvironmentStart], command: 'echo out; echo err >&2; cat; exit 3'}}\n"
+    )
+    words = "".join(f" {number}>&-" if number else " <&-" for number in closed)
+    program = [
+        sys.executable,
+        "-I",
+        str(ROOT / "supervisor/__main__.py"),
+        "run",
+        "--exit-when-done",
+        "--logs",
+    ]
+
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@"{words}', "sh", *program],
+        cwd=project.folder,
+        env=project.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=40,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert project.logs() == ["out\nerr\n"]
+    assert (project.state / "lock").read_text().strip().isdigit()
