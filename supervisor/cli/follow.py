@@ -146,7 +146,7 @@ class Follower:
     def finish(self) -> None:
         """Print all that has happened. For the time when nothing is supervised any more."""
         signals_end_us()
-        while self._print_some():
+        while self._print_some() and not self._outlet.given_up:
             if self._outlet.behind:
                 time.sleep(0.01)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
+import sys
+import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -15,7 +18,8 @@ BEHIND_ITEMS = 1000
 """With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
 MOST_ITEMS = 100_000
 """With so much unprinted, more is dropped, and that is told."""
-
+LAST_WORDS_S = 5.0
+"""How long a reader may take nothing at the end while whoever ended us waits."""
 PAUSE_S = 1.0
 """How long a reader that stalls may hold up an upgrade."""
 
@@ -32,11 +36,25 @@ class Outlet:
         self._styled = not os.environ.get("NO_COLOR") and out.isatty()
         self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
         self._dropped = 0
+        self._printed = self._printed_before = 0
+        self._stalled_since = 0.0
+        self._patience_s: float | None = None
 
     @property
     def behind(self) -> bool:
         """Whether the reader is slower than what is printed."""
         return self._printing is not None and self._printing[0].qsize() > BEHIND_ITEMS
+
+    def hurry(self) -> None:
+        """From now on a reader that stalls is not waited for: a service manager kills what does not end in time."""
+        self._patience_s, self._stalled_since = LAST_WORDS_S, time.monotonic()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is hurry, and the reader has taken nothing for so long that it is not waited for any more."""
+        if self._printed != self._printed_before:
+            self._printed_before, self._stalled_since = self._printed, time.monotonic()
+        return self._patience_s is not None and time.monotonic() - self._stalled_since > self._patience_s
 
     def put(self, item: str | bytes) -> None:
         """Print a line of text, or bytes as they are. Never waits."""
@@ -53,7 +71,11 @@ class Outlet:
         """Wait until all is printed. For the time when nothing is supervised any more."""
         if self._printing is not None:
             signals_end_us()
+            thread = self._printing[1]
             self._finish(None)
+            if thread.is_alive():
+                # It holds the file in a write that does not return, and Python would wait for the file at its end.
+                sys.stdout = sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
 
     def pause(self) -> None:
         """Wait for a moment until all is printed: another program goes on with that in this process."""
@@ -64,7 +86,9 @@ class Outlet:
         assert self._printing is not None
         queue, thread = self._printing
         queue.put(None)
-        thread.join(patience_s)
+        until = math.inf if patience_s is None else time.monotonic() + patience_s
+        while thread.is_alive() and not self.given_up and time.monotonic() < until:
+            thread.join(0.05)
         self._printing = None
 
     def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:
@@ -84,6 +108,7 @@ class Outlet:
                 self._write(item)
             except OSError:
                 abandon(self._out)
+            self._printed += 1
 
     def _write(self, item: str | bytes) -> None:
         if isinstance(item, str):

@@ -72,6 +72,10 @@ class Printer:
         self.catch_up()
         self._event(Event(kind="notice", text=text))
 
+    def complaint(self, text: str) -> None:
+        """A module complains, in any thread."""
+        self._event(Event(kind="notice", text=text))
+
     # Changes
 
     def change(self, change: Change) -> None:

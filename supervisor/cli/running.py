@@ -89,16 +89,24 @@ def _run(
             work = functools.partial(_until_done, supervisor, fired)
         else:
             work = _until_signal
-        status = supervisor.serve(work, [follower.run], held)
+        status = supervisor.serve(work, [follower.run, functools.partial(_complaints, printer)], held)
         if supervisor.handover is not None:
             left = replace(supervisor.handover, printed=follower.pause())
             outlet.pause()
             return left, supervisor.life.late
+        if status > 128 and status != 128 + SIGINT:
+            outlet.hurry()
         follower.finish()
         if work is _until_signal:
             # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
             return status if status in (128 + SIGINT, EXIT_DETACHED) else 0
         return 1 if loaded is not None and loaded.file is None else status
+
+
+async def _complaints(printer: Printer) -> None:
+    from supervisor.cli.complaints import tell_complaints  # logging takes a while to import
+
+    await tell_complaints(printer.complaint)
 
 
 async def _until_signal() -> int:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -74,3 +75,40 @@ def test_missing_standard_files_do_no_harm(project: Project, closed: tuple[int, 
     assert (done.returncode, done.stderr) == (1, b"")
     assert project.logs() == ["out\nerr\n"]
     assert (project.state / "lock").read_text().strip().isdigit()
+
+
+def grows(project: Project, above: int = 0) -> int:
+    """Wait until the log of the only command is larger than that; returns its size."""
+
+    def size() -> int:
+        sizes = [log.stat().st_size for log in (project.home.parent / "s").glob("supervisor/*/runs/*/log")]
+        return max(sizes, default=0)
+
+    return until(lambda: size() if size() > above else 0, "a larger log")
+
+
+def test_output_that_nobody_reads_holds_up_neither_commands_nor_the_end(project: Project) -> None:
+    project.write(CHATTY)
+    program = project.program("run", "--logs", "--log-limit", "1")
+    grows(project, grows(project, 1 << 20))  # more than a pipe takes, and more all the time
+    began = time.monotonic()
+
+    program.send(signal.SIGTERM)
+
+    assert program.process.wait(30) == 0
+    assert time.monotonic() - began < 20
+    assert project.end(program) == 0
+    assert program.err == ""
+
+
+def test_output_that_was_closed_holds_up_nothing(project: Project) -> None:
+    project.write(CHATTY)
+    program = project.program("run", "--logs", "--log-limit", "1")
+    program.line("a long line of words")
+
+    program.close_output()
+
+    grows(project, grows(project))
+    program.send(signal.SIGTERM)
+    assert project.end(program) == 0
+    assert program.err == ""
