@@ -90,15 +90,12 @@ def test_read_only_workspace_runs_what_needs_not_write(project: Project, read_on
     assert program.event(kind="log")["line"] == str(read_only)
 
 
-def test_missing_workspace_is_told_for_each_command(project: Project) -> None:
+def test_missing_workspace_is_wrong_usage(project: Project) -> None:
     project.write(ONE_TASK.format("true"))
+    program = project.run("--workspace", "gone", "automations.yaml")
 
-    detail = detail_of_the_failure(project, "--workspace", "gone", "automations.yaml")
-
-    assert detail == (
-        f'step "a" could not start: cannot enter the workspace {project.folder}/gone: '
-        "no such file or directory"
-    )
+    assert project.end(program) == 2
+    assert program.err == 'supervisor: cannot use --workspace "gone": there is no such folder\n'
 
 
 def test_missing_shell_is_told(project: Project) -> None:
