@@ -11,13 +11,13 @@ from typing import Any
 
 from supervisor.activity.kept import Kept
 from supervisor.activity.sighting import Kind, Sighting, checked_source
-from supervisor.host.tree import ProcRef, alive, command_line, find
+from supervisor.host.tree import ProcRef, alive, find, name_of
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 from supervisor.model.frozen import dataclass
 
 SOURCE = "Keep-alive"
 """The name of one that was given none."""
-MOST = 1000
+MOST = 100
 _MOST_PID = 2**22  # pid_max of proc_sys_kernel(5)
 _KEY = "keep_alives"
 
@@ -74,7 +74,7 @@ class KeepAlives:
         """Those whose process lives. The others are forgotten."""
         self._forget()
         for item in self._all.values():
-            detail = f"process {item.process.pid}: {command_line(item.process.pid)}"
+            detail = f"process {item.process.pid} ({name_of(item.process)})"
             yield Sighting(Kind.KEEP_ALIVE, item.source, detail, item.since_s, now_s)
 
     def _forget(self) -> None:

@@ -34,7 +34,8 @@ def beat(heartbeat: Json | None) -> str:
     """Whom the supervisor tells, and when next."""
     if heartbeat is None:
         return "none: no management plane is configured, so nobody is told"
-    every = f"every {duration(heartbeat['intervalSeconds'])} to {heartbeat['url']}"
+    interval = duration(heartbeat["intervalSeconds"]).removesuffix(" 0 s")
+    every = f"every {interval} to {heartbeat['url']}"
     match heartbeat["state"]:
         case "sending":
             return f"{every}; a signal is under way"

@@ -111,13 +111,16 @@ def find(pid: int) -> ProcRef | None:
     return process.ref if process is not None and process.alive else None
 
 
-def command_line(pid: int) -> str:
-    """The words of a process's command line on one line, for people; empty: it has none, or is gone."""
+def name_of(ref: ProcRef) -> str:
+    """What the kernel calls a process, at most 15 bytes; empty if it is gone.
+
+    Not its command line: reading that waits for ever for a process whose memory is stuck on a dead filesystem.
+    """
     try:
-        words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
+        name = _read(f"/proc/{ref.pid}/comm").decode(errors="replace").strip()
     except OSError:
         return ""
-    return " ".join(word.decode(errors="replace") for word in words)
+    return name if alive(ref) else ""
 
 
 def started_s(pid: int) -> float | None:

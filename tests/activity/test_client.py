@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -188,6 +189,24 @@ async def test_certificate_that_no_root_of_the_system_has_signed_is_refused(tmp_
     assert isinstance(verdict, Failed)
     assert "certificate verify failed" in verdict.why
     assert there.told == []
+
+
+async def test_roots_are_those_that_openssl_finds(tmp_path: Path) -> None:
+    context, root = certificate(tmp_path)
+    async with plane(ssl=context) as there:
+        # A process of its own: OpenSSL reads its roots once.
+        done = await anyio.run_process(
+            [sys.executable, "-I", "-c", TELL, there.url], env=os.environ | {"SSL_CERT_FILE": str(root)}
+        )
+    assert done.stdout.decode().strip() == "Delivered()"
+    assert len(there.told) == 1
+
+
+TELL = f"""
+import anyio, sys
+from supervisor.activity.client import PlaneClient
+print(anyio.run(PlaneClient(sys.argv[1], "{ENVIRONMENT}", 20.0, {{}}).tell, "VS Code", 1.0, "t0ken"))
+"""
 
 
 async def test_proxy_of_the_environment_is_used_and_only_where_it_is_meant() -> None:

@@ -96,12 +96,12 @@ def test_process_keeps_awake_while_it_lives_also_over_a_restart_of_the_superviso
 ) -> None:
     assert running.out("keep-alive", "--pid", str(sleeper.pid), "--source", "Nightly build") == ""
 
-    assert sources(running) == {"Nightly build": f"process {sleeper.pid}: sleep 1000"}
+    assert sources(running) == {"Nightly build": f"process {sleeper.pid} (sleep)"}
 
     running.program.send(signal.SIGKILL)
     running.program.wait()
     running.program = running.start()
-    assert sources(running) == {"Nightly build": f"process {sleeper.pid}: sleep 1000"}
+    assert sources(running) == {"Nightly build": f"process {sleeper.pid} (sleep)"}
 
     sleeper.kill()
     sleeper.wait()
@@ -147,8 +147,7 @@ def test_command_is_run_and_keeps_awake_with_its_own_output_and_exit_code(runnin
     )
     program.line("up")
 
-    (detail,) = [what for source, what in sources(running).items() if source == "Release"]
-    assert detail.startswith(f"process {program.pid}: sh -c echo up")
+    assert sources(running) == {"Release": f"process {program.pid} (sh)"}
 
     (running.project.folder / "go").touch()
     assert program.wait() == 7
