@@ -35,15 +35,15 @@ class Mask:
         self._values = tuple({value for secret in secrets if (value := _bytes(secret)).strip()})
         self.longest = max(map(len, self._values), default=0)
 
-    def apply(self, data: bytes, skip: int, final: bool) -> Masked:
+    def apply(self, data: bytes, skip: int, final: bool, more: Iterable[tuple[int, int]] = ()) -> Masked:
         """Mask `data` from `skip` on. The bytes before it were shown earlier; `longest` of them are needed.
 
-        `final`: no byte will follow, so nothing can be a value's beginning.
+        `final`: no byte will follow, so nothing can be a value's beginning. `more`: other spans to hide.
         """
         settled = len(data) if final else max(skip, self._unsettled(data))
         shown: list[bytes] = []
         at = skip
-        for start, end in self._hidden(data):
+        for start, end in self._hidden(data, more):
             if start >= settled:
                 break
             if start >= skip:
@@ -52,10 +52,10 @@ class Mask:
         shown.append(data[at:settled])
         return Masked(b"".join(shown), settled)
 
-    def _hidden(self, data: bytes) -> Iterator[tuple[int, int]]:
+    def _hidden(self, data: bytes, more: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """The runs of hidden bytes, in order."""
         start = end = 0
-        for first, after in sorted(self._occurrences(data)):
+        for first, after in sorted([*self._occurrences(data), *more]):
             if first > end:
                 if end:
                     yield start, end

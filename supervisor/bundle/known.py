@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor.bundle.masking import is_secret_name
 from supervisor.bundle.scene import Scene
+from supervisor.bundle.shapes import is_secret_name
 from supervisor.bundle.state import rows
 from supervisor.config import source
 from supervisor.config.problem import Problem

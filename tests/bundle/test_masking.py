@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.bundle.masking import SHOWN, Masking, is_secret_name
+from supervisor.bundle import shapes
+from supervisor.bundle.masking import SHOWN, Masking
+from supervisor.bundle.shapes import is_secret_name
 
 SECRET = "pl4nted-S3cret/value+1"
 NOTHING = Masking(())
@@ -23,6 +25,7 @@ SHAPES = {
     "a JWT": f"got {JWT} back",
     "a JWT without signature": f"got {JWT.rpartition('.')[0]}. back",
     "a bearer": "curl -H 'authorization: bearer pl4nted-S3cret'",
+    "a bearer in a sentence": "refused: bearer pl4nted-S3cret is none",
     "a header": "> Authorization: Custom pl4nted-S3cret, x=pl4nted",
     "a header in JSON": '{"headers": {"Authorization": "Bearer pl4nted-S3cret"}}',
     "a cookie": "Set-Cookie: sid=pl4nted; Path=/; x=pl4nted",
@@ -30,6 +33,7 @@ SHAPES = {
     "credentials in a URL": "cloning https://me:pl4nted@git.invalid/a.git",
     "a token in a URL": "cloning https://pl4nted@git.invalid/a.git",
     "a password with an @": "postgres://me:pl4nted@pl4nted@db.invalid/x",
+    "a password with a slash": "postgres://me:pl4n/ted@db.invalid/x",
     "a query": "GET /x?access_token=pl4nted&y=1",
     "a signed URL": "https://b.s3.invalid/x?X-Amz-Credential=pl4nted&X-Amz-Signature=pl4nted",
     "a line of env": "DB_PASSWORD=pl4nted and pl4nted",
@@ -61,12 +65,23 @@ def text(content: str, masking: Masking = NOTHING) -> str:
     return masking.text(content.encode()).decode()
 
 
+def is_hidden(shape: str) -> bool:
+    shown = text(f"before\n{SHAPES[shape]}\nafter\n")
+    return "pl4n" not in shown.lower() and JWT[:20] not in shown
+
+
+@pytest.mark.parametrize("number", range(len(shapes.RULES)))
+def test_every_rule_is_needed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "RULES", shapes.RULES[:number] + shapes.RULES[number + 1 :])
+
+    assert not all(map(is_hidden, SHAPES))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_looks_like_a_secret_is_hidden(shape: str) -> None:
     shown = text(f"before\n{SHAPES[shape]}\nafter\n")
 
-    assert "pl4n" not in shown.lower()
-    assert JWT[:20] not in shown
+    assert is_hidden(shape)
     assert SHOWN in shown
     assert shown.startswith("before\n")
 
@@ -83,6 +98,9 @@ def test_what_looks_like_a_secret_is_hidden(shape: str) -> None:
         "PWD=/workspace",
         "monkey: banana",
         "mail me@example.com",
+        "asia-northeast1-docker.pkg.dev/x, msg.example.com-and-more",
+        "https://example.com/@scope/package and me@example.com",
+        "http://localhost:4873/@scope/package?x=y@z",
         "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
     ],
 )

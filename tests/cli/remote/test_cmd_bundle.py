@@ -138,6 +138,7 @@ def test_supervisors_own_words_are_there_where_a_file_has_them(running: Running,
 
 @pytest.mark.slow
 def test_supervisor_that_hangs_is_told_inside(running: Running, tmp_path: Path) -> None:
+    running.json("service", "list")  # who serves has stored its records
     subprocess.run(["kill", "-STOP", str(running.program.pid)], check=True)
     try:
         program = running.cli(
