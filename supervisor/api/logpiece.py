@@ -5,10 +5,12 @@ Offsets are those of the file, whatever masking does to the length.
 
 from __future__ import annotations
 
+import enum
 import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from supervisor.api import sse
 from supervisor.api.mask import Mask
@@ -23,6 +25,15 @@ Look = tuple[int, int, int] | None
 """What changes when a log does: inode, size, time of change; None: no file."""
 
 
+class Form(enum.Enum):
+    """How parts are sent. The value is the media type."""
+
+    TEXT = "text/plain"
+    EVENTS = sse.CONTENT_TYPE
+    PARTS = "application/vnd.supervisor.log-parts"
+    """Each part as it is, after a line with its cursor and its length in bytes: for clients that resume to the byte."""
+
+
 class Part:
     """Something to send, and the cursor that goes on after it."""
 
@@ -32,7 +43,7 @@ class Part:
         self.data = data
         self.cursor = cursor
         self._event: bytes | None = None
-        self._frames: dict[bool, bytes] = {}
+        self._frames: dict[Form, bytes] = {}
 
     @property
     def event(self) -> bytes:
@@ -41,12 +52,24 @@ class Part:
             self._event = sse.event(self.data, self.cursor)
         return self._event
 
-    def frame(self, as_event: bool) -> bytes:
+    def body(self, form: Form) -> bytes:
+        """The part as it is sent."""
+        match form:
+            case Form.TEXT:
+                return self.data
+            case Form.EVENTS:
+                return self.event
+            case Form.PARTS:
+                return b"%b %d\n%b" % (self.cursor.encode(), len(self.data), self.data)
+            case _:
+                assert_never(form)
+
+    def frame(self, form: Form) -> bytes:
         """The part as a chunk of HTTP's chunked encoding; made once for all readers."""
-        frame = self._frames.get(as_event)
+        frame = self._frames.get(form)
         if frame is None:
-            body = self.event if as_event else self.data
-            frame = self._frames[as_event] = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body = self.body(form)
+            frame = self._frames[form] = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
         return frame
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from supervisor.api import sse
+from supervisor.api.logpiece import Form
 
 VERY_LARGE = 2**53 - 1
 """Stands for the end of what still grows: RFC 8673, section 2.2."""
@@ -25,8 +25,7 @@ class Query:
     """A request's parameters. At most one of `cursor`, `tail`, `offset` and `last` says where to begin."""
 
     follow: bool
-    events: bool
-    """Whether as server-sent events."""
+    form: Form
     cursor: str | None = None
     resumes: bool = False
     """Whether the cursor is an EventSource's own, which asks again until it is told not to."""
@@ -47,17 +46,17 @@ def parse(parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
     if follow is None:
         raise BadQuery(f'cannot read parameter "follow": {parameters["follow"]!r} is neither true nor false')
     accepted = [word.partition(";")[0].strip().lower() for word in headers.get("Accept", "").split(",")]
-    events = sse.CONTENT_TYPE in accepted
+    form = next((form for form in (Form.EVENTS, Form.PARTS) if form.value in accepted), Form.TEXT)
     tail, offset = _number(parameters, "tail"), _number(parameters, "offset")
     cursor, resumes = parameters.get("cursor"), False
     if sum(where is not None for where in (tail, offset, cursor)) > 1:
         raise BadQuery('cannot begin at more than one of "offset", "tail" and "cursor"')
-    if events and headers.get("Last-Event-ID"):
+    if form is Form.EVENTS and headers.get("Last-Event-ID"):
         tail, offset, cursor, resumes = None, None, headers["Last-Event-ID"], True
-    if events or tail is not None or offset is not None or cursor is not None:
-        return Query(follow, events, cursor, resumes, tail, offset)
+    if form is not Form.TEXT or tail is not None or offset is not None or cursor is not None:
+        return Query(follow, form, cursor, resumes, tail, offset)
     first, last = _range(headers.get("Range", ""))
-    return Query(follow, events, offset=first, last=last, ranged=first is not None or last is not None)
+    return Query(follow, form, offset=first, last=last, ranged=first is not None or last is not None)
 
 
 def _number(parameters: Mapping[str, str], name: str) -> int | None:

@@ -5,9 +5,9 @@
     GET /logs/executions/{id}/steps/{step_id}
 
 From the start, or where `offset`, a Range, `tail` or `cursor` says, until the run has ended and all is sent; with
-`follow=false` what is there now. With `Accept: text/event-stream` as events whose ids are cursors. `X-Log-Run`,
-`X-Log-Offset` and `X-Log-Cursor` tell where the response begins. Offsets are those of the log's file, also where
-secrets are masked; of an execution with several task steps, they count the bytes of the merged stream.
+`follow=false` what is there now. With `Accept: text/event-stream` as events whose ids are cursors; see `Form` for more.
+`X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` tell where the response begins. Offsets are those of the log's file, also
+where secrets are masked; of an execution with several task steps, they count the bytes of the merged stream.
 
 A client that is not there any more is seen at the next look at the log. Cancelling a handler leaves nothing behind.
 """
@@ -25,7 +25,7 @@ from connectrpc.code import Code
 
 from supervisor.api import sse
 from supervisor.api.connect_errors import error_response
-from supervisor.api.logpiece import Part, Shelf
+from supervisor.api.logpiece import Form, Part, Shelf
 from supervisor.api.logquery import VERY_LARGE, BadQuery, Query, parse
 from supervisor.api.logsource import (
     BadCursor,
@@ -158,8 +158,9 @@ class Logs:
 
     async def _send(self, request: web.Request, query: Query, begin: _Begin) -> web.StreamResponse:
         response = web.StreamResponse(status=206 if begin.content_range else 200, headers=_headers(begin))
-        response.content_type = sse.CONTENT_TYPE if query.events else "text/plain"
-        response.charset = "utf-8"
+        response.content_type = query.form.value
+        if query.form is not Form.PARTS:
+            response.charset = "utf-8"
 
         def gone() -> bool:
             return request.transport is None or request.transport.is_closing()
@@ -171,7 +172,7 @@ class Logs:
                 return False
             if begin.skip or not response.chunked:
                 return False
-            transport.write(part.frame(query.events))
+            transport.write(part.frame(query.form))
             return True
 
         if request.version >= HttpVersion11:
@@ -181,7 +182,7 @@ class Logs:
             self._shelf,
             self._waiting,
             follow=query.follow,
-            text=query.events,
+            text=query.form is Form.EVENTS,
             gone=gone,
             push=push,
         )
@@ -191,8 +192,8 @@ class Logs:
                 async with aclosing(
                     _skipping(reader.read(begin.sections, begin.offset), begin.skip)
                 ) as parts:
-                    await _write(response, parts, query.events)
-                if query.events and not gone():
+                    await _write(response, parts, query.form)
+                if query.form is Form.EVENTS and not gone():
                     await response.write(sse.end(end_cursor(begin.sections)))
             if not gone():
                 await response.write_eof()
@@ -208,15 +209,12 @@ def routes(
     return Logs(records, hub, runs, secrets).routes()
 
 
-async def _write(response: web.StreamResponse, parts: AsyncGenerator[Part], events: bool) -> None:
+async def _write(response: web.StreamResponse, parts: AsyncGenerator[Part], form: Form) -> None:
     """Send parts as fast as the client takes them."""
-    if events:
+    if form is Form.EVENTS:
         await response.write(sse.HELLO)
     async for part in parts:
-        if events:
-            await response.write(sse.KEEP_ALIVE if part is SILENCE else part.event)
-        else:
-            await response.write(part.data)
+        await response.write(sse.KEEP_ALIVE if part is SILENCE else part.body(form))
 
 
 async def _skipping(parts: AsyncGenerator[Part], skip: int) -> AsyncGenerator[Part]:

@@ -7,8 +7,9 @@ whole command may. One connection a call: on a Unix socket it costs less than kn
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, Final
@@ -22,6 +23,8 @@ EVENTS: Final = "gitpod.v1.EventService"
 TIMEOUT_S = 15.0
 """For a call's answer. A supervisor that has just begun takes a moment until it serves."""
 READ_BYTES = 64 * 1024
+PARTS: Final = "application/vnd.supervisor.log-parts"
+"""A log in parts with cursors, see `supervisor.api.logpiece`."""
 _PAGE = 100
 
 Json = dict[str, Any]
@@ -85,10 +88,46 @@ class Client:
 
     @contextmanager
     def log(self, path: str, follow: bool, tail: int | None = None) -> Iterator[Iterator[bytes]]:
-        """The pieces of a log as they come; `path` below /logs. Ends when all is sent."""
-        query = {"follow": str(follow).lower()} | ({} if tail is None else {"tail": str(tail)})
-        with self._response("GET", f"/logs/{path}?{urlencode(query)}", timeout_s=None) as response:
+        """The pieces of a log as they come; `path` below /logs. Ends when all is sent.
+
+        One that is followed goes on where it was when the supervisor is upgraded.
+        """
+        begin = {} if tail is None else {"tail": str(tail)}
+        if follow:
+            with closing(self._followed(path, begin)) as pieces:
+                yield pieces
+            return
+        query = urlencode({"follow": "false"} | begin)
+        with self._response("GET", f"/logs/{path}?{query}", timeout_s=None) as response:
             yield _pieces(response)
+
+    def _followed(self, path: str, begin: dict[str, str]) -> Generator[bytes]:
+        headers = {"Accept": PARTS}
+        while True:
+            query = urlencode({"follow": "true"} | begin)
+            try:
+                with self._response(
+                    "GET", f"/logs/{path}?{query}", headers=headers, timeout_s=None
+                ) as response:
+                    for cursor, data in _parts(response):
+                        yield data
+                        begin = {"cursor": cursor}
+                    return
+            except WentAway:
+                self.resume()
+
+    def resume(self) -> None:
+        """After WentAway: return once a supervisor answers, if it was only upgraded. Raises WentAway if it is gone."""
+        give_up_at = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                self.status()
+                return
+            except NotRunning:
+                raise _went_away() from None
+            except WentAway:  # it was just about to
+                if time.monotonic() > give_up_at:
+                    raise
 
     @contextmanager
     def watch(self, kind: str = "", id_: str = "") -> Iterator[Iterator[Json]]:
@@ -148,6 +187,21 @@ def _answer(
         return http.getresponse()
     except (HTTPException, BrokenPipeError, ConnectionResetError):
         raise _went_away() from None
+
+
+def _parts(response: HTTPResponse) -> Iterator[tuple[str, bytes]]:
+    """The parts of a log, each with the cursor that goes on after it."""
+    received = bytearray()
+    for piece in _pieces(response):  # readline() would not tell a stream that broke off from one that ended
+        received += piece
+        while (end := received.find(b"\n")) >= 0:
+            cursor, _, length = received[:end].decode().partition(" ")
+            after = end + 1 + int(length)
+            if len(received) < after:
+                break
+            data = bytes(received[end + 1 : after])
+            del received[:after]
+            yield cursor, data
 
 
 def _all(response: HTTPResponse) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 
 import click
 
 from supervisor.cli import references
-from supervisor.cli.client import Client, Json, Refused
+from supervisor.cli.client import Client, Json, Refused, WentAway
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import with_client
 from supervisor.cli.tables import COLOURS, phase_of
@@ -23,6 +24,13 @@ _GET = {
 }
 
 
+_LISTS = (
+    ("SERVICE", "ListServices", "services"),
+    ("TASK", "ListTasks", "tasks"),
+    ("TASK_EXECUTION", "ListTaskExecutions", "taskExecutions"),
+)
+
+
 @click.command("events")
 @with_client
 @output_format
@@ -30,17 +38,38 @@ def command(client: Client, format_: str) -> None:
     """Print one line for each thing that happens from now on, until Ctrl-C.
 
     With --format json: the events of the API as they come, one JSON object a line. Exits 1 when the supervisor ends.
+    When it is upgraded, an update of everything stands for what happened meanwhile.
     """
     names = _Names(client)
     try:
-        with client.watch() as events:
-            for event in events:
-                if format_ == "json":
-                    click.echo(json.dumps(event))
-                else:
-                    click.echo(_line(event, names))
+        for event in _events(client):
+            click.echo(json.dumps(event) if format_ == "json" else _line(event, names))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _events(client: Client) -> Iterator[Json]:
+    begun = False
+    while True:
+        try:
+            with client.watch() as events:
+                if begun:
+                    yield from _all(client)
+                begun = True
+                yield from events
+        except WentAway:
+            client.resume()
+
+
+def _all(client: Client) -> Iterator[Json]:
+    """An event for everything that there is, as the API sends them to a client that has missed some."""
+    for kind, method, field in _LISTS:
+        for item in client.pages(method, field):
+            yield {
+                "operation": "RESOURCE_OPERATION_UPDATE_STATUS",
+                "resourceType": f"RESOURCE_TYPE_{kind}",
+                "resourceId": item["id"],
+            }
 
 
 class _Names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from supervisor.cli.client import Client, Json, Refused
+from supervisor.cli.client import Client, Json, Refused, WentAway
 from supervisor.cli.tables import phase_of
 
 T = TypeVar("T")
@@ -14,12 +14,17 @@ T = TypeVar("T")
 def until(client: Client, kind: str, id_: str, look: Callable[[], T | None]) -> T:
     """Look now, and whenever something happens to a resource, until there is something to see; returns that.
 
-    The watch begins before the first look, so nothing falls between. Raises WentAway.
+    The watch begins before the first look, so nothing falls between, nor does when the supervisor is upgraded. Raises
+    WentAway.
     """
-    with client.watch(kind, id_) as events:
-        while (found := look()) is None:
-            next(events)
-        return found
+    while True:
+        try:
+            with client.watch(kind, id_) as events:
+                while (found := look()) is None:
+                    next(events)
+                return found
+        except WentAway:
+            client.resume()
 
 
 def service_settled(client: Client, id_: str) -> Json:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.api.logpiece import Form, Part
 from supervisor.host import logs
 from tests.api.logscene import (
     BUILD,
@@ -754,3 +755,7 @@ def test_curl_resumes(scene: Scene, tmp_path: Path) -> None:
             assert target.read_bytes() == b"0123456789"
 
     within_deadline(body)
+
+
+def test_parts_carry_their_cursor_and_their_length() -> None:
+    assert Part(b"a\nb", "run:3").body(Form.PARTS) == b"run:3 3\na\nb"

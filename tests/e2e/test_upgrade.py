@@ -216,3 +216,39 @@ def test_output_that_is_printed_goes_on_where_it_was(project: Project) -> None:
     (log,) = project.logs()
     assert len(lines) == len(log.splitlines())
     assert project.stop(program) == 130
+
+
+def test_clients_of_the_command_line_go_on_to_the_byte(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  counter:\n"
+        "    name: Counter\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands: {start: 'i=0; while [ ! -e stop ]; do i=$((i + 1)); echo $i; sleep 0.01; done'}\n"
+        "tasks:\n"
+        "  below: {name: B, command: 'echo below'}\n"
+        "  long:\n"
+        "    name: Long\n"
+        "    dependsOn: [below]\n"
+        "    command: 'echo one; until [ -e go ]; do sleep 0.02; done; printf two; exit 7'\n"
+    )
+    program = project.run("--listen", "none")
+    serving(project, program)
+    follower = project.program("logs", "counter", "-f")
+    follower.line("^10$")
+    events = project.program("events")
+    task = project.program("run-task", "long")
+    task.line("one")
+    for _ in range(2):
+        assert run_to_the_end(project, "upgrade").process.returncode == 0
+    (project.folder / "stop").touch()
+    assert follower.wait() == 0
+    (log,) = (project.state / "runs").glob("*.1/log")
+    assert follower.bytes == log.read_bytes()
+    (project.folder / "go").touch()
+    assert task.wait() == 7
+    assert [line.rpartition(" ")[2] for line in task.out.splitlines()] == ["below", "one", "two"]
+    events.line("service counter stopped")
+    events.line("execution long .* failed")
+    assert project.stop(program) == 130
+    assert events.wait() == 1
