@@ -18,10 +18,11 @@ def observe(environment: Environment | None, fact: EnvironmentFact, now: Now) ->
     match fact, environment:
         case EnvironmentStarted(environment_id), None:
             return Environment(environment_id, now.wall_s)
-        case EnvironmentStarted(), _:
-            return environment
         case _, None:
             return None
+        case EnvironmentStarted(environment_id), known:
+            # The runner may say only later which environment this is.
+            return known if known.id == environment_id else replace(known, id=environment_id)
         case FileRead(), _:
             seen = replace(
                 environment,

@@ -85,5 +85,8 @@ class World:
     def _observe_environment(self, fact: environments.EnvironmentFact, now: Now) -> None:
         environment = self.records.environment
         seen = environments.observe(environment, fact, now)
-        if seen is not None and seen is not environment:
-            self.records.put(seen)
+        if seen is None or seen is environment:
+            return
+        if environment is not None and environment.id != seen.id:
+            self.records.remove(environment)
+        self.records.put(seen)

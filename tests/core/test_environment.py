@@ -27,6 +27,16 @@ def test_environment_is_made_once() -> None:
     assert record(book).id == SEED
 
 
+def test_environment_that_goes_by_another_id_keeps_what_is_known_of_it() -> None:
+    book = started()
+    book.do(UpdateEnvironment("name", "{}"))
+    other = SEED.replace("0", "1")
+    book.do(EnvironmentStarted(other))
+    assert (record(book).id, record(book).name) == (other, "name")
+    assert [gone.id for gone in book.outcome.removed] == [SEED]
+    assert list(book.world.records.environments) == [other]
+
+
 def test_facts_before_the_environment_started_are_ignored() -> None:
     book = Playbook()
     book.do(ActivitySeen("VS Code", 1.0))
