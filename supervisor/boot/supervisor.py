@@ -85,12 +85,12 @@ class Supervisor:
         self.account = self._account()
         self.state = self._take_state()
         self.store = Store(self.state.database)
+        records, revision = self.store.load_or_begin_anew()
         if self.store.damaged:
             report.notice(
                 f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
             )
         self.sockets = self._listen(settings.api)
-        records, revision = self.store.load()
         self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
         self.troubles = Troubles(report)
         self.engine.store_met = partial(self.troubles.met, "records")

@@ -38,6 +38,19 @@ KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
 }
 
 
+_OF_THE_MACHINE = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""Errors that say nothing against the file; sqlite3_errcode(3)."""
+
+
 class Store:
     """The records of one state directory. Used by one thread, the engine's."""
 
@@ -47,6 +60,7 @@ class Store:
         A damaged file, or a link in its place, is set aside, never deleted, and `damaged` says where it is. Raises
         MachineError if there can be no database at all, or if a newer version of the supervisor wrote it.
         """
+        self._path = path
         # A link may lead to anybody's file, and SQLite would follow it.
         self.damaged = _set_aside(path) if os.path.islink(path) else ""
         try:
@@ -65,7 +79,7 @@ class Store:
         Raises MachineError if a newer version of the supervisor wrote it.
         """
         copy = cls.__new__(cls)
-        copy.damaged, copy._steps = "", {}
+        copy._path, copy.damaged, copy._steps = path, "", {}
         copy._connection = sqlite3.connect(":memory:", isolation_level="IMMEDIATE")
         with closing(sqlite3.connect(path)) as original:
             original.backup(copy._connection)
@@ -84,9 +98,25 @@ class Store:
         rows = self._connection.execute("SELECT id, kind, body FROM records").fetchall()
         try:
             records = [self._read(id_, kind, json.loads(body)) for id_, kind, body in rows]
-        except (KeyError, TypeError, StopIteration) as error:
+        except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise ValueError(f"a row of the database is no record: {error!r}") from error
         return records, int(self.get("revision") or 0)
+
+    def load_or_begin_anew(self) -> tuple[list[Record], int]:
+        """What `load` does; a database that makes no sense is set aside, and an empty one takes its place.
+
+        Raises MachineError if it cannot be read at all.
+        """
+        try:
+            return self.load()
+        except (sqlite3.DatabaseError, ValueError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_MACHINE:
+                raise MachineError(f'cannot read the database "{self._path}": {error}') from error
+            self._connection.close()
+            self.damaged = _set_aside(self._path)
+            self._connection = _open(self._path)
+            self._steps.clear()
+            return [], 0
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         """Write what a step changed, all or nothing. Raises sqlite3.Error, for example when the disk is full."""

@@ -125,3 +125,22 @@ def test_a_new_state_directory_on_a_full_disk_is_refused_with_a_sentence(
     [line] = program.err.splitlines()
     assert line.startswith("supervisor: cannot ")
     assert "full" in line or "No space left" in line
+
+
+NO_INOTIFY = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
+"""In a user namespace of its own, whose limits nobody else is under."""
+
+
+def test_without_inotify_an_edit_is_noticed_by_looking_and_somebody_is_told(project: Project) -> None:
+    namespace = ("unshare", "--user", "--map-root-user", "sh", "-c", NO_INOTIFY, "sh")
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespace with a limit of its own for inotify")
+    project.write(FILE)
+    project.within = namespace
+    program = project.run("--listen", "none")
+
+    told = program.event(kind="notice", text="an edit is noticed by looking every 5 s")
+    assert "raise fs.inotify.max_user_instances" in told["text"]
+    project.write(FILE.replace("echo hello", "echo other"))
+    program.event(kind="edit", text="small")
+    project.stop(program)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from supervisor.core.world import World
 from supervisor.host.store import Store
 from supervisor.model.command import ApplyFile, StartTask
 from supervisor.model.errors import MachineError
-from supervisor.model.record import Record, Service, Source
+from supervisor.model.record import Environment, Record, Service, Source
 from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec
 from tests.core.playbook import SEED, Playbook, file, task
 from tests.core.test_histories import FILES, ToyMachine
@@ -132,6 +133,44 @@ def test_damaged_database_is_set_aside_and_a_new_one_made(tmp_path: Path) -> Non
     assert store.load() == ([], 0)
     assert Path(store.damaged).read_bytes().startswith(b"this is no database")
     store.close()
+
+
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        "UPDATE records SET body = substr(body, 1, 40)",
+        "UPDATE records SET body = '[]'",
+        "UPDATE records SET body = '{}'",
+        "UPDATE records SET kind = 'Execution'",
+        "UPDATE records SET body = CAST(X'ff' AS TEXT)",
+        "REPLACE INTO meta VALUES ('revision', 'many')",
+        "DROP TABLE meta",
+    ],
+)
+def test_database_whose_rows_make_no_sense_is_set_aside(tmp_path: Path, hurt: str) -> None:
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as store:
+        store.save([Environment("an id", 1.0, revision=1)], [])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(hurt)
+        connection.commit()
+    with closing(Store(path)) as store:
+        assert store.load_or_begin_anew() == ([], 0)
+        assert Path(store.damaged).exists()
+        store.save([Environment("another id", 1.0, revision=1)], [])
+        assert store.load()[1] == 1
+
+
+def test_database_with_pages_that_were_overwritten_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as store:
+        store.save([Environment(f"id {n}", 1.0, name="x" * 500, revision=n) for n in range(1, 100)], [])
+    data = bytearray(path.read_bytes())
+    data[8192:] = os.urandom(len(data) - 8192)
+    path.write_bytes(data)
+    with closing(Store(path)) as store:
+        assert store.load_or_begin_anew() == ([], 0)
+        assert store.damaged
 
 
 def test_link_in_the_place_of_the_database_is_set_aside_and_not_followed(tmp_path: Path) -> None:
