@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supervisor.host.store import Store
+from supervisor.model.errors import MachineError
 from supervisor.model.ids import derived, fresh
 from supervisor.model.spec import Trigger
 
@@ -42,9 +43,15 @@ class Beginning:
         self._fired = (store.get("fired") or "").split() if self.resumes else []
 
     def note(self) -> None:
-        """What there was is taken over: from now on the next supervisor goes on with it. Raises sqlite3.Error."""
-        if not self.resumes:
+        """What there was is taken over: from now on the next supervisor goes on with it. Raises MachineError."""
+        if self.resumes:
+            return
+        try:
             self._store.put_all({"boot": self._boot, "drained": _ALIVE, "firing": self._stamp, "fired": ""})
+        except sqlite3.Error as error:
+            raise MachineError(
+                f"cannot begin an environment: its database cannot be written: {error}"
+            ) from error
 
     def firing(self, trigger: Trigger) -> str:
         """The stamp of a trigger's firing in this beginning."""

@@ -16,6 +16,7 @@ from contextlib import closing
 from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
+from supervisor.host.disk import why_full
 from supervisor.model.errors import MachineError
 from supervisor.model.record import Environment, Execution, Record, Service, StepState, Task, TaskRun
 
@@ -67,7 +68,7 @@ class Store:
             self._connection = _open(path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise MachineError(f'cannot open the database "{path}": {error}') from error
+                raise _unusable("open", path, error) from error
             self.damaged = _set_aside(path)
             self._connection = _open(path)
         self._steps: dict[str, Mapping[str, StepState]] = {}
@@ -111,7 +112,7 @@ class Store:
             return self.load()
         except (sqlite3.DatabaseError, ValueError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_MACHINE:
-                raise MachineError(f'cannot read the database "{self._path}": {error}') from error
+                raise _unusable("read", self._path, error) from error
             self._connection.close()
             self.damaged = _set_aside(self._path)
             self._connection = _open(self._path)
@@ -229,6 +230,13 @@ def _migrate(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> No
     for number in range(version, len(MIGRATIONS)):
         # One transaction with its version number: a crash leaves the old version or the new, nothing between.
         connection.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _unusable(verb: str, path: str | os.PathLike[str], error: Exception) -> MachineError:
+    # To SQLite a full disk is an I/O error, if it is met when the write-ahead log is mapped.
+    full = why_full(os.path.dirname(path), as_root=os.geteuid() == 0)
+    why = f"{error}, and its disk is full: {full}; make room" if full else str(error)
+    return MachineError(f'cannot {verb} the database "{path}": {why}')
 
 
 def _set_aside(path: str | os.PathLike[str]) -> str:

@@ -144,3 +144,17 @@ def test_without_inotify_an_edit_is_noticed_by_looking_and_somebody_is_told(proj
     project.write(FILE.replace("echo hello", "echo other"))
     program.event(kind="edit", text="small")
     project.stop(program)
+
+
+def test_a_start_anew_on_a_full_disk_is_refused_with_a_sentence(project: Project, state: Path) -> None:
+    project.write(FILE)
+    program = project.run("--state-dir", str(state), "--listen", "none")
+    program.event(reference="web", phase="running")
+    project.stop(program)
+    fill(state)
+
+    program = project.run("--state-dir", str(state), "--listen", "none")
+    assert project.end(program) == 1
+    [line] = program.err.splitlines()
+    assert line.startswith(f'supervisor: cannot open the database "{state}/state.db": ')
+    assert line.endswith("its disk is full: no space left on it; make room")
