@@ -75,6 +75,8 @@ class Site:
     """Users who may use the Unix socket, beside root and our own."""
     resumed: Callable[[], bool] = lambda: False
     """Somebody tells that the machine was resumed; returns whether that was news."""
+    clients_met: Callable[[str], None] = lambda _why: None
+    """Told why clients have to wait to be accepted, and with an empty text once none has to."""
     troubles: Callable[[], list[dict[str, object]]] = list
     """What the machine refuses at the moment, for the status."""
     drain_grace_s: float = 30.0
@@ -120,6 +122,7 @@ async def serve(site: Site) -> None:
         ],
         metrics=metrics.text,
         connections=site.connections,
+        met=site.clients_met,
     )
     site.on_serving(server.hand_over)
     async with anyio.create_task_group() as tasks:

@@ -23,6 +23,7 @@ from supervisor.api.asgi import BODY_TIMEOUT_S
 from supervisor.api.connect_errors import error_response
 from supervisor.api.connection import Connection, Room
 from supervisor.api.services import service_routes
+from supervisor.api.shortage import Shortage
 from supervisor.api.sockets import Sockets, room_for_clients
 
 IDLE_S = 75.0
@@ -54,6 +55,7 @@ class Server:
         body_timeout_s: float = BODY_TIMEOUT_S,
         most_clients: int | None = None,
         connections: Sequence[int] = (),
+        met: Callable[[str], None] = lambda _why: None,
     ) -> None:
         """Put the parts together.
 
@@ -68,12 +70,14 @@ class Server:
             idle_s: see IDLE_S.
             body_timeout_s: how long the body of a call may take.
             connections: descriptors of connections that a supervisor before this one had accepted.
+            met: told why clients have to wait to be accepted, and with an empty text once none has to.
             most_clients: how many connections there may be; None: as many as the limit of descriptors leaves room for.
         """
         self.stopping = False
         """Whether the server ends: what is cancelled now is not the client's doing."""
         self._sockets = sockets
         self._connections = tuple(connections)
+        self._met = met
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._idle_s = idle_s
@@ -100,6 +104,7 @@ class Server:
         runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
         )
+        shortage = Shortage(asyncio.get_running_loop(), self._met)
         try:
             await runner.setup()
             assert runner.server is not None
@@ -110,6 +115,7 @@ class Server:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._stop(runner)
+            shortage.close()
 
     async def hand_over(self) -> tuple[int, ...]:
         """Answer what was asked, end streams, and read no more; returns the connections that are to go on.

@@ -358,6 +358,7 @@ class Supervisor:
             connections=self._given.connections if self._given else (),
             on_serving=self._serving,
             troubles=self.troubles.sentences,
+            clients_met=partial(self.troubles.met, "clients"),
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,

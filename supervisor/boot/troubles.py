@@ -8,6 +8,7 @@ no more. Nothing is decided by what stands here.
 | records | the store could not write | what was kept in memory is written |
 | disk | no room where the logs are | there is room |
 | commands | there is no process, memory or descriptor to start one | those that waited were started, or given up |
+| clients | there is no descriptor to accept one | none had to wait for some seconds |
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ BEGINNING = {
     "records": "records cannot be written ({}): they are kept in memory, commands and their logs go on",
     "disk": "the disk that holds the logs is full ({}): what commands print now is lost",
     "commands": "commands wait to be started: {}",
+    "clients": "clients wait to be accepted: {}; raise the limit of open files (ulimit -n)",
 }
 END = {
     "records": "records are written again, none was lost",
     "disk": "there is room on the disk again; what commands printed meanwhile is lost",
     "commands": "commands do not wait to be started any more",
+    "clients": "clients do not wait to be accepted any more",
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +160,23 @@ def test_a_start_anew_on_a_full_disk_is_refused_with_a_sentence(project: Project
     [line] = program.err.splitlines()
     assert line.startswith(f'supervisor: cannot open the database "{state}/state.db": ')
     assert line.endswith("its disk is full: no space left on it; make room")
+
+
+@pytest.mark.slow
+def test_clients_wait_for_descriptors_and_nothing_is_flooded_with_that(
+    project: Project, tmp_path: Path
+) -> None:
+    project.write(FILE)
+    project.within = ("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")
+    state = tmp_path / "s"
+    program = project.run("--state-dir", str(state), "--listen", "none")
+    until((state / "token.key").exists, "the API")
+    with ExitStack() as clients:
+        for _ in range(200):
+            client = clients.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(state / "api.sock"))
+        program.event(kind="notice", text="clients wait to be accepted: too many open files")
+    program.event(kind="notice", text="clients do not wait to be accepted any more")
+    assert asked(project, state, "status")["services"] == {"running": 1}
+    assert program.err == ""
+    project.stop(program)
