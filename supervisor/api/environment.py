@@ -75,7 +75,8 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         self._environment(request.environment_id)
         signal, at_s = request.activity_signal, self._engine.now().wall_s
         if signal.HasField("timestamp"):
-            at_s = min(at_s, signal.timestamp.ToNanoseconds() / 1e9)
+            # Shown as given; what counts for staying awake is that the report has come.
+            at_s = signal.timestamp.ToNanoseconds() / 1e9
         source = signal.source or UNNAMED
         self._activity.report(source)
         self._engine.post(ActivitySeen(source, at_s))

@@ -68,13 +68,15 @@ def test_report_without_a_name_counts(running: Running) -> None:
     assert sources(running) == {"API client": "reported by a client"}
 
 
-def test_report_of_the_future_is_one_of_now(running: Running) -> None:
+def test_report_by_a_clock_that_is_wrong_is_shown_as_given_and_counts_as_of_now(running: Running) -> None:
     id_ = running.json("status")["environmentId"]
 
-    mark(running, id_, "VS Code", timestamp="2999-01-01T00:00:00Z")
+    for timestamp in ("2999-01-01T00:00:00Z", "1999-01-01T00:00:00Z"):
+        mark(running, id_, "VS Code", timestamp=timestamp)
 
-    seen = datetime.fromisoformat(signal_of(running, id_)["timestamp"])
-    assert abs((datetime.now(UTC) - seen).total_seconds()) < 60
+        assert signal_of(running, id_)["timestamp"] == timestamp
+        (seen,) = [s for s in running.json("activity")["sources"] if s["kind"] == "reported"]
+        assert abs((datetime.now(UTC) - datetime.fromisoformat(seen["seen"])).total_seconds()) < 60
 
 
 def test_report_about_another_environment_is_refused(running: Running) -> None:
