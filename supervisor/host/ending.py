@@ -21,6 +21,7 @@ from supervisor.host.run import Asked, Run
 from supervisor.host.tree import Members, PidfdMissing, ProcRef
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitUnknown
+from supervisor.model.fact import Survivor
 
 KILL_BOUND_S = 5.0
 """How long SIGKILL is repeated before what still lives is given up: it sleeps in the kernel, uninterruptibly."""
@@ -92,8 +93,8 @@ async def exit_without_link(run: Run) -> Exit:
     return run.dir.exit() or ExitUnknown()
 
 
-async def see_out(run: Run, roll_call: RollCall, main_exited: Callable[[], None]) -> tuple[int, ...]:
-    """Do what is asked of a run until nothing of it lives; returns the pids that SIGKILL did not end.
+async def see_out(run: Run, roll_call: RollCall, main_exited: Callable[[], None]) -> tuple[Survivor, ...]:
+    """Do what is asked of a run until nothing of it lives; returns what SIGKILL did not end.
 
     `main_exited` is called once if the main process of a service ends by itself while others of its tree live on.
     """
@@ -109,7 +110,7 @@ async def see_out(run: Run, roll_call: RollCall, main_exited: Callable[[], None]
         if run.asked is Asked.KILL or (run.exit is not None and run.kind is RunKind.READY):
             give_up_at = min(give_up_at, time.monotonic() + KILL_BOUND_S)
             if time.monotonic() >= give_up_at:
-                return tuple(ref.pid for ref in members)
+                return tuple(map(tree.survivor, members))
             if run.cgroup:
                 cgroups.kill(run.cgroup)
             tree.kill(members)
@@ -152,8 +153,8 @@ async def _all_ended_or_changed(run: Run, members: Sequence[ProcRef], patience_s
 
 async def sweep(
     runs_folder: str, groups: Callable[[], list[str]], shims: Sequence[int], grace_s: float
-) -> tuple[int, ...]:
-    """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns the pids that live all the same.
+) -> tuple[Survivor, ...]:
+    """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns what lives all the same.
 
     `groups`: lists the control groups of runs; `shims`: the pids of the shims.
     """
@@ -174,7 +175,7 @@ async def sweep(
         tree.kill(strays)
         with anyio.move_on_after(_KILL_ROUND_S):
             await ended(strays)
-    return tuple(ref.pid for ref in strays)
+    return tuple(map(tree.survivor, strays))
 
 
 async def dissolve(group: str) -> None:

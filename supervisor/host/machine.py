@@ -43,7 +43,7 @@ from supervisor.host.spawning import Spawner
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, MainExited, RunFact, Started
+from supervisor.model.fact import Exited, MainExited, RunFact, Started, Survivor
 from supervisor.model.inherited import Inherited
 from supervisor.model.spec import Docker
 
@@ -180,8 +180,8 @@ class Machine:
         finally:
             self._tasks = None
 
-    async def sweep(self, grace_s: float) -> tuple[int, ...]:
-        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns the pids that live all the same."""
+    async def sweep(self, grace_s: float) -> tuple[Survivor, ...]:
+        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what lives all the same."""
         from supervisor.host import ending
 
         groups = self._cgroups.runs if self._cgroups else list
@@ -295,13 +295,15 @@ class Machine:
             self._post(MainExited(run.run_id, run.exit, _tail(run)))
 
         survivors = await ending.see_out(run, self._roll_call, main_exited)
+        if survivors:
+            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
         if run.in_container and run.asked is not Asked.NOTHING:
             from supervisor.host.containers import docker_kill_argv
 
             await ending.call(docker_kill_argv(run.run_id), _CONTAINER_S)
         self._over(run, survivors)
 
-    def _over(self, run: Run, survivors: tuple[int, ...] = ()) -> None:
+    def _over(self, run: Run, survivors: tuple[Survivor, ...] = ()) -> None:
         from supervisor.host import upkeep
 
         del self._runs[run.run_id]

@@ -26,12 +26,15 @@ from typing import NamedTuple
 
 from supervisor.host import cgroups
 from supervisor.host.environ import RUN_MARKER
+from supervisor.model.fact import Survivor
 
 RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
 _TICKS_HZ = os.sysconf("SC_CLK_TCK")
 _READ = 1 << 16
+_LISTINGS = 20
+"""On a machine where processes come and go all the time, some pass has to be the last."""
 _EXEC_TRIES, _EXEC_S = 50, 0.0005
 """An exec takes much less than this, unless the program is on a slow disk."""
 
@@ -41,6 +44,13 @@ class ProcRef(NamedTuple):
 
     pid: int
     start_ticks: int
+
+
+class Member(ProcRef):
+    """A process of a run, and the process group and session that it was seen in."""
+
+    group: int
+    session: int
 
 
 class PidfdMissing(Exception):
@@ -74,12 +84,14 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
         if leader and leader.ref != main:
             del sessions[main.pid]  # the run's session was empty, and its number is in use again
     owner: dict[int, str] = {}
-    for pid, process in table.items():
-        run_id = sessions.get(process.session) or _variable(process, RUN_MARKER)
-        if run_id is not None and run_id in runs:
-            owner[pid] = run_id
     for run_id, group in groups.items():
         owner.update(dict.fromkeys(_grouped(table, group), run_id))
+    for pid, process in table.items():
+        if pid in owner:
+            continue
+        found = sessions.get(process.session) or _variable(process, RUN_MARKER)
+        if found is not None and found in runs:
+            owner[pid] = found
     return _gathered(table, owner, runs)
 
 
@@ -129,6 +141,16 @@ def started_s(pid: int) -> float | None:
     return None if process is None else process.ref.start_ticks / _TICKS_HZ
 
 
+def survivor(ref: ProcRef) -> Survivor:
+    """What can be said of a process that SIGKILL does not end."""
+    try:
+        line = _read(f"/proc/{ref.pid}/stat")
+        name, state = line[line.index(b"(") + 1 : line.rindex(b")")], line[line.rindex(b")") + 2 :][:1]
+    except (OSError, ValueError):
+        return Survivor(ref.pid, "", "")  # it ended at last
+    return Survivor(ref.pid, name.decode(errors="replace"), state.decode(errors="replace"))
+
+
 def is_zombie_of(ref: ProcRef, parent: int) -> bool:
     """Whether the process has ended and waits for `parent` to learn its status."""
     process = _stat(ref.pid)
@@ -160,9 +182,26 @@ def terminate(refs: Iterable[ProcRef]) -> None:
 
 
 def kill(refs: Iterable[ProcRef]) -> None:
-    """SIGKILL."""
+    """SIGKILL, and to the process groups of a run's members.
+
+    A process that only forks and leaves is gone before its signal; its group is what its children are born in.
+    """
+    refs = list(refs)
+    for group, session in {(ref.group, ref.session) for ref in refs if isinstance(ref, Member)}:
+        _kill_group(group, session)
     for ref in refs:
         _send(ref, signal.SIGKILL)
+
+
+def _kill_group(group: int, session: int) -> None:
+    if group <= 1 or session == os.getsid(0):
+        return
+    try:
+        # Nobody gets the number while the group has a member. Who has it as a pid is its leader, or the group is gone.
+        if os.getsid(group) == session:
+            os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        _each(lambda number: os.killpg(group, number), (signal.SIGKILL,))
 
 
 def _send(ref: ProcRef, *signals: signal.Signals) -> None:
@@ -189,12 +228,21 @@ def _each(send: Callable[[int], None], signals: Iterable[int]) -> None:
 
 
 def _processes(since_ticks: int) -> dict[int, _Stat]:
-    table = {}
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        process = _stat(pid)
-        if process is not None and process.ref.start_ticks >= since_ticks:
-            table[pid] = process
-    table.pop(os.getpid(), None)  # we may run inside another supervisor's run, never inside our own
+    """The processes that began at `since_ticks` or later.
+
+    Listed again until nobody came meanwhile and nobody went: who forks and leaves while we read is seen in its child.
+    """
+    table: dict[int, _Stat] = {}
+    listed = {os.getpid()}  # we may run inside another supervisor's run, never inside our own
+    for _ in range(_LISTINGS):
+        new = set(map(int, filter(str.isdigit, os.listdir("/proc")))) - listed
+        if not new:
+            break
+        listed |= new
+        for pid in new:
+            process = _stat(pid)
+            if process is not None and process.ref.start_ticks >= since_ticks:
+                table[pid] = process
     return table
 
 
@@ -217,7 +265,9 @@ def _stat(pid: int) -> _Stat | None:
         environment = None if zombie else (int(fields[47]), int(fields[48]))
         # A leader that has ended while other threads live on looks like a zombie.
         alive = not zombie or int(fields[17]) > 1
-        return _Stat(ProcRef(pid, int(fields[19])), int(fields[1]), int(fields[3]), alive, environment)
+        ref = Member(pid, int(fields[19]))
+        ref.group, ref.session = int(fields[2]), int(fields[3])
+        return _Stat(ref, int(fields[1]), ref.session, alive, environment)
     except (OSError, IndexError, ValueError):
         return None
 

@@ -26,6 +26,18 @@ class MainExited:
 
 
 @dataclass(frozen=True, slots=True)
+class Survivor:
+    """A process that even SIGKILL did not end. `state`: its letter in proc_pid_stat(5), D for uninterruptible sleep."""
+
+    pid: int
+    name: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.pid} ({self.name}, state {self.state})"
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """A run is over: it never started, or its main process ended and, as far as the run must answer for them, so did
     the others of its tree. `tail` holds the last lines of its log if it did not succeed. `survivors` are processes
@@ -36,7 +48,7 @@ class Exited:
     exit: Exit
     tail: str = ""
     output: Mapping[str, str] | None = None
-    survivors: tuple[int, ...] = ()
+    survivors: tuple[Survivor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

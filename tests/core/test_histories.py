@@ -34,7 +34,7 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started, Survivor
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase
@@ -66,9 +66,11 @@ EXITS: list[Exit] = [
     ExitCode(0),
     ExitCode(1),
     ExitSignal(15),
+    ExitSignal(9, out_of_memory=True),
     ExitUnknown(),
     NotStarted("no shell"),
 ]
+SURVIVORS: list[tuple[Survivor, ...]] = [(), (), (Survivor(7, "dd", "D"),)]
 
 
 class Live(NamedTuple):
@@ -152,7 +154,11 @@ class ToyMachine:
                 return MainExited(run_id, self.rng.choice(EXITS))
             case _:
                 del self.live[run_id]
-                fact = Exited(run_id, self.rng.choice(EXITS), survivors=self.rng.choice([(), (), (7,)]))
+                fact = Exited(
+                    run_id,
+                    self.rng.choice(EXITS),
+                    survivors=self.rng.choice(SURVIVORS),
+                )
                 self.past.append(fact)
                 return fact
 

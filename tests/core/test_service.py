@@ -9,7 +9,7 @@ import pytest
 from supervisor.model.command import DeleteService, Drain, RestartService, StartService, StopService
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited
+from supervisor.model.fact import Exited, Survivor
 from supervisor.model.phase import ServicePhase
 from tests.core.playbook import Playbook, service
 
@@ -320,9 +320,12 @@ def test_service_whose_main_process_failed_is_failed_although_others_outlived_it
 def test_processes_that_survive_sigkill_are_named() -> None:
     web = running()
     web.stop()
-    web.exited("web", ExitSignal(9), survivors=(41, 42))
+    web.exited("web", ExitSignal(9), survivors=(Survivor(41, "dd", "D"), Survivor(42, "cat", "D")))
     assert web.phase is FAILED
-    assert web.service("web").reason == "processes that SIGKILL does not end: 41, 42"
+    assert (
+        web.service("web").reason
+        == "processes that SIGKILL does not end: 41 (dd, state D), 42 (cat, state D)"
+    )
 
 
 # Deleting
