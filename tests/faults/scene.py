@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +41,7 @@ class Scene:
         self.marks_folder = project.folder / "marks"
         self.marks_folder.mkdir()
         self.state = default_path(str(project.folder), project.env)
+        self.printed = project.home / "printed"
         self._supervisor: Program | None = None
 
     # The supervisor
@@ -53,15 +53,16 @@ class Scene:
         return self._supervisor
 
     def start(self, *arguments: str, entry: tuple[Path | str, ...] = ENTRY, **env: str) -> Program:
-        """Start `supervisor run` and wait until it serves; nobody reads what it prints."""
+        """Start `supervisor run` and wait until it serves."""
         program = self.launch(*arguments, entry=entry, **env)
         self.serving(program)
         return program
 
     def launch(self, *arguments: str, entry: tuple[Path | str, ...] = ENTRY, **env: str) -> Program:
-        """Start `supervisor run`."""
+        """Start `supervisor run`; what it prints goes into the file `printed`."""
         given = ("run", "--listen", "none", *arguments)
-        program = Program(given, self.folder, self.project.env | env, subprocess.DEVNULL, entry=entry)
+        with self.printed.open("ab") as printed:
+            program = Program(given, self.folder, self.project.env | env, printed.fileno(), entry=entry)
         self.project.adopt(program)
         self._supervisor = program
         return program
