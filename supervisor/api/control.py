@@ -114,11 +114,9 @@ class Control:
         return {}
 
     async def _update(self, body: Body) -> dict[str, Any]:
-        content, dry_run = body.text_or_null("content"), body.flag("dryRun")
+        content, dry_run = body.bytes_or_null("content"), body.flag("dryRun")
         if content is not None:
-            # What is no UTF-8 came through JSON as surrogates, as Python writes them.
-            data = content.encode("utf-8", "surrogateescape")
-            loaded = await anyio.to_thread.run_sync(load_bytes, data)
+            loaded = await anyio.to_thread.run_sync(load_bytes, content)
             return self._applied("", loaded, dry_run, lambda: False)
         found = self._hands.find_file()
         if found.path is None:

@@ -45,6 +45,14 @@ class Body:
         """A text, or None."""
         return None if self.absent(name) else self.text(name)
 
+    def bytes_or_null(self, name: str) -> bytes | None:
+        """A text as UTF-8, or None. Bytes that were none come through JSON as Python writes them, as surrogates."""
+        text = self.text_or_null(name)
+        try:
+            return None if text is None else text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise _invalid(name, "holds half a surrogate pair, which is no character") from None
+
     def word(self, name: str, words: Sequence[str], default: str | None = None) -> str:
         """One of `words`."""
         if default is not None and self.absent(name):

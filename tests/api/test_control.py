@@ -280,6 +280,13 @@ def test_update_takes_any_bytes_as_python_writes_them_in_json(bench: Bench) -> N
     assert "UTF-8" in answer["problems"][0]["message"]
 
 
+def test_update_with_half_a_surrogate_pair_is_refused(bench: Bench) -> None:
+    status, answer = bench.post("/control/update", content="tasks: \ud800")
+
+    assert (status, answer["code"]) == (400, "invalid_argument")
+    assert "half a surrogate pair" in answer["message"]
+
+
 def test_update_without_a_text_reads_the_workspaces_file(bench: Bench) -> None:
     assert bench.post("/control/update")[0] == 404
 
