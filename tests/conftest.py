@@ -44,6 +44,14 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """What a test draws from: the same for the same --seed and test. A failed test shows the seed."""
+    seed = request.config.getoption("--seed")
+    print(f"--seed {seed}")
+    return random.Random(f"{seed} {request.node.nodeid}")
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Generator[None]:
     """Fails a test that leaves a process, a descriptor or a thread behind."""

@@ -17,13 +17,6 @@ def scene(tmp_path: Path) -> Generator[Scene]:
     project.close()
 
 
-@pytest.fixture
-def dice(request: pytest.FixtureRequest) -> random.Random:
-    """What a test draws from: the same for the same --seed and test."""
-    seed = request.config.getoption("--seed")
-    return random.Random(f"{seed} {request.node.nodeid}")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of the tests that hurt one thing in many ways, one way each is drawn; --all-faults: all."""
     if config.getoption("--all-faults"):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.cli.client import WentAway
 from tests.e2e.harness import Project
 from tests.faults import skewed
 from tests.faults.model import Life, World
@@ -67,6 +68,7 @@ class Storm:
             self.kill_both,
             self.stall,
             self.jump,
+            self.upgrade,
         ]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -160,6 +162,20 @@ class Storm:
         last()
         self.world.blinded()
         self._begin()
+
+    def upgrade(self) -> None:
+        """The program on the disk, the same one, takes the place of the running one."""
+        self.deeds.append("upgrade")
+        client = self.scene.client()
+        before = client.status()["instance"]
+        client.control("upgrade")
+        until(lambda: self._instance() not in (None, before), "the new program")
+
+    def _instance(self) -> str | None:
+        try:
+            return str(self.scene.client().status()["instance"])
+        except WentAway:
+            return None  # the old one broke off
 
     def stall(self) -> None:
         """The supervisor is stopped for a moment in which a service may end."""

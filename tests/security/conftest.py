@@ -1,6 +1,5 @@
 """A scene for each test: the same that the fault suite has, with a TCP address and tokens."""
 
-import random
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,9 +14,3 @@ def scene(tmp_path: Path) -> Generator[Scene]:
     project = Project(tmp_path)
     yield Scene(project)
     project.close()
-
-
-@pytest.fixture
-def dice(request: pytest.FixtureRequest) -> random.Random:
-    """What a test draws from: the same for the same --seed and test."""
-    return random.Random(f"{request.config.getoption('--seed')} {request.node.nodeid}")

@@ -240,7 +240,7 @@ def test_fuzz_control_bodies(scene: Scene, dice: random.Random, request: pytest.
         if name == "update" and b'"dryRun": true' not in body:
             return
         answer = web.ask(f"/control/{name}", "POST", body, token)
-        assert answer.status in (0, 200, 400, 404, 413), answer.raw[:300]
+        assert answer.status in (0, 200, 400, 404, 413), f"{name} {body!r}: {answer.raw[:300]!r}"
 
     for_seconds(request, send)
 
