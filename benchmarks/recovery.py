@@ -27,6 +27,8 @@ ENDERS = [f"ender{number}" for number in range(10)]
 SLEEPERS = [f"sleeper{number}" for number in range(70)]
 NAMES = STOPPED + WRITERS + ENDERS + SLEEPERS
 SETTLE_S = 3.0
+SHUTDOWN_S = 120.0
+"""How long its own shutdown may take, before it is killed."""
 _BEGIN = """\
 [ -s starts/{name} ] && again=yes
 echo $$ >>starts/{name}
@@ -152,7 +154,11 @@ def _round(daemon: Daemon, folder: Path) -> tuple[Found, float]:
         found.lost += sum(a != b for a, b in zip(written, kept, strict=False))
         found.lost += abs(len(written) - len(kept))
     second.send_signal(signal.SIGTERM)
-    second.wait(TIMEOUT_S)
+    try:
+        second.wait(SHUTDOWN_S)
+    except subprocess.TimeoutExpired:
+        second.kill()
+        second.wait(TIMEOUT_S)
     found.left = len(_processes(folder))
     return found, took_s
 
