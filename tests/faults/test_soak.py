@@ -26,6 +26,8 @@ tasks:
 MEMORY_SLACK = 1.15
 """What a garbage-collected heap may differ by between two moments."""
 MEMORY_SLACK_MB = 6.0
+WARM_UP_S = 60.0
+"""Until caches and pools are full."""
 POOL_SLACK = 4
 """Worker threads that wait for work a while before they end."""
 
@@ -81,6 +83,7 @@ def work(scene: Scene, seconds: float, dice: random.Random) -> int:
     while time.monotonic() < deadline:
         dice.choice(deeds)()
         done += 1
+        time.sleep(dice.random() / 50)  # as people and programs come, and not as a flood
     for id_ in services.values():
         client.call("StopService", id=id_)
     until(lambda: not scene.client().status()["executions"], "the end of the tasks")
@@ -107,7 +110,7 @@ def test_nothing_grows(scene: Scene, dice: random.Random, request: pytest.Fixtur
     seconds = float(request.config.getoption("--soak-seconds"))
     scene.project.write(FILE)
     scene.start("--trigger", "beforeSnapshot")
-    work(scene, seconds / 2, dice)  # until caches and pools are full
+    work(scene, min(seconds / 2, WARM_UP_S), dice)
     before = settled(scene)
 
     done = work(scene, seconds, dice)
