@@ -86,7 +86,7 @@ def _derived(setting: Setting[Any], resolved: Resolved) -> str:
     if setting is WORKSPACE:
         return str(workspace)
     if setting is STATE_DIR:
-        return str(_state_dir(workspace, resolved[USER]))
+        return str(state_dir_of(resolved))
     if setting is AUTOMATIONS:
         from supervisor.config import find_file
 
@@ -94,12 +94,17 @@ def _derived(setting: Setting[Any], resolved: Resolved) -> str:
     return ""
 
 
-def _state_dir(workspace: Path, user: str) -> Path:
+def state_dir_of(resolved: Resolved) -> Path:
+    """Where a supervisor with these settings keeps its state."""
+    from supervisor.boot.settings import workspace_of
     from supervisor.host.statedir import default_path, system_path
 
-    if user and os.geteuid() == 0:
-        return system_path(str(workspace))
-    return default_path(str(workspace), os.environ)
+    if (given := resolved[STATE_DIR]) is not None:
+        return given
+    workspace = str(workspace_of(resolved[AUTOMATIONS], resolved[WORKSPACE]))
+    if resolved[USER] and os.geteuid() == 0:
+        return system_path(workspace)
+    return default_path(workspace, os.environ)
 
 
 def _notices(resolved: Resolved) -> Iterator[str]:

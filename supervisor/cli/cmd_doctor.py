@@ -19,6 +19,7 @@ from supervisor.model.errors import SupervisorError
 
 if TYPE_CHECKING:
     from supervisor.doctor.finding import Finding
+    from supervisor.settings.resolved import Resolved
 
 LONGEST_TIMEOUT_S = 600.0
 WRONG_USAGE = 2
@@ -136,28 +137,36 @@ def command(
     return int(any(finding.is_fatal for finding in findings))
 
 
-def plane_url() -> str:
-    """The management plane of the settings; empty: they name none, or cannot be used, which is for `run` to say."""
+def usable_settings() -> Resolved:
+    """The settings here; the defaults, if they cannot be used, which is for `run` to say."""
+    from supervisor.settings.resolved import resolve
     from supervisor.settings.spec import read_settings
-    from supervisor.settings.table import CONTROL_PLANE_URL
 
     try:
-        return read_settings({}, os.environ)[CONTROL_PLANE_URL] or ""
+        return read_settings({}, os.environ)
     except SupervisorError:
-        return ""
+        return resolve({}, {})
+
+
+def plane_url() -> str:
+    """The management plane of the settings; empty: they name none."""
+    from supervisor.settings.table import CONTROL_PLANE_URL
+
+    return usable_settings()[CONTROL_PLANE_URL] or ""
 
 
 def _examine(listed: list[Any], timeout_s: float) -> list[Finding]:
     import anyio
 
+    from supervisor.cli.cmd_config import state_dir_of
     from supervisor.doctor.examine import examine
     from supervisor.doctor.machine import checks
     from supervisor.doctor.proxy import Proxies
     from supervisor.doctor.tls import Trust
-    from supervisor.host.statedir import default_path
+    from supervisor.settings.table import WORKSPACE
 
-    here = Path.cwd()
-    looks = checks(default_path(str(here), os.environ), here)
+    settings = usable_settings()
+    looks = checks(state_dir_of(settings), settings[WORKSPACE] or Path.cwd())
     progress = _Progress()
     try:
         return anyio.run(

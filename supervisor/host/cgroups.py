@@ -24,7 +24,8 @@ from pathlib import Path
 from supervisor.model.digest import sha256
 
 SHIMS = "shims"
-_SYSTEMD = "/run/systemd/system"  # sd_booted(3)
+BOOTED = "/run/systemd/system"
+"""Where systemd runs; sd_booted(3)."""
 _HANDED_OVER = ("trusted.delegate", "user.delegate")
 
 
@@ -45,8 +46,8 @@ class Cgroups:
     @classmethod
     def of(cls, state: Path) -> Cgroups | None:
         """The groups for a state directory; None: there is no tree that is ours."""
-        own = _own_folder()
-        if own is None or not _is_ours(own):
+        own = own_folder()
+        if own is None or not is_ours(own):
             return None
         digest = sha256(os.fsencode(state)).hex()[:12]
         try:
@@ -142,13 +143,13 @@ def remove(group: str) -> bool:
     return True
 
 
-def _own_folder() -> str | None:
+def own_folder(proc: str = "/proc/self") -> str | None:
     """The folder of the group that we are in, as far as a file system that we see shows it."""
-    entries = (line.split(":", 2) for line in _read("/proc/self/cgroup").splitlines())
+    entries = (line.split(":", 2) for line in _read(f"{proc}/cgroup").splitlines())
     own = next((path for number, _, path in entries if number == "0"), None)
     if own is None:
         return None
-    for line in _read("/proc/self/mountinfo").splitlines():
+    for line in _read(f"{proc}/mountinfo").splitlines():
         mount, _, kind = line.partition(" - ")
         root, point = mount.split()[3:5]
         if kind.startswith("cgroup2 ") and (own == root or own.startswith(root.rstrip("/") + "/")):
@@ -157,10 +158,11 @@ def _own_folder() -> str | None:
     return None
 
 
-def _is_ours(folder: str) -> bool:
+def is_ours(folder: str, booted: str = BOOTED) -> bool:
+    """Whether we may divide a group. `booted`: the folder that says that systemd runs here."""
     if not os.access(folder, os.W_OK) or not os.access(f"{folder}/cgroup.procs", os.W_OK):
         return False
-    return not os.path.isdir(_SYSTEMD) or any(_attribute(folder, name) == b"1" for name in _HANDED_OVER)
+    return not os.path.isdir(booted) or any(_attribute(folder, name) == b"1" for name in _HANDED_OVER)
 
 
 def _attribute(folder: str, name: str) -> bytes:

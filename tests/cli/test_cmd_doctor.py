@@ -152,6 +152,15 @@ def test_settings_that_cannot_be_used_leave_the_plane_of_the_list(
     assert "https://plane.invalid" in doctor({"url": "https://plane.invalid", "plane": True}).out
 
 
+def test_disk_of_the_state_is_where_the_settings_say(
+    doctor: Doctor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "elsewhere").mkdir()
+    monkeypatch.setenv("SUPERVISOR_STATE_DIR", str(folder / "elsewhere"))
+
+    assert f"free at {folder}/elsewhere" in doctor({"yours": "nothing"}).out
+
+
 def test_region_and_account_fill_in_what_is_skipped_without_them(doctor: Doctor) -> None:
     url = {"url": "https://<account-id>.<region>.invalid"}
     name = "https://123456789012.eu-west-1.invalid"

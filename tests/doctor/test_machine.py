@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
@@ -12,12 +11,13 @@ import pytest
 
 from supervisor.doctor import inotify as inotify_module
 from supervisor.doctor import programs
-from supervisor.doctor.cgroup import cgroup_v2, mounted
+from supervisor.doctor.cgroup import cgroup_v2
 from supervisor.doctor.disk import disk, room
 from supervisor.doctor.finding import State
 from supervisor.doctor.inotify import inotify
 from supervisor.doctor.kernel import pidfd
 from supervisor.doctor.machine import checks
+from supervisor.host.cgroups import Cgroups
 
 MIB = 1 << 20
 
@@ -78,15 +78,7 @@ def test_room_is_bytes_and_inodes(free_bytes: int, inodes: int | None, state: St
     assert room("/x", free_bytes, inodes).state is state
 
 
-MOUNTS = [
-    "22 1 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw",
-    r"23 22 0:21 /a\040b /sys/fs/cgroup/unified\040x rw,nosuid shared:9 - cgroup2 cgroup2 rw",
-]
-
-
-def test_mount_of_cgroups_is_found_with_its_root() -> None:
-    assert mounted(MOUNTS) == ("/a b", "/sys/fs/cgroup/unified x")
-    assert mounted(MOUNTS[:1]) is None
+NO_SYSTEMD = "/nonexistent"
 
 
 @pytest.fixture
@@ -95,7 +87,6 @@ def proc(tmp_path: Path) -> Path:
     group = tmp_path / "cgroup" / "mine"
     group.mkdir(parents=True)
     (group / "cgroup.procs").touch()
-    (group / "cgroup.controllers").write_text("cpu memory pids\n")
     proc = tmp_path / "proc"
     proc.mkdir()
     (proc / "mountinfo").write_text(f"1 1 0:1 / {tmp_path}/cgroup rw - cgroup2 none rw\n")
@@ -103,39 +94,33 @@ def proc(tmp_path: Path) -> Path:
     return proc
 
 
-def test_cgroup_that_may_be_written_is_delegated(proc: Path) -> None:
-    verdict = cgroup_v2(proc)
+def test_cgroup_that_may_be_divided_is_good(proc: Path) -> None:
+    verdict = cgroup_v2(proc, NO_SYSTEMD)
 
     assert verdict.state is State.OK
-    assert verdict.detail.endswith("/cgroup/mine is delegated; controllers: cpu memory pids")
+    assert verdict.detail == f"each run gets a group of its own below {proc.parent}/cgroup/mine"
 
 
-def test_cgroup_without_memory_is_a_warning(proc: Path) -> None:
-    (proc.parent / "cgroup/mine/cgroup.controllers").write_text("hugetlb\n")
-
-    assert "without the memory controller" in cgroup_v2(proc).detail
-
-
-def test_cgroup_of_somebody_else_is_not_delegated(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything
-
-    verdict = cgroup_v2(proc)
+def test_cgroup_that_systemd_keeps_is_not_delegated(proc: Path, tmp_path: Path) -> None:
+    verdict = cgroup_v2(proc, str(tmp_path))
 
     assert verdict.state is State.WARNING
-    assert "is not delegated" in verdict.detail
-
-
-def test_cgroup_that_the_mount_does_not_show_is_told(proc: Path) -> None:
-    (proc / "cgroup").write_text("0::/elsewhere\n")
-
-    assert "outside this mount" in cgroup_v2(proc).detail
+    assert "is not delegated (Delegate=yes of a systemd unit)" in verdict.detail
 
 
 @pytest.mark.parametrize("name", ["mountinfo", "cgroup"])
 def test_machine_without_cgroup_v2_is_told(proc: Path, name: str) -> None:
     (proc / name).unlink()
 
-    assert "cgroup v2 is not mounted" in cgroup_v2(proc).detail
+    assert "no mount shows this process's group" in cgroup_v2(proc, NO_SYSTEMD).detail
+
+
+def test_verdict_on_this_machine_is_what_the_supervisor_would_do(tmp_path: Path) -> None:
+    groups = Cgroups.of(tmp_path)
+    if groups is not None:
+        groups.close(1.0)
+
+    assert (cgroup_v2().state is State.OK) == (groups is not None)
 
 
 def test_inotify_makes_a_watch() -> None:

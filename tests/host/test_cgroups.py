@@ -107,20 +107,17 @@ def test_the_groups_of_the_supervisor_before_are_used_further(groups: Cgroups, t
     assert again.runs() == [left]
 
 
-def test_under_systemd_a_tree_is_ours_only_if_it_was_handed_over(
-    groups: Cgroups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cgroups, "_SYSTEMD", str(tmp_path))
-    assert not cgroups._is_ours(groups.folder)
+def test_under_systemd_a_tree_is_ours_only_if_it_was_handed_over(groups: Cgroups, tmp_path: Path) -> None:
+    assert not cgroups.is_ours(groups.folder, str(tmp_path))
     os.setxattr(groups.folder, "trusted.delegate", b"0")
-    assert not cgroups._is_ours(groups.folder)
+    assert not cgroups.is_ours(groups.folder, str(tmp_path))
     os.setxattr(groups.folder, "trusted.delegate", b"1")
-    assert cgroups._is_ours(groups.folder)
+    assert cgroups.is_ours(groups.folder, str(tmp_path))
 
 
 def test_a_tree_that_we_cannot_write_is_not_ours(groups: Cgroups) -> None:
-    assert not cgroups._is_ours("/proc/self")
-    assert cgroups._is_ours(groups.folder)
+    assert not cgroups.is_ours("/proc/self")
+    assert cgroups.is_ours(groups.folder)
 
 
 @pytest.mark.parametrize(
@@ -147,4 +144,4 @@ def test_the_own_group_is_found_in_the_file_system(
 ) -> None:
     files = {"/proc/self/cgroup": own, "/proc/self/mountinfo": mounts}
     monkeypatch.setattr(cgroups, "_read", files.__getitem__)
-    assert cgroups._own_folder() == folder
+    assert cgroups.own_folder() == folder
