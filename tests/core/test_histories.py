@@ -90,6 +90,7 @@ class ToyMachine:
         self.past: list[Fact] = []
         self.ended: dict[str, ExecutionPhase] = {}
         self.deleted: set[str] = set()
+        self.acted: list[Action] = []
 
     def turn(self) -> None:
         """Something happens: a command, a fact, an old fact again, or time passes."""
@@ -106,14 +107,18 @@ class ToyMachine:
 
     def step(self, *inputs: Command | Fact) -> None:
         try:
-            outcome = self.world.step(inputs, Now(self.mono_s, self.mono_s))
+            outcome = self.world.step(inputs, Now(self.mono_s, self.wall_s()))
         except SupervisorError:
             return
         assert [r.revision for r in outcome.changed] == sorted({r.revision for r in outcome.changed})
         assert list(violations(self.world.records)) == []
         self.carry_out(outcome)
 
+    def wall_s(self) -> float:
+        return self.mono_s
+
     def carry_out(self, outcome: Outcome) -> None:
+        self.acted += outcome.actions
         for action in outcome.actions:
             self.perform(action)
         for record in outcome.changed:
@@ -238,3 +243,27 @@ def test_world_made_again_from_its_records_goes_on_the_same(seed: int, turns: in
         machine.world = World([r for table in tables for r in table.values()], old.revision)
         assert list(violations(machine.world.records)) == []
     machine.drain()
+
+
+class Jumping(ToyMachine):
+    """Lives through the same history while somebody sets the wall clock, both ways."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(random.Random(seed))
+        self.setting = random.Random(seed + 1)
+
+    def wall_s(self) -> float:
+        return self.setting.choice([0.0, self.mono_s, -1e9, 4e9])
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100)
+def test_nothing_that_is_done_depends_on_the_wall_clock(seed: int) -> None:
+    steady, jumping = ToyMachine(random.Random(seed)), Jumping(seed)
+    for _ in range(100):
+        steady.turn()
+        jumping.turn()
+
+    assert jumping.acted == steady.acted
+    assert jumping.world.deadline() == steady.world.deadline()
+    assert list(jumping.world.records.history.values()) == list(steady.world.records.history.values())
