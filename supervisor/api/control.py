@@ -26,10 +26,10 @@ from supervisor.api.controlstatus import Place, execution_json, status_json
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
 from supervisor.config import Found, Loaded, load_bytes, load_file
 from supervisor.core.diff import Changes, compare
-from supervisor.core.triggers import started_by
+from supervisor.core.triggers import may_fire, started_by
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, RestartService
-from supervisor.model.errors import NotFound
+from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import dataclass
 from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile, Trigger
@@ -94,6 +94,10 @@ class Control:
         names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
         trigger = Trigger(body.word("name", names))
         records = self._engine.world.records
+        if not may_fire(trigger, records.environment):
+            raise Precondition(
+                f'cannot fire "{trigger.value}": the filter of this environment (--trigger-filter) does not let it'
+            )
         executions = set(records.executions)
         service_ids, _ = started_by(trigger, records.services.values(), records.tasks.values())
         sessions = {id_: records.services[id_].session for id_ in service_ids}

@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToJson, Parse
 
 from supervisor import __version__
 from supervisor.activity.activity import Activity
-from supervisor.api.translate import Translator, timestamp
+from supervisor.api.translate import Translator, timestamp, triggers
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
 from supervisor.model.errors import NotFound
@@ -104,6 +104,8 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         spec = spec_of(environment)
         spec.spec_version = environment.spec_version
         spec.desired_phase = pb.ENVIRONMENT_PHASE_RUNNING
+        if environment.trigger_filter:
+            spec.automations_file.trigger_filter.extend(triggers(environment.trigger_filter))
         return pb.Environment(
             id=environment.id,
             metadata=pb.EnvironmentMetadata(

@@ -9,6 +9,7 @@ from supervisor.config import Loaded
 from supervisor.core.diff import Changes
 from supervisor.model.errors import BadSettings
 from supervisor.model.frozen import dataclass
+from supervisor.model.spec import Trigger
 from supervisor.settings import table
 from supervisor.settings.resolved import Resolved
 from supervisor.settings.token import Token, token_of
@@ -34,6 +35,8 @@ class Settings:
     """Who commands run as; empty: the supervisor's own user."""
     environment_id: str | None = None
     """As the runner says; None: made once and kept in the state directory."""
+    trigger_filter: tuple[Trigger, ...] = ()
+    """The triggers that may fire; empty: all."""
     plane: Plane | None = None
     """None: nobody is told that the environment is in use."""
     notices: tuple[str, ...] = ()
@@ -102,6 +105,7 @@ def told(resolved: Resolved) -> Settings:
         api=None if resolved[table.NO_API] else _api(resolved),
         user=resolved[table.USER],
         environment_id=resolved[table.ENVIRONMENT_ID],
+        trigger_filter=resolved[table.TRIGGER_FILTER],
         plane=plane,
         notices=(*resolved.notices, *why_none),
     )

@@ -107,7 +107,7 @@ class Supervisor:
             self.troubles.met,
         )
         self.engine.performer, self.machine.turn = self.machine, self.engine.turn
-        self.engine.post(EnvironmentStarted(self.environment_id))
+        self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter))
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes)

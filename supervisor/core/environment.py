@@ -16,13 +16,14 @@ EnvironmentFact = EnvironmentStarted | FileRead | ActivitySeen
 def observe(environment: Environment | None, fact: EnvironmentFact, now: Now) -> Environment | None:
     """The record with `fact` folded in; the same object if it says nothing new, None before the environment started."""
     match fact, environment:
-        case EnvironmentStarted(environment_id), None:
-            return Environment(environment_id, now.wall_s)
+        case EnvironmentStarted(id_, allowed), None:
+            return Environment(id_, now.wall_s, trigger_filter=allowed)
         case _, None:
             return None
-        case EnvironmentStarted(environment_id), known:
-            # The runner may say only later which environment this is.
-            return known if known.id == environment_id else replace(known, id=environment_id)
+        case EnvironmentStarted(id_, allowed), known:
+            # The runner may say only later which environment this is, and what may fire.
+            same = (known.id, known.trigger_filter) == (id_, allowed)
+            return known if same else replace(known, id=id_, trigger_filter=allowed)
         case FileRead(), _:
             seen = replace(
                 environment,

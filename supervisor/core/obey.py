@@ -19,7 +19,7 @@ from supervisor.core.items import (
 from supervisor.core.plan import make_plan, missing
 from supervisor.core.records import Records
 from supervisor.core.settle import want_up
-from supervisor.core.triggers import started_by
+from supervisor.core.triggers import may_fire, started_by
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -96,6 +96,8 @@ def _refuse_drain(records: Records, reference: str) -> None:
 
 
 def _fire(records: Records, command: FireTrigger, now: Now) -> None:
+    if not may_fire(command.trigger, records.environment):
+        return
     service_ids, task_ids = started_by(command.trigger, records.services.values(), records.tasks.values())
     for service_id in service_ids:
         want_up(records, service_id, derived(command.stamp, service_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from supervisor.model.record import Service, Task
+from supervisor.model.record import Environment, Service, Task
 from supervisor.model.spec import Trigger
 
 ENVIRONMENT_START = (
@@ -19,6 +19,15 @@ RESUME = (Trigger.POST_ENVIRONMENT_START,)
 
 PREBUILD = (Trigger.PREBUILD, Trigger.BEFORE_SNAPSHOT)
 """What fires in a prebuild; the second after all executions of the first have ended."""
+
+
+def may_fire(trigger: Trigger, environment: Environment | None) -> bool:
+    """Whether the environment's filter lets a trigger fire.
+
+    Source: contract/automations-file.md, "When triggers fire".
+    """
+    allowed = environment.trigger_filter if environment else ()
+    return not allowed or trigger in allowed
 
 
 def started_by(

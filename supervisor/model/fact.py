@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from supervisor.model.exit import Exit
 from supervisor.model.frozen import dataclass
+from supervisor.model.spec import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class EnvironmentStarted:
     """The supervisor of an environment began its work."""
 
     environment_id: str
+    trigger_filter: tuple[Trigger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

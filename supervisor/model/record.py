@@ -14,7 +14,7 @@ from types import MappingProxyType
 from supervisor.model.exit import Exit
 from supervisor.model.frozen import dataclass, field
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase, Want
-from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
+from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -224,6 +224,8 @@ class Environment:
     """Who was active last."""
     active_s: float | None = None
     """When that was, wall clock."""
+    trigger_filter: tuple[Trigger, ...] = ()
+    """The triggers that may fire; empty: all."""
     spec_version: int = 1
     born: int = 0
     revision: int = 0

@@ -77,6 +77,10 @@ TRIGGER = Setting(
     "trigger", triggers, metavar="NAME", many=True, choices=TRIGGERS, unset="those of an environment's start",
     help="Fire just this trigger (repeatable). prebuild: run a prebuild, then exit.",
 )  # fmt: skip
+TRIGGER_FILTER = Setting(
+    "trigger-filter", triggers, metavar="NAME", many=True, choices=TRIGGERS, unset="every trigger may fire",
+    help="Let no trigger fire but this one (repeatable).",
+)  # fmt: skip
 NO_WATCH = Setting(
     "no-watch", switch, switch=True, default="false",
     help="Do not follow edits of the file.",
@@ -139,6 +143,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     WORKSPACE,
     STATE_DIR,
     TRIGGER,
+    TRIGGER_FILTER,
     NO_WATCH,
     EXIT_WHEN_DONE,
     LOGS,

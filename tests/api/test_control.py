@@ -30,10 +30,11 @@ from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, NotStarted
-from supervisor.model.fact import Exited, Started
+from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.ids import fresh
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, Task
+from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
 from tests.core.playbook import SEED, file, service, task
 
@@ -213,6 +214,18 @@ def test_execution_that_there_is_not_is_not_found(bench: Bench) -> None:
 
     assert (status, answer["code"]) == (404, "not_found")
     assert 'cannot find task execution "nonsense"' in answer["message"]
+
+
+def test_trigger_that_the_filter_does_not_let_fire_is_refused(bench: Bench) -> None:
+    bench.apply()
+    bench.engine.post(EnvironmentStarted(SEED, (Trigger.POST_ENVIRONMENT_START,)))
+    bench.engine.turn()
+
+    status, answer = bench.post("/control/trigger", name="postMachineStart")
+
+    assert (status, answer["code"]) == (400, "failed_precondition")
+    assert "--trigger-filter" in answer["message"]
+    assert bench.spawned == []
 
 
 def test_trigger_starts_items_and_tells_which(bench: Bench) -> None:

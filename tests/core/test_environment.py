@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from supervisor.model.command import UpdateEnvironment
+from supervisor.core.triggers import ENVIRONMENT_START
+from supervisor.model.command import FireTrigger, UpdateEnvironment
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
 from supervisor.model.record import Environment
-from tests.core.playbook import SEED, Playbook
+from supervisor.model.spec import Trigger
+from tests.core.playbook import SEED, Playbook, service, task
 
 
 def started() -> Playbook:
@@ -35,6 +37,21 @@ def test_environment_that_goes_by_another_id_keeps_what_is_known_of_it() -> None
     assert (record(book).id, record(book).name) == (other, "name")
     assert [gone.id for gone in book.outcome.removed] == [SEED]
     assert list(book.world.records.environments) == [other]
+
+
+def test_filter_lets_only_the_named_triggers_fire() -> None:
+    book = Playbook()
+    book.do(EnvironmentStarted(SEED, (Trigger.POST_ENVIRONMENT_START,)))
+    book.apply(
+        task("build", triggers=[Trigger.POST_DEVCONTAINER_START]),
+        task("hello", triggers=[Trigger.POST_ENVIRONMENT_START]),
+        service("web", triggers=(Trigger.POST_MACHINE_START,)),
+    )
+    assert [
+        word for trigger in ENVIRONMENT_START for word in book.do(FireTrigger(trigger, book.stamp()))
+    ] == ["spawn hello"]
+    book.do(EnvironmentStarted(SEED))
+    assert book.do(FireTrigger(Trigger.POST_DEVCONTAINER_START, book.stamp())) == ["spawn build"]
 
 
 def test_facts_before_the_environment_started_are_ignored() -> None:

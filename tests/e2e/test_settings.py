@@ -152,3 +152,13 @@ def test_the_spec_at_its_default_place_is_read_and_a_broken_one_keeps_nothing_fr
     assert result.returncode == 0, result.stderr
     assert notice in result.stdout
     assert (seen(project)["GITPOD_ENVIRONMENT_ID"] == UUID) is not bool(notice)
+
+
+def test_a_filter_keeps_other_triggers_from_firing(project: Project) -> None:
+    project.write(FILE)
+    assert (
+        project.end(project.run("--exit-when-done", SUPERVISOR_TRIGGER_FILTER="postDevcontainerStart")) == 0
+    )
+    assert not (project.folder / "seen").exists()
+    assert project.end(project.run("--exit-when-done", SUPERVISOR_TRIGGER_FILTER="postEnvironmentStart")) == 0
+    assert (project.folder / "seen").exists()
