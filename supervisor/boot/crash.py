@@ -16,8 +16,6 @@ from pathlib import Path
 from supervisor import __version__
 from supervisor.model.errors import SupervisorError
 
-EXIT_BUG = 70
-"""EX_SOFTWARE of sysexits.h: what the process exits with, so that who started it starts it again."""
 KEPT_FILES = 5
 
 

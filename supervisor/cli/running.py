@@ -9,7 +9,7 @@ from signal import SIGINT
 
 from supervisor import __version__
 from supervisor.boot import Supervisor, Work
-from supervisor.boot.crash import EXIT_BUG, Bug, noted
+from supervisor.boot.crash import Bug, noted
 from supervisor.boot.settings import told
 from supervisor.cli.early import take_link, take_notifier
 from supervisor.cli.follow import Follower, Lines
@@ -19,7 +19,7 @@ from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
 from supervisor.host.handover import Handover, execute, program, taken
-from supervisor.host.init import EXIT_DETACHED
+from supervisor.host.init import EXIT_BUG, EXIT_DETACHED
 from supervisor.host.notify import Notifier
 from supervisor.model.frozen import replace
 from supervisor.model.phase import ExecutionPhase, ServicePhase
