@@ -110,7 +110,8 @@ class Machine:
         self._some_live: anyio.Event | None = None
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
-        self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link))
+        shims = cgroups.shims if cgroups else ""
+        self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link), shims)
         self._spawner = Spawner(
             self._shims,
             self._workspace,

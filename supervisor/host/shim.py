@@ -16,6 +16,7 @@ Messages are JSON objects, each after its length in four bytes.
 | spawn: run_id, argv, env, ... (`ShimLink.spawn`) | started: run_id, pid, start_ticks; failed: run_id, stage, errno |
 | list | runs: {run id: [pid, start_ticks]} of live ones; ended: {run id: status} without an exit file; version |
 | listen: path | nothing |
+| join: cgroup | nothing; the control group that it is in while it spawns nothing |
 | (closes its side) | bye: how many commands live; the shim ends once none does |
 
 Of what it was asked for by a supervisor that has died meanwhile, nothing is done.
@@ -237,6 +238,8 @@ class Shim:
                 self._tell({"runs": runs, "ended": self._ended, "version": VERSION})
             case {"ask": "listen", "path": path}:
                 self._listen(path)
+            case {"ask": "join", "cgroup": group}:
+                _join(group)
             case _:
                 self._tell({"trouble": f"unknown request {request.get('ask')!r}"})
 

@@ -13,12 +13,16 @@ from supervisor.model.errors import MachineError
 class Shims:
     """Links to shims. A new one is started when there is none that could take a command."""
 
-    def __init__(self, socket: str, fresh: ShimLink, hear: Callable[[ShimLink], None]) -> None:
+    def __init__(
+        self, socket: str, fresh: ShimLink, hear: Callable[[ShimLink], None], cgroup: str = ""
+    ) -> None:
         """A shim that listens at `socket` is used further, if it understands us, and the new one let go.
 
-        `hear` is called for every link whose messages have to be heard.
+        `hear` is called for every link whose messages have to be heard. `cgroup`: the control group of shims; empty:
+        there is none.
         """
         self._socket = socket
+        self._cgroup = cgroup
         self._hear = hear
         self._links: list[ShimLink] = []
         self.held = Listing({}, {}, VERSION)
@@ -82,6 +86,8 @@ class Shims:
 
     def _use(self, link: ShimLink) -> None:
         link.listen(self._socket)
+        if self._cgroup:
+            link.join(self._cgroup)
         self._current = link
         self._links.append(link)
         self._hear(link)
