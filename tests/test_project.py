@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # fmt: off
 HEAVY = {
     "ctypes", "dataclasses", "hashlib", "inspect", "logging", "queue", "subprocess", "threading", "uuid",
-    "aiohttp", "anyio", "asyncio", "click", "google.protobuf", "jsonschema", "jwt", "psutil", "watchfiles", "yaml",
+    "encodings.idna", "aiohttp", "anyio", "asyncio", "click", "google.protobuf", "jsonschema", "jwt", "psutil", "watchfiles", "yaml",
     "supervisor.activity.activity",
 }
 """Not to be imported before the first command, which waits for every import."""

@@ -179,7 +179,11 @@ def _tcp(address: Address, notice: Callable[[str], None]) -> socket.socket:
 
 def _bound(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, name = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        # Text would be encoded as IDNA, whose import costs 2 ms before the first command.
+        host.encode() if host.isascii() else host,
+        port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_PASSIVE,
     )[0]
     listening = socket.socket(family, kind, protocol)
     try:

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 
+from supervisor.host import shimstart
 from supervisor.host.notify import Notifier
-from supervisor.host.shimlink import ShimLink
-from supervisor.model.errors import MachineError
 
-_started: list[ShimLink] = []
+TYPE_CHECKING = False  # that of `typing`, whose import would come before the shim's start
+if TYPE_CHECKING:
+    from socket import socket
+
+    from supervisor.host.shimlink import ShimLink
+
+_started: list[tuple[socket, int]] = []
 _asked: list[Notifier] = []
 
 
@@ -19,15 +24,18 @@ def start_shim() -> None:
     """Start a shim; it boots while this process goes on importing. If nobody takes it, it ends with this process."""
     _asked.append(Notifier.take(os.environ))
     try:
-        _started.append(ShimLink.start())
+        _started.append(shimstart.start())
     except OSError:
         pass  # `take_link` tries again, and is there to be told why it cannot be
 
 
 def take_link() -> ShimLink:
-    """The shim that was started early, or a new one. Raises MachineError."""
+    """A link to the shim that was started early, or to a new one. Raises MachineError."""
+    from supervisor.host.shimlink import ShimLink
+    from supervisor.model.errors import MachineError
+
     if _started:
-        return _started.pop()
+        return ShimLink(*_started.pop())
     try:
         return ShimLink.start()
     except OSError as error:

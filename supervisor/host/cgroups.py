@@ -153,8 +153,9 @@ def own_folder(proc: str = "/proc/self") -> str | None:
         mount, _, kind = line.partition(" - ")
         root, point = mount.split()[3:5]
         if kind.startswith("cgroup2 ") and (own == root or own.startswith(root.rstrip("/") + "/")):
-            # Blanks are escaped: proc_pid_mountinfo(5).
-            return (point.encode().decode("unicode_escape") + "/" + own[len(root) :].strip("/")).rstrip("/")
+            if "\\" in point:  # a blank: proc_pid_mountinfo(5)
+                point = point.encode().decode("unicode_escape")
+            return (point + "/" + own[len(root) :].strip("/")).rstrip("/")
     return None
 
 

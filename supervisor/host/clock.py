@@ -29,5 +29,5 @@ def ahead_s() -> float:
 
 def boot_id() -> str:
     """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4)."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
         return file.read().strip()

@@ -1,8 +1,4 @@
-"""The supervisor's end of the talk with the shim.
-
-`ShimLink.start` is meant to be the first thing that the program does: the shim boots while the supervisor imports the
-rest of itself. So this module imports little, and starting waits for nothing.
-"""
+"""The supervisor's end of the talk with the shim."""
 
 from __future__ import annotations
 
@@ -10,12 +6,11 @@ import os
 import select
 import socket
 import struct
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from supervisor.host import inheritance, shim
+from supervisor.host import inheritance, shimstart
 from supervisor.host.shim import Message, Stream
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
@@ -64,29 +59,7 @@ class ShimLink:
     @classmethod
     def start(cls) -> ShimLink:
         """Start a shim; returns before it runs. Raises OSError."""
-        ours, its = socket.socketpair()
-        try:
-            its.set_inheritable(True)
-            pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-S", shim.__file__, "3", *inheritance.shim_words()],
-                os.environ,
-                # It outlives us: it must not hold open a terminal or a pipe that somebody waits on.
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, its.fileno(), 3),
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
-                    (os.POSIX_SPAWN_DUP2, 0, 1),
-                    (os.POSIX_SPAWN_DUP2, 0, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            its.close()
-        return cls(ours, pid)
+        return cls(*shimstart.start(*inheritance.shim_words()))
 
     @classmethod
     def reconnect(cls, path: str | os.PathLike[str]) -> ShimLink | None:
