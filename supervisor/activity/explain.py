@@ -64,7 +64,7 @@ def _heartbeat(pulse: Pulse, awake: bool, now: Instant) -> Json:
         "url": pulse.plane.url,
         "intervalSeconds": pulse.plane.interval_s,
         "state": _state(pulse, awake),
-        "why": pulse.token_problem,
+        "why": pulse.token_problem or pulse.why,
         "due": _moment(max(beat.due_s, now.boot_s), now) if awake and not beat.refused else None,
         "failures": beat.failures,
         "delivered": pulse.delivered,

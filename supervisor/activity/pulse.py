@@ -90,7 +90,8 @@ class Pulse:
         """How much later than asked for the event loop woke this task last: for whoever wonders about a late signal.
         It is shown and never sent: that the loop turns says nothing of whether the environment is in use."""
         self.beat = resumed(kept.get(_KEY), self.pace, clock().boot_s)
-        self.todo: Send | Wait = Wait(why="nothing was looked at yet")
+        self.why = ""
+        """Why there is nothing to send, as of the last look; empty: it is not due yet."""
         self.token_problem = ""
         """Why there is no token; empty: there is one."""
         self._sources = sources
@@ -116,7 +117,7 @@ class Pulse:
         try:
             while True:
                 self._woken = anyio.Event()
-                wait_s = await self.turn()
+                wait_s = await self._turn_safely()
                 wake_s = self._clock().boot_s + wait_s
                 with anyio.move_on_after(wait_s) as waiting:
                     await self._woken.wait()
@@ -126,17 +127,26 @@ class Pulse:
         finally:
             hub.unsubscribe(subscription)
 
+    async def _turn_safely(self) -> float:
+        try:
+            return await self.turn()
+        except Exception:
+            # A bug, and nothing that is worth ending commands for: what is supervised goes on, and so does this.
+            _log.exception("looking after activity failed")
+            return LOOK_S
+
     async def turn(self) -> float:
         """Look, and tell if it is time. Returns after how many seconds there is something to do again."""
         look_s = min(LOOK_S, self.pace.interval_s / 2)
         signal = signal_of(await self._sources.look(look_s))
         now_s = self._clock().boot_s
-        self.beat, self.todo = decide(self.beat, signal, self._token(), now_s)
-        match self.todo:
+        self.beat, todo = decide(self.beat, signal, self._token(), now_s)
+        match todo:
             case Send():
-                await self._send(self.todo)
+                await self._send(todo)
                 return 0.0
-            case Wait(until_s):
+            case Wait(until_s, why):
+                self.why = why
                 return look_s if until_s is None else min(look_s, max(0.0, until_s - now_s))
 
     def _wake(self) -> None:

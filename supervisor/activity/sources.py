@@ -66,7 +66,7 @@ class Sources:
             import anyio.to_thread
 
             now = self._clock()
-            self._ssh = await anyio.to_thread.run_sync(self._look_for_sessions, now)
+            self._ssh = await anyio.to_thread.run_sync(self._look_for_sessions, now, abandon_on_cancel=True)
             self._looked_s = now.boot_s
         return self.known()
 

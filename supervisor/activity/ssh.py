@@ -79,7 +79,7 @@ def _processes() -> Iterator[Session]:
             continue  # gone by now
         began_s = started_s(pid)
         if (found := _TITLE.fullmatch(title)) and began_s is not None:
-            yield Session(found["user"], found["terminal"], pid, began_s)
+            yield Session(_shown(found["user"]), _shown(found["terminal"]), pid, began_s)
 
 
 def _logins(now: Instant) -> Iterator[Session]:
@@ -89,15 +89,23 @@ def _logins(now: Instant) -> Iterator[Session]:
         if not user.host or not _REMOTE.fullmatch(user.host) or not _still(pid, user.started):
             continue
         age_s = max(0.0, now.wall_s - user.started)
-        yield Session(user.name, user.terminal or "notty", pid, now.boot_s - age_s, user.host)
+        terminal = _shown(user.terminal or "notty")
+        yield Session(_shown(user.name), terminal, pid, now.boot_s - age_s, user.host)
 
 
 def _still(pid: int, login_s: float) -> bool:
     """Whether the process of a login lives, and is not a later one with the same pid."""
+    if pid <= 0:  # a file may hold anything
+        return False
     try:
         return psutil.Process(pid).create_time() < login_s + _CLOCKS_S
     except psutil.Error:
         return psutil.pid_exists(pid)  # one that may not be looked at
+
+
+def _shown(name: str) -> str:
+    """A name for people: titles and utmp may hold any bytes."""
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def _command(pid: int) -> str:

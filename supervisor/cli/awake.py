@@ -39,10 +39,8 @@ def beat(heartbeat: Json | None) -> str:
     match heartbeat["state"]:
         case "sending":
             return f"{every}; a signal is under way"
-        case "refused" if heartbeat["why"]:
-            return f"{every}; stopped: {heartbeat['why']}"
         case "refused":
-            return f"{every}; stopped until there is another token, this one is refused"
+            return f"{every}; stopped: {heartbeat['why']}"
         case "waiting":
             again = " again" if heartbeat["failures"] else ""
             return f"{every}; next at {local_time(heartbeat['due'])}{again}"

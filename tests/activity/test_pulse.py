@@ -6,6 +6,7 @@ import logging
 import subprocess
 from datetime import datetime
 
+import anyio
 import pytest
 
 from supervisor.activity.explain import explanation
@@ -13,9 +14,12 @@ from supervisor.activity.kept import Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.pulse import Pulse
 from supervisor.activity.verdict import Delivered, Failed, Verdict
+from supervisor.core.records import Records
+from supervisor.hub import Hub
 from supervisor.model.fact import ActivitySeen
 from tests.activity.fakes import Clock, Memory, Stage
 from tests.activity.plane import ENVIRONMENT, never, plane, raw, status
+from tests.api.serving import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +155,27 @@ async def test_error_of_our_own_is_one_more_failure(caplog: pytest.LogCaptureFix
         await stage.play(20)
     assert stage.pulse.failed >= 2
     assert stage.pulse.signals[0].verdict == Failed("an error inside the supervisor: RuntimeError('a bug')")
+
+
+async def test_bug_in_a_look_is_logged_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
+    async with plane() as there:
+        stage = Stage(there.url, interval_s=0.1)
+        broken = [True]
+
+        def records() -> Records:
+            if broken:
+                broken.clear()
+                raise RuntimeError("a bug")
+            return stage.records
+
+        stage.sources._records = records
+        with caplog.at_level(logging.CRITICAL, logger="supervisor.activity.pulse"):
+            async with anyio.create_task_group() as group:
+                group.start_soon(stage.pulse.run, Hub())
+                await eventually(lambda: not broken)
+                stage.sources.report("VS Code")
+                await eventually(lambda: there.told)
+                group.cancel_scope.cancel()
 
 
 async def test_explanation_tells_sources_since_when_and_the_last_signals() -> None:

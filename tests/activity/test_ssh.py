@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import struct
 import subprocess
 import time
@@ -111,6 +112,13 @@ def test_logins_that_came_over_no_network_are_none(
     assert seen() is None
 
 
+def test_names_are_made_fit_for_people(utmp: Utmp, shell: subprocess.Popen[bytes]) -> None:
+    utmp.add(shell.pid, "pts/\x1b", "10.0.0.5", time.time())
+    found = seen()
+    assert found is not None
+    assert found.detail == "ada on pts/? from 10.0.0.5"
+
+
 def test_login_that_was_never_removed_is_none(utmp: Utmp, shell: subprocess.Popen[bytes]) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -120,6 +128,20 @@ def test_login_that_was_never_removed_is_none(utmp: Utmp, shell: subprocess.Pope
     utmp.add(shell.pid, "pts/92", "10.0.0.5", time.time() - 3600)
 
     assert seen() is None
+
+
+def test_file_that_holds_anything_is_read_without_harm(utmp: Utmp) -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        host = "".join(chance.choices("abc.:(-\xff", k=5))
+        kind = chance.choice([USER_PROCESS, chance.randrange(-9, 99)])
+        pid = chance.choice([-1, 0, 2**31 - 1, chance.randrange(-(2**31), 2**31)])
+        utmp.add(pid, "pts/\xff", host, chance.randrange(-(2**31), 2**31), kind)
+    utmp.path.write_bytes(utmp.path.read_bytes() + chance.randbytes(1000))
+
+    found = seen()
+
+    assert found is None or found.detail.isprintable()
 
 
 @pytest.mark.slow
