@@ -8,6 +8,7 @@ import sys
 
 from benchmarks import (
     chain,
+    downtime,
     events,
     first_instruction,
     followers,
@@ -30,6 +31,7 @@ MEASURES = {
     "events": events.measure,
     "followers": followers.measure,
     "startup": startup.measure,
+    "downtime": downtime.measure,
 }
 
 TABLES = {"recovery": recovery.table}

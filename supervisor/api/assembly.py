@@ -20,11 +20,11 @@ from supervisor.api import control, control_activity, control_resumed, control_u
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
-from supervisor.api.controlstatus import Place, health_json
 from supervisor.api.environment import EnvironmentApi
 from supervisor.api.events import Events
 from supervisor.api.identity import Identity
 from supervisor.api.metrics import Metrics
+from supervisor.api.reception import Status
 from supervisor.api.screen import Screen
 from supervisor.api.server import Server
 from supervisor.api.sockets import Sockets
@@ -59,8 +59,7 @@ class Site:
     upgrade: Callable[[], Awaitable[str]]
     """See `control_upgrade`."""
     lag: Lag
-    crashes: Callable[[], Sequence[Path]] = tuple
-    """The files in which exceptions that nobody expected are written down, the oldest first."""
+    status: Status
     ready: Callable[[], None] = lambda: None
     """Is called once clients are answered."""
     connections: Sequence[int] = ()
@@ -77,8 +76,6 @@ class Site:
     """Somebody tells that the machine was resumed; returns whether that was news."""
     clients_met: Callable[[str], None] = lambda _why: None
     """Told why clients have to wait to be accepted, and with an empty text once none has to."""
-    troubles: Callable[[], list[dict[str, object]]] = list
-    """What the machine refuses at the moment, for the status."""
     drain_grace_s: float = 30.0
     """What a shutdown has that does not say."""
 
@@ -96,26 +93,14 @@ async def serve(site: Site) -> None:
         site.activity.signals,
     )
     site.lag.heard = metrics.lag
-    place = Place(
-        site.environment_id,
-        str(site.workspace),
-        str(site.sockets.path),
-        site.sockets.url,
-        site.engine.now().mono_s,
-        site.troubles,
-    )
-
-    def health() -> dict[str, Any]:
-        return health_json(site.lag, site.crashes())
-
-    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s, health)
+    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),
         _services(site, translator, tokens, started_s, lambda: server.stopping),
         [
             *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
-            *control.routes(site.engine, place, hands, site.activity),
+            *control.routes(site.engine, site.status, hands),
             *control_activity.routes(site.activity),
             *control_resumed.routes(site.resumed),
             *control_upgrade.routes(site.upgrade),

@@ -20,9 +20,9 @@ from typing import Any
 import anyio.to_thread
 from aiohttp import web
 
-from supervisor.activity.activity import Activity
 from supervisor.api.controlbody import Body, read
-from supervisor.api.controlstatus import Place, execution_json, status_json
+from supervisor.api.controlstatus import execution_json
+from supervisor.api.reception import Status
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
 from supervisor.config import Found, Loaded, load_bytes, load_file
 from supervisor.core.diff import Changes, compare
@@ -53,17 +53,14 @@ class Hands:
     """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
     grace_s: float = 30.0
     """What a shutdown has that does not say."""
-    health: Callable[[], dict[str, Any]] = dict
-    """What the status tells of the supervisor's own health."""
 
 
 class Control:
     """The handlers."""
 
-    def __init__(self, engine: Engine, place: Place, hands: Hands, activity: Activity) -> None:
+    def __init__(self, engine: Engine, status: Status, hands: Hands) -> None:
         self._engine = engine
-        self._activity = activity
-        self._place = place
+        self._tell = status
         self._hands = hands
 
     def routes(self) -> list[web.RouteDef]:
@@ -79,8 +76,7 @@ class Control:
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
-        status = status_json(self._engine, self._place)
-        return web.json_response(status | self._hands.health() | {"activity": await self._activity.explain()})
+        return web.json_response(await self._tell())
 
     async def _execution(self, request: web.Request) -> web.Response:
         id_ = request.match_info["id"]
@@ -170,9 +166,9 @@ class Control:
         return {}
 
 
-def routes(engine: Engine, place: Place, hands: Hands, activity: Activity) -> list[web.RouteDef]:
+def routes(engine: Engine, status: Status, hands: Hands) -> list[web.RouteDef]:
     """The routes below /control; see `Control`."""
-    return Control(engine, place, hands, activity).routes()
+    return Control(engine, status, hands).routes()
 
 
 def handler(

@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supervisor import __version__
 from supervisor.api.sockets import Given, Sockets
@@ -329,6 +329,21 @@ class Supervisor:
             connections=connections,
         )
 
+    def _status(self, sockets: Sockets) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """What the status tells, as a function that looks."""
+        from supervisor.api.controlstatus import Place, health_json, status_json
+
+        workspace, started_s = str(self.settings.workspace), self.engine.now().mono_s
+        place = Place(
+            self.environment_id, workspace, str(sockets.path), sockets.url, started_s, self.troubles.sentences
+        )
+
+        async def status() -> dict[str, Any]:
+            told = status_json(self.engine, place) | health_json(self.lag, files(self.state.path))
+            return told | {"activity": await self.activity.explain()}
+
+        return status
+
     async def _serve_api(self) -> None:
         """Answer clients."""
         if self.sockets is None or self.settings.api is None:
@@ -336,8 +351,22 @@ class Supervisor:
             return
         import anyio.to_thread
 
-        # Most of a second of imports, during which the loop has better things to do.
-        assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
+        from supervisor.api.reception import Reception
+
+        peers = [self._other.uid] if self._other else []
+        status = self._status(self.sockets)
+        reception = Reception(self.sockets.listening[0], status, peers)
+        received: tuple[int, ...] = ()
+
+        async def receive() -> None:
+            nonlocal received
+            received = await reception.run()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive)
+            # Most of a second of imports, during which the loop has better things to do.
+            assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
+            reception.relieve()
         api = self.settings.api
         site = assembly.Site(
             engine=self.engine,
@@ -354,15 +383,14 @@ class Supervisor:
             resumed=self.resume.tell,
             upgrade=self.upgrade,
             lag=self.lag,
-            crashes=functools.partial(files, self.state.path),
-            connections=self._given.connections if self._given else (),
+            status=status,
+            connections=(*(self._given.connections if self._given else ()), *received),
             on_serving=self._serving,
-            troubles=self.troubles.sentences,
             clients_met=partial(self.troubles.met, "clients"),
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,
-            peers=[self._other.uid] if self._other else [],
+            peers=peers,
         )
         await assembly.serve(site)
 

@@ -17,7 +17,7 @@ from supervisor.activity.activity import Activity
 from supervisor.api import control_activity
 from supervisor.api.access import Access
 from supervisor.api.control import Hands, routes
-from supervisor.api.controlstatus import Place
+from supervisor.api.controlstatus import Place, status_json
 from supervisor.api.server import Server
 from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
@@ -106,6 +106,10 @@ class Bench:
     async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         socket = self.folder / "api.sock"
         place = Place(SEED, str(self.folder), str(socket), "", self.at.mono_s - 60.0)
+
+        async def status() -> dict[str, Any]:
+            return status_json(self.engine, place) | {"activity": await self.activity.explain()}
+
         hands = Hands(
             self.tokens.mint,
             lambda: find_file(self.folder),
@@ -116,7 +120,7 @@ class Bench:
             Sockets(socket, None),
             Access(self.tokens, SEED),
             routes=[
-                *routes(self.engine, place, hands, self.activity),
+                *routes(self.engine, status, hands),
                 *control_activity.routes(self.activity),
             ],
         )

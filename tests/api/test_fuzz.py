@@ -75,6 +75,10 @@ async def _no_upgrade() -> str:
     raise Precondition("cannot upgrade: this is a test")
 
 
+async def _no_status() -> dict[str, object]:
+    return {}
+
+
 def methods() -> Iterator[MethodDescriptor]:
     """All of the contract."""
     for module in pkgutil.iter_modules(wire.__path__):
@@ -128,6 +132,7 @@ class Bench:
             read_file=lambda: None,
             end=lambda _grace_s, _detach: None,
             upgrade=_no_upgrade,
+            status=_no_status,
             lag=Lag(folder / "stalls", lambda _: None),
         )
 
