@@ -99,18 +99,21 @@ def command(
 
     Each endpoint is tried as the platform's programs do: DNS, TCP, TLS, an HTTP request, through the proxy that
     HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. The issuer of each certificate is shown: a proxy that intercepts TLS has
-    the same for all. Exits 1 if something that is needed failed.
+    the same for all. Exits 1 if something that is needed failed, 2 on wrong usage.
 
     \b
     FILE is YAML or JSON:
       groups:
         - name: My services
-          required: true
+          required: true        # or false: a failure is told, and that is all
+          runner: standard      # or enterprise: who needs it; left out: both
           endpoints:
-            - {url: "https://git.example.com", expect: success}
+            - {url: "https://git.example.com/robots.txt", expect: success}   # else any answer below 500 is good
             - {url: "https://*.example.com:8443", example: "https://a.example.com:8443"}
             - {url: "udp://192.0.2.1:4242", required: false}
-            - {url: "https://s3.<region>.amazonaws.com"}
+            - {url: "https://s3.<region>.amazonaws.com"}     # also <account-id>
+            - {url: "http://169.254.169.254", direct: true}  # never through a proxy
+            - {url: "https://app.example.com", plane: true}  # the plane of the settings takes its place
     """
     # Not at the top: ssl and anyio take longer to import than all of the command line.
     from supervisor.doctor.listing import PACKAGED, Runner, read_listing

@@ -38,7 +38,7 @@ class Trust:
     @classmethod
     def of_machine(cls) -> Trust:
         """As OpenSSL trusts here: its own store, or SSL_CERT_FILE and SSL_CERT_DIR."""
-        looking = ssl.create_default_context()
+        looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         looking.check_hostname = False
         looking.verify_mode = ssl.CERT_NONE
         return cls(ssl.create_default_context(), looking)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.doctor.listing import parse_listing
 from tests.cli.conftest import PROGRAM, Invoke, Result
 from tests.doctor.guard import loopback_only
 from tests.doctor.servers import OK, Authority, answering, closed, serving, silent, within_tls
@@ -221,6 +222,13 @@ def test_list_that_is_wrong_is_told_with_its_places(supervisor: Invoke, folder: 
     assert (
         'list.yaml:2:44: groups[0].endpoints[0].ulr: unknown field "ulr"; did you mean "url"?' in result.err
     )
+
+
+def test_list_in_the_help_is_a_list(supervisor: Invoke) -> None:
+    _, _, after = supervisor("doctor", "--help").out.partition("FILE is YAML or JSON:\n")
+    entries, problems = parse_listing(after.partition("\nOptions:")[0].encode())
+
+    assert (len(entries), problems) == (6, [])
 
 
 def test_list_is_read_from_standard_input(supervisor: Invoke, bad: str) -> None:
