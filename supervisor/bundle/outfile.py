@@ -1,4 +1,8 @@
-"""A file that appears whole or not at all, for its owner alone, and never in the place of another."""
+"""A file that appears whole or not at all, for its owner alone, and never in the place of another.
+
+It is written without a name, which it gets at the end: so nothing is left of it whatever ends the writer. Where a
+filesystem knows no such files it has another name until then, and a writer that is killed leaves that behind.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from typing import IO
 
 from supervisor.model.errors import SupervisorError
 
+_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}
+"""What open(2) with O_TMPFILE answers where there is none."""
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What filesystems without hard links answer: FAT, some FUSE."""
 
@@ -19,10 +25,9 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 def whole_file(path: Path) -> Generator[IO[bytes]]:
     """What is written appears at `path` when the block ends without an error. Raises SupervisorError."""
     if os.path.lexists(path):
-        raise SupervisorError(f'cannot write "{path}": it exists already; name another file')
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        raise _exists(path)
     try:
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd, aside = _begun(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -30,18 +35,39 @@ def whole_file(path: Path) -> Generator[IO[bytes]]:
             yield out
             out.flush()
             os.fsync(fd)
-        _move(aside, path)
+            _name(fd, aside, path)
     except FileExistsError:
-        raise SupervisorError(f'cannot write "{path}": it exists already; name another file') from None
+        raise _exists(path) from None
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        if os.path.lexists(aside):
+        if aside is not None and os.path.lexists(aside):
             os.unlink(aside)
 
 
-def _move(aside: Path, path: Path) -> None:
-    """Give the file its name, which nobody has. Raises OSError."""
+def _begun(path: Path) -> tuple[int, Path | None]:
+    """A new file in the same folder, and its name if it has one. Raises OSError."""
+    try:
+        return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), None
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED:
+            raise
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    return os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), aside
+
+
+def _name(fd: int, aside: Path | None, path: Path) -> None:
+    """Give the file its name, if nothing has that. Raises OSError."""
+    if aside is None:
+        # As open(2) says. Python follows the link only where a folder is named, although none matters for this path.
+        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.link(
+                f"/proc/self/fd/{fd}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True
+            )
+        finally:
+            os.close(folder)
+        return
     try:
         os.link(aside, path)  # unlike a rename it takes no other file's place
     except OSError as error:
@@ -50,6 +76,10 @@ def _move(aside: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         os.rename(aside, path)
+
+
+def _exists(path: Path) -> SupervisorError:
+    return SupervisorError(f'cannot write "{path}": it exists already; name another file')
 
 
 def _unwritable(path: Path, error: OSError) -> SupervisorError:

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from supervisor.bundle.outfile import whole_file
 from supervisor.model.errors import SupervisorError
+
+
+@pytest.fixture(params=["without a name", "beside", "beside, no links"], autouse=True)
+def filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the filesystem knows: files without a name, hard links, or neither. The first is that of the machine."""
+    kind: str = request.param
+    if kind != "without a name":
+        monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # opens no folder for writing: EISDIR
+    if kind == "beside, no links":
+        monkeypatch.setattr(os, "link", _no_links)
+    return kind
+
+
+def _no_links(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
 
 
 def test_file_appears_at_the_end_for_its_owner_alone(tmp_path: Path) -> None:
@@ -65,24 +82,28 @@ def test_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["f"]
 
 
-@pytest.mark.parametrize("taken", [False, True])
-def test_filesystem_without_hard_links_takes_a_rename(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
-) -> None:
-    def link(*_: object) -> None:
-        if taken:
-            (tmp_path / "f").write_text("mine")
-        raise PermissionError(1, "Operation not permitted")
+def test_writer_that_is_killed_leaves_nothing(tmp_path: Path, filesystem: str) -> None:
+    if filesystem != "without a name":
+        pytest.skip("a file with another name stays")
+    script = (
+        "import pathlib, sys\n"
+        "from supervisor.bundle.outfile import whole_file\n"
+        "with whole_file(pathlib.Path(sys.argv[1])) as out:\n"
+        "    out.write(b'x' * 100_000)\n"
+        "    print('written', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "f")],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == b"written\n"
+        writer.kill()
 
-    monkeypatch.setattr(os, "link", link)
-    try:
-        with whole_file(tmp_path / "f") as out:
-            out.write(b"hello")
-    except SupervisorError:
-        assert taken
-
-    assert (tmp_path / "f").read_text() == ("mine" if taken else "hello")
-    assert os.listdir(tmp_path) == ["f"]
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("path", ["none/f", "file/f", "x" * 300])
