@@ -8,7 +8,7 @@ if nothing was written there, the processes that carry the run's marker.
 | the shim holds it, or a process of this boot that `started` names, or that carries the marker | it is taken over |
 | an `exit` file, or a status that the shim could not write | it has ended like that |
 | `started` and no end | it has ended, nobody knows how |
-| no more than its log | nobody knows whether it began (shim and supervisor died at once): as if it had ended |
+| no more than its log | nobody knows whether it began (its shim died at once): as if it had ended |
 | not even that | it never began |
 
 No process outlives the boot that it was started in, so after another one only exit files are looked at.
@@ -108,7 +108,10 @@ def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRAC
 
 
 def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
-    """The runs whose command began although its shim ended before it could say so; their processes are noted."""
+    """The runs whose command began although its shim ended before it could say so; their processes are noted.
+
+    One that has a log and no process may have ended already: it counts as begun, so that no command is run twice.
+    """
     unknown = []
     for run in (runs := list(runs)):
         if (facts := run.dir.started()) is not None:
@@ -116,7 +119,7 @@ def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
         else:
             unknown.append(run)
     _look_for(unknown)
-    return [run for run in runs if run.main]
+    return [run for run in runs if run.main or os.path.lexists(run.log)]
 
 
 def _look_for(runs: list[Run]) -> None:

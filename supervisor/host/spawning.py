@@ -8,7 +8,7 @@ asked for before there is an event loop. What comes of a request:
 | says started | the run lives |
 | says failed: there is no process, memory or descriptor to be had | it is asked again, for 20 s at most |
 | says failed otherwise | the run did not start, for the reason that it gives |
-| is gone | a note of the start, or a process with the run's marker, means that it lives; else another shim is asked |
+| is gone | a note of the start, a process with the run's marker, or a log means that it began; else another is asked |
 | does not answer in time | the run did not start: by then the shim itself refuses a request so old |
 """
 

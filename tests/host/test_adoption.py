@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.host import adoption, tree
+from supervisor.host.run import Run
 from supervisor.host.rundir import RunDir
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
@@ -227,3 +228,12 @@ async def test_after_a_restart_of_the_machine_only_exit_files_count(tmp_path: Pa
         assert (await it.exited("lost")).exit == ExitUnknown("ended with the machine")
         assert (await it.exited("never")).exit == ExitUnknown("ended with the machine")
         assert tree.alive(other)
+
+
+def test_command_that_ended_before_its_shim_could_say_so_counts_as_begun(tmp_path: Path) -> None:
+    begun, never = (Run(id_, RunKind.TASK, "a", RunDir(tmp_path, id_), False) for id_ in ("begun", "never"))
+    for run in (begun, never):
+        run.dir.create("true")
+    write(begun.dir, "log")
+
+    assert adoption.began_nevertheless([begun, never]) == [begun]
