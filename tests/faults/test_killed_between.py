@@ -19,7 +19,7 @@ import pytest
 from supervisor.cli.finding import NotRunning
 from supervisor.model.errors import SupervisorError
 from tests.e2e.harness import Project
-from tests.faults import killed
+from tests.faults import killed, killed_shim
 from tests.faults.scene import Scene, read_errors, until, until_or_last
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -61,13 +61,13 @@ class Ending:
 class Story:
     """Tells the story to a supervisor that may die in it."""
 
-    def __init__(self, scene: Scene, point: str, number: int) -> None:
+    def __init__(self, scene: Scene, point: str, number: int, driver: Path = DRIVER) -> None:
+        """`driver`: the script that lets it die."""
         self.scene = scene
-        self.counts = scene.project.home / "counts.json"
+        self.note = scene.project.home / "note"
         self.deaths = 0
-        self._point = point, str(number), str(self.counts)
         scene.project.write(FILE)
-        scene.launch(entry=(DRIVER, *self._point))
+        scene.launch(entry=(driver, point, str(number), str(self.note)))
 
     def told(self) -> Ending:
         self._until(self._is_up)
@@ -137,7 +137,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[End
     project = Project(tmp_path_factory.mktemp("u"))
     story = Story(Scene(project), "nowhere", 0)
     ending = story.told()
-    yield ending, json.loads(story.counts.read_text())
+    yield ending, json.loads(story.note.read_text())
     project.close()
 
 
@@ -172,5 +172,34 @@ def test_death_at_a_point_changes_nothing(
             story = Story(Scene(project), point, number)
             assert story.told() == ending, f"killed {point}, passage {number} of {passages[point]}"
             assert story.deaths <= 1
+        finally:
+            project.close()
+
+
+@pytest.mark.parametrize("point", killed_shim.NAMES)
+def test_death_of_the_shim_at_a_point_costs_exit_statuses_at_most(
+    tmp_path: Path,
+    point: str,
+    undisturbed: tuple[Ending, dict[str, int]],
+    dice: random.Random,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Nothing is started twice, nothing is left, and services go on; a task may have ended nobody knows how."""
+    ending, _ = undisturbed
+    for number in range(1, 9) if request.config.getoption("--all-faults") else [dice.randrange(1, 5)]:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        project = Project(folder)
+        try:
+            story = Story(Scene(project), point, number, Path(killed_shim.__file__))
+            told = story.told()
+            where = f"killed {point}, passage {number}, {'died' if story.note.exists() else 'lived'}"
+            if not story.note.exists():
+                assert told == ending, where
+            for name, count in told.runs.items():
+                assert count <= ending.runs[name], where
+            assert {key[:2] for key in told.executions} == {key[:2] for key in ending.executions}, where
+            assert {key[2] for key in told.executions} <= {"succeeded", "failed"}, where
+            assert story.deaths == 0, where
         finally:
             project.close()
