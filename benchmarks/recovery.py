@@ -131,7 +131,7 @@ def _round(daemon: Daemon, folder: Path) -> tuple[Found, float]:
     until(lambda: set(_states(daemon)) == set(NAMES), every_s=0.002)
     took_s = time.perf_counter() - began
 
-    time.sleep(SETTLE_S)  # whatever it still starts, stops or learns
+    _settle(folder)
     (folder / "hush").touch()
     states = _states(daemon)
     still = _live(folder, survivors)
@@ -161,6 +161,17 @@ def _round(daemon: Daemon, folder: Path) -> tuple[Found, float]:
         second.wait(TIMEOUT_S)
     found.left = len(_processes(folder))
     return found, took_s
+
+
+def _settle(folder: Path) -> None:
+    """Wait until nothing was started any more for a while: whatever it still starts, stops or learns."""
+    seen, since = -1, 0.0
+    while seen != (now := sum(_lines(folder / "starts" / name) for name in NAMES)) or (
+        time.monotonic() - since < SETTLE_S
+    ):
+        if seen != now:
+            seen, since = now, time.monotonic()
+        time.sleep(0.1)
 
 
 def _script(name: str) -> str:
