@@ -42,7 +42,7 @@ def beat(heartbeat: Json | None) -> str:
         case "refused":
             return f"{every}; stopped: {heartbeat['why']}"
         case "waiting":
-            again = " again" if heartbeat["failures"] else ""
-            return f"{every}; next at {local_time(heartbeat['due'])}{again}"
+            tried = "tried again" if heartbeat["failures"] else "next"
+            return f"{every}; {tried} at {local_time(heartbeat['due'])}"
         case _:
             return f"{every}; next when something is active"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -114,6 +115,12 @@ class Site:
             activitySignal=signal,
         )
 
+    def metrics(self) -> str:
+        with socket.socket(socket.AF_UNIX) as http:
+            http.connect(str(self.project.state / "api.sock"))
+            http.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return b"".join(iter(lambda: http.recv(1 << 16), b"")).decode()
+
     def told(self, count: int) -> None:
         until(lambda: len(self.plane.told) >= count, f"{count} signals")
 
@@ -168,6 +175,7 @@ def test_running_task_is_told_at_intervals_and_nothing_before_and_after_it(quiet
     explained = quiet.activity()["heartbeat"]
     assert (explained["delivered"], explained["failed"]) == (count + 1, 0)
     assert "VS Code" in quiet.cli("status").out
+    assert f'supervisor_heartbeats_total{{outcome="sent"}} {count + 1}.0' in quiet.metrics()
 
 
 def test_new_token_in_the_file_is_used_without_a_restart(quiet: Site, plane: Plane) -> None:
