@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -71,7 +72,7 @@ class Life:
         self._detach = False
         self._status = 0
         self._make_room: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self.late: signals.Numbers = []
+        self.late = signals.Numbers()
         """Signals that came when nobody could heed them any more."""
         self._work_is_over: Callable[[], None] = lambda: None
 
@@ -139,23 +140,27 @@ class Life:
 
     async def _signals(self, held: signals.Numbers, working: CancelScope) -> None:
         """Do what signals ask for, until cancelled."""
-        import anyio
+        import asyncio
 
         from supervisor.boot.stacks import stacks_on_signal
 
+        # The handlers that have noted them so far go on. In the moment in which the loop's own took their place, a
+        # signal could come through both, and a second one means to kill.
+        news = asyncio.Event()
+        held.arrived = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
         try:
-            with (
-                anyio.open_signal_receiver(*signals.HEEDED) as received,  # type: ignore[arg-type]  # numbers will do
-                stacks_on_signal(self._stacks),
-            ):
-                for number in held:
-                    signal.raise_signal(number)
-                async for number in received:
-                    self._heed(number, working)
+            with stacks_on_signal(self._stacks):
+                for number in [held.pop(0) for _ in held[:]]:
+                    signal.raise_signal(number)  # to have the stacks written, too
+                while True:
+                    news.clear()
+                    while held:
+                        self._heed(held.pop(0), working)
+                    await news.wait()
         finally:
-            # The loop has given them back; what is left to do takes a moment.
-            early, self.late = self.late, signals.hold()
-            self.late[:0] = early
+            held.arrived = int
+            held[:0] = self.late
+            self.late = held
 
     def _heed(self, number: int, working: CancelScope) -> None:
         match signals.MEANINGS[number]:

@@ -26,10 +26,15 @@ Real-time signals as in systemd(1).
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from enum import Enum
 
-Numbers = list[int]
-"""Signal numbers in the order in which they came."""
+
+class Numbers(list[int]):
+    """Signals that have come and that nobody has heeded yet, in the order in which they came."""
+
+    arrived: Callable[[], object] = staticmethod(int)
+    """Called in the signal's handler, once the number is in the list."""
 
 
 class Meaning(Enum):
@@ -72,9 +77,14 @@ def hold() -> Numbers:
 
     Lifts what whoever started us may have blocked or, of SIGCHLD, ignored: wait(2) would lose the statuses of children.
     """
-    seen: Numbers = []
+    seen = Numbers()
+
+    def note(received: int, _frame: object) -> None:
+        seen.append(received)
+        seen.arrived()
+
     for number in HEEDED:
-        signal.signal(number, lambda received, _frame: seen.append(received))
+        signal.signal(number, note)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     return seen
