@@ -165,3 +165,22 @@ async def test_many_runs_leave_no_descriptor_behind(open_folder: Path) -> None:
         it.spawn(":", "last")
         await it.exited("last")
         assert len(os.listdir(shim)) == before
+
+
+async def test_a_command_waits_while_its_user_has_too_many_processes(open_folder: Path) -> None:
+    async with user_bench(open_folder) as it:
+        it.spawn("echo up; exec sleep 1000", "first")
+        await it.words(1, "first")
+        pid = it.link.pid
+        assert pid is not None
+        # As it is inherited by what is started from now on; the first one is over it already.
+        limit = resource.prlimit(pid, resource.RLIMIT_NPROC)[1]
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (0, limit))
+        it.spawn("echo done", "second")
+        await until(lambda: bool(it.met))
+        [(what, why)] = it.met
+        assert (what, "resource temporarily unavailable" in why) == ("commands", True)
+
+        it.machine.perform(Kill("first"))
+        assert (await it.exited("second")).exit == ExitCode(0)
+        assert it.met[1:] == [("commands", "")]
