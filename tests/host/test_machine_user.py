@@ -137,12 +137,12 @@ async def test_a_shell_that_the_user_cannot_run(open_folder: Path) -> None:
 
 async def test_a_user_that_the_kernel_refuses(open_folder: Path) -> None:
     async with user_bench(open_folder) as it:
-        it.machine._account = Account("dev", 2**32 - 1, GID, (GID,), "/", "/bin/sh")
+        it.machine._spawner._account = Account("dev", 2**32 - 1, GID, (GID,), "/", "/bin/sh")
         it.spawn(":")
         assert (await it.exited()).exit == NotStarted(
             "cannot become the user that commands run as: operation not permitted"
         )
-        it.machine._account = other("/")
+        it.machine._spawner._account = other("/")
         it.spawn("exit 3", "next")
         assert (await it.exited("next")).exit == ExitCode(3)
 
