@@ -154,6 +154,10 @@ class ShimLink:
         runs = {run_id: (pid, ticks) for run_id, (pid, ticks) in answer["runs"].items()}
         return Listing(runs, answer["ended"], answer["version"])
 
+    def abandon(self) -> None:
+        """Leave a shim that does not answer, without waiting for it."""
+        self._stream.socket.close()
+
     def close(self) -> int:
         """Leave the shim, which ends if it holds no live command; returns how many it holds."""
         left = 0

@@ -78,7 +78,7 @@ class Shims:
         try:
             self.held = old.listing()
         except MachineError:
-            old.close()  # its commands are found without it
+            old.abandon()  # its commands are found without it
             return None
         self._links.append(old)
         self._hear(old)

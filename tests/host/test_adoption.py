@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host import adoption, tree
+from supervisor.host import adoption, shimlink, tree
 from supervisor.host.run import Run
 from supervisor.host.rundir import RunDir
 from supervisor.model.action import Kill, RunKind, Terminate
@@ -237,3 +237,24 @@ def test_command_that_ended_before_its_shim_could_say_so_counts_as_begun(tmp_pat
     write(begun.dir, "log")
 
     assert adoption.began_nevertheless([begun, never]) == [begun]
+
+
+async def test_shim_that_does_not_answer_holds_up_a_start_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Bench(tmp_path)
+    first.spawn("exec sleep 60", "live", RunKind.START)
+    first.link.listing()
+    main = first.main("live")
+    assert first.link.pid is not None
+    os.kill(first.link.pid, signal.SIGSTOP)
+    await leave(first, answered=False)
+    monkeypatch.setattr(shimlink, "ANSWER_S", 0.3)
+    began = time.monotonic()
+    it = Bench(tmp_path)
+    assert time.monotonic() - began < 5
+    it.machine.adopt([inherited("live", RunKind.START)])
+    assert [fact.pid for fact in it.of("live") if isinstance(fact, Started)] == [main.pid]
+    os.kill(first.link.pid, signal.SIGCONT)
+    tree.kill([main])
+    assert it.machine.close() == 0
