@@ -11,6 +11,8 @@ from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
 from supervisor.model.errors import SupervisorError
 
+CHECK_S = 90.0
+"""More than the running supervisor gives the self-check."""
 PATIENCE_S = 60.0
 _LOOK_S = 0.01
 
@@ -25,7 +27,7 @@ def command(client: Client, format_: str) -> None:
     if it could not take over, the running one goes on and this exits 1. Returns when the new one serves.
     """
     before = client.status()["instance"]
-    done = client.control("upgrade")
+    done = Client(client.socket, CHECK_S).control("upgrade")
     began = time.monotonic()
     _await_another(client, before, began)
     took_s = time.monotonic() - began

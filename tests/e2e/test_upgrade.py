@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -14,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Program, Project, until
+from tests.e2e.namespace import Namespace, unshare
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FILE = """\
 services:
@@ -34,6 +37,8 @@ tasks:
     command: 'touch long; until [ -e go ]; do sleep 0.02; done; exit 7'
 """
 UPGRADES = 3
+PATIENCE_S = 120.0
+"""An upgrade runs two programs one after the other: on a busy machine that is more than one wait."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -122,6 +127,7 @@ def status(path: Path) -> dict[str, object]:
 
 def run_to_the_end(project: Project, *arguments: str) -> Program:
     program = project.program(*arguments)
+    program.process.wait(PATIENCE_S)
     program.wait()
     return program
 
@@ -252,3 +258,43 @@ def test_clients_of_the_command_line_go_on_to_the_byte(project: Project) -> None
     events.line("execution long .* failed")
     assert project.stop(program) == 130
     assert events.wait() == 1
+
+
+def post(path: Path, route: str) -> dict[str, object]:
+    with closing(UnixConnection(path)) as client:
+        client.request("POST", route, "{}", {"Content-Type": "application/json"})
+        answer: dict[str, object] = json.loads(client.getresponse().read())
+        return answer
+
+
+def test_signal_that_comes_while_the_program_changes_is_heeded_by_the_next(project: Project) -> None:
+    project.write(FILE)
+    program = project.run("--listen", "none")
+    path = serving(project, program)
+    program.event(reference="web", phase="running")
+    post(path, "/control/upgrade")
+    program.send(signal.SIGTERM)
+    assert project.end(program) == 0
+    assert program.phases("web")[-1] == "stopped"
+    program.event(kind="notice", text="going on with what runs")
+
+
+def test_supervisor_below_our_own_pid_1_is_upgraded_and_ends_with_it(project: Project) -> None:
+    words = unshare()
+    if words is None:
+        pytest.skip("no PID namespace can be made here: unshare is missing or refused")
+    project.write(FILE)
+    project.within = words
+    program = project.run("--listen", "none")
+    project.within = ()
+    path = serving(project, program)
+    inside = Namespace(program)
+    supervisor, instance = inside.supervisor(), status(path)["instance"]
+    (sleeper,) = (pid for pid, command in project.processes().items() if command == "sleep 1000")
+    done = run_to_the_end(project, "upgrade")
+    assert done.process.returncode == 0, done.err
+    assert status(path)["instance"] != instance
+    assert inside.supervisor() == supervisor
+    assert project.processes()[sleeper] == "sleep 1000"
+    os.kill(inside.pid1, signal.SIGTERM)
+    assert project.end(program) == 0
