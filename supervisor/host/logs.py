@@ -28,6 +28,9 @@ _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _BLOCK = 65536
 _PIECE = 8192
 _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
+_NOT_OURS = {errno.ENOENT, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN}
+"""There is nothing, a folder, a link, a socket, a pipe."""
+_LARGEST = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +212,17 @@ def _nth_last(block: bytes, count: int) -> int:
 
 
 def _base(path: str) -> int:
+    """How many bytes were dropped by truncation; 0 if the file that says so is none of ours. Raises OSError."""
     try:
-        with open(f"{path}.base", encoding="ascii") as file:
-            return int(file.read())
-    except (FileNotFoundError, ValueError):  # it appears whole, so a damaged one is not our writing
+        with _opened(f"{path}.base") as fd:
+            base = int(os.read(fd, 32))
+    except ValueError:  # it appears whole, so a damaged one is not our writing
         return 0
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            return 0
+        raise
+    return base if 0 <= base <= _LARGEST else 0
 
 
 def _truncate(fd: int, path: str) -> int:

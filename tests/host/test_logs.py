@@ -303,3 +303,28 @@ def test_ctypes_is_not_loaded_before_a_log_is_full() -> None:
     check = "import sys, supervisor.host.logs; sys.exit('ctypes' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"-5", b"9" * 30, b"\xff\xfe", b"12", "folder", "link", "pipe", "dangling"]
+)
+def test_base_that_is_none_of_ours_is_no_base_and_nobody_waits_for_it(
+    tmp_path: Path, content: bytes | str
+) -> None:
+    path, base = str(tmp_path / "log"), tmp_path / "log.base"
+    append(path, b"one\ntwo\n")
+    (tmp_path / "elsewhere").write_text("1000000")
+    match content:
+        case bytes():
+            base.write_bytes(content)
+        case "folder":
+            base.mkdir()
+        case "link":
+            base.symlink_to(tmp_path / "elsewhere")
+        case "dangling":
+            base.symlink_to(tmp_path / "nothing")
+        case _:
+            os.mkfifo(base)
+
+    assert logs.first_kept(path) == (12 if content == b"12" else 0)
+    assert logs.tail(path, 1, 100) == "two\n"
