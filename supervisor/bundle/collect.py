@@ -49,10 +49,11 @@ def _file(scene: Scene, masking: Masking) -> bytes:
 
 
 def _spec(scene: Scene, masking: Masking) -> bytes:
-    try:
-        text = scene.spec.read_bytes()[:FILE_BYTES].decode("utf-8-sig", "replace")
-    except FileNotFoundError:
-        raise LeftOut(f"there is no {scene.spec}") from None
+    spec = next((path for path in scene.specs if path.is_file()), None)
+    if spec is None:
+        raise LeftOut(f"there is no {scene.specs[0]}")
+    with spec.open("rb") as file:
+        text = file.read(FILE_BYTES).decode("utf-8-sig", "replace")
     try:
         return masking.document(json.loads(text))
     except (ValueError, RecursionError):

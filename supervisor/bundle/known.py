@@ -12,6 +12,7 @@ from typing import Any
 from supervisor.bundle.scene import Scene
 from supervisor.bundle.shapes import is_secret_name
 from supervisor.bundle.state import rows
+from supervisor.bundle.told import process_environ
 from supervisor.config import source
 from supervisor.config.problem import Problem
 
@@ -25,25 +26,15 @@ def known_secrets(scene: Scene) -> set[str]:
     found = {*_key(scene.state / "token.key"), *_of_variables(scene.environ)}
     if scene.pid is not None:
         found.update(_of_variables(process_environ(scene.pid)))
-    if scene.token_file is not None:
-        found.add(_text(scene.token_file).strip())
-    found.update(_of_json(_parsed(_text(scene.spec))))
+    found.update(_text(path).strip() for path in scene.token_files)
+    for spec in scene.specs:
+        found.update(_of_json(_parsed(_text(spec))))
     with contextlib.suppress(Exception):  # a damaged database is told where it is to be bundled
         for _, _, _, body in rows(scene.state):
             found.update(_of_json(_parsed(body)))
     if scene.file is not None:
         found.update(_of_entries(_text(scene.file)))
     return {value for value in found if value.strip()}
-
-
-def process_environ(pid: int) -> dict[str, str]:
-    """The environment that a process was started with; empty if it cannot be read."""
-    try:
-        data = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return {}
-    entries = (entry.partition("=") for entry in data.decode("utf-8", "surrogateescape").split("\0"))
-    return {name: value for name, equals, value in entries if equals}
 
 
 def _key(path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ class Scene:
     """The state directory; it may not be there."""
     file: Path | None
     """The automations file."""
-    spec: Path
-    """The runner's initial-spec.json; it may not be there."""
-    token_file: Path | None
-    """Holds the environment's token."""
+    specs: Sequence[Path]
+    """What may be the runner's initial-spec.json, the likeliest first; not one need be there."""
+    token_files: Sequence[Path]
+    """What may hold the environment's token."""
     environ: Mapping[str, str]
     """Of this process."""
     ask: Mapping[str, Callable[[], Any]]

@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,9 @@ from typing import Any
 
 from supervisor import __version__
 from supervisor.bundle.ends import masked_end
-from supervisor.bundle.known import process_environ
 from supervisor.bundle.masking import SHOWN, Masking
 from supervisor.bundle.part import LeftOut, Part
+from supervisor.bundle.told import process_environ
 
 BOOTED = "/run/systemd/system"
 """Source: sd_booted(3)."""
@@ -68,7 +69,7 @@ def system_parts(
         return
     for name in _OF_PROCESS:
         yield Part(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masking))
-    yield Part("supervisor/command", lambda: masking.document(_command(pid)))
+    yield Part("supervisor/command", lambda: masking.text(_command(pid)))
     yield Part("supervisor/environment.json", lambda: masking.document(_environment(pid)))
     yield Part("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
     yield Part("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
@@ -103,8 +104,10 @@ def _environment(pid: int) -> dict[str, str]:
     return {name: told(name, environ[name]) for name in sorted(environ)}
 
 
-def _command(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
+def _command(pid: int) -> bytes:
+    """As one line: a secret is known by the flag before it."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
+    return shlex.join(words).encode() + b"\n"
 
 
 def _descriptors(pid: int) -> dict[str, str]:

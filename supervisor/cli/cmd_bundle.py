@@ -117,8 +117,9 @@ def _listed(network: bool, endpoints: Path | None) -> list[Target | Skip]:
 
 def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Skip]) -> Scene:
     from supervisor.bundle.scene import Scene, holder
+    from supervisor.bundle.told import told_files
     from supervisor.config import find_file
-    from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN_FILE, INITIAL_SPEC
+    from supervisor.settings.table import AUTOMATIONS, DEFAULT_SPEC, ENVIRONMENT_TOKEN_FILE, INITIAL_SPEC
 
     running, status, not_running = _running(socket)
     at = running.socket if running is not None else socket
@@ -126,12 +127,14 @@ def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Ski
     state = state_dir or (Path(at).parent if at else _state_around(workspace))
     resolved, config = _settings()
     named = status.get("file", {}).get("path") or resolved[AUTOMATIONS]
+    pid = status.get("pid") or holder(state)
     return Scene(
-        pid=status.get("pid") or holder(state),
+        pid=pid,
         state=state,
         file=find_file(workspace, named).path,
-        spec=resolved[INITIAL_SPEC],
-        token_file=resolved[ENVIRONMENT_TOKEN_FILE],
+        # Not from `resolved`, which has nothing but defaults where one setting is wrong.
+        specs=[*told_files(INITIAL_SPEC, pid, os.environ), Path(DEFAULT_SPEC)],
+        token_files=told_files(ENVIRONMENT_TOKEN_FILE, pid, os.environ),
         environ=dict(os.environ),
         ask={} if running is None or not_running else _questions(running),
         not_running=not_running,

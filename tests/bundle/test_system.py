@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_of_variables_only_harmless_values_are_told() -> None:
 
 def test_process_is_told_by_its_command_descriptors_and_environment() -> None:
     with process(subprocess.DEVNULL, MY_TOKEN="pl4nted") as pid:
-        assert json.loads(read("supervisor/command", pid)) == ["cat"]
+        assert read("supervisor/command", pid) == b"cat\n"
         assert json.loads(read("supervisor/descriptors.json", pid))["2"] == "/dev/null"
         assert json.loads(read("supervisor/environment.json", pid))["MY_TOKEN"] == "***"
 
@@ -117,3 +118,14 @@ def test_process_is_told_by_its_command_descriptors_and_environment() -> None:
 def test_process_that_has_gone_has_nothing_to_tell() -> None:
     with pytest.raises((LeftOut, OSError)):
         read("supervisor/environment.json", 2**22 + 1)
+
+
+def test_secret_on_a_command_line_is_known_by_its_flag() -> None:
+    argv = [sys.executable, "-c", "print(flush=True); input()", "--password", "pl4nted"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        assert running.stdout.readline() == b"\n"
+        told = read("supervisor/command", running.pid)
+        running.kill()
+
+    assert told.endswith(b"; input()' --password ***\n")

@@ -187,11 +187,15 @@ def test_settings_that_cannot_be_used_are_told_inside(
     supervisor: Invoke, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUPERVISOR_LOG_LIMIT", "many")
+    (folder / "token").write_text("pl4nted-in-a-file")
+    monkeypatch.setenv("SUPERVISOR_ENVIRONMENT_TOKEN_FILE", "token")
+    (folder / "automations.yaml").write_text("# pl4nted-in-a-file")
     result = supervisor("bundle", "b.tar.zst")
     files = unpacked((folder / "b.tar.zst").read_bytes())
 
     assert result.status == 0
     assert "SUPERVISOR_LOG_LIMIT" in json.loads(files["config.json"])["error"]
+    assert files["automations.yaml"] == b"# ***"
 
 
 def test_damaged_state_is_told_inside(supervisor: Invoke, folder: Path, tmp_path: Path) -> None:
