@@ -33,7 +33,7 @@ echo "dev:x:{GID}:" >>$etc/group
 echo "extra:x:{GROUP}:dev" >>$etc/group
 mount --bind $etc/passwd /etc/passwd
 mount --bind $etc/group /etc/group
-mkdir $etc/python
+mkdir -p $etc/python
 mount --bind $python $etc/python
 for folder in /var/lib /root; do mount -t tmpfs -o mode=0755 tmpfs $folder; done
 # Where this Python is below /root, the user is to find it there all the same.
@@ -48,6 +48,7 @@ class Machine(Project):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.etc = folder
         for mine in (self.home, self.folder):
             os.chown(mine, UID, GID)
         del self.env["XDG_STATE_HOME"]
@@ -194,3 +195,30 @@ def test_a_user_that_commands_cannot_run_as_is_refused_before_anything_starts(
     assert error.startswith("supervisor: cannot ")
     assert not (machine.folder / "ran").exists()
     assert machine.left_after_a_moment() == []
+
+
+def test_the_next_supervisor_goes_on_with_the_users_commands(machine: Machine) -> None:
+    machine.write(
+        "services:\n"
+        "  web:\n"
+        "    name: Web\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands: {start: 'id -un; trap \"exit 0\" TERM; while :; do sleep 0.02; done'}\n"
+        "tasks:\n"
+        "  build: {name: Build, command: 'id -un; exit 7'}\n"
+    )
+    state = machine.etc / "state"
+    first = machine.supervise("--state-dir", str(state))
+    first.event(reference="web", phase="running")
+    web = next(pid for pid, command in machine.processes().items() if command.endswith("/script.sh"))
+    first.process.kill()
+    first.wait()
+
+    second = machine.supervise("--state-dir", str(state))
+    second.event(kind="notice", text="going on with what it left")
+    socket = ("--socket", str(state / "api.sock"))
+    task = machine.as_user(second, "run-task", "build", *socket)
+    assert machine.ended(task)[:2] == (7, "dev\n")
+    assert os.stat(f"/proc/{web}").st_uid == UID
+    assert machine.stop(second) == 130
+    assert not os.path.exists(f"/proc/{web}")
