@@ -31,6 +31,8 @@ class Given:
 
     unix: int | None = None
     tcp: int | None = None
+    address: str = ""
+    """What the TCP socket was to listen on, as `repr` shows it."""
 
 
 class Sockets:
@@ -54,13 +56,15 @@ class Sockets:
         self.address: tuple[str, int] | None = None
         """The TCP socket's own."""
         self._inode = (0, 0)
+        # What is not used must not stay open: who connects to it would wait for ever.
+        unix = _given(given.unix, use=path is not None and path.is_socket())
+        tcp = _given(given.tcp, use=address is not None and given.address == repr(address))
         try:
             if path is not None:
-                unix = _given(given.unix) if path.is_socket() else None
                 self.listening.append(unix or _unix(path, owner))
                 self._inode = _inode(path)
             if address is not None:
-                self.listening.append(_given(given.tcp) or _tcp(address, notice))
+                self.listening.append(tcp or _tcp(address, notice))
                 self.address = self.listening[-1].getsockname()[:2]
         except BaseException:
             self.close()
@@ -113,8 +117,11 @@ def room_for_clients() -> int:
     return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
 
 
-def _given(fd: int | None) -> socket.socket | None:
+def _given(fd: int | None, use: bool) -> socket.socket | None:
     if fd is None:
+        return None
+    if not use:
+        os.close(fd)
         return None
     listening = socket.socket(fileno=fd)
     listening.setblocking(False)

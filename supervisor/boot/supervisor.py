@@ -223,8 +223,7 @@ class Supervisor:
         owner = self._other.uid if self._other else None
         given = Given()
         if self._given is not None:
-            same = self._given.listen == repr(api.listen)
-            given = Given(self._given.unix, self._given.tcp if same else None)
+            given = Given(self._given.unix, self._given.tcp, self._given.listen)
         return Sockets(self.state.api_socket, api.listen, self.report.notice, owner, given)
 
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:

@@ -63,7 +63,9 @@ def receive() -> None:
     values = json.loads(text)
     if values.pop("pid") != os.getpid():
         return  # somebody's child inherited the variable, and no descriptors
-    handover = Handover(**{**values, "connections": tuple(values["connections"])})
+    # Another version may know more or less of it.
+    known = {name: values[name] for name in _FIELDS if name in values}
+    handover = Handover(**{**known, "connections": tuple(known.get("connections", ()))})
     for fd in handover.files:
         os.set_inheritable(fd, False)
     _received.append(handover)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from supervisor.api.sockets import Sockets, short
 from supervisor.model.errors import MachineError
+from supervisor.model.frozen import replace
 from supervisor.settings.values import Address
 
 FREE = Address("127.0.0.1", 0)
@@ -150,3 +152,23 @@ def test_room_is_made_for_clients_up_to_the_hard_limit() -> None:
         "assert room_for_clients() == 16\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+def test_given_sockets_listen_on_and_those_that_are_not_used_are_closed(tmp_path: Path) -> None:
+    path, address = tmp_path / "sock", Address("127.0.0.1", 0)
+    first = Sockets(path, address)
+    kept = replace(first.keep(), address=repr(address))
+    first.close()
+    second = Sockets(path, address, given=kept)
+    assert second.address == first.address
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+    kept = replace(second.keep(), address=repr(address))
+    second.close()
+    assert path.exists(), "it was kept for the next"
+    third = Sockets(path, Address("127.0.0.1", 0, fixed=True), given=kept)
+    assert third.address != first.address
+    with socket.socket() as client:
+        assert client.connect_ex(first.address) == errno.ECONNREFUSED  # type: ignore[arg-type]
+    third.close()
+    assert not path.exists()

@@ -58,3 +58,16 @@ def test_variable_that_a_child_inherited_is_nothing_to_it(monkeypatch: pytest.Mo
     handover.receive()
     assert handover.taken() is None
     assert handover.VARIABLE not in os.environ
+
+
+def test_what_another_version_adds_or_leaves_out_is_no_matter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = os.open(tmp_path, os.O_RDONLY)
+    values = {"pid": os.getpid(), "version": "9", "began_s": 0.0, "lock": lock, "of the future": 1}
+    monkeypatch.setenv(handover.VARIABLE, json.dumps(values))
+    handover.receive()
+    given = handover.taken()
+    assert given is not None
+    assert (given.version, given.connections, given.tcp) == ("9", (), None)
+    os.close(lock)
