@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from supervisor.host.signals import MEANINGS, Meaning
-from tests.e2e.harness import Project
+from tests.e2e.harness import Project, until
 
 
 def test_ctrl_c_stops_executions_before_services_and_runs_the_stop_command(project: Project) -> None:
@@ -39,10 +39,52 @@ def test_sigterm_drains_as_ctrl_c_does(project: Project) -> None:
     program.send(signal.SIGTERM)
 
     assert project.end(program) == 0, "it did what it was asked for"
-    assert program.phases("polite")[-2:] == ["stopping", "stopped"]
+    assert program.phases("polite")[-2:] == ["stopping", "stopped"], program.out
     lines = [event["line"] for event in program.events if event["kind"] == "log"]
     assert "goodbye" in lines
     assert "got SIGTERM" not in lines
+
+
+def test_drain_stops_dependents_first_and_waits_for_them(project: Project) -> None:
+    project.write(
+        "services:\n"
+        "  db:\n"
+        "    name: Database\n"
+        "    commands:\n"
+        "      start: exec sleep 1000\n"
+        "      stop: 'if [ -e lives ]; then touch too-early; fi'\n"
+        "tasks:\n"
+        "  app:\n"
+        "    name: Needs its database to the last moment\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    dependsOn: [db]\n"
+        "    command: 'trap \"sleep 0.5; rm lives; exit\" TERM; touch lives; while :; do sleep 0.05; done'\n"
+    )
+    program = project.run()
+    until((project.folder / "lives").exists, "the task")
+
+    program.send(signal.SIGTERM)
+
+    assert project.end(program) == 0
+    assert not (project.folder / "too-early").exists()
+    ended = [
+        (e["reference"], e["phase"]) for e in program.events if e.get("phase") in ("stopped", "stopping")
+    ]
+    assert ended.index(("app", "stopped")) < ended.index(("db", "stopping"))
+
+
+def test_drain_has_one_deadline_for_all_that_is_deaf(project: Project) -> None:
+    project.use("ignores-term")
+    program = project.run("--logs", "--drain-grace", "1s")
+    for reference in ("deaf", "stubborn"):
+        program.event(kind="log", reference=reference, line="started")
+
+    program.send(signal.SIGTERM)
+
+    # The task uses up the whole second; the service, which is stopped after it, gets no 2 minutes of its own.
+    program.event(kind="service", reference="deaf", phase="stopped")
+    assert program.phases("stubborn")[-1] == "failed"
+    assert project.end(program) == 0
 
 
 def test_failing_stop_command_is_told_and_its_service_killed(project: Project) -> None:
