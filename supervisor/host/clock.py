@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from supervisor.model.errors import MachineError
 from supervisor.model.moment import Instant, Now
 
 
@@ -28,6 +29,14 @@ def ahead_s() -> float:
 
 
 def boot_id() -> str:
-    """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4)."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
-        return file.read().strip()
+    """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4).
+
+    Raises MachineError where /proc is not mounted: an entrypoint may be started before anything is.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise MachineError(
+            f"cannot read /proc/sys/kernel/random/boot_id: {error.strerror}; is /proc mounted? The supervisor needs it"
+        ) from error

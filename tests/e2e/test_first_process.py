@@ -248,3 +248,14 @@ def test_supervisor_that_detached_has_a_next_one_at_once(first: Project) -> None
     os.kill(Namespace(program).pid1, signal.SIGTERM)
     assert first.end(program) == 0
     assert program.phases("sleeper").count("starting") == 1
+
+
+def test_machine_without_proc_is_told(first: Project) -> None:
+    with_sleeper(first)
+    first.within = (*first.within, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+
+    program = first.run()
+
+    assert first.end(program) == 1
+    assert "is /proc mounted? The supervisor needs it\n" in program.err
+    assert "Traceback" not in program.err
