@@ -24,6 +24,9 @@ from pathlib import Path
 from supervisor.model.digest import sha256
 
 SHIMS = "shims"
+_PREFIX = "supervisor-"
+_FORGOTTEN_S = 60.0
+"""How old a group is at least that a supervisor has left behind: a new one is empty until its first command."""
 BOOTED = "/run/systemd/system"
 """Where systemd runs; sd_booted(3)."""
 _HANDED_OVER = ("trusted.delegate", "user.delegate")
@@ -37,11 +40,7 @@ class Cgroups:
         self.folder = folder
         self.shims = f"{folder}/{SHIMS}"
         """Where the shims are."""
-        for path in (self.folder, self.shims):
-            try:
-                os.mkdir(path)
-            except FileExistsError:
-                pass  # of the supervisor before this one
+        self._make()
 
     @classmethod
     def of(cls, state: Path) -> Cgroups | None:
@@ -51,7 +50,7 @@ class Cgroups:
             return None
         digest = sha256(os.fsencode(state)).hex()[:12]
         try:
-            return cls(f"{own}/supervisor-{digest}")
+            return cls(f"{own}/{_PREFIX}{digest}")
         except OSError:
             return None  # too many, or a security module's refusal: it works without
 
@@ -59,6 +58,8 @@ class Cgroups:
         """Make a run's group; empty if there can be none."""
         path = f"{self.folder}/{run_id}"
         try:
+            if not os.path.isdir(self.shims):
+                self._make()  # another supervisor took it for left behind
             os.mkdir(path)
         except OSError:
             return ""
@@ -83,6 +84,21 @@ class Cgroups:
         emptied(self.shims, patience_s)
         for path in (self.shims, self.folder):
             remove(path)
+        for path in _below(os.path.dirname(self.folder)):
+            # Of a supervisor that was killed, and whose state directory is not used again.
+            if (
+                os.path.basename(path).startswith(_PREFIX)
+                and _age_s(path) > _FORGOTTEN_S
+                and not populated(path)
+            ):
+                remove(path)
+
+    def _make(self) -> None:
+        for path in (self.folder, self.shims):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                pass  # of the supervisor before this one
 
 
 def processes(group: str) -> list[int]:
@@ -188,6 +204,14 @@ def _below(group: str) -> Iterator[str]:
     except OSError:
         return
     yield from folders
+
+
+def _age_s(path: str) -> float:
+    """How long the kernel has known the folder; at least, since it may have forgotten its times in between."""
+    try:
+        return time.time() - os.stat(path).st_ctime
+    except OSError:
+        return 0.0
 
 
 def _read(path: str) -> str:

@@ -107,6 +107,31 @@ def test_the_groups_of_the_supervisor_before_are_used_further(groups: Cgroups, t
     assert again.runs() == [left]
 
 
+def test_what_a_killed_supervisor_left_is_removed_and_made_anew_if_it_lives_after_all(
+    groups: Cgroups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, other, alive = (Cgroups.of(tmp_path / name) for name in ("killed", "other", "alive"))
+    assert killed
+    assert other
+    assert alive
+    killed.make("run")
+    process = start(alive.make("run"))
+    try:
+        other.close(0.0)
+        assert os.path.isdir(killed.folder), "it may just have begun"
+        # Only these: those of supervisors that run beside this test are younger, or hold something.
+        monkeypatch.setattr(cgroups, "_age_s", lambda path: 61.0 * (path in (killed.folder, alive.folder)))
+        other.close(0.0)
+        assert not os.path.exists(killed.folder)
+        assert cgroups.processes(alive.folder) == [process.pid]
+        assert killed.make("next") == f"{killed.folder}/next"
+        assert os.path.isdir(killed.shims)
+    finally:
+        end(process)
+        for left in (killed, other, alive):
+            left.close(0.0)
+
+
 def test_under_systemd_a_tree_is_ours_only_if_it_was_handed_over(groups: Cgroups, tmp_path: Path) -> None:
     assert not cgroups.is_ours(groups.folder, str(tmp_path))
     os.setxattr(groups.folder, "trusted.delegate", b"0")
