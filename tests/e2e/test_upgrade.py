@@ -107,12 +107,15 @@ def load(*loads: Load) -> Iterator[None]:
 
 
 def serving(project: Project, program: Program) -> Path:
+    """Wait until the whole API is served, and not only what is answered before it is imported."""
+
     def answers() -> bool:
         try:
-            status(project.state / "api.sock")
+            with closing(UnixConnection(project.state / "api.sock")) as client:
+                client.request("GET", "/readyz")
+                return client.getresponse().status == 200
         except (OSError, ValueError):
             return False
-        return True
 
     until(answers, "an answer")
     return project.state / "api.sock"
