@@ -41,6 +41,12 @@ class Reception:
         self._connections: list[socket.socket] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._relieved = False
+        self._answered = anyio.Event()
+
+    async def first_answered(self, patience_s: float) -> None:
+        """Wait until somebody was answered, for so long at most."""
+        with anyio.move_on_after(patience_s):
+            await self._answered.wait()
 
     async def run(self) -> tuple[int, ...]:
         """Attend until `relieve` was called; returns the descriptors of the connections that go on."""
@@ -95,7 +101,9 @@ class Reception:
             if answer is None:
                 return
             connection.recv(head.index(b"\r\n\r\n") + 4)
-            if not await _sent(connection, await answer()):
+            sent = await _sent(connection, await answer())
+            self._answered.set()
+            if not sent:
                 return
 
     def _may_ask(self, connection: socket.socket) -> bool:

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from supervisor.activity.activity import Activity
     from supervisor.host.account import Account
 
+FIRST_ANSWER_S = 0.1
+"""How long the import of the server waits for somebody who asks how we are."""
+
 
 class Supervisor:
     """One state directory's engine with the machine below it and the file above it."""
@@ -363,7 +366,8 @@ class Supervisor:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(receive)
-            # Most of a second of imports, during which the loop has better things to do.
+            # Half a second of imports, which leave others little of the interpreter: not before who waits is answered.
+            await reception.first_answered(FIRST_ANSWER_S)
             assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
             reception.relieve()
         api = self.settings.api
