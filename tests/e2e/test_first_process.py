@@ -250,6 +250,25 @@ def test_supervisor_that_detached_has_a_next_one_at_once(first: Project) -> None
     assert program.phases("sleeper").count("starting") == 1
 
 
+def test_upgrade_below_pid_1_keeps_the_supervisor_and_what_it_runs(first: Project) -> None:
+    with_sleeper(first)
+    program = first.run()
+    program.event(reference="sleeper", phase="running")
+    inside = Namespace(program)
+    supervisor = inside.supervisor()
+    first.within = ()
+
+    upgrade = first.program("upgrade")
+
+    assert upgrade.wait() == 0, upgrade.err
+    program.event(kind="notice", text="upgraded from")
+    assert inside.supervisor() == supervisor
+    os.kill(inside.pid1, signal.SIGTERM)
+    assert first.end(program) == 0
+    assert program.phases("sleeper").count("starting") == 1
+    assert "started again" not in program.err
+
+
 def test_machine_without_proc_is_told(first: Project) -> None:
     with_sleeper(first)
     first.within = (*first.within, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
