@@ -70,7 +70,7 @@ def test_of_racing_supervisors_one_wins_and_the_others_say_so(scene: Scene) -> N
         for loser in racers:
             if loser is not winner:
                 _, errors = loser.communicate(timeout=60)
-                assert loser.returncode == 1
+                assert loser.returncode == 4
                 assert b"another supervisor" in errors
                 assert errors.count(b"\n") == 1, errors
         until(lambda: len(scene.marks().get("all", [])) == 5, "the services of the winner")
