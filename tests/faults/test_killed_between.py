@@ -71,11 +71,11 @@ class Story:
 
     def told(self) -> Ending:
         self._until(self._is_up)
-        self._request(lambda: self._start_or_stop("StopService", "web"))
+        self._until(lambda: self._start_or_stop("StopService", "web"))
         self._until(lambda: self.scene.phases()["web"] == "stopped")
-        self._request(lambda: self._start_or_stop("StartService", "web"))
+        self._until(lambda: self._start_or_stop("StartService", "web"))
         self._until(lambda: self.scene.phases()["web"] == "running")
-        self._request(lambda: self._start_or_stop("StopService", "bye"))
+        self._until(lambda: self._start_or_stop("StopService", "bye"))
         self._until(lambda: self.scene.phases()["bye"] == "stopped")
         self.scene.in_agreement()
         executions = Counter(
@@ -91,8 +91,9 @@ class Story:
         phases = self.scene.phases()
         return not status["executions"] and phases == {"web": "running", "bye": "running"}
 
-    def _start_or_stop(self, method: str, reference: str) -> None:
+    def _start_or_stop(self, method: str, reference: str) -> bool:
         self.scene.client().call(method, id=self.scene.services()[reference]["id"])
+        return True
 
     def _end(self) -> None:
         """Have it end; one that dies on the way is followed by another that has to.
@@ -113,14 +114,14 @@ class Story:
     def _until(self, condition: Callable[[], bool]) -> None:
         until(lambda: self._request(condition), "the next part of the story", every_s=0.03)
 
-    def _request(self, request: Callable[[], bool | None]) -> bool | None:
+    def _request(self, request: Callable[[], bool]) -> bool:
         while True:
             try:
                 return request()
             except (SupervisorError, NotRunning, KeyError):
                 supervisor = self.scene.supervisor
                 if supervisor.process.poll() is None:
-                    return False  # it does not serve yet
+                    return False  # it does not serve yet, or its end is not known yet
                 self._succeed()
 
     def _succeed(self) -> None:
