@@ -53,6 +53,7 @@ class Site:
     state: Path
     """The state directory."""
     find_file: Callable[[], Found]
+    load_file: Callable[[Path], Loaded]
     read_file: Callable[[], Loaded | None]
     end: Callable[[float, bool], None]
     """Ends the supervisor, see `control.Hands`."""
@@ -93,7 +94,9 @@ async def serve(site: Site) -> None:
         site.activity.signals,
     )
     site.lag.heard = metrics.lag
-    hands = control.Hands(tokens.mint, site.find_file, site.read_file, site.end, site.drain_grace_s)
+    hands = control.Hands(
+        tokens.mint, site.find_file, site.load_file, site.read_file, site.end, site.drain_grace_s
+    )
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),

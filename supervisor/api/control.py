@@ -15,6 +15,7 @@ environment; `Access` lets a token of scope logs read logs alone. No promise is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -24,7 +25,7 @@ from supervisor.api.controlbody import Body, read
 from supervisor.api.controlstatus import execution_json
 from supervisor.api.reception import Status
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
-from supervisor.config import Found, Loaded, load_bytes, load_file
+from supervisor.config import Found, Loaded, load_bytes
 from supervisor.core.diff import Changes, compare
 from supervisor.core.triggers import may_fire, started_by
 from supervisor.engine import Engine
@@ -47,6 +48,8 @@ class Hands:
     """Makes a token that lives so many seconds."""
     find_file: Callable[[], Found]
     """Looks for the workspace's automations file."""
+    load_file: Callable[[Path], Loaded]
+    """The verdict on that file, from any thread."""
     read_file: Callable[[], Loaded | None]
     """Reads that file and carries it out; None if there is nothing new in it."""
     end: Callable[[float, bool], None]
@@ -121,7 +124,7 @@ class Control:
         found = self._hands.find_file()
         if found.path is None:
             raise NotFound("cannot update: there is no automations file in the workspace")
-        loaded = await anyio.to_thread.run_sync(load_file, found.path)
+        loaded = await anyio.to_thread.run_sync(self._hands.load_file, found.path)
         return self._applied(str(found.path), loaded, dry_run, lambda: self._hands.read_file() is not None)
 
     def _applied(

@@ -1,6 +1,9 @@
 """The automations file: where it is, what it says now, and that an edit of it is carried out.
 
 A bad file changes nothing: what the last good one said stays. Nor does a file that went away.
+
+Where commands run as another user, the file is read with that user's rights and not with ours: the workspace is the
+user's, so its path may be a link to anything, and what is wrong with a file is told with its words.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supervisor.boot.settings import Report, Settings
 from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
-from supervisor.config.source import read
+from supervisor.config.source import Unreadable, read
 from supervisor.core.diff import compare
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile
@@ -23,12 +27,27 @@ from supervisor.model.fact import FileRead
 from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile
 
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
+
 
 class Automations:
     """Reads the file and submits what it says."""
 
-    def __init__(self, settings: Settings, engine: Engine, report: Report, resumes: bool) -> None:
-        """`resumes`: an earlier supervisor has carried out what the file said, so what is new in it is an edit."""
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        report: Report,
+        resumes: bool,
+        reader: Account | None = None,
+    ) -> None:
+        """Nothing is read yet.
+
+        `resumes`: an earlier supervisor has carried out what the file said, so what is new in it is an edit.
+        `reader`: whose the workspace is, if that is another user than ours.
+        """
+        self._reader = reader
         self._settings = settings
         self._engine = engine
         self._report = report
@@ -48,16 +67,20 @@ class Automations:
         if found.path is None:
             self._gone()
             return None
-        content = read(found.path)
+        content = self._bytes(found.path)
         if content == self._content:
             return None
         self._content = content
-        loaded = Loaded(None, (content,)) if isinstance(content, Problem) else load_bytes(content)
+        loaded = _judged(content)
         self._report.loaded(os.path.relpath(found.path), loaded, kept=not starting and loaded.file is None)
         self._engine.post(_file_read(found, self._settings.workspace, loaded))
         if loaded.file is not None:
             self._apply(loaded.file, quiet=starting)
         return loaded
+
+    def look(self, path: Path) -> Loaded:
+        """The verdict on a file, which is not carried out. From any thread."""
+        return _judged(self._bytes(path))
 
     def read_again(self) -> Loaded | None:
         """`read` for an edge: not while everything is being stopped. Watches another place if the file moved."""
@@ -81,6 +104,18 @@ class Automations:
                 self._look_elsewhere = partial(self._leave_if_moved, places, watching.cancel)
                 self._edited()  # since it was read: the watch tells what comes from now on
                 await watch(places, self._edited, self._report.notice)
+
+    def _bytes(self, path: Path) -> bytes | Problem:
+        return read(path) if self._reader is None else read(path, self._refusal)
+
+    def _refusal(self, descriptor: int) -> Unreadable | None:
+        assert self._reader is not None
+        if self._reader.may_read(descriptor):
+            return None
+        return Unreadable(
+            f'user "{self._reader.name}" may not read it',
+            "make it readable for that user, with chown or chmod",
+        )
 
     def _leave_if_moved(self, watched: list[str], leave: Callable[[], None]) -> None:
         if self._places() != watched:
@@ -114,6 +149,10 @@ class Automations:
             self._report.notice(
                 "the automations file is gone: what it said last stays until there is one again"
             )
+
+
+def _judged(content: bytes | Problem) -> Loaded:
+    return Loaded(None, (content,)) if isinstance(content, Problem) else load_bytes(content)
 
 
 def _file_read(found: Found, workspace: Path, loaded: Loaded) -> FileRead:

@@ -113,7 +113,7 @@ class Supervisor:
         self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter))
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
-        self.automations = Automations(settings, self.engine, report, self.resumes)
+        self.automations = Automations(settings, self.engine, report, self.resumes, self._other)
         self.lag = Lag(self.state.stalls, report.notice)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
         self.resume = Resume(self.engine, report, clock.ahead_s)
@@ -379,6 +379,7 @@ class Supervisor:
             workspace=self.settings.workspace,
             state=self.state.path,
             find_file=self.automations.find,
+            load_file=self.automations.look,
             read_file=self.automations.read_again,
             end=self.life.end,
             drain_grace_s=self.settings.drain_grace_s,

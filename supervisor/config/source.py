@@ -23,6 +23,10 @@ _KINDS = (
 )
 
 
+Refusal = Callable[[int], "Unreadable | None"]
+"""Why the file behind an open descriptor is not to be read; None: it may be."""
+
+
 class Unreadable(Exception):
     """What stands at a path cannot be read. The message says why; `hint` how it could be, if that is known."""
 
@@ -31,16 +35,23 @@ class Unreadable(Exception):
         self.hint = hint
 
 
-def read(path: Path | str) -> bytes | Problem:
+def _anybodys(_descriptor: int) -> None:
+    """What we may open, we may read."""
+
+
+def read(path: Path | str, refusal: Refusal = _anybodys) -> bytes | Problem:
     """The bytes of the file, of standard input for `-`; one byte over the limit shows that there are more."""
     try:
-        return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES)
+        return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES, refusal)
     except Unreadable as error:
         return Problem(f"cannot read the file: {error}", hint=error.hint)
 
 
-def read_file(path: Path | str, limit_bytes: int) -> bytes:
-    """The bytes of a regular file, at most one more than the limit. Raises Unreadable."""
+def read_file(path: Path | str, limit_bytes: int, refusal: Refusal = _anybodys) -> bytes:
+    """The bytes of a regular file, at most one more than the limit. Raises Unreadable.
+
+    `refusal` is asked once the file is open: what its path leads to may change, what was opened does not.
+    """
     try:
         # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -48,6 +59,8 @@ def read_file(path: Path | str, limit_bytes: int) -> bytes:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise _not_a_file(path, mode)
+            if (why := refusal(descriptor)) is not None:
+                raise why
             return _read_bounded(functools.partial(os.read, descriptor), limit_bytes)
         finally:
             os.close(descriptor)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
@@ -68,6 +70,29 @@ class Account:
         if answer == _CANNOT_BECOME:
             raise _refused(self.name, "we may not change our user (CAP_SETUID, CAP_SETGID)")
         return answer == 0
+
+    def may_read(self, descriptor: int) -> bool:
+        """Whether this user could have opened the file behind a descriptor: by its modes and those of its folders.
+
+        Owner, group and others as path_resolution(7) has them. Not considered: access control lists and security
+        modules, which may grant less or more, and folders that were moved since the file was opened.
+        """
+        try:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            folders = [os.stat(folder) for folder in Path(path).parents]
+        except OSError:
+            return False
+        return self._has(os.fstat(descriptor), stat.S_IROTH) and all(
+            self._has(folder, stat.S_IXOTH) for folder in folders
+        )
+
+    def _has(self, status: os.stat_result, right: int) -> bool:
+        """Whether this user has a right, named by its bit for others."""
+        if self.uid == 0:
+            return True
+        if status.st_uid == self.uid:
+            return bool(status.st_mode & right << 6)
+        return bool(status.st_mode & (right << 3 if status.st_gid in self.groups else right))
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
         """An environment that is this user's, as a login sets it; the rest is that of `base`."""

@@ -21,7 +21,7 @@ from supervisor.api.controlstatus import Place, status_json
 from supervisor.api.server import Server
 from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
-from supervisor.config import Loaded, find_file, load_bytes
+from supervisor.config import Loaded, find_file, load_bytes, load_file
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock
@@ -113,6 +113,7 @@ class Bench:
         hands = Hands(
             self.tokens.mint,
             lambda: find_file(self.folder),
+            load_file,
             self.read_file,
             lambda grace_s, detach: self.ended.append((grace_s, detach)),
         )

@@ -38,7 +38,7 @@ from supervisor import wire
 from supervisor.activity.activity import Activity
 from supervisor.api import assembly
 from supervisor.api.sockets import Sockets
-from supervisor.config import find_file
+from supervisor.config import find_file, load_file
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock
@@ -129,6 +129,7 @@ class Bench:
             workspace=folder,
             state=folder,
             find_file=lambda: find_file(folder),
+            load_file=load_file,
             read_file=lambda: None,
             end=lambda _grace_s, _detach: None,
             upgrade=_no_upgrade,

@@ -6,6 +6,7 @@ folders in place of /var/lib and /root: what the machine has there is left alone
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.cli.client import Client
 from tests.e2e.harness import Program, Project
 from tests.host.users import GID, GROUP, UID, needs_root
 
@@ -222,3 +224,32 @@ def test_the_next_supervisor_goes_on_with_the_users_commands(machine: Machine) -
     assert os.stat(f"/proc/{web}").st_uid == UID
     assert machine.stop(second) == 130
     assert not os.path.exists(f"/proc/{web}")
+
+
+def test_link_to_a_file_that_is_closed_to_the_user_shows_nothing_of_it(machine: Machine) -> None:
+    hidden = machine.etc / "hidden"
+    hidden.touch(mode=0o600)
+    hidden.write_text("tasks: {build: {name: Build, command: 'true', xyzzy-sesame: 1}}\nxyzzy-sesame: [\n")
+    (machine.folder / "automations.yaml").symlink_to(hidden)
+    program = machine.supervise("--state-dir", str(machine.etc / "state"))
+    socket = ("--socket", str(machine.etc / "state" / "api.sock"))
+
+    program.event(kind="file", text='user "dev" may not read it')
+    update, status = (
+        machine.ended(machine.as_user(program, *words, *socket))
+        for words in (("update", "--dry-run"), ("status", "--format", "json"))
+    )
+    environment = Client(socket[1]).call(
+        "GetEnvironment", "gitpod.v1.EnvironmentService", environmentId=json.loads(status[1])["environmentId"]
+    )
+    refused = 'cannot read the file: user "dev" may not read it; make it readable for that user, with chown or chmod'
+    assert refused in environment["environment"]["status"]["automationsFile"]["failureMessage"]
+    assert refused in update[1] + update[2]
+
+    machine.write("tasks: {t: {name: T, command: 'true'}}\n")
+    assert machine.ended(machine.as_user(program, "update", *socket))[0] == 0
+    assert machine.stop(program) == 130
+    shown = repr((program.out, program.err, update, status, environment))
+    kept = b"".join(path.read_bytes() for path in (machine.etc / "state").rglob("*") if path.is_file())
+    assert "xyzzy" not in shown
+    assert b"xyzzy" not in kept
