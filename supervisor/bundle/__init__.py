@@ -6,7 +6,7 @@ known         the values of secrets that this machine knows
 told          which files a supervisor was told of
 shapes        where something has the shape of a secret, or stands beside the name of one
 masking       all that is replaced by ***
-ends          the end of a log, cut without showing a part of a secret
+ends          the ends of a log or report, cut without showing a part of a secret
 archive       the parts into a .tar.zst, bounded in size and time
 outfile       a file that appears whole or not at all
 """

@@ -15,6 +15,8 @@ SHOWN = HIDDEN.decode()
 _LEAST_ENCODED = 6
 """A shorter value, encoded, is found in anything."""
 _LEAST_LINE = 8
+_VARIABLES = ("env", "environment")
+"""What lists of an item's variables go by."""
 _OVERLAP = 16 * 1024
 """Longer than tokens and private keys are."""
 
@@ -48,11 +50,6 @@ class Masking:
     def hidden(self, value: Any) -> Any:
         """A JSON value in which secrets are hidden, and the value of every variable of an item."""
         match value:
-            case {"_": "EnvVar", "name": name}:
-                return {"name": name, "value": SHOWN}
-            case {"_": "Docker", "environment": [*entries]}:
-                kept = [f"{str(entry).partition('=')[0]}={SHOWN}" for entry in entries]
-                return {**value, "environment": kept}
             case Mapping():
                 return {self._line(str(key)): self._named(str(key), item) for key, item in value.items()}
             case list():
@@ -63,9 +60,21 @@ class Masking:
                 return value
 
     def _named(self, name: str, value: Any) -> Any:
+        if name in _VARIABLES and isinstance(value, list):
+            return [self._variable(item) for item in value]
         if value and isinstance(value, str | list | Mapping) and shapes.is_secret_name(name):
             return SHOWN
         return self.hidden(value)
+
+    def _variable(self, item: Any) -> Any:
+        """What may be told of a variable of an item, as records and the API have it."""
+        match item:
+            case str():
+                return self._line(item.partition("=")[0]) + f"={SHOWN}"
+            case {"name": _, "value": _}:
+                return {**self.hidden({**item, "value": None}), "value": SHOWN}
+            case _:
+                return self.hidden(item)
 
     def _inner(self, text: str) -> Any:
         """JSON within JSON is a document of its own."""

@@ -76,6 +76,9 @@ _NOT_A_PLACE = rb"(?i:(?<!file)(?<!path)(?<!dir)(?<!folder))"
 """Names of files that hold secrets are told: where a token comes from is what one wants to know."""
 _NAME = rb"(?:" + _NAME + rb")[A-Za-z0-9_.-]{0,64}+" + _NOT_A_PLACE
 
+_REPR = rb"(?:'(?:[^'\\\n]|\\.)*+\\?(?:'|(?=\n)|\Z)|\"(?:[^\"\\\n]|\\.)*+\\?(?:\"|(?=\n)|\Z))"
+"""A text as Python's repr writes it, on one line; its end may be missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -129,6 +132,9 @@ RULES = (
         _NAME + rb"\\{0,3}[\"']?\]?\s{0,4}(?:=>|:=|[=:])\s{0,8}(?:\\{0,3}\"(?=.)|'(?=.)|(?=[^\s\"'\\]))"
         rb"(?P<hide>(?<=\")(?:[^\"\\\r\n]|\\.){1,65536}|(?<=')[^'\r\n]{1,65536}|\[[^\]]{1,65536}|\S{1,65536})",
     ),
+    # Variables of an item in the last inputs of a crash report: any may be a secret, whatever its name.
+    _rule((b"envvar(",), rb"EnvVar\(name=" + _REPR + rb", value=(?P<hide>" + _REPR + rb")"),
+    _rule((b"environment=(",), rb"environment=\((?P<hide>(?:" + _REPR + rb"[, ]{0,2})++)"),
     # --password VALUE
     _rule(
         _NAMES,

@@ -1,4 +1,7 @@
-"""From the state directory: records, what changed last, runs and their logs. Nothing is written to it."""
+"""From the state directory: records, what changed last, bugs that were met, runs and their logs.
+
+Nothing is written to it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from supervisor.bundle.ends import masked_end
+from supervisor.bundle.ends import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.bundle.part import LeftOut, Part
 
@@ -24,6 +27,9 @@ RECENT = 500
 RUNS = 200
 LOG_BYTES = 256 * 1024
 """Of each run. With the runs that began last first, the limit of the whole bundle decides how many there are."""
+CRASHES = 5
+CRASH_BYTES = 512 * 1024
+"""Of each report: the traceback stands at its beginning, the last inputs at its end."""
 FACT_BYTES = 64 * 1024
 _FACTS = ("script.sh", "started", "exit")
 
@@ -31,9 +37,12 @@ _FACTS = ("script.sh", "started", "exit")
 def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
     """The parts, the most telling first."""
     yield Part("state/folder.json", lambda: masking.document(_folder(state)))
+    for report in sorted(state.glob("crash-*.txt"), reverse=True)[:CRASHES]:
+        yield Part(f"state/{report.name}", functools.partial(masked_both_ends, report, CRASH_BYTES, masking))
     yield Part("state/recent.json", lambda: masking.document(_recent(state)))
     yield Part("state/records.json", lambda: masking.document(_records(state)))
     yield Part("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masking))
+    yield Part("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masking))
     for run in _runs(state / "runs"):
         for name in _FACTS:
             yield Part(

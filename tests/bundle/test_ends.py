@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.bundle.ends import masked_end
+from supervisor.bundle.ends import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.bundle.part import LeftOut
 from supervisor.host import logs
@@ -61,3 +61,40 @@ def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
             masked_end(tmp_path / name, 10, MASKING)
     with pytest.raises(FileNotFoundError):
         masked_end(tmp_path / "none", 10, MASKING)
+
+
+def test_beginning_and_end_of_a_report_are_there_and_lines_are_whole(tmp_path: Path) -> None:
+    lines = [
+        "Traceback\n",
+        *(f"  line {number} EnvVar(name='A', value='pl4nted')\n" for number in range(1000)),
+    ]
+    (tmp_path / "report").write_text("".join(lines))
+    size_bytes = (tmp_path / "report").stat().st_size
+
+    for longest_bytes in range(1000, 1100, 7):
+        head, _, tail = masked_both_ends(tmp_path / "report", longest_bytes, MASKING).partition(b"[")
+        missing, _, tail = tail.partition(b" bytes between this are not in the bundle]\n")
+        told = head.count(b"\n") + tail.count(b"\n")
+        shown = "".join(lines[: head.count(b"\n")] + lines[-tail.count(b"\n") :])
+
+        assert head.startswith(b"Traceback\n  line 0 EnvVar(name='A', value=***)\n")
+        assert tail.endswith(b"  line 999 EnvVar(name='A', value=***)\n")
+        assert int(missing) + len(shown) == size_bytes, told
+        assert b"pl4n" not in head + tail
+
+
+def test_line_that_is_longer_than_the_room_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("first\n" + "pl4nted " * 1000 + "\n")
+
+    assert masked_both_ends(tmp_path / "report", 1000, MASKING) == (
+        b"first\n[8001 bytes between this are not in the bundle]\n"
+    )
+
+
+def test_report_that_is_short_is_whole_and_a_link_is_none(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text(f"a {SECRET} b")
+    (tmp_path / "link").symlink_to("report")
+
+    assert masked_both_ends(tmp_path / "report", 1000, MASKING) == b"a *** b"
+    with pytest.raises(OSError, match="symbolic links"):
+        masked_both_ends(tmp_path / "link", 1000, MASKING)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from supervisor.bundle import shapes
 from supervisor.bundle.masking import SHOWN, Masking
 from supervisor.bundle.shapes import is_secret_name
+from supervisor.model.spec import Docker, EnvVar
 
 SECRET = "pl4nted-S3cret/value+1"
 NOTHING = Masking(())
@@ -57,6 +58,11 @@ SHAPES = {
     "a private key": "-----BEGIN OPENSSH PRIVATE KEY-----\npl4nted\npl4nted\n-----END OPENSSH PRIVATE KEY-----",
     "a private key on one line": r'"-----BEGIN PRIVATE KEY-----\npl4nted\n-----END PRIVATE KEY-----\n"',
     "a private key that is cut off": "-----BEGIN RSA PRIVATE KEY-----\npl4nted\npl4nt",
+    "a variable of an item in a crash report": repr(EnvVar("COLOR", 'it\'s pl4nted, "pl4nted"')),
+    "a container's variables in a crash report": repr(
+        Docker("i", ("MODE=pl4n)ted", "X='pl4nted", "Y=pl4nted"))
+    ),
+    "a variable whose report is cut off": repr(EnvVar("COLOR", "pl4nted pl4nted"))[:-8],
     "a registry's login": '{"auths": {"r.invalid": {"auth": "pl4nted"}}}',
 }
 
@@ -169,6 +175,9 @@ def test_document_hides_by_name_and_stays_json() -> None:
         "nested": json.dumps({"apiKey": "pl4nted", "x": SECRET}),
         "env": [{"_": "EnvVar", "name": "COLOR", "value": "pl4nted"}],
         "runs_on": {"_": "Docker", "image": "i", "environment": ["MODE=pl4nted", "OTHER"]},
+        "spec": {
+            "env": [{"name": "COLOR", "value": "pl4nted"}, {"name": "S", "valueFrom": {"secretRef": 1}}]
+        },
         "command": "curl -H 'Authorization: Bearer pl4nted1'",
         SECRET: 1,
     }
@@ -177,7 +186,8 @@ def test_document_hides_by_name_and_stays_json() -> None:
 
     assert b"pl4n" not in shown
     assert (read["secretId"], read["keys"]) == (None, 3)
-    assert read["env"] == [{"name": "COLOR", "value": SHOWN}]
+    assert read["env"] == [{"_": "EnvVar", "name": "COLOR", "value": SHOWN}]
+    assert read["spec"]["env"][0] == {"name": "COLOR", "value": SHOWN}
     assert read["runs_on"]["environment"] == [f"MODE={SHOWN}", f"OTHER={SHOWN}"]
 
 

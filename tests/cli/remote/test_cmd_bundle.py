@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.cli.client import Client
 from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.remote.conftest import Running
 from tests.e2e.harness import Program
@@ -154,3 +155,50 @@ def test_supervisor_that_hangs_is_told_inside(running: Running, tmp_path: Path) 
     assert "gives no answer within 5 s" in why["supervisor/status.json"]
     assert b"State:\tT (stopped)" in files["supervisor/status"]
     assert json.loads(files["state/records.json"])
+
+
+@pytest.mark.slow
+def test_report_of_a_bug_is_in_it_and_stalls_are_and_no_value_of_a_variable_is(
+    running: Running, tmp_path: Path
+) -> None:
+    running.project.stop(running.program)
+    running.project.env["DEPLOY_TOKEN"] = PLANTED["environment variable"]
+    obeyed = "        case StopService(service_id):\n"
+    running.program = running.project.run_copy(
+        tmp_path / "copy", "--listen", "none", core__obey=(obeyed, f"{obeyed}            1 / 0\n")
+    )
+    running.program.event(kind="task", reference="build", phase="succeeded")
+    container = {"docker": {"image": "none", "environment": ["MODE=pl4nted11-in-a-container"]}}
+    variables = [
+        {"name": "COLOR", "value": 'pl4nted12 that\'s a "value"'},
+        {"name": "API_KEY", "value": "pl4nted13"},
+    ]
+    Client(str(running.socket)).call(
+        "CreateService",
+        environmentId=running.json("status")["environmentId"],
+        metadata={"reference": "made", "name": "Made"},
+        spec={
+            "commands": {"start": f"echo {PLANTED['environment variable']}"},
+            "runsOn": container,
+            "env": variables,
+        },
+    )
+    _, files = bundle(running, tmp_path / "before")
+    assert b'"name": "COLOR"' in files["supervisor/services.json"]
+    assert b"pl4nted" not in b"\0".join(files.values())
+
+    assert running.cli("service", "stop", "web").process.returncode == 1
+    assert running.program.wait() == 70
+    (report,) = running.project.state.glob("crash-*.txt")
+    (running.project.state / "stalls").write_text("Timeout (0:00:06)!\n")
+    for planted in ("pl4nted11", "pl4nted12", "pl4nted13", PLANTED["environment variable"]):
+        assert planted in report.read_text()
+    _, files = bundle(running, tmp_path / "b")
+    told = files[f"state/{report.name}"]
+
+    assert b"ZeroDivisionError: division by zero" in told
+    assert b"EnvVar(name='COLOR', value=***)" in told
+    assert b"StopService(service_id=" in told
+    assert files["state/stalls"] == b"Timeout (0:00:06)!\n"
+    assert b"pl4nted" not in b"\0".join(files.values())
+    running.program = running.start()
