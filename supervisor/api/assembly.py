@@ -16,7 +16,7 @@ import anyio
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control, control_activity, control_resumed, control_upgrade, logs
+from supervisor.api import control, control_activity, control_recent, control_resumed, control_upgrade, logs
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
@@ -59,6 +59,8 @@ class Site:
     """Ends the supervisor, see `control.Hands`."""
     upgrade: Callable[[], Awaitable[str]]
     """See `control_upgrade`."""
+    recent: Callable[[], dict[str, Any]]
+    """See `control_recent`."""
     lag: Lag
     status: Status
     ready: Callable[[], None] = lambda: None
@@ -105,6 +107,7 @@ async def serve(site: Site) -> None:
             *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
             *control.routes(site.engine, site.status, hands),
             *control_activity.routes(site.activity),
+            *control_recent.routes(site.recent),
             *control_resumed.routes(site.resumed),
             *control_upgrade.routes(site.upgrade),
         ],

@@ -25,6 +25,7 @@ from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
 from supervisor.boot.crash import files
 from supervisor.boot.life import Edge, Life, Work
+from supervisor.boot.recent import Recent
 from supervisor.boot.resume import Resume
 from supervisor.boot.settings import Api, Report, Settings
 from supervisor.boot.troubles import Troubles
@@ -95,6 +96,7 @@ class Supervisor:
             )
         self.sockets = self._listen(settings.api)
         self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
+        self.recent = Recent(self.engine.hub, lambda: clock.now().wall_s)
         self.troubles = Troubles(report)
         self.engine.store_met = partial(self.troubles.met, "records")
         self.environment_id = self._environment_id()
@@ -386,6 +388,7 @@ class Supervisor:
             ready=self.announcer.ready,
             resumed=self.resume.tell,
             upgrade=self.upgrade,
+            recent=self.recent.told,
             lag=self.lag,
             status=status,
             connections=(*(self._given.connections if self._given else ()), *received),

@@ -15,7 +15,7 @@ from supervisor.bundle.system import system_parts
 from supervisor.doctor.finding import findings_json
 
 FILE_BYTES = 1 << 20
-_ASKED = ("status", "activity", "services", "tasks", "executions")
+_ASKED = ("status", "recent", "activity", "services", "tasks", "executions")
 
 
 def parts(scene: Scene, masking: Masking) -> Iterator[Part]:

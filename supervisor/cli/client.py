@@ -76,6 +76,10 @@ class Client:
         """What keeps the environment awake, and the last signals to the management plane."""
         return self._json("GET", "/control/activity")
 
+    def recent(self) -> Json:
+        """What changed last, see `boot.recent`."""
+        return self._json("GET", "/control/recent")
+
     def execution(self, id_: str) -> Json:
         """How far an execution is: phase, reason and exitStatus."""
         return self._json("GET", f"/control/executions/{id_}")

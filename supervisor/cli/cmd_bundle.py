@@ -161,6 +161,7 @@ def _questions(running: Client) -> dict[str, Callable[[], Any]]:
     return {
         "status": running.status,
         "activity": running.activity,
+        "recent": running.recent,
         "services": lambda: references.services(running),
         "tasks": lambda: references.tasks(running),
         "executions": lambda: running.pages("ListTaskExecutions", "taskExecutions"),

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control_activity
+from supervisor.api import control_activity, control_recent
 from supervisor.api.access import Access
 from supervisor.api.control import Hands, routes
 from supervisor.api.controlstatus import Place, status_json
@@ -45,6 +45,7 @@ services:
 tasks:
   build: {name: Build, command: make, triggeredBy: [postMachineStart, prebuild]}
 """
+RECENT = {"forgotten": 1, "changes": [{"kind": "service", "before": None, "after": "stopped"}]}
 Answer = tuple[int, Any]
 
 
@@ -123,6 +124,7 @@ class Bench:
             routes=[
                 *routes(self.engine, status, hands),
                 *control_activity.routes(self.activity),
+                *control_recent.routes(lambda: RECENT),
             ],
         )
         async with anyio.create_task_group() as group:
@@ -380,6 +382,14 @@ def test_token_of_scope_logs_controls_nothing(bench: Bench) -> None:
     status, _ = bench.send("/control/shutdown", b"{}", Authorization=f"Bearer {token}")
 
     assert (status, bench.ended) == (403, [])
+
+
+def test_recent_changes_are_for_whoever_may_do_everything(bench: Bench) -> None:
+    token = bench.tokens.mint(Scope.LOGS, 60.0)
+
+    assert bench.get("/control/recent") == (200, RECENT)
+    assert bench.send("/control/recent", b"", Authorization=f"Bearer {token}")[0] == 403
+    assert bench._ask("GET", "/control/recent", b"", {"Authorization": f"Bearer {token}"})[0] == 403
 
 
 def test_activity_is_explained(bench: Bench) -> None:

@@ -133,6 +133,7 @@ class Bench:
             read_file=lambda: None,
             end=lambda _grace_s, _detach: None,
             upgrade=_no_upgrade,
+            recent=lambda: {"forgotten": 0, "changes": []},
             status=_no_status,
             lag=Lag(folder / "stalls", lambda _: None),
         )

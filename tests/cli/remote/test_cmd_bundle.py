@@ -102,6 +102,7 @@ def test_bundle_has_what_support_asks_for(leaking: Running, tmp_path: Path) -> N
     program, files = bundle(leaking, tmp_path / "b")
     status = json.loads(files["supervisor/status.json"])
     recent = json.loads(files["state/recent.json"])
+    told = json.loads(files["supervisor/recent.json"])
     manifest = manifest_of(files)
 
     assert "Secrets are replaced by ***" in program.out
@@ -114,6 +115,13 @@ def test_bundle_has_what_support_asks_for(leaking: Running, tmp_path: Path) -> N
     assert json.loads(files["supervisor/executions.json"])
     assert "awake" in json.loads(files["supervisor/activity.json"])
     assert {"leak", "flood"} <= {each["reference"] for each in recent}
+    leak = [each for each in told["changes"] if each["reference"] == "leak"]
+    phases = [(each["before"], each["after"]) for each in leak if each["kind"] == "execution"]
+    assert (phases[0][0], phases[-1]) == (None, ("running", "succeeded"))
+    assert ("run", "live", "ended", "exited 0") in [
+        (each["kind"], each["before"], each["after"], each["reason"]) for each in leak
+    ]
+    assert [each["time"] for each in leak] == sorted(each["time"] for each in leak)
     assert json.loads(files["state/records.json"])
     assert b"API_KEY=***" in files["automations.yaml"]
     assert json.loads(files["supervisor/environment.json"])["DEPLOY_TOKEN"] == "***"
