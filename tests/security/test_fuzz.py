@@ -123,6 +123,7 @@ class Health:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._pid = scene.supervisor.pid
+        scene.services()  # answered once the whole API is imported, which is most of the memory
         self._memory_mb, self._descriptors = memory_mb(self._pid), descriptors(self._pid)
 
     def check(self, phases: dict[str, str]) -> None:
