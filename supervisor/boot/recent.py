@@ -55,7 +55,8 @@ class Recent:
     def _note(self, change: Change) -> None:
         before = None if change.before is None else _shown(change.before)
         after = None if change.after is None else _shown(change.after)
-        if before == after:
+        # That the run of a task is forgotten once it has ended is no news.
+        if before == after or (after is None and isinstance(change.before, TaskRun)):
             return
         record = change.record
         phase, reason, version = _shown(record)

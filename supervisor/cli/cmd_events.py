@@ -13,7 +13,7 @@ from supervisor.cli import references
 from supervisor.cli.client import Client, Json, Refused, WentAway
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import with_client
-from supervisor.cli.tables import COLOURS, phase_of
+from supervisor.cli.tables import COLOURS, phase_of, plain
 
 _WORDS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "UPDATE_STATUS": ""}
 _KINDS = {"SERVICE": "service", "TASK": "task", "TASK_EXECUTION": "execution", "ENVIRONMENT": "environment"}
@@ -33,13 +33,23 @@ _LISTS = (
 
 @click.command("events")
 @with_client
+@click.option(
+    "--recent",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Print the last N changes that the supervisor remembers, up to 500, and exit.",
+)
 @output_format
-def command(client: Client, format_: str) -> None:
+def command(client: Client, recent: int | None, format_: str) -> None:
     """Print one line for each thing that happens from now on, until Ctrl-C.
 
     With --format json: the events of the API as they come, one JSON object a line. Exits 1 when the supervisor ends.
     When it is upgraded, an update of everything stands for what happened meanwhile.
     """
+    if recent is not None:
+        for change in client.recent()["changes"][-recent:]:
+            click.echo(json.dumps(change) if format_ == "json" else _past(change))
+        return
     names = _Names(client)
     try:
         for event in _events(client):
@@ -97,6 +107,19 @@ class _Names:
         if "reference" in metadata:
             return references.name_of(item)
         return f"{self._known.get(metadata.get('taskId', ''), '')} {item['id']}".lstrip()
+
+
+def _past(change: Json) -> str:
+    before, after = change["before"], change["after"]
+    if before == after:
+        phases = after
+    elif before is None:
+        phases = f"created {after}"
+    else:
+        phases = f"{before} -> {after or 'deleted'}"
+    why = f"({change['reason']})" if change["reason"] else ""
+    at = time.strftime("%H:%M:%S", time.localtime(change["time"]))
+    return plain(" ".join(filter(None, (at, change["kind"], change["reference"], phases, why))))
 
 
 def _line(event: Json, names: _Names) -> str:

@@ -29,7 +29,7 @@ _GAP = "  "
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lines with a head and columns as wide as they need; on a terminal the last column is cut at its edge."""
-    rows = [[_line(cell) for cell in row] for row in rows]
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in [list(head), *rows]) for index in range(len(head) - 1)]
     room = _room(sum(widths) + len(_GAP) * len(widths))
     lines = [
@@ -75,7 +75,7 @@ def local_time(timestamp: str) -> str:
     return at.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
 
 
-def _line(text: str) -> str:
+def plain(text: str) -> str:
     """The first line of a text that may hold anything."""
     return "".join(c if c.isprintable() else "?" for c in text.partition("\n")[0])
 

@@ -81,7 +81,15 @@ def test_each_kind_of_record_is_told() -> None:
 
 
 def test_what_nobody_would_look_for_is_not_kept() -> None:
-    assert Ring().changes((WEB, replace(WEB, probe_at=7.0, tail="pl4nted", output={"A": "b"}))) == []
+    run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
+
+    assert (
+        Ring().changes(
+            (WEB, replace(WEB, probe_at=7.0, tail="pl4nted", output={"A": "b"})),
+            (run, None),
+        )
+        == []
+    )
 
 
 def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import signal
 import subprocess
 
@@ -88,6 +89,21 @@ def test_events_are_printed_as_they_happen(running: Running, format_: str) -> No
         assert " created" in events.out.splitlines()[0]
     events.interrupt()
     assert (events.wait(), events.err) == (130, "")
+
+
+def test_recent_events_are_those_that_have_happened(running: Running) -> None:
+    running.cli("task", "start", "build", "--wait")
+
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d run build live -> ended \(exited 0\)\n"
+        r"\d\d:\d\d:\d\d execution build running -> succeeded\n",
+        running.out("events", "--recent", "2"),
+    )
+    told = [
+        json.loads(line) for line in running.out("events", "--recent", "500", "--format", "json").splitlines()
+    ]
+    assert [each["after"] for each in told if each["kind"] == "execution"][-1] == "succeeded"
+    assert running.cli("events", "--recent", "0").process.returncode == 2
 
 
 def test_events_end_with_the_supervisor(running: Running) -> None:
