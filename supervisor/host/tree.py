@@ -176,9 +176,18 @@ def pidfd(ref: ProcRef) -> int | None:
 
 
 def terminate(refs: Iterable[ProcRef]) -> None:
-    """SIGTERM, and SIGCONT so that stopped processes act on it."""
-    for ref in refs:
+    """SIGTERM, and SIGCONT so that stopped processes act on it; to leaders of sessions and to older processes first.
+
+    A shell with `-e` whose command is killed before it has its own signal ends of that, and its trap is not run. The
+    order of pids is not that of birth once they have come round.
+    """
+    for ref in sorted(refs, key=_seniority):
         _send(ref, signal.SIGTERM, signal.SIGCONT)
+
+
+def _seniority(ref: ProcRef) -> tuple[bool, int]:
+    leads = isinstance(ref, Member) and ref.pid == ref.session
+    return not leads, ref.start_ticks
 
 
 def kill(refs: Iterable[ProcRef]) -> None:

@@ -1,5 +1,6 @@
 """Processes told apart, and never a stranger hit."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -109,6 +110,36 @@ def test_a_name_cannot_pose_as_a_field(tmp_path: Path) -> None:
     with subprocess.Popen([program, "60"], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}) as process:
         assert tree.alive(ref(process))
         process.kill()
+
+
+def test_a_shell_is_told_before_its_command_whatever_their_pids(tmp_path: Path) -> None:
+    script = "trap 'touch trapped; exit 0' TERM; sleep 60; exit 1"
+    with subprocess.Popen(
+        ["bash", "-ec", script],
+        cwd=tmp_path,
+        start_new_session=True,
+        env=os.environ | {"SUPERVISOR_RUN_ID": "mine"},
+    ) as process:
+        try:
+            while len(found := tree.census({"mine": None})["mine"]) < 2 or not _sleeps(found):
+                pass
+
+            def command_first() -> Iterator[ProcRef]:
+                yield from (member for member in found if member.pid != process.pid)
+                # Time for the shell to meet the end of its command, if that was told already.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                yield from (member for member in found if member.pid == process.pid)
+
+            tree.terminate(command_first())
+            assert process.wait(10) == 0
+        finally:
+            tree.kill(tree.census({"mine": None})["mine"])
+    assert (tmp_path / "trapped").exists()
+
+
+def _sleeps(members: list[ProcRef]) -> bool:
+    return any(tree.name_of(member) == "sleep" for member in members)
 
 
 def test_a_marker_is_compared_whole(sleeper: Process) -> None:
