@@ -7,6 +7,7 @@ aiohttp's runner prepares the application and ends it. Listening is done here, s
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -28,6 +29,9 @@ from supervisor.api.sockets import Sockets, room_for_clients
 
 IDLE_S = 75.0
 """How long a connection may be without a complete request head: idle, half-open or slow."""
+LAST_WORDS_S = 0.5
+"""How long calls are still taken by a server that is to stop, if a stream was open just before: who followed a log to
+its end asks next how that ended, and the end of the last log is often the end of everything."""
 STOP_GRACE_S = 0.2
 """How long calls may go on when the server stops. Streams, which do not end by themselves, are ended at once."""
 HAND_OVER_S = 5.0
@@ -86,6 +90,7 @@ class Server:
         self._not_ready = not_ready
         self._calls: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()
+        self._stream_ended_s = -math.inf
         self._app = web.Application(middlewares=[self._count, access.guard])
         self._app.on_response_prepare.append(self._prepare)
         self._app.on_response_prepare.append(access.add_headers)
@@ -134,8 +139,7 @@ class Server:
             await anyio.lowlevel.checkpoint()
         for listener in self._listeners:
             listener.close()
-        for stream in self._streams:
-            stream.cancel()
+        self._end_streams()
         give_up_at = loop.time() + HAND_OVER_S
         while True:
             connections = [c for c in self._runner.server.connections if isinstance(c, Connection)]
@@ -167,17 +171,25 @@ class Server:
             await loop.connect_accepted_socket(connection, socket.socket(fileno=fd))
 
     async def _stop(self, runner: web.AppRunner) -> None:
+        ended_ago_s = asyncio.get_running_loop().time() - self._stream_ended_s
+        followed = not self.stopping and (bool(self._streams) or ended_ago_s < LAST_WORDS_S)
         self.stopping = True
+        self._end_streams()
+        if followed:
+            await asyncio.sleep(LAST_WORDS_S)
         for listener in self._listeners:
             listener.close()
-        for stream in self._streams:
-            stream.cancel()
+        self._end_streams()
         if self._calls:
             _, late = await asyncio.wait(self._calls, timeout=STOP_GRACE_S)
             for call in late:
                 call.cancel()
         await runner.cleanup()
         self._sockets.close()
+
+    def _end_streams(self) -> None:
+        for stream in self._streams:
+            stream.cancel()
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -190,7 +202,9 @@ class Server:
             return await handler(request)
         finally:
             self._calls.discard(call)
-            self._streams.discard(call)
+            if call in self._streams:
+                self._streams.discard(call)
+                self._stream_ended_s = asyncio.get_running_loop().time()
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = "supervisor"
