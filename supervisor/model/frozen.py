@@ -1,15 +1,18 @@
 """`dataclass(frozen=True, slots=True)` as in the standard library, at a fraction of its price at import.
 
 The first command waits for 60 such classes. `dataclasses` imports `inspect`, which costs 8 ms, and writes and compiles
-six methods for each class, which costs half a millisecond. Here `__init__` is compiled when the first instance is made,
-and the other methods are plain functions that all classes share. To a type checker this is the standard library's
-decorator, and the functions of `dataclasses` work as ever: what they look for is made when they first do.
+six methods for each class, which costs half a millisecond. Here `__init__` is compiled once a class has had some
+instances, and the other methods are plain functions that all classes share. To a type checker this is the standard
+library's decorator, and the functions of `dataclasses` work as ever: what they look for is made when they first do.
 """
 
 from __future__ import annotations
 
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+_UNCOMPILED = 30
+"""How many instances of a class are made before its `__init__` is compiled, which takes as long as to make 60."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -92,12 +95,37 @@ def _frozen(cls: type[Any]) -> Any:
     made._places = {name: place for place, name in enumerate(names)}
     made.__dataclass_fields__ = _StandardFields(defaults)
 
+    setters = [(name, made.__dict__[name].__set__) for name in names]  # they know nothing of our __setattr__
+    instances = 0
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        made.__init__ = _written_init(made, defaults)
-        made.__init__(self, *args, **kwargs)
+        nonlocal instances
+        instances += 1
+        if instances > _UNCOMPILED or not _filled(self, setters, defaults, args, kwargs):
+            made.__init__ = _written_init(made, defaults)
+            made.__init__(self, *args, **kwargs)
 
     made.__init__ = __init__
     return made
+
+
+def _filled(self: Any, setters: Any, defaults: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> bool:
+    """Set all fields; False: the arguments are wrong, and the written `__init__` says in what way."""
+    given = len(args)
+    for place, (name, set_) in enumerate(setters):
+        if place < given:
+            set_(self, args[place])
+        elif name in kwargs:
+            set_(self, kwargs.pop(name))
+        elif name not in defaults:
+            return False
+        elif hasattr(
+            default := defaults[name], "default_factory"
+        ):  # of our `field`, or of the standard library's
+            set_(self, default.default_factory())
+        else:
+            set_(self, default)
+    return not kwargs and given <= len(setters)
 
 
 def _values_of(names: tuple[str, ...]) -> Any:
@@ -114,11 +142,10 @@ def _written_init(cls: Any, defaults: dict[str, Any]) -> Any:
     parameters, lines = ["self"], ["pass"]
     for name in cls.__match_args__:
         value = name
-        # A slot's own __set__ knows nothing of our __setattr__.
         scope[f"_set_{name}"] = cls.__dict__[name].__set__
         if name not in defaults:
             parameters.append(name)
-        elif hasattr(defaults[name], "default_factory"):  # of our `field`, or of the standard library's
+        elif hasattr(defaults[name], "default_factory"):
             scope[f"_make_{name}"] = defaults[name].default_factory
             parameters.append(f"{name}=_MISSING")
             value = f"_make_{name}() if {name} is _MISSING else {name}"

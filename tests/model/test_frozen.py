@@ -43,6 +43,33 @@ def test_a_missing_or_surplus_argument_is_refused(kind: Callable[..., Any], argu
         kind(*arguments)
 
 
+@pytest.mark.parametrize("made_before", [0, 100])
+def test_the_first_instances_are_like_those_after_the_constructor_was_compiled(made_before: int) -> None:
+    @frozen.dataclass(frozen=True, slots=True)
+    class Point:
+        x: int
+        y: int = 2
+        tags: list[str] = frozen.field(default_factory=list)
+
+    make: Callable[..., Any] = Point
+    for _ in range(made_before):
+        make(1)
+    assert [make(1), make(1, 3), make(x=1, tags=["a"]), make(1, y=3, tags=["a"])] == [
+        make(1, 2, []),
+        make(1, 3, []),
+        make(1, 2, ["a"]),
+        make(1, 3, ["a"]),
+    ]
+    surplus_or_missing: list[tuple[Any, ...]] = [(), (1, 2, [], 4)]
+    for wrong in surplus_or_missing:
+        with pytest.raises(TypeError, match="argument"):
+            make(*wrong)
+    with pytest.raises(TypeError, match="'x'"):
+        make(1, x=1)
+    with pytest.raises(TypeError, match="'z'"):
+        make(1, z=1)
+
+
 @both
 def test_a_default_from_a_factory_is_made_for_each_instance(kind: Callable[..., Any]) -> None:
     assert kind("a").tags is not kind("a").tags
