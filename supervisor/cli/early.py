@@ -1,6 +1,7 @@
 """What is done before anything else is imported, for the subcommand that will need it: the shim is started.
 
 Before that, what the service manager said to this process is taken out of the environment, which the shim inherits.
+While it boots and this process goes on importing, it also gets ready to put the first command into a control group.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ from supervisor.host.notify import Notifier
 
 TYPE_CHECKING = False  # that of `typing`, whose import would come before the shim's start
 if TYPE_CHECKING:
-    from socket import socket
-
     from supervisor.host.shimlink import ShimLink
 
-_started: list[tuple[socket, int]] = []
+_started: list[ShimLink] = []
 _asked: list[Notifier] = []
 
 
@@ -24,9 +23,17 @@ def start_shim() -> None:
     """Start a shim; it boots while this process goes on importing. If nobody takes it, it ends with this process."""
     _asked.append(Notifier.take(os.environ))
     try:
-        _started.append(shimstart.start())
+        sock, pid = shimstart.start()
     except OSError:
-        pass  # `take_link` tries again, and is there to be told why it cannot be
+        return  # `take_link` tries again, and is there to be told why it cannot be
+    # From here on what is imported is needed in any case.
+    from supervisor.host.cgroups import is_ours, own_folder
+    from supervisor.host.shimlink import ShimLink
+
+    link = ShimLink(sock, pid)
+    _started.append(link)
+    if (group := own_folder()) and is_ours(group):
+        link.join(group)
 
 
 def take_link() -> ShimLink:
@@ -35,7 +42,7 @@ def take_link() -> ShimLink:
     from supervisor.model.errors import MachineError
 
     if _started:
-        return ShimLink(*_started.pop())
+        return _started.pop()
     try:
         return ShimLink.start()
     except OSError as error:

@@ -16,7 +16,7 @@ Messages are JSON objects, each after its length in four bytes.
 | spawn: run_id, argv, env, ... (`ShimLink.spawn`) | started: run_id, pid, start_ticks; failed: run_id, stage, errno |
 | list | runs: {run id: [pid, start_ticks]} of live ones; ended: {run id: status} without an exit file; version |
 | listen: path | nothing |
-| join: cgroup | nothing; the control group that it is in while it spawns nothing |
+| join: cgroup | nothing; the control group that it is in while it spawns nothing. It gets ready for the first spawn |
 | (closes its side) | bye: how many commands live; the shim ends once none does |
 
 Of what it was asked for by a supervisor that has died meanwhile, nothing is done.
@@ -44,6 +44,10 @@ from functools import partial
 VERSION = 3
 RETRY_S = 1.0
 """How long to wait before a facts file that could not be written is tried again."""
+_MOVED_S = 0.008
+"""How long after one move between control groups another one still takes no time: the kernel's grace period for it."""
+_READY_S = 0.5
+"""How long the first spawn is expected."""
 
 TYPE_CHECKING = False  # that of `typing`, whose import is a tenth of the shim's start
 if TYPE_CHECKING:
@@ -171,6 +175,7 @@ class Shim:
         self._runs: dict[int, tuple[str, str, int]] = {}  # pid: (run id, run directory, start ticks)
         self._unwritten: dict[str, Message] = {}  # path: facts
         self._ended: dict[str, Message] = {}  # run id: status that is not in its exit file
+        self._group, self._ready_until = "", 0.0
         self._oom_score = OomScore()
         self._boot_id = _first_line("/proc/sys/kernel/random/boot_id")
         # A signal handler alone would not end a poll (PEP 475); the byte in this pipe does.
@@ -197,8 +202,10 @@ class Shim:
         if stream := self._supervisor:
             handlers[stream.socket.fileno()] = self._converse
             poll.register(stream.socket, select.POLLIN | (select.POLLOUT if stream.unsent else 0))
-        ready = poll.poll(RETRY_S * 1000 if self._unwritten else None)
-        return [handlers[fd] for fd, _ in ready] or [self._retry]
+        expectant = time.monotonic() < self._ready_until
+        patience_s = _MOVED_S if expectant else RETRY_S if self._unwritten else None
+        ready = poll.poll(patience_s and patience_s * 1000)
+        return [handlers[fd] for fd, _ in ready] or [self._rejoin if expectant else self._retry]
 
     def _try(self, act: Callable[[], None]) -> None:
         """Whatever goes wrong is told, and nothing else stops for it."""
@@ -244,9 +251,15 @@ class Shim:
             case {"ask": "listen", "path": path}:
                 self._listen(path)
             case {"ask": "join", "cgroup": group}:
-                _join(group)
+                self._group, self._ready_until = group, time.monotonic() + _READY_S
+                self._rejoin()
             case _:
                 self._tell({"trouble": f"unknown request {request.get('ask')!r}"})
+
+    def _rejoin(self) -> None:
+        """Go to where we are: the kernel waits for a grace period now, and not when the first command is born."""
+        if not _join(self._group):
+            self._ready_until = 0.0
 
     def _listen(self, path: str) -> None:
         """Bind a socket at `path` for the next supervisor, in place of one that a shim before this left there."""
@@ -309,6 +322,7 @@ class Shim:
 
     def _spawn(self, request: Message) -> Message:
         run_id, folder = request["run_id"], request["dir"]
+        self._ready_until = 0.0
         account, group = request.get("as"), ""
         stage, log = "chdir", -1
         try:

@@ -107,10 +107,10 @@ class ShimLink:
         self._stream.send({"ask": "listen", "path": os.path.abspath(path)})
 
     def join(self, cgroup: str) -> None:
-        """Have the shim go into a control group.
+        """Have the shim go into a control group, and be ready to go on into that of the first command.
 
-        It would come there after the first spawn anyway. But to move a process into a group takes the kernel 4 to 20 ms
-        unless one was moved a moment before, and at this time there is something else to wait for.
+        To move a process into a group takes the kernel 4 to 24 ms unless one was moved a moment before, and at this
+        time there is something else to wait for.
         """
         self._stream.send({"ask": "join", "cgroup": cgroup})
 

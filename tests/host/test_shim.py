@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
-from supervisor.host import inheritance, shimlink, tree
+from supervisor.host import cgroups, inheritance, shimlink, tree
 from supervisor.host.shimlink import ShimLink, ShimLost
 from supervisor.host.tree import ProcRef
 from supervisor.model.action import Kill, RunKind, Terminate
@@ -273,6 +274,48 @@ async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
         assert (await it.exited("old")).exit == ExitSignal(signal.SIGKILL), "it is still heard"
         await reaped(shim)
         assert not (it.workspace / "late").exists()
+
+
+async def test_a_shim_stays_ready_for_its_first_command_and_rests_after_it(tmp_path: Path) -> None:
+    own = cgroups.own_folder()
+    if own is None or not cgroups.is_ours(own):
+        pytest.skip("there is no tree of control groups that is ours")
+    link = ShimLink.start()
+    try:
+        link.join(own)
+        before = _switches(link.shim_pid)
+        await until(lambda: _switches(link.shim_pid) > before + 5)
+        link.spawn("run", ["/bin/true"], {}, "/", str(tmp_path / "log"), str(tmp_path))
+        await until(lambda: any("exited" in message for message in link.receive()))
+        assert await _rests(link)
+    finally:
+        link.close()
+
+
+async def test_a_shim_that_cannot_go_into_a_group_rests_at_once(tmp_path: Path) -> None:
+    link = ShimLink.start()
+    try:
+        link.join(str(tmp_path / "missing"))
+        assert link.listing().runs == {}
+        assert await _rests(link)
+    finally:
+        link.close()
+
+
+def _switches(pid: int) -> int:
+    """How often a process has waited so far."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+
+async def _rests(link: ShimLink) -> bool:
+    """Whether a shim comes to do nothing for a while that is long to it."""
+    for _ in range(20):
+        before = _switches(link.shim_pid)
+        await anyio.sleep(0.1)
+        if _switches(link.shim_pid) == before:
+            return True
+    return False
 
 
 async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
