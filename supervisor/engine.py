@@ -13,13 +13,13 @@ logs go on meanwhile, and `store_error` says what is wrong.
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
+from supervisor.host.sqlite import sqlite
 from supervisor.hub import Change, Hub
 from supervisor.model.action import Action
 from supervisor.model.command import Command
@@ -46,7 +46,7 @@ class Keeper(Protocol):
     """What keeps records."""
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
-        """Write what a step changed, all or nothing. Raises sqlite3.Error."""
+        """Write what a step changed, all or nothing. Raises sqlite.Error."""
 
 
 class Engine:
@@ -189,7 +189,7 @@ class Engine:
             changed, removed = tuple(self._unsaved.values()), tuple(self._unsaved_removals.values())
         try:
             self._store.save(changed, removed)
-        except sqlite3.Error as error:
+        except sqlite.Error as error:
             self._set_store_error(str(error))
             self._unsaved.update((record.id, record) for record in changed)
             self._unsaved_removals.update((record.id, record) for record in removed)

@@ -15,10 +15,10 @@ one write, when what the old one left was taken over.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from supervisor.host.sqlite import sqlite
 from supervisor.host.store import Store
 from supervisor.model.errors import MachineError
 from supervisor.model.ids import derived, fresh
@@ -48,7 +48,7 @@ class Beginning:
             return
         try:
             self._store.put_all({"boot": self._boot, "drained": _ALIVE, "firing": self._stamp, "fired": ""})
-        except sqlite3.Error as error:
+        except sqlite.Error as error:
             raise MachineError(
                 f"cannot begin an environment: its database cannot be written: {error}"
             ) from error
@@ -84,5 +84,5 @@ class Beginning:
     def _put(self, key: str, value: str) -> None:
         try:
             self._store.put(key, value)
-        except sqlite3.Error:
+        except sqlite.Error:
             pass  # the disk is full: what the engine cannot write is told; at worst something is begun again

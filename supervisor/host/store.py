@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -17,6 +16,7 @@ from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
 from supervisor.host.disk import why_full
+from supervisor.host.sqlite import sqlite
 from supervisor.model.errors import MachineError
 from supervisor.model.record import Environment, Execution, Record, Service, StepState, Task, TaskRun
 
@@ -40,14 +40,14 @@ KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
 
 
 _OF_THE_MACHINE = {
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
+    sqlite.SQLITE_PERM,
+    sqlite.SQLITE_BUSY,
+    sqlite.SQLITE_LOCKED,
+    sqlite.SQLITE_NOMEM,
+    sqlite.SQLITE_READONLY,
+    sqlite.SQLITE_IOERR,
+    sqlite.SQLITE_FULL,
+    sqlite.SQLITE_CANTOPEN,
 }
 """Errors that say nothing against the file; sqlite3_errcode(3)."""
 
@@ -66,8 +66,8 @@ class Store:
         self.damaged = _set_aside(path) if os.path.islink(path) else ""
         try:
             self._connection = _open(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+        except sqlite.DatabaseError as error:
+            if isinstance(error, sqlite.OperationalError):
                 raise _unusable("open", path, error) from error
             self.damaged = _set_aside(path)
             self._connection = _open(path)
@@ -81,8 +81,8 @@ class Store:
         """
         copy = cls.__new__(cls)
         copy._path, copy.damaged, copy._steps = path, "", {}
-        copy._connection = sqlite3.connect(":memory:", isolation_level="IMMEDIATE")
-        with closing(sqlite3.connect(path)) as original:
+        copy._connection = sqlite.connect(":memory:", isolation_level="IMMEDIATE")
+        with closing(sqlite.connect(path)) as original:
             original.backup(copy._connection)
         _migrate(copy._connection, path)
         return copy
@@ -110,7 +110,7 @@ class Store:
         """
         try:
             return self.load()
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except (sqlite.DatabaseError, ValueError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_MACHINE:
                 raise _unusable("read", self._path, error) from error
             self._connection.close()
@@ -120,7 +120,7 @@ class Store:
             return [], 0
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
-        """Write what a step changed, all or nothing. Raises sqlite3.Error, for example when the disk is full."""
+        """Write what a step changed, all or nothing. Raises sqlite.Error, for example when the disk is full."""
         with self._connection as connection:
             revision = 0
             for record in changed:
@@ -138,15 +138,15 @@ class Store:
         return row[0] if row else None
 
     def put(self, key: str, value: str) -> None:
-        """Keep a value beside the records. Raises sqlite3.Error."""
+        """Keep a value beside the records. Raises sqlite.Error."""
         self.put_all({key: value})
 
     def put_all(self, values: Mapping[str, str]) -> None:
-        """Keep values beside the records, all or none. Raises sqlite3.Error."""
+        """Keep values beside the records, all or none. Raises sqlite.Error."""
         with self._connection as connection:
             connection.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def _write(self, connection: sqlite3.Connection, record: Record) -> None:
+    def _write(self, connection: sqlite.Connection, record: Record) -> None:
         body = plain(record)
         if isinstance(record, Execution):
             known = self._steps.get(record.id)
@@ -158,7 +158,7 @@ class Store:
         row = (record.id, type(record).__name__, record.revision, to_json(body))
         connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
 
-    def _erase(self, connection: sqlite3.Connection, record: Record) -> None:
+    def _erase(self, connection: sqlite.Connection, record: Record) -> None:
         connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
         if isinstance(record, Execution):
             connection.execute("DELETE FROM plans WHERE id = ?", (record.id,))
@@ -195,9 +195,9 @@ def _changed_steps(execution: Execution, known: Mapping[str, StepState]) -> list
     ]
 
 
-def _open(path: str | os.PathLike[str]) -> sqlite3.Connection:
+def _open(path: str | os.PathLike[str]) -> sqlite.Connection:
     _make_private(path)
-    connection = sqlite3.connect(path, isolation_level="IMMEDIATE", check_same_thread=False)
+    connection = sqlite.connect(path, isolation_level="IMMEDIATE", check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -220,7 +220,7 @@ def _make_private(path: str | os.PathLike[str]) -> None:
         pass  # SQLite says why
 
 
-def _migrate(connection: sqlite3.Connection, path: str | os.PathLike[str]) -> None:
+def _migrate(connection: sqlite.Connection, path: str | os.PathLike[str]) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise MachineError(
