@@ -22,11 +22,11 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from supervisor.host import cgroups
 from supervisor.host.environ import RUN_MARKER
 from supervisor.model.fact import Survivor
+from supervisor.model.frozen import dataclass
 
 RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
@@ -39,25 +39,36 @@ _EXEC_TRIES, _EXEC_S = 50, 0.0005
 """An exec takes much less than this, unless the program is on a slow disk."""
 
 
-class ProcRef(NamedTuple):
+class ProcRef:
     """A process, told from a later one with the same pid by when it began, in clock ticks since boot."""
 
-    pid: int
-    start_ticks: int
+    __slots__ = ("group", "pid", "session", "start_ticks")
 
+    def __init__(self, pid: int, start_ticks: int, group: int = 0, session: int = 0) -> None:
+        """`group` and `session`: those that it was seen in, by their pids; 0: nobody looked."""
+        self.pid = pid
+        self.start_ticks = start_ticks
+        self.group = group
+        self.session = session
 
-class Member(ProcRef):
-    """A process of a run, and the process group and session that it was seen in."""
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProcRef):
+            return NotImplemented
+        return self.pid == other.pid and self.start_ticks == other.start_ticks
 
-    group: int
-    session: int
+    def __hash__(self) -> int:
+        return self.pid
+
+    def __repr__(self) -> str:
+        return f"ProcRef({self.pid}, {self.start_ticks})"
 
 
 class PidfdMissing(Exception):
     """The kernel, or a filter before it, offers no pidfds."""
 
 
-class _Stat(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Stat:
     ref: ProcRef
     parent: int
     session: int
@@ -186,8 +197,7 @@ def terminate(refs: Iterable[ProcRef]) -> None:
 
 
 def _seniority(ref: ProcRef) -> tuple[bool, int]:
-    leads = isinstance(ref, Member) and ref.pid == ref.session
-    return not leads, ref.start_ticks
+    return ref.pid != ref.session, ref.start_ticks
 
 
 def kill(refs: Iterable[ProcRef]) -> None:
@@ -196,7 +206,7 @@ def kill(refs: Iterable[ProcRef]) -> None:
     A process that only forks and leaves is gone before its signal; its group is what its children are born in.
     """
     refs = list(refs)
-    for group, session in {(ref.group, ref.session) for ref in refs if isinstance(ref, Member)}:
+    for group, session in {(ref.group, ref.session) for ref in refs if ref.session}:
         _kill_group(group, session)
     for ref in refs:
         _send(ref, signal.SIGKILL)
@@ -274,8 +284,7 @@ def _stat(pid: int) -> _Stat | None:
         environment = None if zombie else (int(fields[47]), int(fields[48]))
         # A leader that has ended while other threads live on looks like a zombie.
         alive = not zombie or int(fields[17]) > 1
-        ref = Member(pid, int(fields[19]))
-        ref.group, ref.session = int(fields[2]), int(fields[3])
+        ref = ProcRef(pid, int(fields[19]), int(fields[2]), int(fields[3]))
         return _Stat(ref, int(fields[1]), ref.session, alive, environment)
     except (OSError, IndexError, ValueError):
         return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from supervisor.model.frozen import dataclass
 
 
-class Now(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Now:
     """When an input is handled. Durations and deadlines use `mono_s`; `wall_s` is only shown to people."""
 
     mono_s: float
@@ -14,7 +15,8 @@ class Now(NamedTuple):
     """Seconds since the epoch, UTC."""
 
 
-class Instant(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Instant:
     """A moment for what must not stand still while the machine is suspended."""
 
     boot_s: float
