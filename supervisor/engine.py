@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
 
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
@@ -25,6 +24,7 @@ from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import Fact
+from supervisor.model.hints import TYPE_CHECKING, Protocol
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 

@@ -13,7 +13,8 @@ import supervisor
 ROOT = Path(__file__).resolve().parents[1]
 # fmt: off
 HEAVY = {
-    "ctypes", "dataclasses", "hashlib", "inspect", "logging", "queue", "subprocess", "threading", "uuid",
+    "ctypes", "dataclasses", "datetime", "hashlib", "inspect", "logging", "queue", "sqlite3", "subprocess", "threading",
+    "typing", "uuid",
     "aiohttp", "anyio", "asyncio", "click", "encodings.idna", "google.protobuf", "jsonschema", "jwt", "psutil",
     "supervisor.activity.activity", "watchfiles", "yaml",
 }

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from supervisor.boot.settings import Report, Settings
 from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
@@ -24,6 +23,7 @@ from supervisor.core.diff import compare
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile
 from supervisor.model.fact import FileRead
+from supervisor.model.hints import TYPE_CHECKING
 from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile
 

@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.boot.settings import Report
 from supervisor.core.records import Records
@@ -23,6 +22,7 @@ from supervisor.host.init import EXIT_DETACHED
 from supervisor.host.machine import Machine
 from supervisor.host.signals import Meaning
 from supervisor.model.command import Drain
+from supervisor.model.hints import TYPE_CHECKING, Any, assert_never
 
 if TYPE_CHECKING:
     from anyio import CancelScope

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, assert_never
 
 from supervisor.hub import Change, Hub, Resync
 from supervisor.model.exit import exit_text
+from supervisor.model.hints import Any, assert_never
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 KEPT = 500

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from supervisor.config import Loaded
 from supervisor.core.diff import Changes
 from supervisor.model.errors import BadSettings
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import Protocol
 from supervisor.model.spec import Trigger
 from supervisor.settings import table
 from supervisor.settings.resolved import Resolved

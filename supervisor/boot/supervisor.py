@@ -16,7 +16,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from supervisor import __version__
 from supervisor.api.sockets import Given, Sockets
@@ -49,6 +48,7 @@ from supervisor.model.action import Spawn
 from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.errors import Precondition
 from supervisor.model.fact import EnvironmentStarted, MachineRestarted
+from supervisor.model.hints import TYPE_CHECKING, Any
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
 

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from supervisor.boot import Supervisor
 from supervisor.cli.output import Outlet, signals_end_us
@@ -15,6 +14,7 @@ from supervisor.cli.printer import Printer
 from supervisor.host import logs
 from supervisor.host.rundir import RunDir
 from supervisor.hub import Change, Resync
+from supervisor.model.hints import Protocol
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import Service, TaskRun
 

@@ -8,7 +8,8 @@ import re
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+
+from supervisor.model.hints import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from queue import SimpleQueue

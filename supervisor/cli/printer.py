@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from supervisor.cli.output import Outlet, style
 from supervisor.config import Loaded, Severity
@@ -17,6 +16,7 @@ from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
 from supervisor.core.records import Records
 from supervisor.hub import Change
+from supervisor.model.hints import Any
 from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, StepState
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from types import MappingProxyType
-from typing import TypeVar
 
 from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, is_null
+from supervisor.model.hints import TypeVar
 from supervisor.model.spec import (
     SERVICE_TRIGGERS,
     TASK_TRIGGERS,

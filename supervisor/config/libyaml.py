@@ -15,7 +15,8 @@ from __future__ import annotations
 import sys
 from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+
+from supervisor.model.hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yaml import MarkedYAMLError, YAMLError, events

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
 from supervisor.model.frozen import replace
+from supervisor.model.hints import assert_never
 from supervisor.model.moment import Now
 from supervisor.model.record import Environment
 

@@ -23,11 +23,11 @@ it up: the step is STOPPED at once and the run goes on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from supervisor.core.taskrun import STOP_GRACE_S
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.frozen import dataclass, replace
+from supervisor.model.hints import assert_never
 from supervisor.model.moment import Now
 from supervisor.model.phase import (
     EXECUTION_ENDED,

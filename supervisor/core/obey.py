@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from supervisor.core.environment import update
 from supervisor.core.items import (
     apply_file,
@@ -40,6 +38,7 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import replace
+from supervisor.model.hints import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, Want

@@ -7,12 +7,12 @@ Nothing outside `core` changes them.
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from typing import Any
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.model.action import Action, Discard
 from supervisor.model.frozen import replace
+from supervisor.model.hints import Any
 from supervisor.model.phase import SERVICE_AT_REST
 from supervisor.model.record import (
     Environment,

@@ -7,13 +7,12 @@ nobody can ask for any more is forgotten, and a drain stops executions first, se
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.core import taskrun
 from supervisor.core.records import Records
 from supervisor.model.frozen import replace
+from supervisor.model.hints import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want

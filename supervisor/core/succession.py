@@ -24,13 +24,13 @@ fail, and those in their last group end as their runs have, as far as that is kn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
 
 from supervisor.core import service as services
 from supervisor.core.records import Records
 from supervisor.core.taskrun import spawn_of
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.frozen import replace
+from supervisor.model.hints import assert_never
 from supervisor.model.inherited import Inherited
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, RunPhase, ServicePhase, Want

@@ -11,11 +11,10 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
 from supervisor.model.frozen import replace
+from supervisor.model.hints import assert_never
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun

@@ -11,11 +11,10 @@ import enum
 import functools
 import json
 import types
-import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
 
 from supervisor.model.frozen import as_dict, is_frozen
+from supervisor.model.hints import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -48,12 +47,16 @@ def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    from typing import get_type_hints  # the first command of a new environment does not wait for it
+
+    return get_type_hints(kind)
 
 
 def _value(hint: Any, data: Any) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
+    from typing import Union, get_args, get_origin
+
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
         return _union(arguments, data)
     if origin is tuple:
         return tuple(_value(arguments[0], item) for item in data)
@@ -62,7 +65,7 @@ def _value(hint: Any, data: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return hint(data)
     if is_frozen(hint):
-        return from_plain(typing.cast(type, hint), data)
+        return from_plain(hint, data)
     return data
 
 

@@ -16,10 +16,10 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NoReturn
 
 from supervisor.host import inheritance
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import NoReturn
 
 VARIABLE = "SUPERVISOR_HANDOVER"
 

@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
 
 from supervisor.host import starting, tree
 from supervisor.host.adoption import (
@@ -44,6 +43,7 @@ from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Termi
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, MainExited, RunFact, Started, Survivor
+from supervisor.model.hints import TYPE_CHECKING, Any, assert_never
 from supervisor.model.inherited import Inherited
 from supervisor.model.spec import Docker
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account

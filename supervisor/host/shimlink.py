@@ -8,12 +8,12 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from supervisor.host import inheritance, shimstart
 from supervisor.host.shim import Message, Stream
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account

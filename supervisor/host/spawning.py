@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from supervisor.host import shimlink, starting
 from supervisor.host.adoption import began_nevertheless
@@ -26,6 +25,7 @@ from supervisor.host.shimlink import ShimLink, ShimStuck
 from supervisor.host.shims import Shims
 from supervisor.host.tree import ProcRef
 from supervisor.model.errors import MachineError
+from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account

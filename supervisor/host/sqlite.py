@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3 as sqlite

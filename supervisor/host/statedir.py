@@ -19,10 +19,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 from supervisor.model.digest import sha256
 from supervisor.model.errors import MachineError, StateInUse
+from supervisor.model.hints import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account

@@ -6,7 +6,7 @@ imports its digest in the same way, for the same reason.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hashlib import sha1 as _sha1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from typing import assert_never
 
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import assert_never
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ library's decorator, and the functions of `dataclasses` work as ever: what they 
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+
+from supervisor.model.hints import TYPE_CHECKING, Any
 
 _UNCOMPILED = 30
 """How many instances of a class are made before its `__init__` is compiled, which takes as long as to make 60."""

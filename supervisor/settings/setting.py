@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import Generic, TypeVar
 
 T = TypeVar("T")
 

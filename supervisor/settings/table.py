@@ -6,8 +6,7 @@ another (FILE sets the workspace, say) stands where settings become what a super
 
 from __future__ import annotations
 
-from typing import Any
-
+from supervisor.model.hints import Any
 from supervisor.settings.setting import Setting
 from supervisor.settings.values import (
     TRIGGERS,

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from supervisor.model.frozen import dataclass
+from supervisor.model.hints import TypeVar
 from supervisor.model.spec import Trigger
 
 T = TypeVar("T")
