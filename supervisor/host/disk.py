@@ -19,10 +19,18 @@ def why_full(path: str, as_root: bool) -> str:
 
     `as_root`: root may use blocks that a filesystem keeps back from others; statvfs(3).
     """
+    room = _room(path)
+    return "" if room is None else _why_none(room, as_root)
+
+
+def _room(path: str) -> os.statvfs_result | None:
     try:
-        room = os.statvfs(path)
+        return os.statvfs(path)
     except OSError:
-        return ""
+        return None
+
+
+def _why_none(room: os.statvfs_result, as_root: bool) -> str:
     if (room.f_bfree if as_root else room.f_bavail) == 0 and room.f_blocks:
         return "no space left on it"
     if room.f_ffree == 0 and room.f_files:
@@ -45,10 +53,14 @@ class LogDisk:
         self._short: dict[str, RunDir] = {}
         self.full = False
         """Whether it was at the last look."""
+        self.free_bytes = 0
+        """How much was free at the last look."""
 
     def look(self, runs: Iterable[Run]) -> None:
         """Look once. `runs`: those that live."""
-        why = why_full(self._folder, self._as_root)
+        room = _room(self._folder)
+        why = "" if room is None else _why_none(room, self._as_root)
+        self.free_bytes = 0 if room is None else room.f_bfree * room.f_frsize
         if why and not self.full:
             self._since_s = self._mono_s()
         if why:

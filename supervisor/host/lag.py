@@ -1,6 +1,6 @@
 """How late the event loop comes: everything that the supervisor does waits for it.
 
-The loop is asked to wake a sleeper each second; how much later that happens is its lag. One that stands still cannot
+The loop is asked to wake a sleeper now and then; how much later that happens is its lag. One that stands still cannot
 say where. So at each beat a timer outside of it is set (faulthandler's, in C, which needs nothing of the interpreter):
 if no beat follows in time, it writes the stacks of all threads, those of that moment, to the end of a file.
 
@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-BEAT_S = 1.0
+BEAT_S = 2.5
+"""To set the timer anew makes a thread, so that a beat costs 0.4 ms: at each second a third of an idle process."""
 STALL_S = 5.0
 """With so much lag something is wrong: a probe, a client and the service manager wait for us."""
 KEPT_BYTES = 256 * 1024

@@ -107,7 +107,8 @@ class Machine:
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
         self._roll_call: RollCall | None = None
         self._kernel_log: KernelLog | None = None
-        self._some_live: anyio.Event | None = None
+        self._begun: anyio.Event | None = None
+        """Set when a run has begun since the last look at the live ones."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         shims = cgroups.shims if cgroups else ""
@@ -171,7 +172,7 @@ class Machine:
         from supervisor.host import ending
 
         self._roll_call = ending.RollCall()
-        self._some_live = anyio.Event()
+        self._begun = anyio.Event()
         try:
             async with anyio.create_task_group() as self._tasks:
                 for work, arguments in self._backlog:
@@ -240,8 +241,8 @@ class Machine:
 
     def _hold(self, run: Run) -> None:
         self._runs[run.run_id] = run
-        if self._some_live:
-            self._some_live.set()
+        if self._begun:
+            self._begun.set()
 
     # Ending ----------------------------------------------------------------------------------------------------------
 
@@ -392,18 +393,21 @@ class Machine:
 
         from supervisor.host import upkeep
 
-        interval_s = upkeep.INTERVAL_S
+        assert self._begun is not None
+        pace = upkeep.Pace()
         while True:
             if not self._runs and not self._disk.full:
-                interval_s = upkeep.INTERVAL_S
-                self._some_live = anyio.Event()
-                await self._some_live.wait()
-            await anyio.sleep(interval_s)
+                await self._begun.wait()
+            if self._begun.is_set():
+                self._begun = anyio.Event()
+                pace.begin()
+            await anyio.sleep(pace.interval_s)
             for link in self._spawner.overdue():
                 self._heed(link)  # it may be we who were late
                 self._spawner.give_up(link)
-            interval_s = await upkeep.look_after(self._runs, self._log_limit_bytes, self._post)
             self._disk.look(self._runs.values())
+            if pace.is_due(self._disk.free_bytes):
+                pace.note(await upkeep.look_after(self._runs, self._log_limit_bytes, self._post))
 
 
 def _exit(status: Message) -> Exit:
