@@ -1,5 +1,6 @@
 """`python -m supervisor` and `bin/supervisor`: the command line."""
 
+import os
 import sys
 
 
@@ -23,4 +24,6 @@ if __name__ == "__main__":
 
     # The usage lines show the name that people type, and not this file's.
     sys.argv[0] = "supervisor"
-    sys.exit(main())
+    status = main()
+    # Everything is closed and written. To take the interpreter apart takes it another 15 ms, and serves nobody.
+    os._exit(status)

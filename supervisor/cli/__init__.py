@@ -14,8 +14,20 @@ def main() -> int:
     if os.getpid() == 1 and sys.argv[1:2] == ["run"]:
         from supervisor.host.init import watch_over
 
-        return watch_over(_main)
-    return _main()
+        return _flushed(watch_over(_main))
+    return _flushed(_main())
+
+
+def _flushed(status: int) -> int:
+    """See that all is written; returns the exit status."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        from supervisor.cli.output import unwritten
+
+        return unwritten(error)
+    return status
 
 
 def _open_standard_files() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 
 import click
 
 from supervisor import __version__
-from supervisor.cli.output import abandon
+from supervisor.cli.output import OUTPUT_ERRORS, unwritten
 from supervisor.cli.saying import say
 from supervisor.model.errors import SupervisorError
 
@@ -43,10 +42,6 @@ HIDDEN = frozenset({"self-check"})
 """The same, for programs."""
 
 
-EXIT_READER_GONE = 141
-"""What a shell reports for a program that SIGPIPE ended."""
-
-
 class Commands(click.Group):
     """A group that imports a subcommand only to run it or to show its own help."""
 
@@ -65,9 +60,8 @@ class Commands(click.Group):
         """Run the subcommand. Whoever reads our output may go, as `| head` does; click would exit 1 then."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            abandon(sys.stdout)
-            ctx.exit(EXIT_READER_GONE)
+        except BrokenPipeError as error:
+            ctx.exit(unwritten(error))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of subcommands, without importing them."""
@@ -103,4 +97,8 @@ def guarded(command: click.Command) -> int:
         return error.exit_code
     except SupervisorError as error:
         return say(error)
+    except OSError as error:
+        if error.filename is not None or error.errno not in OUTPUT_ERRORS:
+            raise
+        return unwritten(error)
     return status if isinstance(status, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -23,6 +24,11 @@ LAST_WORDS_S = 5.0
 """How long a reader may take nothing at the end while whoever ended us waits."""
 PAUSE_S = 1.0
 """How long a reader that stalls may hold up an upgrade."""
+
+EXIT_READER_GONE = 141
+"""What a shell shows for a program that SIGPIPE ended: whoever read the output has gone, and wants no more of it."""
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a full disk, and a terminal that is gone, say to a write."""
 
 _SGR = {"dim": 2, "red": 31, "green": 32, "yellow": 33}  # "select graphic rendition" of ECMA-48
 _STYLE = re.compile(r"\x1b\[[;?0-9]*[a-zA-Z]")
@@ -130,6 +136,16 @@ def signals_end_us() -> None:
     """From now on Ctrl-C and SIGTERM end this process at once: it may only wait for somebody to read what it says."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def unwritten(error: OSError) -> int:
+    """Standard output takes no more, and nobody is to hear of that twice. Returns the exit status."""
+    abandon(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return EXIT_READER_GONE
+    why = (error.strerror or str(error)).lower()
+    print(f"supervisor: cannot write the output: {why}", file=sys.stderr)
+    return 1
 
 
 def abandon(out: TextIO) -> None:

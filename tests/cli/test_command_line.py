@@ -104,6 +104,17 @@ def test_completion_offers_nothing_where_the_file_is_bad(folder: Path) -> None:
     assert completed("run-task", "") == []
 
 
+@pytest.mark.parametrize("argument", ["schema", "--help", "--version"])
+def test_output_that_cannot_be_written_is_told(folder: Path, argument: str) -> None:
+    with open("/dev/full", "wb") as full:
+        result = run_program(argument, stdout=full.fileno())
+
+    assert (result.returncode, result.stderr) == (
+        1,
+        "supervisor: cannot write the output: no space left on device\n",
+    )
+
+
 def test_reader_that_goes_away_is_no_error(folder: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -9,7 +9,7 @@ def test_the_launcher_gives_the_environment_that_site_would(tmp_path: Path) -> N
     root = Path(__file__).parents[2]
     main = root / "supervisor/__main__.py"
     tell = (
-        "import runpy, sys; sys.argv = ['supervisor', '--version']\n"
+        "import os, runpy, sys; os._exit = sys.exit; sys.argv = ['supervisor', '--version']\n"
         f"try: runpy.run_path({str(main)!r}, run_name='__main__')\n"
         "except SystemExit: pass\n"
         "import aiohttp, supervisor\n"
