@@ -18,7 +18,7 @@ from supervisor.core.records import Records
 from supervisor.hub import Change
 from supervisor.model.hints import Any
 from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
-from supervisor.model.record import Execution, Service, StepState
+from supervisor.model.record import Execution, Service, StepState, changed_steps
 
 COLOURS = {
     "running": "green",
@@ -126,13 +126,12 @@ class Printer:
             self._tail(service.tail)
 
     def _execution(self, before: Execution | None, execution: Execution) -> None:
-        old: Mapping[str, StepState] = before.steps if before else {}
         if (before is None or before.phase is not execution.phase) and not is_over(execution):
             self._took(execution.id, execution.phase.value)
             self._phase(
                 "task", execution.reference, execution.phase.value, f"started by {execution.started_by}"
             )
-        for reference, id_, state in _changed_steps(execution, old):
+        for reference, id_, state in _changed_steps(execution, before):
             detail = self._took(id_, state.phase.value)
             self._phase("step", reference, state.phase.value, state.reason or detail)
         if is_over(execution) and (before is None or not is_over(before)):
@@ -182,18 +181,19 @@ class Printer:
         self._outlet.put(line)
 
 
-def _changed_steps(
-    execution: Execution, old: Mapping[str, StepState]
-) -> Iterator[tuple[str, str, StepState]]:
+def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[tuple[str, str, StepState]]:
     """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows."""
-    changed = {id_: state for id_, state in execution.steps.items() if old.get(id_) is not state}
-    if len(execution.steps) == 1 or not changed:
+    old: Mapping[str, StepState] = before.steps if before else {}
+    if len(execution.steps) == 1 or execution.steps is old:
         return
-    for group in execution.plan:
+    changed = set(changed_steps(old, execution.steps))
+    # What changes is of the group that ran or of one that it came to, but an end stops those that were to come.
+    end = len(execution.plan) if is_over(execution) else execution.group + 1
+    for group in execution.plan[before.group if before else 0 : end]:
         for step in group:
-            state = changed.get(step.id)
-            before = old[step.id].phase if step.id in old else ExecutionPhase.PENDING
-            if state is not None and state.phase is not before:
+            state = execution.steps[step.id]
+            was = old[step.id].phase if old else ExecutionPhase.PENDING
+            if step.id in changed and state.phase is not was:
                 yield step.reference, step.id, state
 
 

@@ -103,7 +103,12 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
     if records.draining and not execution.stop_wanted:
         records.put(replace(execution, stop_wanted=True))
         return
-    decided, requests = executions.decide(execution, _view(records, execution), now)
+    before: Execution | None = None
+    decided = execution
+    requests: tuple[executions.Request, ...] = ()
+    while decided is not before and not requests:  # what is asked for has to come about first
+        before = decided
+        decided, requests = executions.decide(decided, _view(records, decided), now)
     decided = _carry_out(records, decided, requests, now)
     if decided is not execution:
         records.put(decided)

@@ -18,7 +18,16 @@ from supervisor.host.codec import from_plain, plain, to_json
 from supervisor.host.disk import why_full
 from supervisor.host.sqlite import sqlite
 from supervisor.model.errors import MachineError
-from supervisor.model.record import Environment, Execution, Record, Service, StepState, Task, TaskRun
+from supervisor.model.record import (
+    Environment,
+    Execution,
+    Record,
+    Service,
+    StepState,
+    Task,
+    TaskRun,
+    changed_steps,
+)
 
 MIGRATIONS = (
     """
@@ -188,11 +197,8 @@ class Store:
 
 
 def _changed_steps(execution: Execution, known: Mapping[str, StepState]) -> list[tuple[str, str, str]]:
-    return [
-        (execution.id, step_id, to_json(state))
-        for step_id, state in execution.steps.items()
-        if known.get(step_id) is not state
-    ]
+    steps = execution.steps
+    return [(execution.id, step_id, to_json(steps[step_id])) for step_id in changed_steps(known, steps)]
 
 
 def _open(path: str | os.PathLike[str]) -> sqlite.Connection:

@@ -8,7 +8,9 @@ A run id names a run directory; it is made from its owner's id, so that the core
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import is_not
 from types import MappingProxyType
 
 from supervisor.model.exit import Exit
@@ -200,6 +202,14 @@ class Execution:
     ended_s: float | None = None
     born: int = 0
     revision: int = 0
+
+
+def changed_steps(before: Mapping[str, StepState], after: Mapping[str, StepState]) -> Iterator[str]:
+    """The ids of the steps of an execution whose state is another object than before.
+
+    Both list the same steps in the same order, as two versions of a record do, or `before` is empty.
+    """
+    return compress(after, map(is_not, before.values(), after.values())) if before else iter(after)
 
 
 @dataclass(frozen=True, slots=True)
