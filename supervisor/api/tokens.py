@@ -3,6 +3,9 @@
 A token is a JWT (HS256, compared in constant time by PyJWT). Its subject is the environment; its scope is all of that
 (`environment`) or reading its logs (`logs`). Whoever can read the key can do what the supervisor can anyway: the file
 is 0600 in a directory that is 0700. Removing it takes back every token.
+
+PyJWT is imported for the first token that is made or shown: it takes 30 ms and 3 MB (80 and 11 where cryptography is
+installed), and who comes over the Unix socket needs none.
 """
 
 from __future__ import annotations
@@ -18,8 +21,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import jwt
 
 from supervisor.model.errors import MachineError, SupervisorError
 
@@ -96,6 +97,8 @@ class Tokens:
 
     def mint(self, scope: Scope, ttl_s: float) -> str:
         """A new token."""
+        import jwt
+
         now = self._clock()
         claims = {
             "iss": _ISSUER,
@@ -123,6 +126,8 @@ class Tokens:
         return claims
 
     def _verify(self, token: str) -> Claims:
+        import jwt
+
         if len(token) > _LONGEST:
             raise BadToken(Fault.FORGED, "the token is malformed: it is too long")
         try:
@@ -146,6 +151,8 @@ class Tokens:
 
     def _not_ours(self, token: str) -> BadToken:
         """Signed with another key: a client that mixed up environments is told so; what it may do is the same."""
+        import jwt
+
         try:
             subject = jwt.decode(token, options={"verify_signature": False}).get("sub")
         except jwt.PyJWTError:
