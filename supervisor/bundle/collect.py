@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from supervisor.bundle.ends import masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.bundle.part import LeftOut, Part
 from supervisor.bundle.scene import Scene
 from supervisor.bundle.state import state_parts
 from supervisor.bundle.system import system_parts
+from supervisor.bundle.workspacefile import automations_file
 from supervisor.doctor.finding import findings_json
 
 FILE_BYTES = 1 << 20
@@ -45,7 +45,10 @@ def _asked(scene: Scene, name: str) -> Any:
 def _file(scene: Scene, masking: Masking) -> bytes:
     if scene.file is None:
         raise LeftOut("there is none in the workspace")
-    return masked_end(scene.file.resolve(), FILE_BYTES, masking)
+    data = automations_file(scene.file, scene.workspace)
+    if len(data) <= FILE_BYTES:
+        return masking.text(data)
+    return masking.text(data[:FILE_BYTES], final=False) + b"\n[what comes after this is not in the bundle]\n"
 
 
 def _spec(scene: Scene, masking: Masking) -> bytes:

@@ -18,6 +18,7 @@ class Scene:
     """The supervisor; None: none runs, or it cannot be told which."""
     state: Path
     """The state directory; it may not be there."""
+    workspace: Path
     file: Path | None
     """The automations file."""
     specs: Sequence[Path]

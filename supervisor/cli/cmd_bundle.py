@@ -131,6 +131,7 @@ def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Ski
     return Scene(
         pid=pid,
         state=state,
+        workspace=workspace,
         file=find_file(workspace, named).path,
         # Not from `resolved`, which has nothing but defaults where one setting is wrong.
         specs=[*told_files(INITIAL_SPEC, pid, os.environ), Path(DEFAULT_SPEC)],

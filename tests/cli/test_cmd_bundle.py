@@ -17,8 +17,9 @@ from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.conftest import PROGRAM, Invoke
 from tests.doctor.guard import loopback_only
 from tests.doctor.servers import closed
+from tests.host.users import GID, UID, needs_root, open_folder
 
-__all__ = ["loopback_only"]
+__all__ = ["loopback_only", "open_folder"]
 
 PLANTED = "pl4nted-value-of-a-secret"
 
@@ -181,6 +182,39 @@ def test_terminal_gets_no_bytes(folder: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith(b"supervisor: cannot write a bundle to a terminal")
+
+
+@needs_root
+def test_link_of_another_user_leads_to_no_file_that_this_user_may_not_read(
+    supervisor: Invoke, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (open_folder / "roots").write_text("for root alone\n")
+    (open_folder / "roots").chmod(0o600)
+    workspace = open_folder / "workspace"
+    workspace.mkdir()
+    (workspace / "automations.yaml").symlink_to(open_folder / "roots")
+    monkeypatch.chdir(workspace)
+
+    def why_left_out() -> str:
+        bundle = open_folder / "b.tar.zst"
+        supervisor("bundle", str(bundle))
+        files = unpacked(bundle.read_bytes())
+        bundle.unlink()
+        assert not any(b"for root alone" in content for content in files.values())
+        left_out = {each["name"]: each["why"] for each in manifest_of(files)["leftOut"]}
+        return str(left_out["automations.yaml"])
+
+    os.chown(workspace, UID, GID)
+    assert "may not read what it leads to" in why_left_out()
+    os.chown(workspace, 0, 0)
+    os.chown(workspace / "automations.yaml", UID, GID, follow_symlinks=False)
+    assert "may not read what it leads to" in why_left_out()
+    (workspace / "automations.yaml").unlink()
+    (workspace / ".gitpod").symlink_to(open_folder / "other")
+    (open_folder / "other").mkdir()
+    (open_folder / "roots").rename(open_folder / "other/automations.yaml")
+    os.chown(workspace / ".gitpod", UID, GID, follow_symlinks=False)
+    assert "may not read what it leads to" in why_left_out()
 
 
 def test_settings_that_cannot_be_used_are_told_inside(

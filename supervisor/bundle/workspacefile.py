@@ -1,0 +1,53 @@
+"""The automations file of a workspace, as far as those may read it who can say what stands at its path.
+
+Root reads everything, and a link in a user's workspace may lead to a file that this user could not read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from supervisor.bundle.part import LeftOut
+from supervisor.config import source
+from supervisor.config.problem import Problem
+from supervisor.config.source import Unreadable
+from supervisor.host.account import Account
+
+
+def automations_file(path: Path, workspace: Path) -> bytes:
+    """What the file holds, at most a byte more than such a file may. Raises LeftOut."""
+    owners = set(_owners(path, workspace)) - {os.geteuid()} if os.geteuid() == 0 else set[int]()
+
+    def refusal(descriptor: int) -> Unreadable | None:
+        closed = next((uid for uid in owners if not _account(uid).may_read(descriptor)), None)
+        if closed is None:
+            return None
+        return Unreadable(f"user {closed}, who could put it there, may not read what it leads to")
+
+    data = source.read(path, refusal)
+    if isinstance(data, Problem):
+        raise LeftOut(data.message)
+    return data
+
+
+def _owners(path: Path, workspace: Path) -> Iterator[int]:
+    """Who owns the workspace, the folders below it on the way to the file, and the file or the link to it."""
+    for part in (path, *path.parents):
+        if part == workspace or part.is_relative_to(workspace):
+            try:
+                yield os.lstat(part).st_uid
+            except OSError:
+                pass  # gone, and so is the file
+
+
+def _account(uid: int) -> Account:
+    import pwd
+
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(str(uid), uid, -1, (), "/", "/bin/sh")
+    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return Account(entry.pw_name, uid, entry.pw_gid, groups, entry.pw_dir, entry.pw_shell)
