@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the shim's Python has no site
 
-from supervisor.host import shim
+from supervisor.host import shim, shimstart
 from supervisor.host.shim import Shim
 
 POINTS = ("_answer", "_spawn", "_note_start", "_write", "_reap", "_tell", "_listen")
@@ -64,7 +64,7 @@ def be_the_supervisor() -> int:
     from supervisor.cli import main
 
     os.environ[VARIABLE] = ":".join(sys.argv[1:4])
-    shim.__file__ = __file__
+    shimstart._SHIM = __file__
     sys.argv[:] = ["supervisor", *sys.argv[4:]]
     return main()
 

@@ -187,7 +187,7 @@ def test_death_of_the_shim_at_a_point_costs_exit_statuses_at_most(
 ) -> None:
     """Nothing is started twice, nothing is left, and services go on; a task may have ended nobody knows how."""
     ending, _ = undisturbed
-    for number in range(1, 9) if request.config.getoption("--all-faults") else [dice.randrange(1, 5)]:
+    for number in range(1, 9) if request.config.getoption("--all-faults") else {1, dice.randrange(1, 5)}:
         folder = tmp_path / str(number)
         folder.mkdir()
         project = Project(folder)
@@ -196,6 +196,7 @@ def test_death_of_the_shim_at_a_point_costs_exit_statuses_at_most(
             told = story.told()
             where = f"killed {point}, passage {number}, {'died' if story.note.exists() else 'lived'}"
             if not story.note.exists():
+                assert number > 1, "every point is passed"
                 assert told == ending, where
             for name, count in told.runs.items():
                 assert count <= ending.runs[name], where
