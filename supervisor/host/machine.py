@@ -35,10 +35,10 @@ from supervisor.host.disk import LogDisk
 from supervisor.host.environ import RUN_MARKER
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
-from supervisor.host.shim import Message
 from supervisor.host.shimlink import ShimLink
 from supervisor.host.shims import Shims
 from supervisor.host.spawning import Spawner
+from supervisor.host.stream import Message
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted

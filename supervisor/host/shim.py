@@ -1,7 +1,8 @@
 """The shim: one small process that is the parent of every command, and that outlives the supervisor.
 
-It runs as a script of its own (`python -I -S shim.py FD [WHAT=BEFORE ...]`), imports nothing of the package, and keeps
-three promises:
+It runs as a script of its own (`python -I -S shim.py FD [WHAT=BEFORE ...]`). Of the package it imports the four modules
+named below, which import nothing but the standard library, and those at its start: it outlives the files that it came
+from. It keeps three promises:
 
 - It never ends while a command lives. The supervisor may die or be replaced; commands go on, their exits are written
   into their run directories, and the next supervisor connects to the socket that this one asked for.
@@ -9,7 +10,7 @@ three promises:
   reaped: whoever sees that the process is gone finds the file, unless the disk was full, and then the shim knows.
 - It never falls. What goes wrong with one request is the answer to that request.
 
-Messages are JSON objects, each after its length in four bytes.
+Messages are those of `stream`.
 
 | the supervisor asks | the shim answers |
 |---|---|
@@ -41,6 +42,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+if __name__ == "__main__":
+    sys.path.append(os.path.abspath(__file__).rpartition("/supervisor/host/")[0])
+
+from supervisor.host.entering import enter, join, leave
+from supervisor.host.execute import Failed, execute
+from supervisor.host.oomscore import OomScore
+from supervisor.host.stream import Message, Stream
+
 VERSION = 3
 RETRY_S = 1.0
 """How long to wait before a facts file that could not be written is tried again."""
@@ -48,121 +57,8 @@ _MOVED_S = 0.008
 """How long after one move between control groups another one still takes no time: the kernel's grace period for it."""
 _READY_S = 0.5
 """How long the first spawn is expected."""
-
-TYPE_CHECKING = False  # that of `typing`, whose import is a tenth of the shim's start
-if TYPE_CHECKING:
-    from typing import Any, NoReturn
-
-    Message = dict[str, Any]
-else:
-    Message = dict
-_LENGTH = struct.Struct("!I")
-_LONGEST = 64 << 20
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _PR_SET_CHILD_SUBREAPER = 36
-_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-
-
-class _Failed(OSError):
-    """What a child tells that did not come to its exec."""
-
-    def __init__(self, stage: str, number: int) -> None:
-        super().__init__(number, os.strerror(number))
-        self.stage = stage
-
-
-class Stream:
-    """Messages over a stream socket. Nothing here blocks: what the other side does not take yet is kept."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.socket = sock
-        self.ended = False
-        """Whether the other side is gone: nothing more comes, nothing sent arrives."""
-        self.unsent = bytearray()
-        self._received = bytearray()
-
-    def send(self, message: Message) -> None:
-        """Send, now or at later flushes. Text that was not UTF-8 survives: JSON escapes lone surrogates."""
-        data = json.dumps(message).encode("ascii")
-        self.unsent += _LENGTH.pack(len(data)) + data
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what waits, as far as the other side takes it."""
-        try:
-            while self.unsent and not self.ended:
-                del self.unsent[: self.socket.send(self.unsent)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.ended = True
-
-    def receive(self) -> list[Message]:
-        """All that has arrived whole, in order; `ended` tells whether more can come."""
-        try:
-            while not self.ended:
-                data = self.socket.recv(1 << 18)
-                self.ended = not data
-                self._received += data
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.ended = True
-        messages = []
-        while (message := self._next()) is not None:
-            messages.append(message)
-        return messages
-
-    def _next(self) -> Message | None:
-        if len(self._received) < _LENGTH.size:
-            return None
-        (length,) = _LENGTH.unpack_from(self._received)
-        end = _LENGTH.size + length
-        if length > _LONGEST:
-            self.ended = True
-        if length > _LONGEST or len(self._received) < end:
-            return None
-        data = bytes(self._received[_LENGTH.size : end])
-        del self._received[:end]
-        message: Message = json.loads(data)
-        return message
-
-
-class OomScore:
-    """How soon the kernel kills us when memory runs out: after our commands, where we may say so.
-
-    A child inherits it, so it is what it was for the moment of a spawn: two writes of a microsecond each.
-    """
-
-    def __init__(self) -> None:
-        self._fd = -1
-        try:
-            self._fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
-            self._before = self._low = os.read(self._fd, 16).strip()
-        except OSError:
-            self._before = self._low = b"0"
-        for score in (b"-900", b"0"):
-            if int(score) < int(self._before) and self._set(score):
-                self._low = score
-                break
-
-    def raise_(self) -> None:
-        """As it was before us."""
-        if self._low != self._before:
-            self._set(self._before)
-
-    def lower(self) -> None:
-        """As low as it may be."""
-        if self._low != self._before:
-            self._set(self._low)
-
-    def _set(self, score: bytes) -> bool:
-        try:
-            os.pwrite(self._fd, score, 0)
-        except OSError:
-            return False
-        return True
 
 
 class Shim:
@@ -258,7 +154,7 @@ class Shim:
 
     def _rejoin(self) -> None:
         """Go to where we are: the kernel waits for a grace period now, and not when the first command is born."""
-        if not _join(self._group):
+        if not join(self._group):
             self._ready_until = 0.0
 
     def _listen(self, path: str) -> None:
@@ -339,11 +235,11 @@ class Shim:
                 # Nobody waits for it any more: it was reported as not started.
                 _unlink_empty(log, request["log"])
                 return {"failed": run_id, "stage": "late", "errno": errno.ETIMEDOUT}
-            group = _enter(request.get("cgroup", ""))
+            group = enter(request.get("cgroup", ""))
             self._oom_score.raise_()
-            pid = _execute(request, log)
+            pid = execute(request, log)
         except OSError as error:
-            if isinstance(error, _Failed):
+            if isinstance(error, Failed):
                 stage = error.stage
             elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
                 stage = "fork"
@@ -353,7 +249,7 @@ class Shim:
             return {"failed": run_id, "stage": "request", "errno": errno.EINVAL, "text": repr(error)}
         finally:
             self._oom_score.lower()
-            if group and not _leave(group):
+            if group and not leave(group):
                 group = ""  # whoever killed it would kill us
             if log >= 0:
                 os.close(log)
@@ -416,111 +312,6 @@ class Shim:
         for path, facts in list(self._unwritten.items()):
             if self._write(path, facts):
                 self._ended.pop(os.path.basename(os.path.dirname(path)), None)
-
-
-def _execute(request: Message, log: int) -> int:
-    """Start a process in a session of its own, with nothing of ours but its log; returns its pid. Raises OSError."""
-    argv, env = request["argv"], request["env"]
-    for attempt in range(5):
-        try:
-            if account := request.get("as"):
-                return _fork(argv, env, log, request["cwd"], account)
-            return _posix_spawn(argv, env, log)
-        except OSError as error:
-            # Somebody has the program open for writing: a copy being made, or a fork that has not come to its exec.
-            if error.errno != errno.ETXTBSY or attempt == 4:
-                raise
-            time.sleep(0.01)
-    raise AssertionError
-
-
-def _enter(group: str) -> str:
-    """Go into a run's group, so that the command is born there; returns the group, or nothing if that is not possible.
-
-    30 microseconds there and back. A command that was moved after its start could have forked before.
-    """
-    return group if group and _join(group) else ""
-
-
-def _leave(group: str) -> bool:
-    """Go back into our own group; into the one above, if that is gone."""
-    above = os.path.dirname(group)
-    return _join(f"{above}/shims") or _join(above)
-
-
-def _join(group: str) -> bool:
-    try:
-        fd = os.open(f"{group}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, b"0")
-        finally:
-            os.close(fd)
-    except OSError:
-        return False
-    return True
-
-
-def _posix_spawn(argv: list[str], env: dict[str, str], log: int) -> int:
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, log, 1),
-        (os.POSIX_SPAWN_DUP2, log, 2),
-    ]
-    return os.posix_spawn(
-        argv[0], argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_CATCHABLE
-    )
-
-
-def _fork(argv: list[str], env: dict[str, str], log: int, cwd: str, account: Message) -> int:
-    """Start a process as another user, which posix_spawn cannot: 0.9 ms in place of 0.1.
-
-    To change our own user for the moment of a posix_spawn would be as quick, but in that moment the user could kill us.
-    The child tells through a pipe, which its exec closes, at which stage it failed. Raises _Failed with that stage.
-    """
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    try:
-        pid = os.fork()
-        if pid == 0:
-            _become(argv, env, log, cwd, account, tell)
-        os.close(tell)
-        tell = -1
-        report = os.read(told, 64).split()
-        if not report:
-            return pid
-        os.waitpid(pid, 0)
-        raise _Failed(report[0].decode(), int(report[1]))
-    finally:
-        os.close(told)
-        if tell >= 0:
-            os.close(tell)
-
-
-def _become(
-    argv: list[str], env: dict[str, str], log: int, cwd: str, account: Message, tell: int
-) -> NoReturn:
-    """The forked child: what posix_spawn does, the user, the folder as the user may see it, and the program."""
-    stage, number = "user", errno.EIO
-    try:
-        os.setsid()
-        for fd, source in ((0, os.open("/dev/null", os.O_RDONLY)), (1, log), (2, log)):
-            os.dup2(source, fd)
-        for signum in _CATCHABLE:
-            signal.signal(signum, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.setgroups(account["groups"])
-        os.setresgid(*[account["gid"]] * 3)
-        os.setresuid(*[account["uid"]] * 3)
-        if os.getresuid() != (account["uid"],) * 3:  # to the kernel, -1 means to change nothing
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        stage = "chdir"
-        os.chdir(cwd)
-        stage = "exec"
-        os.execve(argv[0], argv, env)
-    except OSError as error:
-        number = error.errno or errno.EIO
-    finally:
-        os.write(tell, f"{stage} {number}".encode())
-        os._exit(127)
 
 
 def _is_dead(sock: socket.socket) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from supervisor.host import inheritance, shimstart
-from supervisor.host.shim import Message, Stream
+from supervisor.host.stream import Message, Stream
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
 from supervisor.model.hints import TYPE_CHECKING, Any

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable
 from supervisor.host import shimlink, starting
 from supervisor.host.adoption import began_nevertheless
 from supervisor.host.run import Asked, Run
-from supervisor.host.shim import Message
 from supervisor.host.shimlink import ShimLink, ShimStuck
 from supervisor.host.shims import Shims
+from supervisor.host.stream import Message
 from supervisor.host.tree import ProcRef
 from supervisor.model.errors import MachineError
 from supervisor.model.hints import TYPE_CHECKING

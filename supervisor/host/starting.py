@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from supervisor.host.rundir import RunDir
-from supervisor.host.shim import Message
+from supervisor.host.stream import Message
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import MachineError
 from supervisor.model.spec import Docker

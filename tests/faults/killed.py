@@ -21,9 +21,9 @@ from typing import Any
 from supervisor.cli import main
 from supervisor.host.machine import Machine
 from supervisor.host.rundir import RunDir
-from supervisor.host.shim import Stream
 from supervisor.host.statedir import StateDir
 from supervisor.host.store import Store
+from supervisor.host.stream import Stream
 from supervisor.hub import Hub
 
 POINTS = {
