@@ -1,17 +1,20 @@
 """A chain of 200 trivial tasks, each depending on the one before, beside just.
 
 A task's command is a script of its own that bash runs. The same in just is a recipe with a shebang; the plain recipe,
-of which just hands each line to a shell, is shown too.
+of which just hands each line to a shell, is shown too, and so is a bound: `programs/least.py`.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
-from benchmarks.measure import JUST, SUPERVISOR, Row, interleaved, wall_s, workspace
+from benchmarks.measure import JUST, ROOT, SUPERVISOR, Row, interleaved, wall_s, workspace
 
 TASKS = 200
 ROUNDS = 5
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+LEAST = [PYTHON, "-I", "-S", str(ROOT / "benchmarks" / "programs" / "least.py")]
 RUN_TASK = [SUPERVISOR, "run-task", "last", "automations.yaml", "--standalone"]
 
 
@@ -21,6 +24,7 @@ def measure() -> list[Row]:
         medians = interleaved(
             {
                 "supervisor": lambda: wall_s(RUN_TASK, folder),
+                "the least that Python takes": lambda: _least_s(folder),
                 "just, scripts": lambda: wall_s([JUST, "-f", "scripts.just", "last"], folder),
                 "just, plain": lambda: wall_s([JUST, "-f", "plain.just", "last"], folder),
             },
@@ -31,6 +35,11 @@ def measure() -> list[Row]:
         *(Row(f"chain of {TASKS} tasks: {name}", seconds * 1e3, "ms") for name, seconds in medians.items()),
         Row(f"chain of {TASKS} tasks: ratio to just with scripts", ours / just, "", 1.1),
     ]
+
+
+def _least_s(folder: Path) -> float:
+    state = Path(tempfile.mkdtemp(dir=folder))
+    return wall_s([*LEAST, str(state), str(TASKS)], folder)
 
 
 def _write(folder: Path) -> None:

@@ -15,7 +15,7 @@ from supervisor.model.action import Action, Kill, Spawn
 from supervisor.model.command import ApplyFile, Drain, StartService, StopService
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import SUCCESS, NotStarted
-from supervisor.model.fact import Exited, Started
+from supervisor.model.fact import Exited, MainExited, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
@@ -181,3 +181,31 @@ def test_deadline_that_a_command_sets_is_kept_although_nothing_else_happens() ->
             tasks.cancel_scope.cancel()
 
     anyio.run(scenario)
+
+
+def test_what_is_observed_is_folded_at_once_and_its_deadline_kept() -> None:
+    bench = Bench()
+    bench.start()
+
+    async def scenario() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.engine.run)
+            await anyio.wait_all_tasks_blocked()
+            bench.engine.fold(lambda: bench.engine.post(MainExited(f"{bench.web.id}.1", SUCCESS)))
+            assert bench.web.phase is ServicePhase.STOPPING
+            bench.now = Now(1000.0, 0.0)
+            with anyio.fail_after(5):
+                await bench.killed.wait()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(scenario)
+
+
+def test_what_is_folded_without_a_deadline_wakes_nobody() -> None:
+    bench = Bench()
+    bench.start()
+    woken: list[str] = []
+    bench.engine._wake = lambda: woken.append("woken")
+    bench.engine.fold(lambda: bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS)))
+    assert bench.web.phase is ServicePhase.STOPPED
+    assert woken == []

@@ -111,7 +111,7 @@ class Supervisor:
             Cgroups.of(self.state.path),
             self.troubles.met,
         )
-        self.engine.performer, self.machine.turn = self.machine, self.engine.turn
+        self.engine.performer, self.machine.fold = self.machine, self.engine.fold
         self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter))
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes

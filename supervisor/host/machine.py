@@ -95,8 +95,8 @@ class Machine:
         self._environ = environ
         self._workspace = str(workspace)
         self._post = post
-        self.turn: Callable[[], None] = lambda: None
-        """Has what was posted be folded at once: what a command's end starts does not wait for a turn of the loop."""
+        self.fold: Callable[[Callable[[], None]], None] = lambda observe: observe()
+        """Has what is posted meanwhile be folded at once: what a command's end starts waits for no turn of the loop."""
         self._log_limit_bytes = log_limit_bytes
         self._account = account
         self._cgroups = cgroups
@@ -331,12 +331,17 @@ class Machine:
 
     async def _hear(self, link: ShimLink) -> None:
         """Hear a shim until it is gone, or another took its place and it holds nothing more."""
-        import anyio
+        from supervisor.host.readable import while_readable
 
-        while not link.lost and (self._shims.is_current(link) or self._held_runs(link)):
-            await anyio.wait_readable(link)
-            self._heed(link)
-            self.turn()
+        def is_of_use() -> bool:
+            return not link.lost and (self._shims.is_current(link) or bool(self._held_runs(link)))
+
+        def hear() -> bool:
+            self.fold(partial(self._heed, link))
+            return is_of_use()
+
+        if is_of_use():
+            await while_readable(link.fileno(), hear)
         self._shims.leave(link)
         self._spawner.lost(link)
         for run in self._held_runs(link):
