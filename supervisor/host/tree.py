@@ -35,8 +35,8 @@ _TICKS_HZ = os.sysconf("SC_CLK_TCK")
 _READ = 1 << 16
 _LISTINGS = 20
 """On a machine where processes come and go all the time, some pass has to be the last."""
-_EXEC_TRIES, _EXEC_S = 50, 0.0005
-"""An exec takes much less than this, unless the program is on a slow disk."""
+_EXEC_S, _EXEC_PAUSE_S = 0.25, 0.0005
+"""An exec takes much less than this, unless its disk is slow or the machine has much to do."""
 
 
 class ProcRef:
@@ -297,7 +297,8 @@ def _variable(process: _Stat, name: str) -> str | None:
     that a variable is missing is believed only of a program that was the same before and after.
     """
     wanted = f"\0{name}=".encode()
-    for _ in range(_EXEC_TRIES):
+    give_up_at = time.monotonic() + _EXEC_S
+    while time.monotonic() < give_up_at:
         try:
             environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
         except OSError:
@@ -309,7 +310,7 @@ def _variable(process: _Stat, name: str) -> str | None:
         if now is None or now.environment is None or now.environment == process.environment != (0, 0):
             return None
         process = now
-        time.sleep(_EXEC_S)
+        time.sleep(_EXEC_PAUSE_S)
     return None
 
 

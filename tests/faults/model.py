@@ -17,6 +17,8 @@ class Life:
     """How often it may have been started; a start that was followed by a stop at once may not have come to anything."""
     blind: bool = False
     """Whether the shim that holds it was lost: then nobody may know how it ends."""
+    cramped: bool = False
+    """Whether it was asked to stop while the disk was full: then its stop command may have had no room to start."""
     version: int = 0
 
     def start(self) -> None:
@@ -26,7 +28,7 @@ class Life:
 
     def start_anew(self) -> None:
         """It was asked to run again, whether it runs or not."""
-        self.up, self.ends, self.blind = True, set(), False
+        self.up, self.ends, self.blind, self.cramped = True, set(), False, False
         self.starts += 1
 
     def stop(self) -> None:
