@@ -282,6 +282,14 @@ class Storm:
         for name, life in self.world.services.items():
             if life.up:
                 until(lambda name=name: self._main(name), f"the start of {name}")  # type: ignore[misc]
+        for id_ in self.world.running:
+            until(lambda id_=id_: self._has_begun(id_), f"the start of execution {id_}")  # type: ignore[misc]
+
+    def _has_begun(self, execution_id: str) -> bool:
+        """Whether the shim has noted the start of an execution's command."""
+        steps = self.scene.records().executions[execution_id].steps.values()
+        runs = [self.scene.state / "runs" / step.run_id for step in steps if step.run_id is not None]
+        return bool(runs) and all((run / "started").exists() for run in runs)
 
     def _stored_version(self, name: str) -> int:
         command: str = self.scene.services()[name]["spec"]["commands"]["start"]
