@@ -41,12 +41,12 @@ class Reception:
         self._connections: list[socket.socket] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._relieved = False
-        self._answered = anyio.Event()
+        self._attended = anyio.Event()
 
-    async def first_answered(self, patience_s: float) -> None:
-        """Wait until somebody was answered, for so long at most."""
+    async def first_attended(self, patience_s: float) -> None:
+        """Wait until somebody was answered, or wants the server, for so long at most."""
         with anyio.move_on_after(patience_s):
-            await self._answered.wait()
+            await self._attended.wait()
 
     async def run(self) -> tuple[int, ...]:
         """Attend until `relieve` was called; returns the descriptors of the connections that go on."""
@@ -99,10 +99,11 @@ class Reception:
                 return
             answer = self._answer_to(head)
             if answer is None:
+                self._attended.set()
                 return
             connection.recv(head.index(b"\r\n\r\n") + 4)
             sent = await _sent(connection, await answer())
-            self._answered.set()
+            self._attended.set()
             if not sent:
                 return
 

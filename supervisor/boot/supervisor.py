@@ -369,7 +369,7 @@ class Supervisor:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(receive)
             # Half a second of imports, which leave others little of the interpreter: not before who waits is answered.
-            await reception.first_answered(FIRST_ANSWER_S)
+            await reception.first_attended(FIRST_ANSWER_S)
             assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
             reception.relieve()
         api = self.settings.api

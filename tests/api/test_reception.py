@@ -120,6 +120,18 @@ def _unread(connection: socket.socket) -> bytes:
         return b""
 
 
+@pytest.mark.parametrize("request_", [STATUS, b"POST /gitpod.v1.X/Y HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"])
+async def test_server_is_waited_with_only_until_somebody_was_attended(
+    tmp_path: Path, request_: bytes
+) -> None:
+    async with desk(tmp_path) as it:
+        client = await it.ask(request_)
+        with anyio.fail_after(20):
+            await it.reception.first_attended(1000.0)
+        await it.reception.first_attended(1000.0)
+        client.close()
+
+
 async def test_client_that_goes_is_forgotten(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         client = await it.ask(b"")
