@@ -56,44 +56,46 @@ def _main() -> int:
         start_shim()
         # Looking for garbage, of which there is none yet, is a twentieth of the start. `Life` begins with it.
         gc.disable()
-    if arguments[:1] == ["run"] and _are_words(arguments[1:], most=1):
-        return _unparsed(_run, arguments[1:])
+    if arguments[:1] == ["run"] and not _completes():
+        from supervisor.cli.plainly import flags
+
+        if (given := flags(arguments[1:])) is not None:
+            return _unparsed(lambda: _run(given))
     words = [argument for argument in arguments[1:] if argument != "--standalone"]
     if (
         arguments[:1] == ["run-task"]
         and len(words) == len(arguments) - 2
-        and _are_words(words, least=1, most=2)
+        and 1 <= len(words) <= 2
+        and not any(word.startswith("-") or not word for word in words)
+        and not _completes()
     ):
-        return _unparsed(_run_standalone, words)
+        return _unparsed(lambda: _run_standalone(words))
     from supervisor.cli.app import app, guarded
 
     return guarded(app)
 
 
-def _are_words(arguments: list[str], least: int = 0, most: int = 0) -> bool:
-    """Whether there is nothing to parse: a few words, and no shell that asks for completions."""
-    no_options = not any(argument.startswith("-") or not argument for argument in arguments)
-    return least <= len(arguments) <= most and no_options and "_SUPERVISOR_COMPLETE" not in os.environ
+def _completes() -> bool:
+    """Whether it is a shell that asks, for completions."""
+    return "_SUPERVISOR_COMPLETE" in os.environ
 
 
-def _unparsed(command: Callable[[list[str]], int], words: list[str]) -> int:
+def _unparsed(command: Callable[[], int]) -> int:
     """Run a command as an entrypoint or a script says it: without click, whose import takes a third of the start."""
     from supervisor.cli.saying import say
     from supervisor.model.errors import SupervisorError
 
     try:
-        return command(words)
+        return command()
     except SupervisorError as error:
         return say(error)
 
 
-def _run(words: list[str]) -> int:
-    """`supervisor run [FILE]`."""
+def _run(flags: dict[str, str]) -> int:
+    """`supervisor run`."""
     from supervisor.cli.running import run
-    from supervisor.settings import table
     from supervisor.settings.spec import read_settings
 
-    flags = {table.AUTOMATIONS.name: words[0]} if words else {}
     return run(read_settings(flags, os.environ))
 
 

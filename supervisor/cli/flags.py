@@ -32,6 +32,11 @@ def given(values: Mapping[str, Any]) -> Resolved:
 
     Raises BadSettings; UsageError if FILE and --automations are both given.
     """
+    return read_settings(flags_of(values), os.environ)
+
+
+def flags_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """`{setting: text}` of what click parsed. Raises UsageError if FILE and --automations are both given."""
     flags = {
         setting.name: _text(value)
         for setting in SETTINGS
@@ -41,7 +46,7 @@ def given(values: Mapping[str, Any]) -> Resolved:
         if AUTOMATIONS.name in flags:
             raise click.UsageError(f"FILE and {AUTOMATIONS.flag} say the same: give one of them")
         flags[AUTOMATIONS.name] = file
-    return read_settings(flags, os.environ)
+    return flags
 
 
 def _option(setting: Setting[Any]) -> Callable[[F], F]:
