@@ -40,6 +40,11 @@ class Life:
         self.up = False
         self.ends = {reason, "ended, exit status unknown"} if self.blind else {reason}
 
+    def may_fail_to_stop(self, reason: str) -> bool:
+        """Whether its stop command may have given this reason."""
+        lost = self.blind and reason == "stop command ended, exit status unknown"
+        return lost or (self.cramped and "no space left on device" in reason)
+
     @property
     def phase(self) -> str:
         """The phase that it must come to."""

@@ -212,7 +212,7 @@ class Storm:
             status = services[name]["status"]
             phase = status["phase"].removeprefix("SERVICE_PHASE_").lower()
             reason = status.get("failureMessage", "").partition("\n")[0]
-            if life.cramped and phase == "failed" and "no space left on device" in reason:
+            if phase == "failed" and not life.up and life.may_fail_to_stop(reason):
                 continue
             if phase != life.phase or (life.ends and reason not in life.ends):
                 differences.append(f"{name} is {phase} ({reason}) and must be {life.phase} {life.ends or ''}")
