@@ -25,7 +25,6 @@ from supervisor.boot.beginning import Beginning
 from supervisor.boot.crash import files
 from supervisor.boot.life import Edge, Life, Work
 from supervisor.boot.recent import Recent
-from supervisor.boot.resume import Resume
 from supervisor.boot.settings import Api, Report, Settings
 from supervisor.boot.troubles import Troubles
 from supervisor.core.succession import RESTARTED, inherited, known_runs
@@ -36,7 +35,6 @@ from supervisor.host import clock, inheritance, signals
 from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.handover import Handover
-from supervisor.host.lag import Lag
 from supervisor.host.machine import Machine
 from supervisor.host.notify import Notifier
 from supervisor.host.rundir import RunDir
@@ -54,7 +52,9 @@ from supervisor.model.spec import Trigger
 
 if TYPE_CHECKING:
     from supervisor.activity.activity import Activity
+    from supervisor.boot.resume import Resume
     from supervisor.host.account import Account
+    from supervisor.host.lag import Lag
 
 FIRST_ANSWER_S = 0.1
 """How long the import of the server waits for somebody who asks how we are."""
@@ -116,9 +116,7 @@ class Supervisor:
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
         self.automations = Automations(settings, self.engine, report, self.resumes, self._other)
-        self.lag = Lag(self.state.stalls, report.notice)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
-        self.resume = Resume(self.engine, report, clock.ahead_s)
         self.life = Life(
             self.engine,
             self.machine,
@@ -141,6 +139,20 @@ class Supervisor:
         if told is not None:
             plane = Plane(told.url, self.environment_id, told.token.read, told.heartbeat_interval_s)
         return Activity(lambda: self.engine.world.records, self.store, clock.boot_id(), clock.instant, plane)
+
+    @functools.cached_property
+    def lag(self) -> Lag:
+        """How late the event loop comes."""
+        from supervisor.host.lag import Lag
+
+        return Lag(self.state.stalls, self.report.notice)
+
+    @functools.cached_property
+    def resume(self) -> Resume:
+        """What sees that the machine was suspended since it was first asked for."""
+        from supervisor.boot.resume import Resume
+
+        return Resume(self.engine, self.report, clock.ahead_s)
 
     # Before the event loop
 

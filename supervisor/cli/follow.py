@@ -11,7 +11,6 @@ from types import MappingProxyType
 from supervisor.boot import Supervisor
 from supervisor.cli.output import Outlet, signals_end_us
 from supervisor.cli.printer import Printer
-from supervisor.host import logs
 from supervisor.host.rundir import RunDir
 from supervisor.hub import Change, Resync
 from supervisor.model.hints import Protocol
@@ -44,9 +43,11 @@ class Lines:
 
     def __init__(self, name: str, write_line: Callable[[str, str], None]) -> None:
         """`write_line` gets name and line."""
+        from supervisor.host.logs import LineFollower  # the first command does not wait for who reads its log
+
         self._name = name
         self._write_line = write_line
-        self._follower = logs.LineFollower()
+        self._follower = LineFollower()
 
     def write(self, data: bytes) -> None:
         for line in self._follower.feed(data):
@@ -73,6 +74,8 @@ class Log:
 
     def give(self) -> bool:
         """Give out some of what is new. Returns whether there may be more."""
+        from supervisor.host import logs
+
         if (size := self._size()) == self._seen:
             return False  # most logs at most times, and to read nothing takes ten system calls
         try:
@@ -106,6 +109,8 @@ class Log:
             return 0
 
     def _end(self) -> int:
+        from supervisor.host import logs
+
         try:
             return logs.size(self._path)
         except OSError:

@@ -88,45 +88,44 @@ def _frozen(cls: type[Any]) -> Any:
     # With slots, a default cannot stay where the body put it. The class is made anew: slots cannot be added later.
     defaults = {name: namespace.pop(name) for name in names if name in namespace}
     del namespace["__dict__"], namespace["__weakref__"]
-    kind: Any = type(cls)
-    made: Any = kind(
-        cls.__name__, cls.__bases__, _SHARED | namespace | {"__slots__": names, "__match_args__": names}
-    )
-    made._values = property(_values_of(names))
-    made._places = {name: place for place, name in enumerate(names)}
-    made.__dataclass_fields__ = _StandardFields(defaults)
-
-    setters = [(name, made.__dict__[name].__set__) for name in names]  # they know nothing of our __setattr__
     instances = 0
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         nonlocal instances
         instances += 1
-        if instances > _UNCOMPILED or not _filled(self, setters, defaults, args, kwargs):
+        if instances > _UNCOMPILED or not _filled(self, made, defaults, args, kwargs):
             made.__init__ = _written_init(made, defaults)
             made.__init__(self, *args, **kwargs)
 
-    made.__init__ = __init__
+    own = {
+        "__slots__": names,
+        "__match_args__": names,
+        "__init__": __init__,
+        "__dataclass_fields__": _StandardFields(defaults),
+        "_values": property(_values_of(names)),
+        "_places": {name: place for place, name in enumerate(names)},
+    }
+    kind: Any = type(cls)
+    made: Any = kind(cls.__name__, cls.__bases__, _SHARED | namespace | own)
     return made
 
 
-def _filled(self: Any, setters: Any, defaults: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> bool:
+def _filled(self: Any, made: Any, defaults: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> bool:
     """Set all fields; False: the arguments are wrong, and the written `__init__` says in what way."""
-    given = len(args)
-    for place, (name, set_) in enumerate(setters):
+    given, slots = len(args), made.__dict__
+    for name, place in made._places.items():
+        set_ = slots[name].__set__  # it knows nothing of our __setattr__
         if place < given:
             set_(self, args[place])
         elif name in kwargs:
             set_(self, kwargs.pop(name))
         elif name not in defaults:
             return False
-        elif hasattr(
-            default := defaults[name], "default_factory"
-        ):  # of our `field`, or of the standard library's
+        elif hasattr(default := defaults[name], "default_factory"):  # of our `field` or of `dataclasses`
             set_(self, default.default_factory())
         else:
             set_(self, default)
-    return not kwargs and given <= len(setters)
+    return not kwargs and given <= len(made._places)
 
 
 def _values_of(names: tuple[str, ...]) -> Any:
