@@ -284,7 +284,7 @@ async def test_a_shim_stays_ready_for_its_first_command_and_rests_after_it(tmp_p
     try:
         link.join(own)
         before = _switches(link.shim_pid)
-        await until(lambda: _switches(link.shim_pid) > before + 5)
+        await until(lambda: _switches(link.shim_pid) > before + 2)
         link.spawn("run", ["/bin/true"], {}, "/", str(tmp_path / "log"), str(tmp_path))
         await until(lambda: any("exited" in message for message in link.receive()))
         assert await _rests(link)
