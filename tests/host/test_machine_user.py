@@ -88,6 +88,7 @@ async def test_a_command_changes_no_fact_of_a_run(open_folder: Path) -> None:
     async with user_bench(open_folder) as it:
         it.spawn(script)
         assert (await it.exited()).exit == ExitCode(5)
+        await until(lambda: os.path.exists(f"{it.folder().path}/exit"))
         assert it.folder().exit() == ExitCode(5)
         facts = it.folder().started()
         assert facts is not None
