@@ -8,7 +8,7 @@ from benchmarks.measure import SUPERVISOR, Row, cpu_s, pss_bytes, running, until
 
 SERVICES = 100
 SETTLE_S = 3.0
-IDLE_S = 30.0
+IDLE_S = 60.0
 
 
 def measure() -> list[Row]:

@@ -11,7 +11,7 @@ import enum
 import functools
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from supervisor.model.frozen import as_dict, is_frozen
 from supervisor.model.hints import Any, TypeVar
@@ -41,36 +41,57 @@ _encoder = json.JSONEncoder(default=plain, separators=(",", ":"))
 def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
     """The dataclass `kind` from what `to_json` wrote of it. Raises ValueError, KeyError or TypeError on other data."""
     any_kind: Any = kind
-    hints = _hints(any_kind)
-    return kind(**{name: _value(hint, data[name]) for name, hint in hints.items() if name in data})
+    made: T = kind(
+        **{
+            name: data[name] if read is None else read(data[name])
+            for name, read in _readers(any_kind)
+            if name in data
+        }
+    )
+    return made
+
+
+_Reader = Callable[[Any], Any]
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _readers(kind: Any) -> tuple[tuple[str, _Reader | None], ...]:
+    """What makes each field's value of what JSON has of it; None: it stays as it is."""
     from typing import get_type_hints  # the first command of a new environment does not wait for it
 
-    return get_type_hints(kind)
+    return tuple((name, _reader(hint)) for name, hint in get_type_hints(kind).items())
 
 
-def _value(hint: Any, data: Any) -> Any:
+def _reader(hint: Any) -> _Reader | None:
     from typing import Union, get_args, get_origin
 
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _union(arguments, data)
+        return _union_reader(arguments)
     if origin is tuple:
-        return tuple(_value(arguments[0], item) for item in data)
+        item = _reader(arguments[0]) or _as_it_is
+        return lambda data: tuple(map(item, data))
     if origin is Mapping:
-        return {key: _value(arguments[1], item) for key, item in data.items()}
+        value = _reader(arguments[1]) or _as_it_is
+        return lambda data: {key: value(item) for key, item in data.items()}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(data)
+        return hint
     if is_frozen(hint):
-        return from_plain(hint, data)
-    return data
+        return functools.partial(from_plain, hint)
+    return None
 
 
-def _union(members: tuple[Any, ...], data: Any) -> Any:
-    if isinstance(data, dict) and "_" in data:
-        kind = next(kind for kind in members if getattr(kind, "__name__", "") == data["_"])
-        return from_plain(kind, data)
+def _union_reader(members: tuple[Any, ...]) -> _Reader | None:
+    """Of several classes one is told by its name; what has none stays as it is."""
+    named = {member.__name__: member for member in members if is_frozen(member)}
+
+    def read(data: Any) -> Any:
+        if isinstance(data, dict) and "_" in data:
+            return from_plain(named[data["_"]], data)
+        return data
+
+    return read if named else None
+
+
+def _as_it_is(data: Any) -> Any:
     return data
