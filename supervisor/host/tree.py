@@ -294,16 +294,17 @@ def _variable(process: _Stat, name: str) -> str | None:
     """A variable in the environment that the process began with, as far as it has not overwritten it.
 
     What is read in the middle of an exec may be empty or torn. That must not hide a daemon that is just being made, so
-    that a variable is missing is believed only of a program that was the same before and after.
+    that a variable is missing is believed only of a program that was the same before and after. While bash starts, it
+    cuts each string in two where the `=` is, and mends it.
     """
-    wanted = f"\0{name}=".encode()
+    wanted, cut = f"\0{name}=".encode(), f"\0{name}\0".encode()
     give_up_at = time.monotonic() + _EXEC_S
     while time.monotonic() < give_up_at:
         try:
             environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
         except OSError:
             return None  # gone, or another user's
-        _, found, rest = environment.partition(wanted)
+        _, found, rest = environment.partition(wanted if wanted in environment else cut)
         if found:
             return os.fsdecode(rest.partition(b"\0")[0])
         now = _stat(process.ref.pid)

@@ -146,6 +146,28 @@ def test_a_marker_is_compared_whole(sleeper: Process) -> None:
     assert tree.census({"min": None, "mine2": None, "ine": None}) == {"min": [], "mine2": [], "ine": []}
 
 
+CUT = """
+import ctypes, time
+strings = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
+at = next(at for at in strings if ctypes.string_at(at).startswith(b"SUPERVISOR_RUN_ID="))
+ctypes.memset(at + len(b"SUPERVISOR_RUN_ID"), 0, 1)
+print("cut", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_marker_is_found_while_bash_has_it_in_two_pieces() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", CUT], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"cut\n"
+            assert ref(process).pid == process.pid
+        finally:
+            process.kill()
+
+
 def test_a_process_is_found_in_the_middle_of_an_exec() -> None:
     # It does nothing else, so that some of the looks fall into one.
     script = 'exec bash -c "$0" "$0"'
