@@ -356,7 +356,10 @@ class Machine:
             if "started" in message or "failed" in message:
                 self._spawner.answered(message)
             elif (run := self._runs.get(message.get("exited", ""))) is not None:
-                self._look_into(run, _exit(message))
+                # Before it is told to have started, it is the end of one that nobody knew and `clear` ended: where
+                # records were lost, the same firing gives the same id again.
+                if run.run_id not in self._spawner:
+                    self._look_into(run, _exit(message))
             elif "trouble" in message:
                 _warn(f"the process that holds commands had trouble: {message['trouble']}")
 

@@ -126,6 +126,18 @@ async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> No
     await reaped(shim)
 
 
+async def test_the_end_of_a_run_that_nobody_knew_is_not_that_of_the_next_with_its_id(tmp_path: Path) -> None:
+    first = Bench(tmp_path)
+    first.spawn("exec sleep 60", kind=RunKind.START)
+    assert first.main().pid
+    await leave(first)
+
+    async with bench(tmp_path) as it:
+        assert it.machine.clear(()) == 1
+        it.spawn("exit 3")
+        assert (await it.exited()).exit == ExitCode(3)
+
+
 async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
     first = Bench(tmp_path)
     shim = shim_of(first)
