@@ -67,7 +67,7 @@ class Engine:
         self._published: dict[str, Record] = {}
         self._unsaved: dict[str, Record] = {}
         self._unsaved_removals: dict[str, Record] = {}
-        self._turning = self._observing = False
+        self._turning = False
         self._bug: Exception | None = None
         self._wake: Callable[[], None] = lambda: None
         self._rounds: anyio.Event | None = None
@@ -88,17 +88,17 @@ class Engine:
     def post(self, fact: Fact) -> None:
         """Something was observed. It is folded at the next turn."""
         self._inbox.append(fact)
-        if not self._turning and not self._observing:
+        if not self._turning:
             self._wake()
 
     def fold(self, observe: Callable[[], None]) -> None:
         """Fold what `observe` posts, now; `run` wakes only if it has to look earlier than it meant to."""
         before = self.world.deadline()
-        self._observing = True
+        self._turning = True
         try:
             observe()
         finally:
-            self._observing = False
+            self._turning = False
         self.turn()
         if self.store_error or self.world.deadline() != before:
             self._wake()

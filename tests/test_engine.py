@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -60,6 +61,16 @@ class Bench:
             self.engine.post(Started(action.run_id, 1))
         elif isinstance(action, Spawn):
             self.engine.post(Exited(action.run_id, NotStarted("no shell")))
+
+
+@asynccontextmanager
+async def turning(bench: Bench) -> AsyncIterator[None]:
+    """While the engine's loop runs, and sleeps at first."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.engine.run)
+        await anyio.wait_all_tasks_blocked()
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def test_changes_are_stored_before_they_are_published_and_published_before_they_are_acted_upon() -> None:
@@ -125,9 +136,7 @@ def test_bug_that_a_client_met_ends_the_loop_and_nothing_is_obeyed_any_more() ->
     web = bench.web.id
 
     async def scenario() -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.engine.run)
-            await anyio.wait_all_tasks_blocked()
+        async with turning(bench):
             step, bench.engine.world.step = bench.engine.world.step, lambda *_: 1 / 0  # type: ignore[assignment]
             with pytest.raises(ZeroDivisionError):
                 bench.engine.submit(StartService(web, SEED))
@@ -148,9 +157,7 @@ def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None
     bench.engine.submit(StopService(bench.web.id))
 
     async def scenario() -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.engine.run)
-            await anyio.wait_all_tasks_blocked()
+        async with turning(bench):
             bench.now = Now(1000.0, 0.0)
             bench.engine.post(Started("unknown.1", 1))
             with anyio.fail_after(5):
@@ -160,7 +167,6 @@ def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None
             with anyio.fail_after(5):
                 while bench.web.phase is not ServicePhase.STOPPED:
                     await anyio.lowlevel.checkpoint()
-            tasks.cancel_scope.cancel()
 
     anyio.run(scenario)
     assert Kill.__name__ in bench.log
@@ -171,14 +177,11 @@ def test_deadline_that_a_command_sets_is_kept_although_nothing_else_happens() ->
     bench.start()
 
     async def scenario() -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.engine.run)
-            await anyio.wait_all_tasks_blocked()
+        async with turning(bench):
             bench.engine.submit(Drain(0.01))
             bench.now = Now(0.02, 0.0)
             with anyio.fail_after(5):
                 await bench.killed.wait()
-            tasks.cancel_scope.cancel()
 
     anyio.run(scenario)
 
@@ -188,15 +191,12 @@ def test_what_is_observed_is_folded_at_once_and_its_deadline_kept() -> None:
     bench.start()
 
     async def scenario() -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.engine.run)
-            await anyio.wait_all_tasks_blocked()
+        async with turning(bench):
             bench.engine.fold(lambda: bench.engine.post(MainExited(f"{bench.web.id}.1", SUCCESS)))
             assert bench.web.phase is ServicePhase.STOPPING
             bench.now = Now(1000.0, 0.0)
             with anyio.fail_after(5):
                 await bench.killed.wait()
-            tasks.cancel_scope.cancel()
 
     anyio.run(scenario)
 
