@@ -13,7 +13,7 @@ from supervisor.bundle.part import LeftOut
 from supervisor.config import source
 from supervisor.config.problem import Problem
 from supervisor.config.source import Unreadable
-from supervisor.host.account import Account
+from supervisor.host.account import owner
 
 
 def automations_file(path: Path, workspace: Path) -> bytes:
@@ -21,7 +21,7 @@ def automations_file(path: Path, workspace: Path) -> bytes:
     owners = set(_owners(path, workspace)) - {os.geteuid()} if os.geteuid() == 0 else set[int]()
 
     def refusal(descriptor: int) -> Unreadable | None:
-        closed = next((uid for uid in owners if not _account(uid).may_read(descriptor)), None)
+        closed = next((uid for uid in owners if not owner(uid).may_read(descriptor)), None)
         if closed is None:
             return None
         return Unreadable(f"user {closed}, who could put it there, may not read what it leads to")
@@ -40,14 +40,3 @@ def _owners(path: Path, workspace: Path) -> Iterator[int]:
                 yield os.lstat(part).st_uid
             except OSError:
                 pass  # gone, and so is the file
-
-
-def _account(uid: int) -> Account:
-    import pwd
-
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        return Account(str(uid), uid, -1, (), "/", "/bin/sh")
-    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    return Account(entry.pw_name, uid, entry.pw_gid, groups, entry.pw_dir, entry.pw_shell)

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from supervisor.model.errors import MachineError
-from supervisor.model.frozen import dataclass
+from supervisor.model.frozen import dataclass, replace
+from supervisor.model.hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pwd
 
 _NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
 """Shells that let nobody in."""
@@ -119,8 +123,22 @@ def account(name: str) -> Account:
         raise _refused(
             name, f"its shell {shell} lets nobody in; give it one with usermod, or name another user"
         )
-    groups = tuple(os.getgrouplist(name, entry.pw_gid))
-    return Account(name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir, shell)
+    return replace(_of(entry), shell=shell)
+
+
+def owner(uid: int) -> Account:
+    """The user with a uid, who may be in no database: one of no group then."""
+    import pwd
+
+    try:
+        return _of(pwd.getpwuid(uid))
+    except KeyError:
+        return Account(str(uid), uid, -1, (), "/", "/bin/sh")
+
+
+def _of(entry: pwd.struct_passwd) -> Account:
+    groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir, entry.pw_shell)
 
 
 def _refused(name: str, why: str) -> MachineError:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from supervisor.host.entering import order
 from supervisor.model.digest import sha256
 
 SHIMS = "shims"
@@ -136,11 +137,7 @@ def emptied(group: str, timeout_s: float) -> bool:
 def kill(group: str) -> bool:
     """SIGKILL to all in a group and below it, at once; False where the kernel cannot (before Linux 5.14)."""
     try:
-        fd = os.open(f"{group}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, b"1")
-        finally:
-            os.close(fd)
+        order(group, "cgroup.kill", b"1")
     except OSError as error:
         return error.errno in (errno.ENOENT, errno.ENODEV) and not os.path.isdir(group)
     return True

@@ -22,11 +22,16 @@ def leave(group: str) -> bool:
 def join(group: str) -> bool:
     """Go into a group; False: that is not possible, and we are where we were."""
     try:
-        fd = os.open(f"{group}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, b"0")
-        finally:
-            os.close(fd)
+        order(group, "cgroup.procs", b"0")
     except OSError:
         return False
     return True
+
+
+def order(group: str, file: str, word: bytes) -> None:
+    """Write a word into a file of a group. Raises OSError."""
+    fd = os.open(f"{group}/{file}", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, word)
+    finally:
+        os.close(fd)
