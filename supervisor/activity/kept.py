@@ -8,18 +8,19 @@ worth no failure.
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Protocol
+
+from supervisor.host.sqlite import sqlite
 
 
 class Keeper(Protocol):
     """What keeps a text from one supervisor to the next."""
 
     def get(self, key: str) -> str | None:
-        """The text; None: there is none. Raises sqlite3.Error if it cannot be read."""
+        """The text; None: there is none. Raises sqlite.Error if it cannot be read."""
 
     def put(self, key: str, value: str) -> None:
-        """Keep a text. Raises sqlite3.Error if it cannot be kept."""
+        """Keep a text. Raises sqlite.Error if it cannot be kept."""
 
 
 class Kept:
@@ -33,7 +34,7 @@ class Kept:
         """The value; None: there is none of this boot."""
         try:
             kept = json.loads(self._keeper.get(key) or "null")
-        except (ValueError, RecursionError, sqlite3.Error):
+        except (ValueError, RecursionError, sqlite.Error):
             return None
         if not isinstance(kept, dict) or kept.get("boot") != self._boot_id:
             return None
@@ -43,5 +44,5 @@ class Kept:
         """Keep a value that JSON can hold."""
         try:
             self._keeper.put(key, json.dumps({"boot": self._boot_id, "value": value}))
-        except sqlite3.Error:
+        except sqlite.Error:
             pass  # the disk is full, which the engine tells

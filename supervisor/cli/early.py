@@ -10,8 +10,8 @@ import os
 
 from supervisor.host import shimstart
 from supervisor.host.notify import Notifier
+from supervisor.model.hints import TYPE_CHECKING
 
-TYPE_CHECKING = False  # that of `typing`, whose import would come before the shim's start
 if TYPE_CHECKING:
     from supervisor.host.shimlink import ShimLink
 

@@ -41,47 +41,40 @@ _encoder = json.JSONEncoder(default=plain, separators=(",", ":"))
 def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
     """The dataclass `kind` from what `to_json` wrote of it. Raises ValueError, KeyError or TypeError on other data."""
     any_kind: Any = kind
-    made: T = kind(
-        **{
-            name: data[name] if read is None else read(data[name])
-            for name, read in _readers(any_kind)
-            if name in data
-        }
-    )
-    return made
+    return kind(**{name: read(data[name]) for name, read in _readers(any_kind) if name in data})
 
 
 _Reader = Callable[[Any], Any]
 
 
 @functools.cache
-def _readers(kind: Any) -> tuple[tuple[str, _Reader | None], ...]:
-    """What makes each field's value of what JSON has of it; None: it stays as it is."""
+def _readers(kind: Any) -> tuple[tuple[str, _Reader], ...]:
+    """What makes each field's value of what JSON has of it."""
     from typing import get_type_hints  # the first command of a new environment does not wait for it
 
     return tuple((name, _reader(hint)) for name, hint in get_type_hints(kind).items())
 
 
-def _reader(hint: Any) -> _Reader | None:
+def _reader(hint: Any) -> _Reader:
     from typing import Union, get_args, get_origin
 
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _union_reader(arguments)
     if origin is tuple:
-        item = _reader(arguments[0]) or _as_it_is
+        item = _reader(arguments[0])
         return lambda data: tuple(map(item, data))
     if origin is Mapping:
-        value = _reader(arguments[1]) or _as_it_is
+        value = _reader(arguments[1])
         return lambda data: {key: value(item) for key, item in data.items()}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return hint
     if is_frozen(hint):
         return functools.partial(from_plain, hint)
-    return None
+    return _as_it_is
 
 
-def _union_reader(members: tuple[Any, ...]) -> _Reader | None:
+def _union_reader(members: tuple[Any, ...]) -> _Reader:
     """Of several classes one is told by its name; what has none stays as it is."""
     named = {member.__name__: member for member in members if is_frozen(member)}
 
@@ -90,7 +83,7 @@ def _union_reader(members: tuple[Any, ...]) -> _Reader | None:
             return from_plain(named[data["_"]], data)
         return data
 
-    return read if named else None
+    return read if named else _as_it_is
 
 
 def _as_it_is(data: Any) -> Any:

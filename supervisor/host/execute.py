@@ -8,10 +8,7 @@ import signal
 import time
 
 from supervisor.host.stream import Message
-
-TYPE_CHECKING = False  # as in `stream`
-if TYPE_CHECKING:
-    from typing import NoReturn
+from supervisor.model.hints import NoReturn
 
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 

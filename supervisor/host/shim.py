@@ -1,8 +1,8 @@
 """The shim: one small process that is the parent of every command, and that outlives the supervisor.
 
-It runs as a script of its own (`python -I -S shim.py FD [WHAT=BEFORE ...]`). Of the package it imports the four modules
-named below, which import nothing but the standard library, and those at its start: it outlives the files that it came
-from. It keeps three promises:
+It runs as a script of its own (`python -I -S shim.py FD [WHAT=BEFORE ...]`). Of the package it imports a few small
+modules, which need nothing but the standard library, and those at its start: it outlives the files that it came from.
+It keeps three promises:
 
 - It never ends while a command lives. The supervisor may die or be replaced; commands go on, their exits are written
   into their run directories, and the next supervisor connects to the socket that this one asked for.

@@ -9,13 +9,9 @@ import json
 import socket
 import struct
 
-TYPE_CHECKING = False  # that of `typing`, whose import is a tenth of the shim's start
-if TYPE_CHECKING:
-    from typing import Any
+from supervisor.model.hints import Any
 
-    Message = dict[str, Any]
-else:
-    Message = dict
+Message = dict[str, Any]
 _LENGTH = struct.Struct("!I")
 _LONGEST = 64 << 20
 
