@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -110,6 +112,21 @@ def test_output_that_cannot_be_written_is_told(folder: Path, argument: str) -> N
         result = run_program(argument, stdout=full.fileno())
 
     assert (result.returncode, result.stderr) == (
+        1,
+        "supervisor: cannot write the output: no space left on device\n",
+    )
+
+
+def test_what_is_left_to_write_at_the_end_is_told_too() -> None:
+    program = (
+        "import sys; from supervisor import cli; cli._main = lambda: print('x') or 0; sys.exit(cli.main())"
+    )
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (
         1,
         "supervisor: cannot write the output: no space left on device\n",
     )

@@ -70,6 +70,17 @@ def test_the_first_instances_are_like_those_after_the_constructor_was_compiled(m
         make(1, z=1)
 
 
+@pytest.mark.parametrize("wrong", [((), {}), ((1, 2), {}), ((1,), {"x": 1}), ((1,), {"z": 1})])
+def test_the_very_first_instance_is_refused_if_its_arguments_are_wrong(wrong: tuple[Any, Any]) -> None:
+    @frozen.dataclass(frozen=True, slots=True)
+    class Fresh:
+        x: int
+
+    make: Callable[..., Any] = Fresh
+    with pytest.raises(TypeError):
+        make(*wrong[0], **wrong[1])
+
+
 @both
 def test_a_default_from_a_factory_is_made_for_each_instance(kind: Callable[..., Any]) -> None:
     assert kind("a").tags is not kind("a").tags
