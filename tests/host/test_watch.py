@@ -2,9 +2,9 @@
 
 # ruff: noqa: ASYNC230, ASYNC240  Nothing else runs in these loops, and the files are tiny.
 
-import os
-import resource
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -323,12 +323,21 @@ def test_exhausted_inotify_is_told_apart_from_a_missing_folder(tmp_path: Path) -
     with pytest.raises(FileNotFoundError):
         module._watcher([str(tmp_path / "missing")])
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(2)  # the lowest that is free: the limit is on numbers, not on how many there are
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
-    try:
-        with pytest.raises(module._NoWatch, match="limit of open files"):
-            module._watcher([str(tmp_path)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    # In a process of its own: in this one, what another test left to the garbage may free a descriptor meanwhile.
+    code = (
+        "import os, resource, sys\n"
+        "from supervisor.host import watch\n"
+        "watch._watcher([sys.argv[1]]).close()\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
+        "try:\n"
+        "    while True: os.dup(0)\n"
+        "except OSError: pass\n"
+        "try: watch._watcher([sys.argv[1]])\n"
+        "except watch._NoWatch as error: print(error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=20
+    )
+
+    assert told.stderr == ""
+    assert "limit of open files" in told.stdout
