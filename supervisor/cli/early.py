@@ -1,14 +1,16 @@
 """What is done before anything else is imported, for the subcommand that will need it: the shim is started.
 
 Before that, what the service manager said to this process is taken out of the environment, which the shim inherits.
-While it boots and this process goes on importing, it also gets ready to put the first command into a control group.
+While it boots and this process goes on importing, the kernel is made ready to move processes between control groups.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 
 from supervisor.host import shimstart
+from supervisor.host.entering import warm_up
 from supervisor.host.notify import Notifier
 from supervisor.model.hints import TYPE_CHECKING
 
@@ -28,11 +30,16 @@ def start_shim() -> None:
         return  # `take_link` tries again, and is there to be told why it cannot be
     # From here on what is imported is needed in any case.
     from supervisor.host.cgroups import is_ours, own_folder
+
+    if (group := own_folder()) and is_ours(group):
+        # On a thread and not in the shim, which has not booted yet; and until it has, this process makes no group.
+        _thread.start_new_thread(warm_up, (group,))
+
     from supervisor.host.shimlink import ShimLink
 
     link = ShimLink(sock, pid)
     _started.append(link)
-    if (group := own_folder()) and is_ours(group):
+    if group:
         link.join(group)
 
 

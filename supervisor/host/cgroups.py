@@ -19,10 +19,12 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from supervisor.host.entering import order
-from supervisor.model.digest import sha256
+from supervisor.model.hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHIMS = "shims"
 _PREFIX = "supervisor-"
@@ -49,6 +51,8 @@ class Cgroups:
         own = own_folder()
         if own is None or not is_ours(own):
             return None
+        from supervisor.model.digest import sha256  # after the shim's start, which needs the rest
+
         digest = sha256(os.fsencode(state)).hex()[:12]
         try:
             return cls(f"{own}/{_PREFIX}{digest}")
