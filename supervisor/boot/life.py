@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 
+from supervisor.boot.meanwhile import import_loop
 from supervisor.boot.settings import Report
 from supervisor.core.records import Records
 from supervisor.engine import Engine
@@ -97,6 +98,7 @@ class Life:
         `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, EXIT_DETACHED if it detached,
         128 + its number after a signal.
         """
+        import_loop(self._machine.attend)
         import anyio
 
         return anyio.run(self._run, work, edges, held)

@@ -165,6 +165,12 @@ class Machine:
         """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived."""
         return end_strays(strays(self._folder, known), self._folder)
 
+    def attend(self) -> None:
+        """Hear what the shims have told by now, and have it folded. For the time before the loop; never waits."""
+        for link in self._shims.links():
+            if not link.lost:
+                self.fold(partial(self._heed, link))
+
     async def run(self) -> None:
         """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""
         import anyio

@@ -52,6 +52,10 @@ class Shims:
             return link
         return self._current
 
+    def links(self) -> tuple[ShimLink, ...]:
+        """All links, of use or not."""
+        return tuple(self._links)
+
     def pids(self) -> list[int]:
         """The processes that hold commands, and take what these leave behind."""
         return [link.shim_pid for link in self._links if not link.lost]

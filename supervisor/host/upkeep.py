@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-import anyio
-import anyio.to_thread
-
 from supervisor.host.run import Run
 from supervisor.model.fact import OutputRead
 
@@ -80,6 +77,8 @@ async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit; also once after its end, for what came since the last look."""
     size = _look(run.log)[0]
     if size != run.log_size and size > limit_bytes:
+        import anyio.to_thread  # runs end before there is a loop, too
+
         # To give back a gigabyte of blocks takes the kernel 150 ms.
         await anyio.to_thread.run_sync(_enforce, run.log, limit_bytes)
     run.log_size = size
