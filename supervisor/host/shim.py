@@ -396,3 +396,5 @@ def main(fd: int, *wrong: str) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), *sys.argv[2:])
+    # Whoever let us go waits for our end, and to take the interpreter apart takes it 4 ms.
+    os._exit(0)
