@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from supervisor.api import server
 from supervisor.api.server import STOP_GRACE_S
 from tests.api.serving import (
     GET_SERVICE,
@@ -166,7 +167,14 @@ async def watch(served: Served) -> aiohttp.ClientResponse:
     return await served.http.post(WATCH, data=envelope(b"{}"), headers=headers)
 
 
-async def test_the_end_ends_streams_at_once_and_says_why(tmp_path: Path) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A server that waits so long for calls, which no busy machine makes of what needs no wait."""
+    monkeypatch.setattr(server, "STOP_GRACE_S", 10.0)
+    return 10.0
+
+
+async def test_the_end_ends_streams_at_once_and_says_why(tmp_path: Path, patient: float) -> None:
     async with serving(tmp_path) as served:
         stream = await watch(served)
         lines = await served.http.post(WATCH, data=b"{}", headers={**JSON, "Accept": "application/jsonl"})
@@ -176,13 +184,13 @@ async def test_the_end_ends_streams_at_once_and_says_why(tmp_path: Path) -> None
         flags, data = await next_envelope(stream)
         assert (flags, json.loads(data)) == (2, expected)
         assert json.loads(await lines.read()) == expected
-        assert time.monotonic() - begun < STOP_GRACE_S
+        assert time.monotonic() - begun < patient
         await eventually(lambda: not (tmp_path / "api.sock").exists())
 
 
-async def test_the_end_lets_a_call_in_progress_finish(tmp_path: Path) -> None:
+async def test_the_end_lets_a_call_in_progress_finish(tmp_path: Path, patient: float) -> None:
     async with serving(tmp_path) as served:
-        served.toy.answer = lambda: asyncio.sleep(STOP_GRACE_S / 4)
+        served.toy.answer = lambda: asyncio.sleep(patient / 200)
         call = asyncio.create_task(served.http.post(GET_SERVICE, data=BODY, headers=JSON))
         await served.toy.called.wait()
         served.stop()
@@ -201,14 +209,14 @@ async def test_the_end_does_not_wait_for_a_call_that_hangs(tmp_path: Path) -> No
         assert time.monotonic() - begun < 10 * STOP_GRACE_S
 
 
-async def test_the_end_does_not_wait_for_idle_connections(tmp_path: Path) -> None:
+async def test_the_end_does_not_wait_for_idle_connections(tmp_path: Path, patient: float) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await served.connect()
         await served.bare.get("/healthz")
         begun = time.monotonic()
         served.stop()
         assert await reader.read() == b""
-        assert time.monotonic() - begun < STOP_GRACE_S
+        assert time.monotonic() - begun < patient
         writer.close()
 
 
