@@ -367,7 +367,8 @@ class Machine:
                 if run.run_id not in self._spawner:
                     self._look_into(run, _exit(message))
             elif "trouble" in message:
-                _warn(f"the process that holds commands had trouble: {message['trouble']}")
+                # In the loop, where somebody listens to complaints.
+                self._soon(_warn, f"the process that holds commands had trouble: {message['trouble']}")
 
     def _watch(self, run: Run) -> None:
         """Learn without a shim how a run ends; at once if it has ended."""
@@ -440,7 +441,7 @@ def _tail(run: Run) -> str:
         return ""
 
 
-def _warn(sentence: str) -> None:
+async def _warn(sentence: str) -> None:
     import logging
 
     logging.getLogger(__name__).warning(sentence)

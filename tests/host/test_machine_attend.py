@@ -14,7 +14,7 @@ import pytest
 from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import Exited, MainExited, Started
-from tests.host.harness import DEADLINE_S, Bench
+from tests.host.harness import DEADLINE_S, Bench, until
 from tests.host.test_shim import shim_of
 
 
@@ -98,3 +98,21 @@ def test_a_shim_that_is_lost_is_dealt_with_by_the_loop(it: Bench) -> None:
 
     go_on(it, it.exited)
     assert isinstance(it.facts[-1], Exited)
+
+
+def test_what_the_shim_complains_of_is_told_once_somebody_listens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state/shim.sock").mkdir(parents=True)
+    it = Bench(tmp_path)
+    it.spawn("exit 3")  # answered after the request to listen there
+    attend(it, 2)
+    assert caplog.messages == []
+
+    async def told() -> None:
+        await until(lambda: bool(caplog.messages))
+
+    go_on(it, told)
+    assert caplog.messages == [
+        "the process that holds commands had trouble: IsADirectoryError(21, 'Is a directory')"
+    ]
