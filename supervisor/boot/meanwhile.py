@@ -12,9 +12,14 @@ from collections.abc import Callable
 PIECES = (
     "typing",
     "threading",
+    "ast",
+    "dis",
+    "tokenize",
     "inspect",
+    "traceback",
     "logging",
     "concurrent.futures.thread",
+    "locale",
     "subprocess",
     "ssl",
     "dataclasses",
@@ -23,9 +28,14 @@ PIECES = (
     "anyio",
     "anyio.abc",
     "anyio.lowlevel",
+    "anyio.streams.memory",
+    "anyio.streams.stapled",
+    "anyio.streams.tls",
     "anyio._backends._asyncio",
+    "supervisor.host.ending",
 )
-"""Modules that the loop needs in any case, each before those that import it. One that is not there does not matter."""
+"""Modules that the loop needs in any case, each before those that import it, so that none takes more than a few
+milliseconds. One that is not there does not matter."""
 
 
 def import_loop(attend: Callable[[], None]) -> None:
