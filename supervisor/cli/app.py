@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 import click
 
@@ -88,8 +89,15 @@ def app(ctx: click.Context) -> None:
 
 def guarded(command: click.Command) -> int:
     """Run the command line; errors end in one sentence and an exit status, never in a traceback of what is no bug."""
+    out, err = sys.stdout, sys.stderr
     try:
         status = command.main(standalone_mode=False, prog_name="supervisor")
+    except SystemExit:
+        if sys.stdout is out:
+            raise
+        # Nobody reads the help any more: click has put others in their place, and has its own status for that.
+        sys.stdout, sys.stderr = out, err
+        return unwritten(BrokenPipeError())
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

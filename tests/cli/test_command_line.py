@@ -132,11 +132,12 @@ def test_what_is_left_to_write_at_the_end_is_told_too() -> None:
     )
 
 
-def test_reader_that_goes_away_is_no_error(folder: Path) -> None:
+@pytest.mark.parametrize("arguments", ["schema", "--help", "plan --help", "--version"])
+def test_reader_that_goes_away_is_no_error(folder: Path, arguments: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        result = run_program("schema", stdout=writing)
+        result = run_program(*arguments.split(), stdout=writing)
     finally:
         os.close(writing)
 
