@@ -413,3 +413,17 @@ def fill(path: Path) -> None:
                 file.write(bytes(512))
         except OSError:
             pass
+
+
+@pytest.mark.slow
+async def test_when_a_command_began_is_told_as_the_kernel_has_it(tmp_path: Path) -> None:
+    """Of two hundred starts some come while a tick of the kernel's clock ends."""
+    async with bench(tmp_path) as it:
+        for number in range(200):
+            it.spawn("exec sleep 60", f"run{number}")
+            await it.fact(Started, f"run{number}")
+            main = it.machine._runs[f"run{number}"].main
+            assert main is not None
+            assert main == _ref(main.pid)
+            it.machine.perform(Kill(f"run{number}"))
+            await it.exited(f"run{number}")
