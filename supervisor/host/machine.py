@@ -33,12 +33,12 @@ from supervisor.host.adoption import (
 )
 from supervisor.host.disk import LogDisk
 from supervisor.host.environ import RUN_MARKER
+from supervisor.host.hearing import Hearing
 from supervisor.host.run import Asked, Run
 from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
 from supervisor.host.shims import Shims
 from supervisor.host.spawning import Spawner
-from supervisor.host.stream import Message
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
@@ -122,6 +122,14 @@ class Machine:
             self._soon,
             partial(met, "commands"),
         )
+        self._hearing = Hearing(
+            self._runs,
+            self._shims,
+            self._spawner,
+            self._look_into,
+            lambda observe: self.fold(observe),
+            self._soon,
+        )
         as_root = os.geteuid() == 0 and account is None
         self._disk = LogDisk(str(self._folder), as_root, partial(met, "disk"), time.monotonic)
 
@@ -167,9 +175,7 @@ class Machine:
 
     def attend(self) -> None:
         """Hear what the shims have told by now, and have it folded. For the time before the loop; never waits."""
-        for link in self._shims.links():
-            if not link.lost:
-                self.fold(partial(self._heed, link))
+        self._hearing.attend()
 
     async def run(self) -> None:
         """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""
@@ -241,7 +247,7 @@ class Machine:
         if run.main is not None:
             self._post(Started(run.run_id, run.main.pid))
         if run.link is None:
-            self._watch(run)
+            self._hearing.watch(run)
         if run.asked is not Asked.NOTHING:  # before it was known to live
             self._see_out(run)
 
@@ -333,57 +339,8 @@ class Machine:
 
             self._soon(ending.dissolve, run.cgroup)
 
-    # The shim --------------------------------------------------------------------------------------------------------
-
     async def _hear(self, link: ShimLink) -> None:
-        """Hear a shim until it is gone, or another took its place and it holds nothing more."""
-        from supervisor.host.readable import while_readable
-
-        def is_of_use() -> bool:
-            return not link.lost and (self._shims.is_current(link) or bool(self._held_runs(link)))
-
-        def hear() -> bool:
-            self.fold(partial(self._heed, link))
-            return is_of_use()
-
-        if is_of_use():
-            await while_readable(link.fileno(), hear)
-        self._shims.leave(link)
-        self._spawner.lost(link)
-        for run in self._held_runs(link):
-            run.link = None
-            self._watch(run)
-
-    def _held_runs(self, link: ShimLink) -> list[Run]:
-        return [run for run in self._runs.values() if run.link is link and run.exit is None]
-
-    def _heed(self, link: ShimLink) -> None:
-        for message in link.receive():
-            if "started" in message or "failed" in message:
-                self._spawner.answered(message)
-            elif (run := self._runs.get(message.get("exited", ""))) is not None:
-                # Before it is told to have started, it is the end of one that nobody knew and `clear` ended: where
-                # records were lost, the same firing gives the same id again.
-                if run.run_id not in self._spawner:
-                    self._look_into(run, _exit(message))
-            elif "trouble" in message:
-                # In the loop, where somebody listens to complaints.
-                self._soon(_warn, f"the process that holds commands had trouble: {message['trouble']}")
-
-    def _watch(self, run: Run) -> None:
-        """Learn without a shim how a run ends; at once if it has ended."""
-        end = run.dir.exit()
-        if end is None and run.run_id in self._shims.held.ended:
-            end = _exit(self._shims.held.ended[run.run_id])
-        if end is None and run.main is not None:
-            self._soon(self._wait_for_main, run)
-        else:
-            self._look_into(run, end or ExitUnknown())
-
-    async def _wait_for_main(self, run: Run) -> None:
-        from supervisor.host import ending
-
-        self._look_into(run, await ending.exit_without_link(run))
+        await self._hearing.hear(link)
 
     async def _remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""
@@ -418,15 +375,11 @@ class Machine:
                 pace.begin()
             await anyio.sleep(pace.interval_s)
             for link in self._spawner.overdue():
-                self._heed(link)  # it may be we who were late
+                self._hearing.heed(link)  # it may be we who were late
                 self._spawner.give_up(link)
             self._disk.look(self._runs.values())
             if pace.is_due(self._disk.free_bytes):
                 pace.note(await upkeep.look_after(self._runs, self._log_limit_bytes, self._post))
-
-
-def _exit(status: Message) -> Exit:
-    return ExitCode(status["code"]) if "code" in status else ExitSignal(status["signal"])
 
 
 def _tail(run: Run) -> str:
@@ -439,9 +392,3 @@ def _tail(run: Run) -> str:
         return logs.tail(run.dir.log, TAIL_LINES, TAIL_BYTES)
     except OSError:
         return ""
-
-
-async def _warn(sentence: str) -> None:
-    import logging
-
-    logging.getLogger(__name__).warning(sentence)

@@ -109,7 +109,7 @@ class Bench:
             assert time.monotonic() < give_up_at, "it did not start in time"
             poll.register(self.link, select.POLLIN)
             poll.poll(100)
-            self.machine._heed(self.link)
+            self.machine.attend()
         # The shim tells first and writes afterwards.
         while (facts := self.folder(run_id).started()) is None:
             assert time.monotonic() < give_up_at, "its start was not noted in time"
