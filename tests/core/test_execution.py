@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.core.execution import View, decide
+from supervisor.core.execution import View, decide, live_steps
 from supervisor.model.command import (
     DeleteTask,
     Drain,
@@ -400,12 +400,25 @@ def test_execution_that_is_over_is_never_decided_again() -> None:
     assert decide(over, View({}, {}), Now(0.0, 0.0)) == (over, ())
 
 
-def test_end_of_an_earlier_session_is_not_the_end_of_the_one_a_step_waits_for() -> None:
+@pytest.mark.parametrize(
+    ("phase", "then"),
+    [
+        (ServicePhase.RUNNING, ExecutionPhase.SUCCEEDED),
+        (ServicePhase.STOPPED, ExecutionPhase.FAILED),
+        (ServicePhase.FAILED, ExecutionPhase.FAILED),
+    ],
+)
+def test_what_became_of_an_earlier_session_says_nothing_of_the_one_a_step_waits_for(
+    phase: ServicePhase, then: ExecutionPhase
+) -> None:
     book = Playbook(service("db"), task("a", "db"))
     start(book, "a")
     waiting = book.execution("a")
-    old = replace(book.service("db"), phase=ServicePhase.FAILED, session="new", ran_session="old")
-    assert decide(waiting, View({old.id: old}, {}), Now(0.0, 0.0)) == (waiting, ())
+    ((step, _),) = live_steps(waiting)
+    for ran_session, expected in (("old", ExecutionPhase.RUNNING), ("new", then)):
+        db = replace(book.service("db"), phase=phase, session="new", ran_session=ran_session)
+        decided, _ = decide(waiting, View({db.id: db}, {}, news=(step,)), Now(0.0, 0.0))
+        assert decided.steps[step.id].phase is expected
 
 
 def test_second_report_of_an_end_changes_nothing() -> None:
