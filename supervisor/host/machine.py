@@ -103,6 +103,8 @@ class Machine:
         if cgroups:
             cgroups.tidy()
         self._runs: dict[str, Run] = {}
+        self._vacated: list[Run] | None = None
+        """Runs that are over, whose groups are removed once what they were waited for with has been started."""
         self._tasks: TaskGroup | None = None
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
         self._roll_call: RollCall | None = None
@@ -127,7 +129,7 @@ class Machine:
             self._shims,
             self._spawner,
             self._look_into,
-            lambda observe: self.fold(observe),
+            self._fold,
             self._soon,
         )
         as_root = os.geteuid() == 0 and account is None
@@ -326,7 +328,10 @@ class Machine:
         self._post(Exited(run.run_id, end, _tail(run), output, survivors))
         if upkeep.is_over_limit(run, self._log_limit_bytes):
             self._soon(upkeep.trim, run, self._log_limit_bytes)
-        self._leave_group(run)
+        if self._vacated is None:
+            self._leave_group(run)
+        else:
+            self._vacated.append(run)
         if run.kind is RunKind.READY:
             run.dir.remove()
 
@@ -341,6 +346,15 @@ class Machine:
 
     async def _hear(self, link: ShimLink) -> None:
         await self._hearing.hear(link)
+
+    def _fold(self, observe: Callable[[], None]) -> None:
+        self._vacated = []
+        try:
+            self.fold(observe)
+        finally:
+            vacated, self._vacated = self._vacated, None
+            for run in vacated:
+                self._leave_group(run)
 
     async def _remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""
