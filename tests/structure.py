@@ -1,7 +1,8 @@
 """How easy it is to find one's way in the package: `python -m tests.structure [REVISION]...`.
 
 Prints one column a revision, and one for the working tree. Generated code (`wire/`) does not count, nor do
-`__init__.py` and `__main__.py` as modules of their own. Everything is read from the syntax tree; nothing of the package is imported.
+`__init__.py` and `__main__.py` as modules of their own. Everything is read from the syntax tree; nothing of the package
+is imported.
 """
 
 from __future__ import annotations
