@@ -86,6 +86,8 @@ class Piece:
     """How the log looked before it was read."""
     more: bool = False
     """Whether there was more to read."""
+    missing: str = ""
+    """Why it begins later than reading was to go on, as a sentence."""
     _parts: dict[tuple[str, bytes, bool], Part] = field(default_factory=dict)
 
     @property
@@ -138,12 +140,18 @@ class Shelf:
         # Beyond the offset more than what may remain unsettled, so that each piece gets on.
         wanted = _aligned(offset + _BLOCK + mask.longest + 8) - begin
         chunk = logs.read(path, begin, wanted)
-        skip = offset - chunk.offset
-        if skip > len(chunk.data) or chunk.offset < begin:
-            # The command truncated its log: offsets begin anew.
+        truncated = chunk.offset < begin
+        if not truncated and (chunk.end < offset or (chunk.hole and chunk.end == offset)):
+            # What stands before the offset ends at a hole.
+            chunk = logs.read(path, offset, wanted)
+            truncated = chunk.offset < offset
+        if truncated:
+            # By the command: offsets begin anew.
             return self._read(path, logs.first_kept(path), final, text, seen)
-        skip = max(0, skip)
-        final = final and len(chunk.data) < wanted
+        skip = max(0, offset - chunk.offset)
+        # Nothing goes on over a hole.
+        more = chunk.hole or len(chunk.data) == wanted
+        final = chunk.hole or (final and not more)
         masked = mask.apply(chunk.data, skip, final)
         shown, settled = masked.shown, masked.settled
         if text and not final:
@@ -152,7 +160,8 @@ class Shelf:
             shown = shown[:length]
         start = chunk.offset + skip
         fresh = skip == 0 or self._ends_line(mask, chunk.data[:skip])
-        return Piece(start, chunk.offset + settled, shown, fresh, seen, len(chunk.data) == wanted)
+        missing = logs.missing(start - offset, chunk.head) if start > offset else ""
+        return Piece(start, chunk.offset + settled, shown, fresh, seen, more, missing)
 
     def _ends_line(self, mask: Mask, before: bytes) -> bool:
         return before.endswith(b"\n") and mask.apply(before, 0, True).shown.endswith(b"\n")

@@ -5,7 +5,8 @@
     GET /logs/executions/{id}/steps/{step_id}
 
 From the start, or where `offset`, a Range, `tail` or `cursor` says, until the run has ended and all is sent; with
-`follow=false` what is there now. With `Accept: text/event-stream` as events whose ids are cursors; see `Form` for more.
+`follow=false` what is there now. `tail` looks at the last 256 MiB. With `Accept: text/event-stream` as events whose ids
+are cursors; see `Form` for more.
 `X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` tell where the response begins. Offsets are those of the log's file, also
 where secrets are masked; of an execution with several task steps, they count the bytes of the merged stream.
 
@@ -14,12 +15,12 @@ A client that is not there any more is seen at the next look at the log. Cancell
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio.to_thread
 from aiohttp import HttpVersion11, web
 from connectrpc.code import Code
 
@@ -36,8 +37,8 @@ from supervisor.api.logsource import (
     service_log,
     step_log,
 )
-from supervisor.api.logstream import SILENCE, Reader, Section
-from supervisor.api.logtail import tail_start
+from supervisor.api.logstream import SERVED_AT_ONCE, SILENCE, Reader, Section
+from supervisor.api.logtail import TailSearch
 from supervisor.api.waiting import Waiting
 from supervisor.core.records import Records
 from supervisor.host import logs
@@ -75,6 +76,8 @@ class Logs:
         self._runs = runs
         self._shelf = Shelf(secrets)
         self._waiting = Waiting(hub)
+        self._turns = asyncio.Semaphore(SERVED_AT_ONCE)
+        self._search = TailSearch()
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, also below /api."""
@@ -131,9 +134,7 @@ class Logs:
         if query.cursor is not None:
             return _Begin(*resumed(self._records, source, query.cursor))
         if query.tail is not None:
-            return _Begin(
-                *await anyio.to_thread.run_sync(tail_start, self._runs, source.sections, query.tail)
-            )
+            return _Begin(*await self._search.start(self._runs, source.sections, query.tail))
         if not source.single:
             return self._begin_merged(source, query)
         if query.offset is None and query.last is None:
@@ -183,6 +184,7 @@ class Logs:
             self._waiting,
             follow=query.follow,
             text=query.form is Form.EVENTS,
+            turns=self._turns,
             gone=gone,
             push=push,
         )

@@ -1,11 +1,13 @@
 """A log as a stream of parts: one section after the other, each the log of one run, from its offset to its end.
 
 A section is followed until what it belongs to is over and all of its log was given. Whoever reads slowly holds one
-part: what comes next is read when it is asked for.
+part: what comes next is read when it is asked for. Of those who catch up a few are served in one turn of the event
+loop, so that a status is answered however many there are.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -19,6 +21,8 @@ from supervisor.host import logs
 from supervisor.host.rundir import RunDir
 
 KEEP_ALIVE_S = 15.0
+SERVED_AT_ONCE = 8
+"""How many readers who catch up get a piece in one turn of the event loop: half a millisecond."""
 SILENCE = Part(b"", "")
 """Stands for nothing to send for a while, for readers who want to know."""
 
@@ -54,19 +58,22 @@ class Reader:
         *,
         follow: bool,
         text: bool,
+        turns: asyncio.Semaphore,
         gone: Callable[[], bool],
         push: Callable[[Part], bool] = lambda _: False,
     ) -> None:
         """`follow`: go on until the sections are over. `text`: parts that can be made text, and SILENCE.
 
-        `gone`: whether the client is; reading then ends. `push` sends a part at once if the client has taken all
-        before it, and says whether it did; parts sent so while `read` waits are not given out by it.
+        `turns`: of SERVED_AT_ONCE, the same for all readers. `gone`: whether the client is; reading then ends. `push`
+        sends a part at once if the client has taken all before it, and says whether it did; parts sent so while `read`
+        waits are not given out by it.
         """
         self._runs = runs
         self._shelf = shelf
         self._waiting = waiting
         self._follow = follow
         self._text = text
+        self._turns = turns
         self._gone = gone
         self._push = push
 
@@ -106,11 +113,14 @@ class Reader:
             over = section.over(run_id)
             if limit is None and (over or not self._follow):
                 limit = logs.size(place.path)
-            piece = self._shelf.piece(place.path, place.offset, over, self._text, look(place.path))
+            async with self._turns:
+                piece = self._shelf.piece(place.path, place.offset, over, self._text, look(place.path))
+                await asyncio.sleep(0)  # a client that takes all at once would leave the loop to nobody
             moved = piece.start != place.offset
             if moved:
                 cursor = f"{place.name}:{piece.start}"
-                yield _note(_missing(piece, place.offset), section.prefix, cursor, place.in_line)
+                why = piece.missing or "the command truncated its log: it begins anew"
+                yield _note(why, section.prefix, cursor, place.in_line)
             if piece.end != piece.start:
                 yield piece.part(place.name, section.prefix, piece.fresh or moved)
             place.after(piece)
@@ -137,18 +147,15 @@ class Reader:
             nonlocal silent_at
             if place is None or section.over(run_id):
                 return None
-            while True:
-                piece = self._shelf.piece(place.path, place.offset, False, self._text, seen)
-                if piece.start != place.offset:
-                    return None
-                if piece.end == piece.start:
-                    return piece.look
+            piece = self._shelf.piece(place.path, place.offset, False, self._text, seen)
+            if piece.start != place.offset:
+                return None
+            if piece.end != piece.start:
                 if not self._push(piece.part(place.name, section.prefix, piece.fresh)):
                     return None
                 place.after(piece)
                 silent_at = time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
-                if not piece.more:
-                    return piece.look
+            return None if piece.more else piece.look
 
         await self._waiting.until(ready, section.record_id, place.path if place else None, seen, take)
         return time.monotonic() >= silent_at
@@ -174,9 +181,3 @@ class _Place:
 def _note(sentence: str, prefix: bytes, cursor: str, in_line: bool = False) -> Part:
     start = b"\n" if in_line else b""
     return Part(start + prefix + f"[{sentence}]\n".encode(), cursor)
-
-
-def _missing(piece: Piece, offset: int) -> str:
-    if piece.start < offset:
-        return "the command truncated its log: it begins anew"
-    return f"{piece.start - offset} bytes are gone: the log is larger than its limit"

@@ -1,37 +1,68 @@
-"""Where the last lines of a log begin, also when they lie in several runs' logs."""
+"""Where the last lines of a log begin, also when they lie in several runs' logs.
+
+One search may read SEARCH_BYTES, whatever was asked for, and ends once its client has left. Few go on at once: each
+is a thread that wants the interpreter, and others' answers wait for that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import anyio
+import anyio.to_thread
 
 from supervisor.api.logstream import Section
 from supervisor.host import logs
 from supervisor.host.rundir import RunDir
 
-_READ_BYTES = 1 << 20
+SEARCHES = 2
+"""How many searches go on at once."""
 
 
-def tail_start(runs: Path, sections: Sequence[Section], lines: int) -> tuple[tuple[Section, ...], int]:
+class TailSearch:
+    """Searches for all clients of a server."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def start(
+        self, runs: Path, sections: Sequence[Section], lines: int
+    ) -> tuple[tuple[Section, ...], int]:
+        """See `tail_start`. Cancelled, it leaves no search behind. Raises OSError."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(SEARCHES)
+        # A cancelled task does not wait for its thread.
+        left = threading.Event()
+        try:
+            return await anyio.to_thread.run_sync(
+                tail_start, runs, sections, lines, left.is_set, limiter=self._limiter
+            )
+        finally:
+            left.set()
+
+
+def tail_start(
+    runs: Path, sections: Sequence[Section], lines: int, stop: Callable[[], bool] = lambda: False
+) -> tuple[tuple[Section, ...], int]:
     """The sections, and the offset in the first of them, from which the last `lines` lines follow.
 
-    Counted from the first section that is not over: what comes after it is not in the stream yet. Reads files, so
-    call it in a thread.
+    Counted from the first section that is not over: what comes after it is not in the stream yet. Of more than
+    SEARCH_BYTES it gives what it has found. Reads files, so call it in a thread.
     """
     if lines == 0 and all(section.over(section.run()) for section in sections):
         return (), 0
-    shown = _shown(sections)
-    for index in range(shown - 1, -1, -1):
+    budget_bytes = logs.SEARCH_BYTES
+    for index in range(_shown(sections) - 1, -1, -1):
         run_id = sections[index].run()
         if run_id is None:
             continue
-        path = RunDir(runs, run_id).log
-        start = logs.tail_offset(path, lines)
-        if start > logs.first_kept(path) or index == 0 or lines == 0:
-            return tuple(sections[index:]), start
-        lines -= _count(path, start)
-        if lines <= 0:
-            return tuple(sections[index:]), start
+        found = logs.find_tail(RunDir(runs, run_id).log, lines, budget_bytes, stop)
+        lines -= found.lines
+        budget_bytes -= found.searched_bytes
+        if lines <= 0 or found.cut or index == 0 or budget_bytes <= 0:
+            return tuple(sections[index:]), found.start
     return tuple(sections), 0
 
 
@@ -41,12 +72,3 @@ def _shown(sections: Sequence[Section]) -> int:
         if not section.over(section.run()):
             return index + 1
     return len(sections)
-
-
-def _count(path: str, offset: int) -> int:
-    """How many lines there are; a last one without its newline counts."""
-    count, last = 0, b"\n"
-    while data := (chunk := logs.read(path, offset, _READ_BYTES)).data:
-        count += data.count(b"\n")
-        offset, last = chunk.end, data[-1:]
-    return count + (last != b"\n")

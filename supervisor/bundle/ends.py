@@ -40,13 +40,26 @@ def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise LeftOut("it is no file")
     first, end = logs.first_kept(str(path)), logs.size(str(path))
+    end = min(end, logs.find_tail(str(path), 1, 1).end)  # without a hole at its end
     cut = max(first, end - longest_bytes)
     begin = max(first, cut - masking.overlap)
-    chunk = logs.read(str(path), begin, end - begin)
-    skip = max(0, cut - chunk.offset)  # the head may have been dropped meanwhile
-    if chunk.offset and skip < masking.overlap:
+    offset, data = _between(str(path), begin, end)
+    skip = max(0, cut - offset)  # the head may have been dropped meanwhile
+    if offset and skip < masking.overlap:
         # What stood before this is gone, and so it may begin within a secret; a line does not, nor what is far enough.
-        line = chunk.data.find(b"\n") + 1 or masking.overlap
+        line = data.find(b"\n") + 1 or masking.overlap
         skip = max(skip, min(line, masking.overlap))
-    missing = f"[{chunk.offset + skip} bytes before this are not in the bundle]\n".encode() if skip else b""
-    return missing + masking.text(chunk.data, skip, final=False)
+    missing = f"[{offset + skip} bytes before this are not in the bundle]\n".encode() if skip else b""
+    return missing + masking.text(data, skip, final=False)
+
+
+def _between(path: str, begin: int, end: int) -> tuple[int, bytes]:
+    """A log's data between two offsets, with a line in place of each hole, and where it begins. Raises OSError."""
+    start, data = begin, b""
+    for chunk in logs.chunks(path, begin, end):
+        if not data:
+            start = chunk.offset
+        elif chunk.dropped:
+            data += f"\n[{logs.missing(chunk.dropped, chunk.head)}]\n".encode()
+        data += chunk.data
+    return start, data

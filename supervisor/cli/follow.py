@@ -83,15 +83,16 @@ class Log:
         except OSError:
             return False
         if chunk.dropped:
-            self._sink.write(b"[%d bytes are gone: the log is larger than its limit]\n" % chunk.dropped)
+            self._sink.write(f"[{logs.missing(chunk.dropped, chunk.head)}]\n".encode())
         self._offset = chunk.end
         if b"\n" in chunk.data:
             self.whole = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
         if chunk.data:
             self._sink.write(chunk.data)
-        else:
+        elif not chunk.dropped:
             self._seen = size
-        return bool(chunk.data)
+            return False
+        return True
 
     def give_rest(self) -> bool:
         """Give out some of what there was when this was first called. Returns whether that was all."""

@@ -12,6 +12,10 @@ new base and the truncation sees old bytes at new offsets.
 
 A command can truncate its log itself: `> /dev/stdout` opens the file anew. Then offsets start again, and a reader whose
 offset lies past the end begins at the first byte.
+
+A command can leave a hole anywhere (`truncate -s 15T /dev/stdout`). What was never written is never read: a reader goes
+on at the next data and is told how many bytes lie between. So the work of a reader is bounded by the data that exists,
+whatever size the file claims to have. The zeros that fill the blocks beside a hole are part of it.
 """
 
 from __future__ import annotations
@@ -27,6 +31,15 @@ from supervisor.model.frozen import dataclass
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _BLOCK = 65536
 _PIECE = 8192
+_PASS = 1 << 20
+_HOLE = bytes(512)
+"""No filesystem has smaller blocks, so no hole is smaller."""
+_BESIDE = 4095
+"""So many zeros beside a hole can be the rest of a block."""
+_LOOKS = 8
+"""How often a log is read again whose blocks are given back meanwhile."""
+SEARCH_BYTES = 256 << 20
+"""How much of a log is searched for its last lines: four times the default limit of a log, and 0.1 s."""
 _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
 _NOT_OURS = {errno.ENOENT, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN}
 """There is nothing, a folder, a link, a socket, a pipe."""
@@ -35,11 +48,15 @@ _LARGEST = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes of a log, where they begin, and how many before them were asked for and are gone."""
+    """Bytes of a log, where they begin, and how many before them were asked for and are not there."""
 
     offset: int
     data: bytes
     dropped: int = 0
+    head: bool = False
+    """Whether nothing at all is left before `offset`: then the dropped bytes are the log's head, otherwise a hole."""
+    hole: bool = False
+    """Whether a hole follows: then more may come after it, and `data` is complete in itself."""
 
     @property
     def end(self) -> int:
@@ -58,7 +75,7 @@ def enforce_limit(path: str, limit_bytes: int) -> int:
             return 0
         with _opened(path, os.O_RDWR) as fd:
             status = os.fstat(fd)
-            first = _first_data(fd)
+            first = _next_data(fd, 0, status.st_size)
             if status.st_size - first <= limit_bytes:
                 return 0
             keep_from = status.st_size - limit_bytes * 3 // 4
@@ -87,37 +104,78 @@ def first_kept(path: str) -> int:
 
 
 def read(path: str, offset: int, max_bytes: int) -> Chunk:
-    """At most `max_bytes` from `offset` on, or from the first byte kept if that comes later.
+    """At most `max_bytes` from `offset` on, or from the next data if that is gone or was never written.
 
-    An empty chunk: nothing more yet, or no log. Raises OSError.
+    A chunk ends where a hole begins. One that is empty and drops nothing: nothing more yet, or no log. Raises OSError.
     """
     try:
         with _opened(path) as fd:
-            while True:
+            for _ in range(_LOOKS):
                 base = _base(path)
-                begin, end = base + _first_data(fd), base + os.fstat(fd).st_size
-                start = max(offset, begin) if offset <= end else begin
-                data = os.pread(fd, max_bytes, start - base)
-                # Punched between the look and the read, these bytes are zeros.
-                if start >= base + _first_data(fd) and base == _base(path):
-                    return Chunk(start, data, max(0, start - offset))
+                chunk = _read(fd, base, offset, max_bytes)
+                if chunk is not None and base == _base(path):
+                    return chunk
     except FileNotFoundError:
-        return Chunk(offset, b"")
+        pass
+    return Chunk(offset, b"")
 
 
-def tail_offset(path: str, lines: int, max_bytes: int | None = None) -> int:
-    """Where the last `lines` lines begin, at most `max_bytes` before the end. Raises OSError.
+def missing(count: int, head: bool) -> str:
+    """The sentence for readers about bytes that are not there; `head`: see `Chunk`."""
+    if head:
+        return f"{count} bytes are gone: the log is larger than its limit"
+    return f"{count} bytes were never written: the command left a hole in its log"
 
-    A last line without its newline counts. Reads backwards, block by block.
+
+def chunks(path: str, start: int, end: int) -> Iterator[Chunk]:
+    """All data between two offsets, without the holes. Raises OSError."""
+    while start < end:
+        chunk = read(path, start, min(end - start, _PASS))
+        if chunk.offset < start or chunk.end == start:
+            return
+        if chunk.offset < end and chunk.data:
+            yield Chunk(chunk.offset, chunk.data[: end - chunk.offset], chunk.dropped)
+        start = chunk.end
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where the last lines of a log begin and end, and how many they are."""
+
+    start: int
+    end: int
+    lines: int
+    """Fewer than were asked for: there are no more, or no more were looked for."""
+    searched_bytes: int = 0
+    cut: bool = False
+    """Whether the search ended before the lines and the log did."""
+
+
+def find_tail(
+    path: str, lines: int, most_bytes: int = SEARCH_BYTES, stop: Callable[[], bool] = lambda: False
+) -> Tail:
+    """Find the last `lines` lines; a last one without its newline counts. Raises OSError.
+
+    Reads backwards, block by block, at most `most_bytes`, and until `stop` says so.
     """
-    return _tail_span(path, lines, max_bytes)[0]
+    try:
+        with _opened(path) as fd:
+            base = _base(path)
+            found = _find_tail(fd, lines, most_bytes, stop)
+    except FileNotFoundError:
+        return Tail(0, 0, 0)
+    return Tail(base + found.start, base + found.end, found.lines, found.searched_bytes, found.cut)
 
 
 def tail(path: str, lines: int, max_bytes: int) -> str:
     """The last `lines` lines, at most `max_bytes` of them; what is not UTF-8 is replaced. Raises OSError."""
-    start, end = _tail_span(path, lines, max_bytes)
-    data = read(path, start, end - start).data
-    if end - start == max_bytes:  # cut anywhere, maybe within a character
+    found = find_tail(path, lines, max_bytes)
+    data = b""
+    for chunk in chunks(path, found.start, found.end):
+        if chunk.dropped and data and not data.endswith(b"\n"):
+            data += b"\n"
+        data += chunk.data
+    if found.cut:  # anywhere, maybe within a character
         data = data[next((i for i in range(min(3, len(data))) if data[i] & 0xC0 != 0x80), 0) :]
     return data.decode("utf-8", "replace")
 
@@ -168,40 +226,113 @@ def _span(path: str) -> tuple[int, int]:
     """The offsets of the first byte kept and of the end."""
     try:
         with _opened(path) as fd:
-            base = _base(path)
-            return base + _first_data(fd), base + os.fstat(fd).st_size
+            base, size_bytes = _base(path), os.fstat(fd).st_size
+            return base + _next_data(fd, 0, size_bytes), base + size_bytes
     except FileNotFoundError:
         return 0, 0
 
 
-def _first_data(fd: int) -> int:
+def _read(fd: int, base: int, offset: int, max_bytes: int) -> Chunk | None:
+    """As `read`; None: blocks were given back between the looks."""
+    # The size first: what is appended later is then not taken for a hole.
+    end = os.fstat(fd).st_size
+    at = offset - base if base <= offset <= base + end else 0
+    found = _written(fd, at, end, max_bytes)
+    if found is not None and found[2] and not found[1]:
+        found = _written(fd, _next_hole(fd, found[0], end), end, max_bytes)
+    if found is None:
+        return None
+    start, data, hole = found
+    dropped = max(0, base + start - offset)
+    # Of a log that is one hole nothing was dropped: its limit leaves data.
+    head = dropped > 0 and (start < end or end == 0) and _next_data(fd, 0, end) >= start - _BESIDE
+    return Chunk(base + start, data, dropped, head, hole)
+
+
+def _written(fd: int, at: int, end: int, max_bytes: int) -> tuple[int, bytes, bool] | None:
+    """Where the next data begins, as much of it as comes before a hole, and whether one follows; None: as `_read`."""
+    start = _next_data(fd, at, end)
+    if start > at:
+        beside = os.pread(fd, _BESIDE, start)
+        start += len(beside) - len(beside.lstrip(b"\0"))
+    data = os.pread(fd, max_bytes, start)
+    # To look for zeros takes less time than to ask for holes.
+    if data[:1] != b"\0" and data[-1:] != b"\0" and _HOLE not in data:
+        return start, data, False
+    if _next_data(fd, start, end) != start:
+        return None
+    hole_at = _next_hole(fd, start, end)
+    rest = hole_at - start - len(data)
+    hole = hole_at < end and (rest <= 0 or (rest <= _BESIDE and _is_zero(fd, hole_at - rest, rest)))
+    data = data[: hole_at - start]
+    if hole:
+        data = data[:-_BESIDE] + data[-_BESIDE:].rstrip(b"\0")
+    return start, data, hole
+
+
+def _is_zero(fd: int, at: int, length: int) -> bool:
+    return not os.pread(fd, length, at).strip(b"\0")
+
+
+def _next_data(fd: int, at: int, end: int) -> int:
+    """Where data is, at `at` or after it; `end`, the size before this was called, if there is none."""
+    return _seek(fd, at, os.SEEK_DATA, at, end)
+
+
+def _next_hole(fd: int, at: int, end: int) -> int:
+    """Where a hole is, at `at` or after it; `end` if there is none before."""
+    return _seek(fd, at, os.SEEK_HOLE, end, end)
+
+
+def _seek(fd: int, at: int, whence: int, unknown: int, end: int) -> int:
     try:
-        return os.lseek(fd, 0, os.SEEK_DATA)
+        return os.lseek(fd, at, whence)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # no data at all: empty, or one hole
-            return os.fstat(fd).st_size
-        if error.errno == errno.EINVAL:  # a filesystem without SEEK_DATA
-            return 0
+        if error.errno == errno.ENXIO:  # at the end, or in a hole that goes on until there
+            return end
+        if error.errno == errno.EINVAL:  # a filesystem that does not tell
+            return unknown
         raise
 
 
-def _tail_span(path: str, lines: int, max_bytes: int | None) -> tuple[int, int]:
-    first, end = _span(path)
-    if max_bytes is not None:
-        first = max(first, end - max_bytes)
-    if lines <= 0 or first == end:
-        return end, end
+def _end_of_data(fd: int, before: int) -> int:
+    """Where the last data before an offset ends; 0 if there is none. Nothing seeks backwards: some 40 halvings do."""
+    if before == 0 or _next_data(fd, before - 1, before) < before:
+        return before
+    low = _next_data(fd, 0, before)
+    if low >= before:
+        return 0
+    high = before - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = _next_data(fd, middle, before)
+        low, high = (max(middle, min(found, high - 1)), high) if found < before else (low, middle)
+    return low + 1
+
+
+def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -> Tail:
+    size_bytes = os.fstat(fd).st_size
+    end = _end_of_data(fd, size_bytes)
+    if end < size_bytes:
+        beside = os.pread(fd, min(_BESIDE, end), max(0, end - _BESIDE))
+        end -= len(beside) - len(beside.rstrip(b"\0"))
+    if lines <= 0 or end == 0:
+        return Tail(size_bytes, size_bytes, 0)
     # The newline that ends the last line begins no other.
-    wanted, at = lines, end - 1
-    while at > first:
-        start = max(first, at - _BLOCK)
-        chunk = read(path, start, at - start)
-        block = chunk.data if chunk.offset == start else b""
-        found = block.count(b"\n")
-        if found >= wanted:
-            return start + _nth_last(block, wanted) + 1, end
-        wanted, at = wanted - found, start
-    return first, end
+    found, searched, at = 0, 1, end - 1
+    while (at := _end_of_data(fd, at)) > 0:
+        if searched >= most_bytes or stop():
+            return Tail(at, end, found + 1, searched, cut=True)
+        start = max(0, at - min(_BLOCK, most_bytes - searched))
+        block = os.pread(fd, at - start, start)
+        newlines = block.count(b"\n")
+        searched += at - start
+        if found + newlines >= lines:
+            start += _nth_last(block, lines - found) + 1
+            chunk = _read(fd, 0, start, 1)  # a line does not begin with a hole
+            return Tail(chunk.offset if chunk else start, end, lines, searched)
+        found, at = found + newlines, start
+    return Tail(_next_data(fd, 0, end), end, found + 1, searched)
 
 
 def _nth_last(block: bytes, count: int) -> int:

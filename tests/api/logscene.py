@@ -170,7 +170,7 @@ class Site:
 async def serving(scene: Scene) -> AsyncIterator[Site]:
     app = web.Application()
     app.add_routes(routes(scene.records, scene.hub, scene.runs, lambda: scene.secrets))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()

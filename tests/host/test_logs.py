@@ -94,7 +94,7 @@ def test_read_of_what_is_gone_begins_at_the_first_byte_kept(log: str) -> None:
 
     chunk = logs.read(log, 100, 32)
 
-    assert chunk == logs.Chunk(dropped, pattern(dropped, dropped + 32), dropped - 100)
+    assert chunk == logs.Chunk(dropped, pattern(dropped, dropped + 32), dropped - 100, head=True)
     assert chunk.end == dropped + 32
 
 
@@ -142,7 +142,7 @@ def test_filesystem_without_holes_is_truncated_and_counts(log: str, monkeypatch:
     assert logs.enforce_limit(log, MIB) == 2 * MIB
     append(log, pattern(4 * MIB, 4 * MIB + 32))
 
-    assert logs.read(log, 0, 64) == logs.Chunk(4 * MIB, pattern(4 * MIB, 4 * MIB + 32), 4 * MIB)
+    assert logs.read(log, 0, 64) == logs.Chunk(4 * MIB, pattern(4 * MIB, 4 * MIB + 32), 4 * MIB, head=True)
     assert logs.tail(log, 1, 100).encode() == pattern(4 * MIB + 16, 4 * MIB + 32)
     assert os.path.getsize(log) == 32
 
@@ -195,7 +195,7 @@ def test_reader_of_a_log_that_its_command_truncated_begins_anew(log: str) -> Non
 
 def test_missing_log_is_an_empty_one(log: str) -> None:
     assert logs.enforce_limit(log, 1) == 0
-    assert logs.size(log) == logs.first_kept(log) == logs.tail_offset(log, 1) == 0
+    assert logs.size(log) == logs.first_kept(log) == logs.find_tail(log, 1).start == 0
     assert logs.read(log, 5, 10) == logs.Chunk(5, b"")
     assert logs.tail(log, 10, 100) == ""
 
@@ -253,14 +253,16 @@ def test_tail_offset_agrees_with_reading_everything(content: list[int], lines: i
         file.write(text)
         file.flush()
 
-        assert logs.tail_offset(file.name, lines) == len(text) - len(b"".join(text.splitlines(True)[-lines:]))
+        assert logs.find_tail(file.name, lines).start == len(text) - len(
+            b"".join(text.splitlines(True)[-lines:])
+        )
 
 
 def test_tail_stops_at_the_first_byte_kept(log: str) -> None:
     append(log, b"x" * 2 * MIB)
     dropped = logs.enforce_limit(log, MIB)
 
-    assert logs.tail_offset(log, 5) == dropped
+    assert logs.find_tail(log, 5).start == dropped
 
 
 def test_follower_keeps_a_character_that_two_reads_share() -> None:
