@@ -22,6 +22,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from supervisor.api.connect_errors import as_connect_error, error_response, http_error_response
+from supervisor.api.connection import Connection
 from supervisor.api.tokens import BadToken, Scope, Tokens
 
 OPEN = frozenset({"/healthz", "/readyz"})
@@ -97,6 +98,8 @@ class Access:
                 if _is_preflight(request):
                     return self._preflight(request)
                 _CALLER.set(self._bearer(request))
+                if isinstance(request.protocol, Connection):
+                    request.protocol.show_token()
             return await handler(request)
         except Exception as error:
             if request.writer.output_size > 0:

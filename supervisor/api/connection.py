@@ -1,8 +1,8 @@
 """One client's connection, as aiohttp handles it, with three habits changed.
 
 What is no HTTP is answered in JSON, and not logged: anybody may send garbage. A response that broke off because its
-client left is no error. And when there are as many connections as there is room for, one more is told so and closed:
-without a descriptor left the supervisor could start no command.
+client left is no error. And `admission` decides whether there is room for it: without a descriptor left the supervisor
+could start no command, and who has shown no token may hold up nobody.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from connectrpc.code import Code
 
+from supervisor.api.admission import SHOW_TOKEN_S, Admission, Kind
 from supervisor.api.connect_errors import as_connect_error, error_body, error_response
 
 _log = logging.getLogger(__name__)
@@ -28,28 +30,40 @@ _FULL = (
 _STATUS_OF_GARBAGE = HTTPStatus.BAD_REQUEST
 
 
-class Room:
-    """How many connections there may be, and are."""
-
-    __slots__ = ("limit", "taken")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.taken = 0
-
-
 class Connection(web.RequestHandler):
     """A connection that counts, and that speaks JSON when it fails."""
 
-    __slots__ = ("_begun", "_counted", "_room")
+    __slots__ = ("_admission", "_begun", "_known", "_patience", "_rested_s")
 
-    def __init__(self, server: web.Server, room: Room, **options: Any) -> None:
-        """`options`: those of aiohttp's RequestHandler."""
+    def __init__(
+        self, server: web.Server, admission: Admission, *, known: bool = False, **options: Any
+    ) -> None:
+        """`known`: it need show no token to count as one that has. `options`: those of aiohttp's RequestHandler."""
         super().__init__(server, **options)
-        self._room = room
-        self._counted = False
+        self._admission = admission
+        self._known = known
+        self._patience: asyncio.TimerHandle | None = None
+        self._rested_s = self._loop.time()
         self._begun = False
         """Whether a part of a request has come, and not yet its whole head."""
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """See `admission.Member`."""
+        # One that was made a moment ago does not wait yet.
+        waits = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
+        return self._rested_s if waits else None
+
+    def drop(self) -> None:
+        """Close it at once. What is not sent yet gets lost: a client that does not read would keep it."""
+        transport = self.transport
+        self.force_close()
+        if transport is not None:
+            transport.abort()
+
+    def show_token(self) -> None:
+        """Its client has shown a valid token."""
+        self._admission.recognize(self)
 
     def rest(self) -> bool:
         """Read no further request. Returns whether all that was read is answered, and the answer is with the kernel."""
@@ -75,22 +89,37 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if waits:
             self._begun = self._request_count == before
+        if self._request_count != before:
+            self._rested_s = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._room.taken >= self._room.limit:
-            assert isinstance(transport, asyncio.Transport)
+        assert isinstance(transport, asyncio.Transport)
+        is_local = transport.get_extra_info("socket").family == socket.AF_UNIX
+        kind = Kind.LOCAL if is_local else Kind.KNOWN if self._known else Kind.STRANGER
+        if not self._admission.admit(self, kind):
             transport.write(_FULL)
             transport.close()
             return
-        self._room.taken += 1
-        self._counted = True
         super().connection_made(transport)
+        if kind is Kind.STRANGER:
+            self._patience = self._loop.call_later(SHOW_TOKEN_S, self._lose_patience)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._counted:
-            self._room.taken -= 1
-            self._counted = False
+        self._admission.leave(self)
+        if self._patience is not None:
+            self._patience.cancel()
         super().connection_lost(exc)
+
+    def _lose_patience(self) -> None:
+        """Close it if nothing has come for long that is worth an answer, nor a token."""
+        if not self._admission.is_stranger(self):
+            return
+        rest_s = self._rested_s + SHOW_TOKEN_S - self._loop.time()
+        if rest_s <= 0:
+            self._admission.leave(self)
+            self.drop()
+        else:
+            self._patience = self._loop.call_later(rest_s, self._lose_patience)
 
     def handle_error(
         self,

@@ -19,6 +19,8 @@ import anyio
 
 _LONGEST_HEAD = 8192
 _PAUSE_S = 0.02
+_MOST = 64
+"""How many connections are taken here; more wait in the kernel's queue for the server, which has its limits."""
 _NOT_HERE = (b"\r\norigin:", b"\r\nauthorization:", b"\r\ncontent-length:", b"\r\ntransfer-encoding:")
 """What asks for a decision, or for a body to be read."""
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
@@ -41,6 +43,7 @@ class Reception:
         self._connections: list[socket.socket] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._relieved = False
+        self._relief = anyio.Event()
         self._attended = anyio.Event()
 
     async def first_attended(self, patience_s: float) -> None:
@@ -53,6 +56,9 @@ class Reception:
         try:
             async with anyio.create_task_group() as tasks:
                 while await self._readable(self._listening):
+                    if len(self._connections) >= _MOST:
+                        await self._relief.wait()
+                        break
                     try:
                         connection, _ = self._listening.accept()
                     except OSError:
@@ -71,6 +77,7 @@ class Reception:
     def relieve(self) -> None:
         """The server is there: end once what is being answered is answered."""
         self._relieved = True
+        self._relief.set()
         for scope in self._waiting:
             scope.cancel()
 

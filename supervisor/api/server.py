@@ -10,6 +10,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -20,9 +21,10 @@ from connectrpc.code import Code
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.api.access import Access
+from supervisor.api.admission import Admission
 from supervisor.api.asgi import BODY_TIMEOUT_S
 from supervisor.api.connect_errors import error_response
-from supervisor.api.connection import Connection, Room
+from supervisor.api.connection import Connection
 from supervisor.api.services import service_routes
 from supervisor.api.shortage import Shortage
 from supervisor.api.sockets import Sockets, room_for_clients
@@ -85,7 +87,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._idle_s = idle_s
-        self._most_clients = most_clients
+        self._admission = Admission(most_clients or room_for_clients())
         self._metrics = metrics
         self._not_ready = not_ready
         self._calls: set[asyncio.Task[Any]] = set()
@@ -109,7 +111,7 @@ class Server:
         runner = web.AppRunner(
             self._app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_GRACE_S
         )
-        shortage = Shortage(asyncio.get_running_loop(), self._met)
+        shortage = Shortage(asyncio.get_running_loop(), self._short)
         try:
             await runner.setup()
             assert runner.server is not None
@@ -150,12 +152,13 @@ class Server:
             await anyio.sleep(_LOOK_S)
 
     async def _listen(self, server: web.Server) -> None:
-        loop, room = asyncio.get_running_loop(), Room(self._most_clients or room_for_clients())
+        loop = asyncio.get_running_loop()
 
-        def connection() -> Connection:
+        def connection(known: bool = False) -> Connection:
             return Connection(
                 server,
-                room,
+                self._admission,
+                known=known,
                 loop=loop,
                 keepalive_timeout=self._idle_s,
                 access_log=None,
@@ -168,7 +171,14 @@ class Server:
             else:
                 self._listeners.append(await loop.create_server(connection, sock=listening))
         for fd in self._connections:
-            await loop.connect_accepted_socket(connection, socket.socket(fileno=fd))
+            # Most of those that rest between two requests have shown a token, and to whom we cannot know any more.
+            await loop.connect_accepted_socket(partial(connection, known=True), socket.socket(fileno=fd))
+
+    def _short(self, why: str) -> None:
+        """Descriptors have run out, or not any more: who merely rests makes room for who wants something."""
+        if why:
+            self._admission.relieve()
+        self._met(why)
 
     async def _stop(self, runner: web.AppRunner) -> None:
         ended_ago_s = asyncio.get_running_loop().time() - self._stream_ended_s

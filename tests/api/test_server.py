@@ -121,33 +121,6 @@ async def test_a_stream_may_be_silent_for_longer(tmp_path: Path) -> None:
         assert (await next_envelope(response))[0] == 0
 
 
-async def test_one_connection_too_many(tmp_path: Path) -> None:
-    async with serving(tmp_path, most_clients=2) as served:
-        _, first = await served.connect()
-        _, second = await served.connect()
-        reader, third = await served.connect(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer = await reader.read()
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert json.loads(answer.split(b"\r\n\r\n")[1])["code"] == "unavailable"
-        third.close()
-        first.close()
-        await first.wait_closed()
-        await eventually_served(served)
-        second.close()
-
-
-async def eventually_served(served: Served) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            reader, writer = await served.connect(
-                b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            )
-            answer = await reader.read()
-            writer.close()
-            if answer.startswith(b"HTTP/1.1 200 "):
-                return
-
-
 async def test_a_response_that_breaks_off_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
