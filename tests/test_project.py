@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import supervisor
-
 ROOT = Path(__file__).resolve().parents[1]
 # fmt: off
 HEAVY = {
@@ -68,10 +66,11 @@ def test_supervisor_run_imports_nothing_heavy_before_its_first_command(tmp_path:
     assert not HEAVY & modules
 
 
-def test_version_is_the_same_in_package_and_project() -> None:
-    assert (
-        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == supervisor.__version__
-    )
+def test_version_stands_in_the_package_alone() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "supervisor/__init__.py"
 
 
 def test_locks_name_every_package_of_the_project() -> None:
