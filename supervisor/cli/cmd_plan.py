@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,6 +18,9 @@ from supervisor.model.errors import NotFound
 from supervisor.model.moment import Now
 from supervisor.model.record import PlanStep, TaskStep
 from supervisor.model.spec import Trigger
+
+Plan = list[list[dict[str, str]]]
+"""The groups of one execution; of a step what is shown of it."""
 
 STAMP = "00000000-0000-0000-0000-000000000000"
 """Ids are not shown, so any will do."""
@@ -33,7 +36,8 @@ STAMP = "00000000-0000-0000-0000-000000000000"
 def command(file: Path | None, reference: str | None, trigger: str | None, format_: str) -> None:
     """Show what a task or a trigger would run.
 
-    Groups run one after the other; the steps of a group run side by side.
+    Groups run one after the other; the steps of a group run side by side. What a trigger starts shares its
+    steps: a task runs once, and every execution that needs it waits for that one run.
     """
     if (reference is None) is (trigger is None):
         raise click.UsageError("say what to plan: either --task REF or --trigger NAME")
@@ -41,6 +45,7 @@ def command(file: Path | None, reference: str | None, trigger: str | None, forma
     world.step([ApplyFile(load_valid(file), STAMP)], Now(0.0, 0.0))
     services, tasks = _wanted(world.records, reference, trigger)
     plans = {name: _plan(world.records, id_) for name, id_ in tasks.items()}
+    _share(services, plans)
     click.echo(_as_json(services, plans) if format_ == "json" else _as_text(services, plans))
 
 
@@ -58,7 +63,7 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
     return [], {reference: found[reference]}
 
 
-def _plan(records: Records, task_id: str) -> list[list[dict[str, str]]]:
+def _plan(records: Records, task_id: str) -> Plan:
     plan = make_plan(task_id, STAMP, records.tasks, records.services)
     return [[_step(step, records) for step in group] for group in plan]
 
@@ -73,12 +78,25 @@ def _step(step: PlanStep, records: Records) -> dict[str, str]:
     }
 
 
-def _as_json(services: list[str], plans: dict[str, Any]) -> str:
+def _share(services: list[str], plans: dict[str, Plan]) -> None:
+    """Note in each step that was planned before with whom it is shared: a task runs once in one firing.
+
+    That is the first execution that has it, or `service NAME` for a service that the firing itself starts.
+    """
+    first = {("service", name): f"service {name}" for name in services}
+    for name, groups in plans.items():
+        for step in chain(*groups):
+            key = ("task", step["task"]) if "task" in step else ("service", step["service"])
+            if (user := first.setdefault(key, name)) != name:
+                step["sharedWith"] = user
+
+
+def _as_json(services: list[str], plans: dict[str, Plan]) -> str:
     executions = [{"task": name, "groups": groups} for name, groups in plans.items()]
     return json.dumps({"services": services, "executions": executions}, indent=2)
 
 
-def _as_text(services: list[str], plans: dict[str, Any]) -> str:
+def _as_text(services: list[str], plans: dict[str, Plan]) -> str:
     lines = [f"service {name}: start" for name in services]
     for name, groups in plans.items():
         lines.append(f"task {name}:")
@@ -91,7 +109,16 @@ def _as_text(services: list[str], plans: dict[str, Any]) -> str:
 
 
 def _line(step: dict[str, str]) -> str:
+    shared = "sharedWith" in step
     if "service" in step:
-        return f"service {step['service']}: start, wait until RUNNING"
-    first, *more = step["command"].strip().splitlines() or [""]
+        return f"service {step['service']}: {'' if shared else 'start, '}wait until RUNNING"
+    if shared:
+        return f'task {step["task"]}: the run of "{step["sharedWith"]}" above'
+    first, *more = _code(step["command"])
     return f"task {step['task']}: {first}{' …' if more else ''}"
+
+
+def _code(script: str) -> list[str]:
+    """The lines of a script without what does nothing; all of them if there are no others."""
+    lines = [line for line in script.strip().splitlines() if line.strip()]
+    return [line for line in lines if not line.lstrip().startswith("#")] or lines or [""]

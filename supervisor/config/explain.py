@@ -17,12 +17,23 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from supervisor.config import hints
+from supervisor.config.blanks import blank_name, is_blank
 from supervisor.config.decode import REFERENCE, Refused, decode_service, decode_task
 from supervisor.config.problem import Path, Problem, path_text, quoted
 from supervisor.config.schema import schema_text
 from supervisor.config.suggest import Suggester
 from supervisor.config.text import Text
-from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, walk_to
+from supervisor.config.tree import (
+    Entry,
+    Kind,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    entries,
+    listed_items,
+    walk_to,
+)
 
 # Plain JSON data and schema pieces: jsonschema knows no types for them.
 Data = Any
@@ -35,6 +46,26 @@ def explain(root: Node, text: Text, suggester: Suggester) -> Iterator[Problem]:
     explainer = _Explainer(refused, text, suggester)
     for error in validator().iter_errors(plain(refused)):
         yield from explainer.problems(error)
+    items, paths = _listed_items(root)
+    explainer = _Explainer(_refused_part(items), text, suggester, paths)
+    for error in validator().iter_errors(plain(explainer.root)):
+        yield from explainer.problems(error)
+
+
+def _listed_items(root: Node) -> tuple[Mapping, dict[Path, Path]]:
+    """The items that stand in a list where a mapping must be, as a mapping: their mistakes are told with the list.
+
+    Also {the way to an item there: the way to it in the file}.
+    """
+    listed, paths = Mapping(root.at), dict[Path, Path]()
+    for kind, entry in entries(root, "services", "tasks"):
+        items = Mapping(entry.value.at)
+        for way, at, node in listed_items(entry.value):
+            name = str(len(items.entries))
+            items.entries[name] = Entry(at, node)
+            paths[kind, name] = (kind, *way)
+        listed.entries[kind] = Entry(entry.at, items)
+    return listed, paths
 
 
 @functools.cache
@@ -97,8 +128,12 @@ def _decodes(decode: Callable[[str, Node], object], reference: str, node: Node) 
 class _Explainer:
     """Turns jsonschema's errors into problems. One method for each rule of the schema, by the rule's name."""
 
-    def __init__(self, root: Node, text: Text, suggester: Suggester) -> None:
+    def __init__(
+        self, root: Node, text: Text, suggester: Suggester, paths: dict[Path, Path] | None = None
+    ) -> None:
+        """`paths`: for items that the file has elsewhere than `root`, where each stands."""
         self.root = root
+        self.paths = paths or {}
         self.text = text
         self.suggester = suggester
         self.with_missing: set[Path] = set()
@@ -130,6 +165,7 @@ class _Explainer:
 
     def problem(self, path: Path, at: int, message: str, hint: str = "") -> Problem:
         line, column = self.text.position(at)
+        path = (*self.paths.get(path[:2], path[:2]), *path[2:])
         return Problem(message, path_text(path), line, column, hint)
 
     def wrong_type(self, error: ValidationError, path: Path, at: int, node: Node) -> Problem:
@@ -138,16 +174,30 @@ class _Explainer:
         expected = hints.expected(kind, path)
         if isinstance(node, Scalar) and node.kind is Kind.NULL:
             place = at if node.text == "" else node.at
-            return self.problem(path, place, f"has no value; it must be {expected}")
+            return self.problem(
+                path, place, f"has no value; it must be {expected}", self.commented_out(place)
+            )
         message = f"must be {expected}, not {hints.describe(node)}"
-        return self.problem(path, node.at, message, hints.for_type(kind, path, node))
+        written = self.text.content[node.at : node.at + 1]
+        return self.problem(path, node.at, message, hints.for_type(kind, path, node, written, self.root))
+
+    def commented_out(self, at: int) -> str:
+        """What to do about a value that YAML takes for a comment; `at` is the place of its key."""
+        line = re.compile(r"[^\r\n]*").match(self.text.content, at)
+        return (
+            'what follows "#" is a comment: put it in quotes' if line and re.search(r":\s+#", line[0]) else ""
+        )
 
     def unknown_fields(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
         assert isinstance(node, Mapping)
         schema: Data = error.schema
         known: dict[str, Schema] = schema["properties"]
         for key, entry in node.entries.items():
-            if key not in known:
+            if key not in known and key[:1] and is_blank(key[0]):
+                yield self.problem(
+                    (*path, key), entry.at, f"{blank_name(key[0])} cannot indent a line", "use spaces"
+                )
+            elif key not in known:
                 usual = [name for name, field in known.items() if "_" in key or not field.get("deprecated")]
                 hint = hints.for_unknown(path, key) or self.suggester.did_you_mean(key, usual)
                 hint = hint or hints.known_fields(known)
@@ -165,8 +215,9 @@ class _Explainer:
 
     def bad_reference(self, reference: str, path: Path, node: Node) -> Problem:
         assert isinstance(node, Mapping)
-        message = f"{quoted(reference)} cannot be a reference"
-        hint = "use 1 to 128 letters, digits, _ and -"
+        message, hint = f"{quoted(reference)} cannot be a reference", "use 1 to 128 letters, digits, _ and -"
+        if reference[:1] and is_blank(reference[0]):
+            message, hint = f"{blank_name(reference[0])} cannot indent a line", "use spaces"
         return self.problem((*path, reference), node.entries[reference].at, message, hint)
 
     def bad_text(self, path: Path, node: Node) -> Problem:
@@ -185,7 +236,7 @@ class _Explainer:
             message = 'a service cannot have the trigger "beforeSnapshot"'
             yield self.problem(path, node.at, message, "only a task can")
             return
-        near = self.suggester.did_you_mean(node.text, choices)
+        near = hints.for_no_space(node.text) or self.suggester.did_you_mean(node.text, choices)
         hint = near or f"the {noun}s are {', '.join(choices)}"
         yield self.problem(path, node.at, f"unknown {noun} {quoted(node.text)}", hint)
 

@@ -1,72 +1,16 @@
-"""What people mean by the mistakes they make: the words for a wrong value, and how to put it right.
-
-Most unknown fields in real files are right ones in the wrong place, or come from `.gitpod.yml` and its relatives.
-"""
+"""What people mean by the mistakes they make: the words for a wrong value, and how to put it right."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+from supervisor.config import foreign
+from supervisor.config.blanks import BLANKS, blank_name, is_blank
+from supervisor.config.mistakes import TEXT_FIELDS
 from supervisor.config.problem import Path, quoted
-from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence
+from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, entries
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
-
-_ONLY_TASKS_DEPEND = (
-    "only a task can depend on others: let a task depend on this service and on what it needs"
-)
-_BELOW_COMMANDS = 'write it below "commands"'
-_BELOW_DOCKER = 'write it below "runsOn", "docker"'
-_NO_ENVIRONMENT = "export variables in the script itself; a container takes them in runsOn.docker.environment"
-_ONLY_ITEMS = "the file has services and tasks; this belongs into the dev container's own configuration"
-_TRIGGERS = 'write "triggeredBy" with a list of triggers'
-
-# {where: {the field that does not belong there: what to do}}
-_ELSEWHERE: dict[str, dict[str, str]] = {
-    "file": {
-        **dict.fromkeys(["image", "vscode", "env", "gitConfig", "github", "jetbrains"], _ONLY_ITEMS),
-        "ports": "the file has services and tasks; a port is opened with the environment's own tools",
-        "automations": 'write "services" and "tasks" at the top of the file',
-        "version": "the file has no version",
-        **dict.fromkeys(
-            ["name", "command", "commands", "triggeredBy"],
-            'write it below "services" or "tasks" and a reference',
-        ),
-    },
-    "service": {
-        **dict.fromkeys(["start", "ready", "stop"], _BELOW_COMMANDS),
-        "command": 'write "start" below "commands"',
-        "init": 'write a task for it, or put it into the "start" script',
-        **dict.fromkeys(["dependsOn", "depends_on"], _ONLY_TASKS_DEPEND),
-        "prebuildRequiresSuccess": "only a task has it",
-        **dict.fromkeys(["triggers", "trigger", "on"], _TRIGGERS),
-        **dict.fromkeys(["env", "environment"], _NO_ENVIRONMENT),
-        "image": _BELOW_DOCKER,
-        **dict.fromkeys(["docker", "machine"], 'write it below "runsOn"'),
-        "port": "a service opens its ports itself",
-        "ports": "a service opens its ports itself",
-        "timeout": 'did you mean "readinessTimeout"?',
-        "restart": "a service that has ended is not restarted by itself; loop in the script",
-    },
-    "task": {
-        **dict.fromkeys(["init", "before", "prebuild"], 'write a task of its own and name it in "dependsOn"'),
-        **dict.fromkeys(["commands", "start", "run", "script"], 'a task has one script, "command"'),
-        **dict.fromkeys(["ready", "stop", "readinessTimeout", "role"], "only a service has it"),
-        **dict.fromkeys(["triggers", "trigger", "on"], _TRIGGERS),
-        **dict.fromkeys(["env", "environment"], _NO_ENVIRONMENT),
-        "image": _BELOW_DOCKER,
-        **dict.fromkeys(["docker", "machine"], 'write it below "runsOn"'),
-        **dict.fromkeys(["needs", "requires", "after", "dependencies"], 'did you mean "dependsOn"?'),
-    },
-    "commands": {
-        **dict.fromkeys(["command", "run"], 'did you mean "start"?'),
-        "init": 'put it into the "start" script',
-        **dict.fromkeys(
-            ["name", "description", "triggeredBy", "role", "runsOn", "readinessTimeout"],
-            'it belongs to the service, beside "commands"',
-        ),
-    },
-}
 
 _LISTS = {
     "dependsOn": "a list of references",
@@ -81,6 +25,9 @@ _BOOLEANS = {
     **dict.fromkeys(["true", "false"], "write it without quotes"),
 }
 _LIST_WORD = re.compile(r"[\w=./-]+")
+_NO_SPACE = re.compile(
+    rf"(?:(?P<field>[\w-]+:)|[-*\u2022\u00b7\u2010-\u2015])(?P<next>[\w\[{{\"'{BLANKS}]|$| )"
+)
 _MINUTES = {"m": 60, "min": 60, "h": 3600}
 
 
@@ -111,21 +58,37 @@ def describe(node: Node) -> str:
             return f"the {node.kind.value} {shown}"
 
 
-def for_type(kind: str, path: Path, node: Node) -> str:
-    """How to write what was probably meant, where the schema has a value of `kind`."""
+def for_type(kind: str, path: Path, node: Node, written: str, root: Node) -> str:
+    """How to write what was probably meant, where the schema has a value of `kind`.
+
+    `written` is the first character of what stands there, which tells whether it is in quotes or brackets.
+    """
+    plain_text = node.text if isinstance(node, Scalar) and written not in ('"', "'", "|", ">") else ""
+    if kind in ("array", "object") and (hint := for_no_space(plain_text)):
+        return hint
     field = str(path[-1]) if path else ""
     match kind:
         case "array":
             return _as_list(field, node)
         case "object":
-            return _as_mapping(field, node)
+            return _as_mapping(field, node, root)
         case "boolean":
             return _BOOLEANS.get(node.text.lower(), "") if isinstance(node, Scalar) else ""
         case _:
-            return _as_text(path, field, node)
+            return _as_text(path, field, node, written)
 
 
-def _as_text(path: Path, field: str, node: Node) -> str:
+def for_no_space(text: str) -> str:
+    """How to mend a word that should be a field or an item of a list and lacks its space: `name:x`, `-manual`."""
+    if (found := _NO_SPACE.match(text)) is None:
+        return ""
+    mark = found["field"] or "-"
+    if found["next"] and is_blank(found["next"]):
+        return f'after "{mark}" stands {blank_name(found["next"])}: write a space'
+    return f'write a space after each "{mark}"' if mark == "-" else f'write a space after "{mark}"'
+
+
+def _as_text(path: Path, field: str, node: Node, written: str) -> str:
     match node:
         case Scalar() if field in ("readinessTimeout", "readiness_timeout"):
             return f"write {node.text}s" if node.text.isdecimal() else "write it as in 600s"
@@ -135,6 +98,8 @@ def _as_text(path: Path, field: str, node: Node) -> str:
             return _as_trigger(node, path[0] == "services")
         case Sequence() if field in ("command", "start", "ready", "stop"):
             return 'write one script: "|", then one command a line'
+        case Mapping() if field in TEXT_FIELDS and written == "{":
+            return f'a value that starts with "{written}" is a mapping in YAML: put it in quotes'
         case _:
             return ""
 
@@ -152,7 +117,7 @@ def _as_list(field: str, node: Node) -> str:
     return 'write each on a line of its own after "- "'
 
 
-def _as_mapping(field: str, node: Node) -> str:
+def _as_mapping(field: str, node: Node, root: Node) -> str:
     text = node.text if isinstance(node, Scalar) else ""
     match field:
         case "commands" if text:
@@ -161,10 +126,21 @@ def _as_mapping(field: str, node: Node) -> str:
             return 'write it as "image" below "docker"'
         case "runsOn" | "runs_on" if text == "machine":
             return 'write "machine: {}" below it'
+        case "tasks" if isinstance(node, Sequence) and _is_classic(node, root):
+            return foreign.CLASSIC
         case "services" | "tasks" if isinstance(node, Sequence):
-            return 'write a reference before each, as in "web:"'
+            example = "web" if field == "services" else "build"
+            return f'write a reference in place of each "-", as in "{example}:"'
         case _:
             return ""
+
+
+def _is_classic(tasks: Sequence, root: Node) -> bool:
+    """Whether it is the list of tasks of a classic `.gitpod.yml`."""
+    fields = {key for item in tasks.items for key, _ in entries(item)}
+    return bool(fields & foreign.CLASSIC_TASK_FIELDS) or any(
+        key in foreign.CLASSIC_FILE_FIELDS for key, _ in entries(root)
+    )
 
 
 def _as_trigger(node: Mapping, of_service: bool) -> str:
@@ -183,7 +159,7 @@ def _is_trigger(path: Path) -> bool:
 
 def for_unknown(path: Path, key: str) -> str:
     """Where a field belongs that is unknown at `path`."""
-    return _ELSEWHERE.get(_kind(path), {}).get(key, "")
+    return foreign.for_unknown(_kind(path), key)
 
 
 def for_missing(node: Node, field: str) -> str:
@@ -224,5 +200,7 @@ def _kind(path: Path) -> str:
             return "task"
         case ("services", _, "commands"):
             return "commands"
+        case (_, _, "runsOn" | "runs_on", "docker"):
+            return "docker"
         case _:
             return ""

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from supervisor.config import scalar
 from supervisor.config.libyaml import CParser, YAMLError, events
-from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, path_text, quoted
-from supervisor.config.syntax import Place, syntax_problem
-from supervisor.config.text import LIMIT_BYTES, Text
+from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, Severity, path_text, quoted
+from supervisor.config.text import LIMIT_BYTES, Place, Text
 from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, copy_at, merge
 from supervisor.model.frozen import dataclass, field
 
@@ -70,8 +69,12 @@ def parse(text: Text) -> Parsed:
         builder.note(stop.at, stop.message, stop.hint, stop.path)
         return Parsed(None, builder.problems)
     except YAMLError as error:
-        place = syntax_problem(error, text.content, builder.innermost())
-        builder.note(place.at, place.message, place.hint, builder.path_at(place.at))
+        # Not at the top: the first command does not wait for what a good file does not need.
+        from supervisor.config.syntax import syntax_problems
+
+        for place in syntax_problems(error, text.content, builder.innermost()):
+            path = builder.path_at(place.at) if place.inside else ()
+            builder.note(place.at, place.message, place.hint, path)
         return Parsed(None, builder.problems)
     return Parsed(builder.root, builder.problems)
 
@@ -143,6 +146,9 @@ class _Builder:
             kind = scalar.plain_kind(text)
         else:
             kind = Kind.STRING
+        if event.tag == "!" and " " in text and not event.style:
+            what = f'"!" is a tag of YAML, so that the value is {quoted(text)}'
+            self.note(at, what, "put the whole value in quotes", self.path(), Severity.WARNING)
         node = Scalar(at, kind, text)
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchor(node, 1, size_bytes)
@@ -152,7 +158,12 @@ class _Builder:
         if scalar.is_known(tag):
             self.note(at, f"{quoted(text)} is no {scalar.tag_text(tag)}", "", self.path())
         else:
-            self.note(at, f"unknown tag {quoted(scalar.tag_text(tag))}", "remove it", self.path())
+            self.note(
+                at,
+                f"unknown tag {quoted(scalar.tag_text(tag))}",
+                "remove it, or put the value in quotes",
+                self.path(),
+            )
         return Kind.STRING
 
     def open(
@@ -182,7 +193,7 @@ class _Builder:
     def alias_to(self, at: int, name: str) -> None:
         anchor = self.anchors.get(name)
         if anchor is None:
-            hint = f'write "&{name}" before the value that it should repeat, above this line'
+            hint = f'put it in quotes, or write "&{name}" before the value, further up, that it should repeat'
             raise _Stop(Place(at, f"unknown alias *{name}", hint), self.path())
         if not anchor.nodes:
             raise _Stop(Place(at, f"the alias *{name} stands inside the value that it names"), self.path())
@@ -259,14 +270,29 @@ class _Builder:
         return _path(self.stack)
 
     def path_at(self, at: int) -> Path:
-        """The same, but for the place where the innermost collection begins: the way to that collection."""
-        return _path(self.stack[:-1] if at == self.innermost() else self.stack)
+        """The same, but where the innermost collection begins, or its last value: the way to that."""
+        if at == self.innermost():
+            return _path(self.stack[:-1])
+        return (*_path(self.stack), *self.last_placed_at(at))
 
-    def note(self, at: int, message: str, hint: str, path: Path) -> None:
+    def last_placed_at(self, at: int) -> Path:
+        """The key of the value that was placed last, if it begins there."""
+        frame = self.stack[-1] if self.stack else None
+        if (
+            frame is None
+            or not isinstance(frame.node, Mapping)
+            or frame.key is not None
+            or not frame.node.entries
+        ):
+            return ()
+        key = next(reversed(frame.node.entries))
+        return (key,) if frame.node.entries[key].value.at == at else ()
+
+    def note(self, at: int, message: str, hint: str, path: Path, severity: Severity = Severity.ERROR) -> None:
         if len(self.problems) > LIMIT_PROBLEMS:
             return
         line, column = self.text.position(at)
-        self.problems.append(Problem(message, path_text(path), line, column, hint))
+        self.problems.append(Problem(message, path_text(path), line, column, hint, severity))
 
 
 def _path(frames: list[_Frame]) -> Path:

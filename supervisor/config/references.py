@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from supervisor.config.problem import Path, Problem, Severity, path_text, quoted
 from supervisor.config.suggest import Suggester
 from supervisor.config.text import Text
-from supervisor.config.tree import Entry, Node, Scalar, Sequence, entries, is_string
+from supervisor.config.tree import Node, Scalar, Sequence, entries, is_string, listed_items
 from supervisor.model.frozen import dataclass
 
 _CYCLE_BUDGET = 10_000
@@ -28,11 +28,20 @@ class _Dependency:
 
 
 @dataclass(frozen=True, slots=True)
+class _Item:
+    """A service or a task: the way to it, where its reference stands, and what it holds."""
+
+    path: Path
+    at: int
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class _References:
     """The parts of a tree that name something: items by reference, dependencies by task."""
 
-    services: dict[str, Entry]
-    tasks: dict[str, Entry]
+    services: dict[str, _Item]
+    tasks: dict[str, _Item]
     dependencies: dict[str, list[_Dependency]]
 
 
@@ -45,33 +54,38 @@ def reference_problems(root: Node | None, text: Text, suggester: Suggester) -> I
 
 
 def _read(root: Node | None) -> _References:
-    services = {
-        reference: entry for _, map_ in entries(root, "services") for reference, entry in entries(map_.value)
-    }
-    tasks = {
-        reference: entry for _, map_ in entries(root, "tasks") for reference, entry in entries(map_.value)
-    }
-    dependencies = {task: list(_dependencies(task, entry.value)) for task, entry in tasks.items()}
+    services = {str(item.path[-1]): item for item in _items(root, "services")}
+    tasks = {str(item.path[-1]): item for item in _items(root, "tasks")}
+    dependencies = {task: list(_dependencies(item)) for task, item in tasks.items()}
     return _References(services, tasks, dependencies)
 
 
-def _dependencies(task: str, node: Node) -> Iterator[_Dependency]:
-    for field, entry in entries(node, "dependsOn", "depends_on"):
+def _items(root: Node | None, kind: str) -> Iterator[_Item]:
+    """The items of a kind that have a reference, those too that stand in a list by mistake."""
+    for _, map_ in entries(root, kind):
+        for reference, entry in entries(map_.value):
+            yield _Item((kind, reference), entry.at, entry.value)
+        for way, at, node in listed_items(map_.value):
+            if len(way) > 1:
+                yield _Item((kind, *way), at, node)
+
+
+def _dependencies(task: _Item) -> Iterator[_Dependency]:
+    for field, entry in entries(task.node, "dependsOn", "depends_on"):
         if isinstance(entry.value, Sequence):
             for index, item in enumerate(entry.value.items):
                 if isinstance(item, Scalar) and is_string(item):
-                    yield _Dependency(item.text, item.at, ("tasks", task, field, index))
+                    yield _Dependency(item.text, item.at, (*task.path, field, index))
 
 
 def _named_twice(references: _References, text: Text) -> Iterator[Problem]:
     for reference in references.services.keys() & references.tasks.keys():
-        service, task = references.services[reference].at, references.tasks[reference].at
-        first, at, kind = (service, task, "service") if service <= task else (task, service, "task")
-        path = path_text(("tasks" if kind == "service" else "services", reference))
-        line, column = text.position(at)
-        first_line, first_column = text.position(first)
+        service, task = references.services[reference], references.tasks[reference]
+        first, second, kind = (service, task, "service") if service.at <= task.at else (task, service, "task")
+        line, column = text.position(second.at)
+        first_line, first_column = text.position(first.at)
         what = f"the {kind} at line {first_line}, column {first_column} has the reference {quoted(reference)} too"
-        yield Problem(what, path, line, column, "rename one of them")
+        yield Problem(what, path_text(second.path), line, column, "rename one of them")
 
 
 def _bad_dependencies(references: _References, text: Text, suggester: Suggester) -> Iterator[Problem]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from supervisor.config.libyaml import MarkedYAMLError, ReaderError, YAMLError
+from supervisor.config.mistakes import Stop, mistakes
 from supervisor.config.problem import quoted
-from supervisor.model.frozen import dataclass
+from supervisor.config.text import Place
 
 _CLOSERS = {"[": "]", "{": "}"}
 _END = "found unexpected end of stream"
@@ -68,21 +69,19 @@ _AT_THE_BEGINNING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Something wrong at an offset of the text."""
-
-    at: int
-    message: str
-    hint: str = ""
-
-
-def syntax_problem(error: YAMLError, text: str, innermost: int | None) -> Place:
+def syntax_problems(error: YAMLError, text: str, innermost: int | None) -> list[Place]:
     """What the parser's error means; `innermost` is where the collection begins that it was reading."""
     if isinstance(error, ReaderError):
-        return _bad_character(error, text)
+        return [_bad_character(error, text)]
     if not isinstance(error, MarkedYAMLError) or error.problem is None:
-        return Place(0, "the file is not YAML")
+        return [Place(0, "the file is not YAML")]
+    at = error.problem_mark.index if error.problem_mark else len(text)
+    begun = error.context_mark.index if error.context_mark else at
+    return mistakes(Stop(text, error.problem, at, begun)) or [_plain_words(error, text, innermost)]
+
+
+def _plain_words(error: MarkedYAMLError, text: str, innermost: int | None) -> Place:
+    assert error.problem is not None
     problem = error.problem
     at = error.problem_mark.index if error.problem_mark else len(text)
     beginning = error.context_mark.index if error.context_mark else at

@@ -7,6 +7,7 @@ import codecs
 import re
 
 from supervisor.config.problem import Problem
+from supervisor.model.frozen import dataclass
 
 LIMIT_BYTES = 10_000_000
 """A larger file is refused: nobody writes one, and the supervisor's memory is the workspace's."""
@@ -18,6 +19,17 @@ _FOREIGN_MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something wrong at an offset of the text."""
+
+    at: int
+    message: str
+    hint: str = ""
+    inside: bool = True
+    """Whether it belongs to the value that was being read; False: to the file as a whole."""
 
 
 class Text:

@@ -91,6 +91,20 @@ def entries(node: Node | None, *names: str) -> Iterator[tuple[str, Entry]]:
                 yield key, entry
 
 
+def listed_items(node: Node) -> Iterator[tuple[Path, int, Node]]:
+    """The items of a list that stands where a mapping of items must: the way to each, its place, itself.
+
+    An entry of such a list is an item without a reference, or a mapping of references: `- build: {name: ...}`.
+    """
+    for index, each in enumerate(node.items if isinstance(node, Sequence) else ()):
+        named = list(entries(each))
+        if named and all(isinstance(entry.value, Mapping) for _, entry in named):
+            for reference, entry in named:
+                yield (index, reference), entry.at, entry.value
+        else:
+            yield (index,), each.at, each
+
+
 def copy_at(node: Node, at: int) -> Node:
     """The node as it appears at an alias."""
     match node:

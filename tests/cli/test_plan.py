@@ -36,6 +36,53 @@ def test_trigger_shows_all_that_it_starts(supervisor: Invoke) -> None:
     assert "clean" not in result.out
 
 
+SHARED = """
+services:
+  db: {name: Db, commands: {start: postgres}, triggeredBy: [prebuild]}
+tasks:
+  deps: {name: Deps, command: npm ci}
+  build: {name: Build, command: make, dependsOn: [deps, db], triggeredBy: [prebuild]}
+  test:
+    name: Test
+    command: |
+      #!/bin/bash
+      # Tests, all of them.
+
+      make test
+    dependsOn: [deps, build]
+    triggeredBy: [prebuild]
+"""
+
+
+def test_trigger_shows_which_items_share_a_run(supervisor: Invoke, folder: Path) -> None:
+    (folder / "a.yaml").write_text(SHARED)
+
+    assert supervisor("plan", "a.yaml", "--trigger", "prebuild").out == (
+        "service db: start\n"
+        "task build:\n"
+        "  1. task deps: npm ci\n"
+        "     service db: wait until RUNNING\n"
+        "  2. task build: make\n"
+        "task test:\n"
+        '  1. task deps: the run of "build" above\n'
+        "     service db: wait until RUNNING\n"
+        '  2. task build: the run of "build" above\n'
+        "  3. task test: make test\n"
+    )
+    build, test = supervisor("plan", "a.yaml", "--trigger=prebuild", "--format=json").json["executions"]
+    assert [step.get("sharedWith") for group in build["groups"] for step in group] == [
+        None,
+        "service db",
+        None,
+    ]
+    assert [step.get("sharedWith") for group in test["groups"] for step in group] == [
+        "build",
+        "service db",
+        "build",
+        None,
+    ]
+
+
 def test_trigger_that_nothing_has_says_so(supervisor: Invoke) -> None:
     result = supervisor("plan", BEHAVIOURS / "chain.yaml", "--trigger", "postMachineStart")
 
