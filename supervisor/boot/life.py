@@ -19,11 +19,11 @@ from supervisor.boot.settings import Report
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host import signals
-from supervisor.host.init import EXIT_DETACHED
 from supervisor.host.machine import Machine
 from supervisor.host.signals import Meaning
 from supervisor.model.command import Drain
 from supervisor.model.hints import TYPE_CHECKING, Any, assert_never
+from supervisor.model.sysexits import EXIT_DETACHED
 
 if TYPE_CHECKING:
     from anyio import CancelScope

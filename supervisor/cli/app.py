@@ -12,6 +12,7 @@ from supervisor import __version__
 from supervisor.cli.output import OUTPUT_ERRORS, unwritten
 from supervisor.cli.saying import say
 from supervisor.model.errors import SupervisorError
+from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 COMMANDS = {
     "run": "Run the services and tasks of an automations file.",
@@ -99,7 +100,7 @@ def guarded(command: click.Command) -> int:
         sys.stdout, sys.stderr = out, err
         return unwritten(BrokenPipeError())
     except click.exceptions.Abort:
-        return 130
+        return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -16,14 +16,13 @@ from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json
 from supervisor.cli.tables import duration, table
 from supervisor.model.errors import SupervisorError
+from supervisor.model.sysexits import EXIT_USAGE
 
 if TYPE_CHECKING:
     from supervisor.doctor.finding import Finding
     from supervisor.settings.resolved import Resolved
 
 LONGEST_TIMEOUT_S = 600.0
-WRONG_USAGE = 2
-"""Also a list that cannot be used: exit status 1 is kept for a machine that is not all right."""
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "yellow"}
 
 
@@ -124,7 +123,7 @@ def command(
         listed = [] if local else targets(read_listing(endpoints or PACKAGED), known)
     except SupervisorError as error:
         click.echo(f"supervisor: {error}", err=True)
-        return WRONG_USAGE
+        return EXIT_USAGE  # 1 is kept for a machine that is not all right
     if list_:
         for each in listed:
             why = f": skipped, {each.why}" if isinstance(each, Skip) else ""

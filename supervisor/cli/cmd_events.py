@@ -14,6 +14,7 @@ from supervisor.cli.client import Client, Json, Refused, WentAway
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import with_client
 from supervisor.cli.tables import COLOURS, phase_of, plain
+from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 _WORDS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "UPDATE_STATUS": ""}
 _KINDS = {"SERVICE": "service", "TASK": "task", "TASK_EXECUTION": "execution", "ENVIRONMENT": "environment"}
@@ -55,7 +56,7 @@ def command(client: Client, recent: int | None, format_: str) -> None:
         for event in _events(client):
             click.echo(json.dumps(event) if format_ == "json" else _line(event, names))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _events(client: Client) -> Iterator[Json]:

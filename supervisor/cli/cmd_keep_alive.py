@@ -11,9 +11,7 @@ from supervisor.cli.client import Client
 from supervisor.cli.remote import with_client
 from supervisor.host.tree import find
 from supervisor.model.errors import SupervisorError
-
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
-"""What a shell exits with for a command that it cannot run."""
+from supervisor.model.sysexits import EXIT_NOT_FOUND, EXIT_NOT_STARTED
 
 
 @click.command("keep-alive", context_settings={"allow_interspersed_args": False})
@@ -59,7 +57,7 @@ def _become(words: tuple[str, ...]) -> None:
     try:
         os.execvp(words[0], words)
     except OSError as error:
-        status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        status = EXIT_NOT_FOUND if isinstance(error, FileNotFoundError) else EXIT_NOT_STARTED
         click.echo(f'supervisor: cannot run "{words[0]}": {(error.strerror or str(error)).lower()}', err=True)
         raise SystemExit(status) from None
     except ValueError as error:

@@ -18,9 +18,8 @@ from contextlib import contextmanager
 import click
 
 from supervisor.host.statedir import default_path, system_path
+from supervisor.model.sysexits import EXIT_NOT_RUNNING
 
-NOT_RUNNING = 3
-"""The exit status that says: no running supervisor."""
 VARIABLE = "SUPERVISOR_SOCKET"
 # Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
 STATE_DIR = "SUPERVISOR_STATE_DIR"
@@ -31,7 +30,7 @@ _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 class NotRunning(click.ClickException):
     """There is no supervisor to talk to. The message is a sentence that says how to start one."""
 
-    exit_code = NOT_RUNNING
+    exit_code = EXIT_NOT_RUNNING
 
     def show(self, file: object = None) -> None:
         click.echo(f"supervisor: {self.message}", err=True)

@@ -11,6 +11,7 @@ import sys
 import time
 
 from supervisor.model.hints import TYPE_CHECKING, TextIO
+from supervisor.model.sysexits import EXIT_FAILED, EXIT_READER_GONE
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
@@ -25,8 +26,6 @@ LAST_WORDS_S = 5.0
 PAUSE_S = 1.0
 """How long a reader that stalls may hold up an upgrade."""
 
-EXIT_READER_GONE = 141
-"""What a shell shows for a program that SIGPIPE ended: whoever read the output has gone, and wants no more of it."""
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """What a full disk, and a terminal that is gone, say to a write."""
 
@@ -145,7 +144,7 @@ def unwritten(error: OSError) -> int:
         return EXIT_READER_GONE
     why = (error.strerror or str(error)).lower()
     print(f"supervisor: cannot write the output: {why}", file=sys.stderr)
-    return 1
+    return EXIT_FAILED
 
 
 def abandon(out: TextIO) -> None:

@@ -19,8 +19,7 @@ from supervisor.cli.output import abandon
 from supervisor.cli.streaming import write
 from supervisor.cli.waiting import execution_ended
 from supervisor.model.errors import SupervisorError
-
-INTERRUPTED = 130
+from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 
 def run_task(client: Client, reference: str) -> tuple[int, Json]:
@@ -41,8 +40,8 @@ def run_task(client: Client, reference: str) -> tuple[int, Json]:
                 '"supervisor status" tells whether there is one again'
             ) from None
         except KeyboardInterrupt:
-            return INTERRUPTED, {"id": id_, "reference": reference, "phase": "stopping", "reason": ""}
-    return (INTERRUPTED if interrupts.any else ended["exitStatus"]), ended
+            return EXIT_INTERRUPTED, {"id": id_, "reference": reference, "phase": "stopping", "reason": ""}
+    return (EXIT_INTERRUPTED if interrupts.any else ended["exitStatus"]), ended
 
 
 def _print_log(client: Client, execution_id: str) -> None:

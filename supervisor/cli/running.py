@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from contextlib import closing
-from signal import SIGINT
 
 from supervisor import __version__
 from supervisor.boot import Supervisor, Work
@@ -19,12 +18,12 @@ from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
 from supervisor.host.handover import Handover, execute, program, taken
-from supervisor.host.init import EXIT_BUG, EXIT_DETACHED
 from supervisor.host.notify import Notifier
 from supervisor.model.frozen import replace
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
+from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED, EXIT_FAILED, EXIT_INTERRUPTED
 from supervisor.settings import table
 from supervisor.settings.resolved import Resolved
 
@@ -94,13 +93,13 @@ def _run(
             left = replace(supervisor.handover, printed=follower.pause())
             outlet.pause()
             return left, supervisor.life.late
-        if status > 128 and status != 128 + SIGINT:
+        if status > 128 and status != EXIT_INTERRUPTED:
             outlet.hurry()
         follower.finish()
         if work is _until_signal:
             # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
-            return status if status in (128 + SIGINT, EXIT_DETACHED) else 0
-        return 1 if loaded is not None and loaded.file is None else status
+            return status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
+        return EXIT_FAILED if loaded is not None and loaded.file is None else status
 
 
 async def _complaints(printer: Printer) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from supervisor.cli.client import Client
+from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 
 def log_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,7 +28,7 @@ def print_log(client: Client, path: str, follow: bool, tail: int | None) -> None
             for piece in pieces:
                 write(piece)
         except KeyboardInterrupt:
-            sys.exit(130)
+            sys.exit(EXIT_INTERRUPTED)
 
 
 def write(data: bytes) -> None:

@@ -7,9 +7,7 @@ from typing import assert_never
 from supervisor.model.exit import shell_status
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Execution
-
-STOPPED_STATUS = 130
-"""What shells report for a program that Ctrl-C ended."""
+from supervisor.model.sysexits import EXIT_FAILED, EXIT_INTERRUPTED
 
 
 def exit_status(execution: Execution) -> int | None:
@@ -22,8 +20,10 @@ def exit_status(execution: Execution) -> int | None:
         case ExecutionPhase.SUCCEEDED:
             return 0
         case ExecutionPhase.STOPPED:
-            return STOPPED_STATUS
+            return EXIT_INTERRUPTED
         case ExecutionPhase.FAILED:
-            return (shell_status(execution.exit) if execution.exit is not None else 1) or 1
+            return (
+                shell_status(execution.exit) if execution.exit is not None else EXIT_FAILED
+            ) or EXIT_FAILED
         case _:
             assert_never(execution.phase)

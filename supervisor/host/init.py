@@ -29,11 +29,8 @@ import time
 from collections.abc import Callable
 
 from supervisor.host.signals import HEEDED, MEANINGS, Meaning
+from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED
 
-EXIT_BUG = 70
-"""EX_SOFTWARE of sysexits.h: an exception that nobody expected."""
-EXIT_DETACHED = 75
-"""EX_TEMPFAIL: what it ran goes on, for the next one; so there must be a next one."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 LEFT_GRACE_S = 2.0
 """How long what is left at the end may take after SIGTERM."""

@@ -6,6 +6,7 @@ import signal
 
 from supervisor.model.frozen import dataclass
 from supervisor.model.hints import assert_never
+from supervisor.model.sysexits import EXIT_NOT_STARTED, EXIT_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def shell_status(end: Exit) -> int:
         case ExitSignal(number):
             return 128 + number
         case NotStarted():
-            return 126
+            return EXIT_NOT_STARTED
         case ExitUnknown():
-            return 125
+            return EXIT_UNKNOWN
         case _:
             assert_never(end)

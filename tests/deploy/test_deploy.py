@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from supervisor.boot.life import SWEEP_GRACE_S
-from supervisor.cli.saying import OTHER_SUPERVISOR, WRONG_USAGE
 from supervisor.host.ending import KILL_BOUND_S
-from supervisor.host.init import EXIT_DETACHED
+from supervisor.model.sysexits import EXIT_DETACHED, EXIT_IN_USE, EXIT_USAGE
 from supervisor.settings import table
 from tests.bin.test_launchers import PROGRAM
 
@@ -91,7 +90,7 @@ class TestUnit:
     def test_exit_statuses_mean_what_the_supervisor_means(self) -> None:
         service = self.service()
 
-        assert service["RestartPreventExitStatus"].split() == [str(WRONG_USAGE), str(OTHER_SUPERVISOR)]
+        assert service["RestartPreventExitStatus"].split() == [str(EXIT_USAGE), str(EXIT_IN_USE)]
         assert service["RestartForceExitStatus"] == str(EXIT_DETACHED)
         assert service["SuccessExitStatus"] == "130"
 

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
+from supervisor.model.sysexits import EXIT_IN_USE
 from tests.e2e.harness import ROOT, Project, until
 
 SLEEPER = (
     "services: {web: {name: W, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}}\n"
 )
 CHATTY = SLEEPER.replace("exec sleep 1000", "yes a long line of words")
-OTHER_SUPERVISOR = 4
 
 
 def test_second_entrypoint_is_refused_and_the_first_goes_on(project: Project) -> None:
@@ -23,7 +23,7 @@ def test_second_entrypoint_is_refused_and_the_first_goes_on(project: Project) ->
 
     second = project.run()
 
-    assert second.wait() == OTHER_SUPERVISOR
+    assert second.wait() == EXIT_IN_USE
     assert second.err == (
         f"supervisor: cannot use the state directory {project.state}: another supervisor (pid {first.pid}) uses it; "
         f"end it (kill {first.pid}), or choose another state directory with --state-dir\n"
@@ -41,7 +41,7 @@ def test_of_entrypoints_started_at_once_one_runs(project: Project) -> None:
 
     until(lambda: sum(program.process.poll() is None for program in programs) == 1, "the end of all but one")
     (first,) = (program for program in programs if program.process.poll() is None)
-    assert [p.process.returncode for p in programs if p is not first] == [OTHER_SUPERVISOR] * 4
+    assert [p.process.returncode for p in programs if p is not first] == [EXIT_IN_USE] * 4
     first.event(reference="web", phase="running")
     assert sum("sleep 1000" in command for command in project.processes().values()) == 1
     assert project.stop(first) == 130

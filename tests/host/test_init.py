@@ -15,6 +15,7 @@ LIVES = textwrap.dedent(
     import os, signal, sys
     from pathlib import Path
     from supervisor.host import init
+    from supervisor.model import sysexits
 
     init.FIRST_DELAY_S = 0.01
     lives = Path(sys.argv[1])
@@ -28,7 +29,7 @@ LIVES = textwrap.dedent(
             case 2:
                 os.kill(os.getpid(), signal.SIGSEGV)
             case 3:
-                return init.EXIT_DETACHED
+                return sysexits.EXIT_DETACHED
             case _:
                 return 5
 
