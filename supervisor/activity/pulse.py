@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 import anyio
-import anyio.to_thread
 
 from supervisor.activity.heartbeat import Pace, Send, Wait, conclude, decide, resumed
 from supervisor.activity.kept import Kept
@@ -23,6 +22,7 @@ from supervisor.activity.plane import Plane
 from supervisor.activity.sighting import Signal, signal_of
 from supervisor.activity.sources import Sources
 from supervisor.activity.verdict import Declined, Delivered, Failed, TokenRefused, Verdict
+from supervisor.host import workers
 from supervisor.hub import Change, Hub
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
@@ -180,7 +180,7 @@ class Pulse:
     async def _told(self, sent: Send, seen_wall_s: float) -> Verdict:
         try:
             if self._tell is None:
-                module = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.activity.client")
+                module = await workers.run(importlib.import_module, "supervisor.activity.client")
                 client = module.PlaneClient(self.plane.url, self.plane.environment_id)
                 self._tell = client.tell
             assert self._tell is not None

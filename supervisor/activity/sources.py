@@ -63,10 +63,10 @@ class Sources:
     async def look(self, good_for_s: float) -> list[Sighting]:
         """What is active now, with SSH sessions as they were up to `good_for_s` ago."""
         if self._clock().boot_s - self._looked_s >= good_for_s:
-            import anyio.to_thread
+            from supervisor.host import workers
 
             now = self._clock()
-            self._ssh = await anyio.to_thread.run_sync(self._look_for_sessions, now, abandon_on_cancel=True)
+            self._ssh = await workers.run(self._look_for_sessions, now, abandon_on_cancel=True)
             self._looked_s = now.boot_s
         return self.known()
 

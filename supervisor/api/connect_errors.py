@@ -18,6 +18,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from supervisor.api.errors import InvalidArgument
+from supervisor.host.starting import PASSING
 from supervisor.model.errors import AlreadyExists, InvalidActivity, NotFound, Precondition
 
 _log = logging.getLogger(__name__)
@@ -93,6 +94,10 @@ def as_connect_error(error: Exception) -> ConnectError:
             return ConnectError(Code.ALREADY_EXISTS, str(error))
         case Precondition():
             return ConnectError(Code.FAILED_PRECONDITION, str(error))
+        case OSError(errno=number) if number in PASSING:
+            return ConnectError(
+                Code.RESOURCE_EXHAUSTED, f"the machine is short of something, try again: {error.strerror}"
+            )
         case _:
             mark = secrets.token_hex(4)
             _log.error("request %s failed", mark, exc_info=error)

@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 from aiohttp import web
 
 from supervisor.api.controlbody import Body, read
@@ -29,6 +28,7 @@ from supervisor.config import Found, Loaded, load_bytes
 from supervisor.core.diff import Changes, compare
 from supervisor.core.triggers import may_fire, started_by
 from supervisor.engine import Engine
+from supervisor.host import workers
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, RestartService
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import dataclass
@@ -119,12 +119,12 @@ class Control:
     async def _update(self, body: Body) -> dict[str, Any]:
         content, dry_run = body.bytes_or_null("content"), body.flag("dryRun")
         if content is not None:
-            loaded = await anyio.to_thread.run_sync(load_bytes, content)
+            loaded = await workers.run(load_bytes, content)
             return self._applied("", loaded, dry_run, lambda: False)
         found = self._hands.find_file()
         if found.path is None:
             raise NotFound("cannot update: there is no automations file in the workspace")
-        loaded = await anyio.to_thread.run_sync(self._hands.load_file, found.path)
+        loaded = await workers.run(self._hands.load_file, found.path)
         return self._applied(str(found.path), loaded, dry_run, lambda: self._hands.read_file() is not None)
 
     def _applied(

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 
 from supervisor.api.logstream import Section
-from supervisor.host import logs
+from supervisor.host import logs, workers
 from supervisor.host.rundir import RunDir
 
 SEARCHES = 2
@@ -36,9 +35,8 @@ class TailSearch:
         # A cancelled task does not wait for its thread.
         left = threading.Event()
         try:
-            return await anyio.to_thread.run_sync(
-                tail_start, runs, sections, lines, left.is_set, limiter=self._limiter
-            )
+            async with self._limiter:
+                return await workers.run(tail_start, runs, sections, lines, left.is_set)
         finally:
             left.set()
 

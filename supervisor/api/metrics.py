@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from supervisor.core.records import Records
+from supervisor.host import workers
 from supervisor.host.rundir import RunDir
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
@@ -103,7 +103,7 @@ class Metrics:
     async def text(self) -> bytes:
         """All numbers as they are now."""
         # Thousands of run directories: not on the loop.
-        self._seen.log_bytes = await anyio.to_thread.run_sync(kept_log_bytes, self._runs)
+        self._seen.log_bytes = await workers.run(kept_log_bytes, self._runs)
         return generate_latest(self._registry)
 
     def _count(self, change: Change) -> None:

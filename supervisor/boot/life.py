@@ -49,6 +49,7 @@ class Life:
         stacks: Path,
         note_drain: Callable[[], None],
         grace_s: float,
+        threads_met: Callable[[str], None],
     ) -> None:
         """What is there already.
 
@@ -61,6 +62,7 @@ class Life:
             stacks: the file that stacks are written to when somebody asks.
             note_drain: has the next supervisor know that the end was begun.
             grace_s: what a drain has until it kills, unless `end` says otherwise.
+            threads_met: is told why there are no more threads, and with an empty text once there are.
         """
         self._engine = engine
         self._machine = machine
@@ -70,6 +72,7 @@ class Life:
         self._stacks = stacks
         self._note_drain = note_drain
         self._grace_s = grace_s
+        self._threads_met = threads_met
         self._detach = False
         self._status = 0
         self._make_room: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -101,15 +104,23 @@ class Life:
         import_loop(self._machine.attend)
         import anyio
 
-        return anyio.run(self._run, work, edges, held)
+        from supervisor.host.workers import Loop
+
+        return anyio.run(self._run, work, edges, held, backend_options={"loop_factory": Loop})
 
     async def _run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
-        import anyio
+        from supervisor.host.workers import Workers
 
         signals.disregard()
         # What the start has made stays: nobody need look at it again.
         gc.freeze()
         gc.enable()
+        with Workers(self._threads_met):
+            return await self._live(work, edges, held)
+
+    async def _live(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
+        import anyio
+
         status = 0
         async with anyio.create_task_group() as group:
             for edge in (self._engine.run, self._machine.run, *edges):

@@ -126,6 +126,7 @@ class Supervisor:
             self.state.stacks,
             self.beginning.note_drain,
             settings.drain_grace_s,
+            partial(self.troubles.met, "threads"),
         )
 
     @functools.cached_property
@@ -365,9 +366,10 @@ class Supervisor:
         if self.sockets is None or self.settings.api is None:
             self.announcer.ready()
             return
-        import anyio.to_thread
+        import anyio
 
         from supervisor.api.reception import Reception
+        from supervisor.host import workers
 
         peers = [self._other.uid] if self._other else []
         status = self._status(self.sockets)
@@ -382,7 +384,7 @@ class Supervisor:
             tasks.start_soon(receive)
             # Half a second of imports, which leave others little of the interpreter: not before who waits is answered.
             await reception.first_attended(FIRST_ANSWER_S)
-            assembly = await anyio.to_thread.run_sync(importlib.import_module, "supervisor.api.assembly")
+            assembly = await workers.run(importlib.import_module, "supervisor.api.assembly")
             reception.relieve()
         api = self.settings.api
         site = assembly.Site(

@@ -8,6 +8,7 @@ no more. Nothing is decided by what stands here.
 | records | the store could not write | what was kept in memory is written |
 | disk | no room where the logs are | there is room |
 | commands | there is no process, memory or descriptor to start one | those that waited were started, or given up |
+| threads | there is no thread for what would hold up the event loop | there are some again |
 | clients | there is no descriptor to accept one | none had to wait for some seconds |
 """
 
@@ -23,12 +24,14 @@ BEGINNING = {
     "records": "records cannot be written ({}): they are kept in memory, commands and their logs go on",
     "disk": "the disk that holds the logs is full ({}): what commands print now is lost",
     "commands": "commands wait to be started: {}",
+    "threads": "the machine has no more threads or processes ({}): what needs one waits",
     "clients": "clients wait to be accepted: {}; raise the limit of open files (ulimit -n)",
 }
 END = {
     "records": "records are written again, none was lost",
     "disk": "there is room on the disk again; what commands printed meanwhile is lost",
     "commands": "commands do not wait to be started any more",
+    "threads": "there are threads and processes again",
     "clients": "clients do not wait to be accepted any more",
 }
 

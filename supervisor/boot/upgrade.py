@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, STDOUT
 
 from supervisor.host.handover import program
 from supervisor.model.errors import Precondition
@@ -21,21 +20,20 @@ _SHOWN_BYTES = 2000
 
 async def checked_version(database: Path) -> str:
     """The version of the program that would be executed. Raises Precondition with what is wrong with it."""
-    import anyio
+    from supervisor.host import childprocess
 
     arguments = sys.argv[1:]
     whole = program()
     argv = [*whole[: len(whole) - len(arguments)], "self-check", str(database), "--", *arguments]
     try:
-        with anyio.fail_after(CHECK_S):
-            done = await anyio.run_process(argv, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, check=False)
+        done = await childprocess.run(argv, CHECK_S)
     except TimeoutError:
         raise _refused(f"its self-check takes longer than {CHECK_S:g} s") from None
     except OSError as error:
         raise _refused(f"{argv[0]}: {error.strerror}") from error
-    said = done.stdout[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
-    if done.returncode != 0:
-        raise _refused(said.removeprefix("supervisor: ") or f"its self-check exits {done.returncode}")
+    said = done.output[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
+    if done.status != 0:
+        raise _refused(said.removeprefix("supervisor: ") or f"its self-check exits {done.status}")
     try:
         version: str = json.loads(said)["version"]
     except (ValueError, KeyError, TypeError):

@@ -101,7 +101,10 @@ def _within(read: Callable[[], bytes], timeout_s: float) -> bytes:
             result.append(error)
 
     thread = threading.Thread(target=run, name="bundle", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as short:
+        raise LeftOut(str(short)) from None
     thread.join(timeout_s)
     match result:
         case []:

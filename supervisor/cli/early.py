@@ -33,7 +33,10 @@ def start_shim() -> None:
 
     if (group := own_folder()) and is_ours(group):
         # On a thread and not in the shim, which has not booted yet; and until it has, this process makes no group.
-        _thread.start_new_thread(warm_up, (group,))
+        try:
+            _thread.start_new_thread(warm_up, (group,))
+        except RuntimeError:
+            pass  # there is no thread to be had: the first command waits for the kernel instead
 
     from supervisor.host.shimlink import ShimLink
 

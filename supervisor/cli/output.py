@@ -64,7 +64,8 @@ class Outlet:
 
     def put(self, item: str | bytes) -> None:
         """Print a line of text, or bytes as they are. Never waits."""
-        queue, _ = self._printing = self._printing or self._begun()
+        queue, thread = self._printing = self._printing or self._begun()
+        _ = thread.ident or _started(thread)
         if queue.qsize() > MOST_ITEMS:
             self._dropped += 1
             return
@@ -92,6 +93,8 @@ class Outlet:
         assert self._printing is not None
         queue, thread = self._printing
         queue.put(None)
+        if thread.ident is None and not _started(thread):
+            self._print(queue)
         until = math.inf if patience_s is None else time.monotonic() + patience_s
         while thread.is_alive() and not self.given_up and time.monotonic() < until:
             thread.join(0.05)
@@ -104,9 +107,7 @@ class Outlet:
 
         queue: SimpleQueue[str | bytes | None] = SimpleQueue()
         # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
-        thread = Thread(target=self._print, args=(queue,), name="output", daemon=True)
-        thread.start()
-        return queue, thread
+        return queue, Thread(target=self._print, args=(queue,), name="output", daemon=True)
 
     def _print(self, queue: SimpleQueue[str | bytes | None]) -> None:
         while (item := queue.get()) is not None:
@@ -124,6 +125,15 @@ class Outlet:
         else:
             self._out.buffer.write(item)
             self._out.buffer.flush()
+
+
+def _started(thread: Thread) -> bool:
+    """Start a thread; False: the machine has none to give at the moment, and what is to be printed waits."""
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def style(text: str, name: str) -> str:

@@ -8,6 +8,7 @@ what they find out too late falls away.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 async def aside(call: Callable[[], T]) -> T:
-    """What `call` returns, or raises. Cancelled, it goes on in vain."""
+    """What `call` returns, or raises, and OSError where there is no thread to be had. Cancelled, it goes on in vain."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -39,5 +40,8 @@ async def aside(call: Callable[[], T]) -> T:
         except RuntimeError:
             pass  # the loop is closed: nobody waits any more
 
-    threading.Thread(target=run, name="doctor", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="doctor", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from None
     return await future

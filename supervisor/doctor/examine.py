@@ -102,6 +102,8 @@ async def _look(check: Check, timeout_s: float) -> Finding:
             verdict_ = await aside(check.look)
     except TimeoutError:
         verdict_ = Verdict(State.FAILED, f"no answer within {timeout_s:g} s")
+    except OSError as error:  # no thread, process or descriptor
+        verdict_ = Verdict(State.FAILED, f"cannot be looked at: {(error.strerror or str(error)).lower()}")
     return Finding(MACHINE, check.name, check.required, verdict_, time.monotonic() - began_s)
 
 

@@ -11,13 +11,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from subprocess import DEVNULL
+from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 
-from supervisor.host import cgroups, tree
+from supervisor.host import cgroups, childprocess, tree, workers
 from supervisor.host.run import Asked, Run
+from supervisor.host.starting import PASSING
 from supervisor.host.tree import Members, PidfdMissing, ProcRef
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitUnknown
@@ -28,8 +28,13 @@ KILL_BOUND_S = 5.0
 _KILL_ROUND_S = 0.2
 _POLL_S = 0.05
 """How often to look for a process where the kernel has no pidfds."""
+_SHORT_S = 0.2
+"""How long to wait for what the machine is short of."""
 _SHIM_WRITES_S = 1.0
 """How long a shim that we have no link to may take from a command's end to its exit file."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -58,8 +63,19 @@ class RollCall:
             if mine.found is None:
                 if self._next is mine:
                     self._next = _Pass()  # who asks from now on needs a later one
-                mine.found = await anyio.to_thread.run_sync(tree.census, mine.runs, mine.groups)
+                mine.found = await _found(lambda: tree.census(mine.runs, mine.groups))
             return mine.found[run.run_id]
+
+
+async def _found(look: Callable[[], T]) -> T:
+    """What a look at /proc finds, made again for as long as there is no descriptor or memory for it."""
+    while True:
+        try:
+            return await workers.run(look)
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+        await anyio.sleep(_SHORT_S)
 
 
 async def ended(refs: Iterable[ProcRef]) -> None:
@@ -162,12 +178,12 @@ async def sweep(
     def left() -> list[ProcRef]:
         return tree.strays(runs_folder, groups(), shims)
 
-    strays = await anyio.to_thread.run_sync(left)
+    strays = await _found(left)
     tree.terminate(strays)
     with anyio.move_on_after(grace_s):
         await ended(strays)
     give_up_at = time.monotonic() + KILL_BOUND_S
-    while strays := await anyio.to_thread.run_sync(left):
+    while strays := await _found(left):
         if time.monotonic() >= give_up_at:
             break
         for group in groups():
@@ -187,8 +203,7 @@ async def dissolve(group: str) -> None:
 
 async def call(argv: Sequence[str], timeout_s: float) -> None:
     """Run a small program for its effect, for at most `timeout_s`; without effect if it cannot be run."""
-    with anyio.move_on_after(timeout_s):
-        try:
-            await anyio.run_process(argv, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, check=False)
-        except OSError:
-            pass  # then there is no container either
+    try:
+        await childprocess.run(argv, timeout_s)
+    except OSError:  # TimeoutError is one
+        pass  # if there is no such program, there is no container either

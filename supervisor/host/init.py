@@ -13,6 +13,7 @@ The kernel gives pid 1 duties that nobody else has, and they do not go together 
 | exited, whatever the status | SIGTERM to all that is left, SIGKILL after 2 s, exit with its status |
 | exited 70, a bug; or a signal ended it | started again after 1, 2, 4 ... 60 s; 1 s again once it has lived 60 s |
 | the same, after a signal that asks for the end | as if it had exited, with 128 + the number of what ended it |
+| cannot be started: no process or memory to spare | tried again, after the same pauses |
 | exited 75: it has detached | started again at once: what it left to the next one would not outlive us |
 
 All signals are blocked here and taken one by one, so none can come at a bad moment. Meant for a process that has
@@ -46,10 +47,14 @@ def watch_over(supervise: Callable[[], int]) -> int:
     assert os.getpid() == 1, "the end of pid 1 is the end of all"
     init = Init()
     while True:
-        pid = init.start()
-        if pid == 0:
-            return _guarded(supervise)
-        status = init.attend(pid)
+        try:
+            pid = init.start()
+        except OSError as error:  # EAGAIN, ENOMEM
+            status = init.wait_for_a_process(error)
+        else:
+            if pid == 0:
+                return _guarded(supervise)
+            status = init.attend(pid)
         if status is not None:
             return status
 
@@ -85,6 +90,18 @@ class Init:
             if number in MEANINGS:
                 self._note(number)
                 os.kill(supervisor, number)
+
+    def wait_for_a_process(self, error: OSError) -> int | None:
+        """Wait before the next attempt to fork; returns what to exit with once the end is asked for, None: try again.
+
+        Nobody else is left who could end the commands then.
+        """
+        if not self._end_asked:
+            self._pause(f"it cannot be started now: {error.strerror}")
+        if self._end_asked:
+            _end_the_rest()
+            return 128 + self._end_asked
+        return None
 
     def _note(self, number: int) -> None:
         if number in _ENDING:

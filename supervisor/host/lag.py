@@ -45,7 +45,7 @@ class Lag:
         try:
             while True:
                 if file is not None:
-                    faulthandler.dump_traceback_later(beat_s + stall_s, file=file)
+                    self._watch_from_outside(beat_s + stall_s, file)
                 asleep = time.monotonic()
                 await anyio.sleep(beat_s)
                 self._note(max(0.0, time.monotonic() - asleep - beat_s), stall_s)
@@ -53,6 +53,14 @@ class Lag:
             if file is not None:
                 faulthandler.cancel_dump_traceback_later()
                 os.close(file)
+
+    def _watch_from_outside(self, patience_s: float, file: int) -> None:
+        from supervisor.host import workers
+
+        try:
+            faulthandler.dump_traceback_later(patience_s, file=file)
+        except RuntimeError as error:  # there is no thread for it; the next beat tries again
+            workers.missed(str(error))
 
     def _note(self, lag_s: float, stall_s: float) -> None:
         self.last_s = lag_s

@@ -277,12 +277,11 @@ class Machine:
             self._main_ended(run, end)
 
     async def _find_cause(self, run: Run, end: Exit) -> None:
-        import anyio.to_thread
-
+        from supervisor.host import workers
         from supervisor.host.oom import KernelLog
 
         self._kernel_log = self._kernel_log or KernelLog()
-        self._main_ended(run, await anyio.to_thread.run_sync(self._kernel_log.cause, end, run.main, run.log))
+        self._main_ended(run, await workers.run(self._kernel_log.cause, end, run.main, run.log))
 
     def _main_ended(self, run: Run, end: Exit) -> None:
         if run.exit is not None or self._runs.get(run.run_id) is not run:
@@ -358,10 +357,10 @@ class Machine:
 
     async def _remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""
-        import anyio.to_thread
+        from supervisor.host import workers
 
         for run_id in run_ids:
-            await anyio.to_thread.run_sync(RunDir(self._folder, run_id).remove)
+            await workers.run(RunDir(self._folder, run_id).remove)
             if self._cgroups:
                 self._cgroups.discard(run_id)  # daemons may have lived on in it
 

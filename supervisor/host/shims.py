@@ -10,6 +10,10 @@ from supervisor.host.shimlink import Listing, ShimLink
 from supervisor.model.errors import MachineError
 
 
+class NoShimNow(MachineError):
+    """The machine is short of what a shim takes."""
+
+
 class Shims:
     """Links to shims. A new one is started when there is none that could take a command."""
 
@@ -41,13 +45,13 @@ class Shims:
         return link is self._current
 
     def current(self) -> ShimLink:
-        """The shim for new commands. Raises MachineError if there can be none."""
+        """The shim for new commands. Raises MachineError if there can be none, NoShimNow for now."""
         if self._current is None or self._current.lost:
             try:
                 link = ShimLink.start()
             except OSError as error:
-                why = starting.reason(error.errno)
-                raise MachineError(f"cannot start the process that holds commands: {why}") from error
+                why = f"cannot start the process that holds commands: {starting.reason(error.errno)}"
+                raise (NoShimNow if error.errno in starting.PASSING else MachineError)(why) from error
             self._use(link)
             return link
         return self._current

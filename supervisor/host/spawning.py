@@ -21,7 +21,7 @@ from supervisor.host import shimlink, starting
 from supervisor.host.adoption import began_nevertheless
 from supervisor.host.run import Asked, Run
 from supervisor.host.shimlink import ShimLink, ShimStuck
-from supervisor.host.shims import Shims
+from supervisor.host.shims import NoShimNow, Shims
 from supervisor.host.stream import Message
 from supervisor.host.tree import ProcRef
 from supervisor.model.errors import MachineError
@@ -191,7 +191,10 @@ class Spawner:
             self._stuck(request)
         except MachineError as error:
             self._withdraw([request])
-            self._failed(run, str(error))
+            if isinstance(error, NoShimNow) and time.monotonic() < request.patient_until:
+                self._wait(request, str(error))
+            else:
+                self._failed(run, str(error))
 
     def _stuck(self, request: _Request) -> None:
         link = request.run.link

@@ -78,9 +78,13 @@ def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
             return f"cannot run {program}: {answer.get('text', why)}"
 
 
+PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the machine says when it is short of something, which may be over in a moment."""
+
+
 def is_passing(answer: Message) -> bool:
     """Whether what kept a command from starting may be over in a moment: the machine is short of something."""
-    return answer["errno"] in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    return answer["errno"] in PASSING
 
 
 def reason(number: int | None) -> str:

@@ -12,6 +12,9 @@ of the supervisor, though nobody can say which. The sweep at the end finds it.
 
 Zombies do not count: they need a parent's wait, not a signal. A process is named by pid and start time, since pids are
 used again; a pidfd names it for good, once the start time was compared after opening it.
+
+That a process cannot be looked at because we are out of descriptors or memory does not mean that it is gone: `census`
+and `strays` raise OSError then, and whoever is asked about one process takes it to live.
 """
 
 from __future__ import annotations
@@ -81,10 +84,16 @@ Members = dict[str, list[ProcRef]]
 NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
 
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_SIGNAL_S, _SIGNAL_PAUSE_S = 2.0, 0.02
+"""How long a signal waits for a descriptor."""
+
+
 def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GROUPS) -> Members:
     """The live processes of each run, in one pass.
 
     `runs` is `{run id: its main process, if known}`, `groups` `{run id: the folder of its control group}`.
+    Raises OSError.
     """
     sessions = {main.pid: run_id for run_id, main in runs.items() if main is not None}
     # Nothing is older than the run that it belongs to; this spares most environments a look.
@@ -110,7 +119,7 @@ def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = 
     """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`.
 
     `groups`: the control groups of its runs. `shims`: the pids of its shims; orphans come to them, so what is below
-    one is of some run even if it left its group and wiped its marker out.
+    one is of some run even if it left its group and wiped its marker out. Raises OSError.
     """
     table = _processes(0)
     owner = {
@@ -124,12 +133,15 @@ def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = 
 
 def alive(ref: ProcRef) -> bool:
     """Whether the process lives; a zombie does not."""
-    process = _stat(ref.pid)
+    try:
+        process = _stat(ref.pid)
+    except OSError:
+        return True
     return process is not None and process.ref == ref and process.alive
 
 
 def find(pid: int) -> ProcRef | None:
-    """The live process that has this pid now; None: there is none."""
+    """The live process that has this pid now; None: there is none. Raises OSError."""
     process = _stat(pid)
     return process.ref if process is not None and process.alive else None
 
@@ -147,7 +159,10 @@ def name_of(ref: ProcRef) -> str:
 
 
 def started_s(pid: int) -> float | None:
-    """When the process with this pid began, in seconds on the clock of `Instant.boot_s`; None: there is none."""
+    """When the process with this pid began, in seconds on the clock of `Instant.boot_s`; None: there is none.
+
+    Raises OSError.
+    """
     process = _stat(pid)
     return None if process is None else process.ref.start_ticks / _TICKS_HZ
 
@@ -164,7 +179,10 @@ def survivor(ref: ProcRef) -> Survivor:
 
 def is_zombie_of(ref: ProcRef, parent: int) -> bool:
     """Whether the process has ended and waits for `parent` to learn its status."""
-    process = _stat(ref.pid)
+    try:
+        process = _stat(ref.pid)
+    except OSError:
+        return True
     return process is not None and process.ref == ref and not process.alive and process.parent == parent
 
 
@@ -179,7 +197,11 @@ def pidfd(ref: ProcRef) -> int | None:
         if error.errno in (errno.ESRCH, errno.EINVAL):
             return None
         raise PidfdMissing from error
-    process = _stat(ref.pid)
+    try:
+        process = _stat(ref.pid)
+    except OSError as error:
+        os.close(fd)
+        raise PidfdMissing from error
     if process is None or process.ref != ref:
         os.close(fd)
         return None
@@ -224,10 +246,22 @@ def _kill_group(group: int, session: int) -> None:
 
 
 def _send(ref: ProcRef, *signals: signal.Signals) -> None:
+    give_up_at = time.monotonic() + _SIGNAL_S
+    while True:
+        try:
+            return _send_now(ref, *signals)
+        except OSError:  # there is no descriptor to be had
+            if time.monotonic() > give_up_at:
+                return
+            time.sleep(_SIGNAL_PAUSE_S)
+
+
+def _send_now(ref: ProcRef, *signals: signal.Signals) -> None:
     try:
         fd = pidfd(ref)
     except PidfdMissing:
-        if alive(ref):
+        process = _stat(ref.pid)
+        if process is not None and process.ref == ref and process.alive:
             _each(lambda number: os.kill(ref.pid, number), signals)
         return
     if fd is None:
@@ -275,7 +309,7 @@ def _grouped(table: dict[int, _Stat], group: str) -> Iterable[int]:
 
 
 def _stat(pid: int) -> _Stat | None:
-    """What proc_pid_stat(5) tells; None: no such process, or a thread of the kernel."""
+    """What proc_pid_stat(5) tells; None: no such process, or a thread of the kernel. Raises OSError, see above."""
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         if int(fields[6]) & _KERNEL_THREAD:
@@ -286,7 +320,11 @@ def _stat(pid: int) -> _Stat | None:
         alive = not zombie or int(fields[17]) > 1
         ref = ProcRef(pid, int(fields[19]), int(fields[2]), int(fields[3]))
         return _Stat(ref, int(fields[1]), ref.session, alive, environment)
-    except (OSError, IndexError, ValueError):
+    except OSError as error:
+        if error.errno in _SHORT:
+            raise
+        return None
+    except (IndexError, ValueError):
         return None
 
 
@@ -302,7 +340,9 @@ def _variable(process: _Stat, name: str) -> str | None:
     while time.monotonic() < give_up_at:
         try:
             environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
-        except OSError:
+        except OSError as error:
+            if error.errno in _SHORT:
+                raise
             return None  # gone, or another user's
         _, found, rest = environment.partition(wanted if wanted in environment else cut)
         if found:

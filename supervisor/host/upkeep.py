@@ -77,10 +77,10 @@ async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit; also once after its end, for what came since the last look."""
     size = _look(run.log)[0]
     if size != run.log_size and size > limit_bytes:
-        import anyio.to_thread  # runs end before there is a loop, too
+        from supervisor.host import workers  # runs end before there is a loop, too
 
         # To give back a gigabyte of blocks takes the kernel 150 ms.
-        await anyio.to_thread.run_sync(_enforce, run.log, limit_bytes)
+        await workers.run(_enforce, run.log, limit_bytes)
     run.log_size = size
 
 

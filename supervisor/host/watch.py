@@ -5,7 +5,7 @@ below: editors save by renaming another file over the old one, so a watch on the
 one, and a workspace holds a hundred thousand folders. When such a folder appears or goes away, the watch moves.
 
 Twice a look at the files makes up for what inotify does not tell: once after the watch stands, for what happened
-before, and every few seconds, for network filesystems, where others change files without an event here. Where inotify
+before, and every few seconds, for network filesystems, where others change files without an event here. While inotify
 gives no watch at all, that look is all there is, and somebody is told so once.
 
 The package's own `awatch` is not used: its cancellation waits for its thread, up to 5 s. Here the thread is told to
@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
+from supervisor.host import workers
 from supervisor.model.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ async def watch(
     Args:
         paths: where the file may be.
         changed: called in the event loop.
-        warn: called once if changes can only be seen by looking, with the reason as a sentence.
+        warn: called when changes can only be seen by looking, with the reason as a sentence.
         look_s: how often to look at the files in any case.
     """
     paths = list(map(os.path.abspath, paths))
-    limiter = anyio.CapacityLimiter(1)  # waits for as long as we live: not at the cost of other threads
     seen = _look(paths)
+    warned = False
     while True:
         try:
             watcher = _watcher(list(seen.folders))
@@ -70,20 +70,23 @@ async def watch(
             seen = _told(seen, _look(paths), changed)
             continue
         except _NoWatch as error:
-            warn(
-                f"cannot watch {', '.join(seen.folders)}: {error}; an edit is noticed by looking every {look_s:g} s"
-            )
-            break
+            if not warned:
+                warn(
+                    f"cannot watch {', '.join(seen.folders)}: {error}; "
+                    f"an edit is noticed by looking every {look_s:g} s"
+                )
+            warned = True
+            await anyio.sleep(look_s)
+            seen = _told(seen, _look(paths), changed)
+            continue
+        warned = False
         with watcher:
             hint = False
             while (look := _look(paths)).folders == seen.folders:
                 seen = _told(seen, look, changed, hint)
-                touched = await _touched(watcher, look_s, limiter)
+                touched = await _touched(watcher, look_s)
                 hint = not touched.isdisjoint(_names(paths))
         seen = _told(seen, look, changed, hint)
-    while True:
-        await anyio.sleep(look_s)
-        seen = _told(seen, _look(paths), changed)
 
 
 def _told(before: _Look, after: _Look, changed: Callable[[], None], hint: bool = False) -> _Look:
@@ -94,6 +97,11 @@ def _told(before: _Look, after: _Look, changed: Callable[[], None], hint: bool =
 
 
 def _watcher(folders: list[str]) -> RustNotify:
+    # The package makes a thread of its own, and panics if it gets none: that ends in a word on standard error.
+    try:
+        threading.Thread(target=int, daemon=True).start()
+    except RuntimeError as error:
+        raise _NoWatch(str(error)) from error
     # Heavy, and not needed before the first command runs.
     from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
@@ -114,17 +122,19 @@ def _watcher(folders: list[str]) -> RustNotify:
     except OSError as error:
         why = str(error).partition(" about [")[0]  # the rest is how Rust would print it
         raise _NoWatch(f"{why}; raise fs.inotify.max_user_watches if that is the limit") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of PyO3, which derives it from BaseException
+            raise
+        raise _NoWatch(f"its package failed: {error}") from error
 
 
-async def _touched(watcher: RustNotify, timeout_s: float, limiter: anyio.CapacityLimiter) -> set[str]:
+async def _touched(watcher: RustNotify, timeout_s: float) -> set[str]:
     """The paths that had an event, once some had and a step was quiet; none after `timeout_s`."""
     stop, ended, touched = threading.Event(), anyio.Event(), set[str]()
 
     async def wait() -> None:
         # Not to be abandoned: the watcher cannot be closed while a thread waits for it.
-        batch = await anyio.to_thread.run_sync(
-            watcher.watch, _AT_MOST_MS, _STEP_MS, int(timeout_s * 1000), stop, limiter=limiter
-        )
+        batch = await workers.run(watcher.watch, _AT_MOST_MS, _STEP_MS, int(timeout_s * 1000), stop)
         if not isinstance(batch, str):
             touched.update(path for _, path in batch)
         ended.set()

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -35,3 +36,17 @@ def test_a_terminal_gets_colours_unless_told_otherwise(
             printed += os.read(leader, 1000)
     os.close(leader)
     assert printed.rstrip() == expected
+
+
+def test_what_is_printed_waits_for_a_thread_and_in_the_end_needs_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with open(tmp_path / "out", "w", encoding="utf-8") as file:
+        with monkeypatch.context() as machine, closing(Outlet(file)) as outlet:
+            machine.setattr(threading.Thread, "start", refuse)
+            outlet.put("one")
+            outlet.put("two")
+        assert (tmp_path / "out").read_text() == "one\ntwo\n"

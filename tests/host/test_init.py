@@ -38,6 +38,40 @@ LIVES = textwrap.dedent(
 )
 
 
+SHORT = textwrap.dedent(
+    """
+    # A machine that has no process to give for a while.
+    import errno, os, signal, sys
+    from supervisor.host import init
+
+    init.FIRST_DELAY_S = 0.01
+    refusals, fork = int(sys.argv[1]), os.fork
+
+    def short():
+        global refusals
+        if refusals == 0:
+            return fork()
+        refusals -= 1
+        if refusals == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    os.fork = short
+    sys.exit(init.watch_over(lambda: 5))
+    """
+)
+
+
+@pytest.mark.parametrize(("refusals", "status"), [(2, 5), (13, 128 + 15)], ids=["over", "told to end"])
+def test_first_process_waits_for_a_process_to_spare(refusals: int, status: int) -> None:
+    if (words := unshare()) is None:
+        pytest.skip("no PID namespace can be made here: unshare is missing or refused")
+    program = [*words, sys.executable, "-I", "-c", SHORT, str(refusals)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == status, done.stderr
+    assert "it cannot be started now: Resource temporarily unavailable" in done.stderr
+
+
 def test_supervisor_that_fails_is_started_again_until_it_exits(tmp_path: Path) -> None:
     if (words := unshare()) is None:
         pytest.skip("no PID namespace can be made here: unshare is missing or refused")

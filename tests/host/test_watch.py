@@ -5,6 +5,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from watchfiles import _rust_notify
 
 from supervisor.host import watch as module
 from supervisor.host.watch import watch
@@ -303,6 +305,45 @@ def test_without_inotify_the_file_is_looked_at_and_that_is_said_once(
     assert observer.warnings == [
         f"cannot watch {file.parent}: too many watches; an edit is noticed by looking every 0.01 s"
     ]
+
+
+class PanicException(BaseException):
+    """What PyO3 makes of a panic in Rust."""
+
+
+@pytest.mark.parametrize(
+    "error", [PanicException("failed to spawn thread"), RuntimeError("can't start new thread")]
+)
+def test_machine_without_a_thread_for_the_watch_is_waited_out(
+    file: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    short = threading.Event()
+    short.set()
+    target, name = (
+        (_rust_notify, "RustNotify") if isinstance(error, PanicException) else (threading.Thread, "start")
+    )
+    given = getattr(target, name)
+
+    def maybe(*arguments: object, **more: object) -> object:
+        if short.is_set():
+            raise error
+        return given(*arguments, **more)
+
+    monkeypatch.setattr(target, name, maybe)
+
+    async def story(observer: Observer) -> None:
+        save_by_rename(file, "two")
+        await observer.sees("two")
+        short.clear()
+        monkeypatch.setattr(
+            module, "_identity", lambda path, content=False: ()
+        )  # from now on only an event tells
+        save_by_rename(file, "three")
+        await observer.sees("three")
+
+    observer = observe(file, story, look_s=0.02)
+    assert len(observer.warnings) == 1
+    assert str(error) in observer.warnings[0]
 
 
 def test_change_that_causes_no_event_is_seen_by_looking(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
