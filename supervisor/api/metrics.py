@@ -167,7 +167,7 @@ def kept_log_bytes(runs: Path) -> int:
         with os.scandir(runs) as entries:
             for entry in entries:
                 try:
-                    total += os.stat(RunDir(runs, entry.name).log).st_blocks * 512
+                    total += os.lstat(RunDir(runs, entry.name).log).st_blocks * 512
                 except OSError:
                     continue  # removed meanwhile, or not begun
     except FileNotFoundError:

@@ -10,18 +10,16 @@ installed), and who comes over the Unix socket needs none.
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import errno
 import hashlib
 import os
 import secrets
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.host.regular import Replaced, make_regular, open_regular
 from supervisor.model.errors import MachineError, SupervisorError
 
 LOGS_TTL_S = 3600.0
@@ -169,28 +167,21 @@ def _foreign() -> BadToken:
 def _read_key(path: Path) -> bytes | None:
     """The key; None if there is none, or none that is still secret and whole."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return None  # a link, which the new key takes the place of
-        raise
+        fd = open_regular(path, os.O_RDONLY)
+    except (FileNotFoundError, Replaced):
+        return None  # a link, say, which the new key takes the place of
     with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             return None
-        key = file.read()
+        key = file.read(_KEY_BYTES + 1)
     return key if len(key) == _KEY_BYTES else None
 
 
 def _make_key(path: Path) -> bytes:
     key = secrets.token_bytes(_KEY_BYTES)
     aside = path.with_name(f"{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        aside.unlink()
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
+    with os.fdopen(make_regular(aside), "wb") as file:
         file.write(key)
     os.replace(aside, path)
     return key

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from supervisor import __version__
+from supervisor.host.regular import make_regular
 from supervisor.model.errors import SupervisorError
 
 KEPT_FILES = 5
@@ -64,10 +65,9 @@ def _write(folder: Path, error: Exception) -> str:
 
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = folder / f"crash-{stamp}-{os.getpid()}.txt"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     text = "".join(traceback.format_exception(error))
     try:
-        with open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
+        with open(make_regular(path), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(
                 f"supervisor {__version__}, Python {sys.version}, pid {os.getpid()}, {stamp}\n\n{text}"
             )

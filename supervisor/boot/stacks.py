@@ -16,12 +16,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from supervisor.host.regular import open_regular
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+
 
 @contextmanager
 def stacks_on_signal(path: Path, number: int = signal.SIGQUIT) -> Iterator[None]:
     """Have the signal write the stacks of all threads to the end of `path`, before its handler of now is called."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o600)
+    try:
+        fd = open_regular(path, _FLAGS)
+    except OSError:
+        yield  # no room, or what is no file: whoever asks is told by `add_tasks`
+        return
     try:
         faulthandler.register(number, fd, all_threads=True, chain=True)
         yield
@@ -34,7 +41,7 @@ def add_tasks(path: Path) -> str:
     """Write the stacks of all tasks of the running loop to the end of `path`. Returns a sentence that says where."""
     tasks = asyncio.all_tasks()
     try:
-        with open(path, "a", encoding="utf-8") as file:
+        with open(open_regular(path, _FLAGS), "a", encoding="utf-8") as file:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             print(f"\n{len(tasks)} tasks at {stamp}, pid {os.getpid()}, Python {sys.version}\n", file=file)
             for task in tasks:

@@ -10,6 +10,7 @@ no more. Nothing is decided by what stands here.
 | commands | there is no process, memory or descriptor to start one | those that waited were started, or given up |
 | threads | there is no thread for what would hold up the event loop | there are some again |
 | clients | there is no descriptor to accept one | none had to wait for some seconds |
+| logs | a command's log was removed or replaced while it ran | that command has ended |
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ BEGINNING = {
     "commands": "commands wait to be started: {}",
     "threads": "the machine has no more threads or processes ({}): what needs one waits",
     "clients": "clients wait to be accepted: {}; raise the limit of open files (ulimit -n)",
+    "logs": "what some commands print is lost, since their logs were taken away: {}; restart them",
 }
 END = {
     "records": "records are written again, none was lost",
@@ -33,6 +35,7 @@ END = {
     "commands": "commands do not wait to be started any more",
     "threads": "there are threads and processes again",
     "clients": "clients do not wait to be accepted any more",
+    "logs": "no command runs any more whose log was taken away",
 }
 
 

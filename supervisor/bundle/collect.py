@@ -12,6 +12,7 @@ from supervisor.bundle.scene import Scene
 from supervisor.bundle.state import state_parts
 from supervisor.bundle.system import system_parts
 from supervisor.bundle.workspacefile import automations_file
+from supervisor.config.source import Unreadable, read_file
 from supervisor.doctor.finding import findings_json
 
 FILE_BYTES = 1 << 20
@@ -55,8 +56,10 @@ def _spec(scene: Scene, masking: Masking) -> bytes:
     spec = next((path for path in scene.specs if path.is_file()), None)
     if spec is None:
         raise LeftOut(f"there is no {scene.specs[0]}")
-    with spec.open("rb") as file:
-        text = file.read(FILE_BYTES).decode("utf-8-sig", "replace")
+    try:
+        text = read_file(spec, FILE_BYTES).decode("utf-8-sig", "replace")
+    except Unreadable as error:
+        raise LeftOut(str(error)) from error
     try:
         return masking.document(json.loads(text))
     except (ValueError, RecursionError):

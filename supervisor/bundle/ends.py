@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from supervisor.bundle.masking import Masking
 from supervisor.bundle.part import LeftOut
 from supervisor.host import logs
+from supervisor.host.regular import Replaced, open_regular, why_replaced
 
 
 def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
@@ -17,10 +17,8 @@ def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     A line that does not fit is left out whole: what is a secret in it may be told by its beginning alone. Raises
     LeftOut, OSError.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(_opened(path), "rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise LeftOut("it is no file")
         if status.st_size <= longest_bytes:
             return masking.text(file.read(longest_bytes))
         half = longest_bytes // 2
@@ -34,11 +32,17 @@ def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     return masking.text(head) + between + masking.text(tail, begin)
 
 
+def _opened(path: Path) -> int:
+    try:
+        return open_regular(path, os.O_RDONLY)
+    except Replaced as error:
+        raise LeftOut(error.strerror) from error
+
+
 def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     """The last `longest_bytes` of a file, after a line that says how much is missing. Raises LeftOut, OSError."""
-    status = os.stat(path, follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode):
-        raise LeftOut("it is no file")
+    if why := why_replaced(os.lstat(path)):
+        raise LeftOut(why)
     first, end = logs.first_kept(str(path)), logs.size(str(path))
     end = min(end, logs.find_tail(str(path), 1, 1).end)  # without a hole at its end
     cut = max(first, end - longest_bytes)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.doctor.finding import Finding
+from supervisor.host.regular import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Scene:
 def holder(state: Path) -> int | None:
     """The supervisor that holds a state directory; None: nobody does."""
     try:
-        pid = int((state / "lock").read_text(encoding="ascii"))
+        pid = int(read_regular(state / "lock", 32))
         # The file keeps the number of the last holder; another process may have it now.
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):

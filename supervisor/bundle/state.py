@@ -19,6 +19,7 @@ from urllib.parse import quote
 from supervisor.bundle.ends import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.bundle.part import LeftOut, Part
+from supervisor.host.regular import why_replaced
 
 RECORDS = 2000
 """The last changed; a task keeps up to a thousand executions."""
@@ -54,8 +55,12 @@ def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
 def rows(state: Path) -> list[tuple[str, str, int, str]]:
     """The rows of records, the last changed first: (id, kind, revision, JSON). Raises LeftOut."""
     database = state / "state.db"
-    if not database.exists():
-        raise LeftOut("there is no database")
+    try:
+        why = why_replaced(os.lstat(database))
+    except OSError:
+        why = "there is no database"
+    if why:
+        raise LeftOut(why)
     try:
         with closing(
             sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=2.0)

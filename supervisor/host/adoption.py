@@ -46,7 +46,8 @@ def found_again(
     for one in inherited:
         run = _run(one, folder)
         facts = run.dir.started()
-        run.cgroup = facts.cgroup if facts is not None and facts.boot_id == boot else ""
+        if facts is not None and facts.boot_id == boot:
+            run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
         if run.run_id in held.runs:
             run.main, run.link = ProcRef(*held.runs[run.run_id]), held_by
         elif facts is not None and facts.boot_id == boot:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from supervisor.host.regular import open_regular
+
 BEAT_S = 2.5
 """To set the timer anew makes a thread, so that a beat costs 0.4 ms: at each second a third of an idle process."""
 STALL_S = 5.0
@@ -73,11 +75,10 @@ class Lag:
             )
 
     def _opened(self) -> int | None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(self._path, flags, 0o600)
+            fd = open_regular(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             if os.fstat(fd).st_size > KEPT_BYTES:
                 os.truncate(fd, 0)
         except OSError:
-            return None  # a full or read-only disk, which is told elsewhere
+            return None  # a full or read-only disk, which is told elsewhere, or what is no file
         return fd

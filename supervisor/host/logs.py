@@ -26,6 +26,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from supervisor.host.regular import Replaced, make_regular, open_regular
 from supervisor.model.frozen import dataclass
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
@@ -41,8 +42,6 @@ _LOOKS = 8
 SEARCH_BYTES = 256 << 20
 """How much of a log is searched for its last lines: four times the default limit of a log, and 0.1 s."""
 _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
-_NOT_OURS = {errno.ENOENT, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EAGAIN}
-"""There is nothing, a folder, a link, a socket, a pipe."""
 _LARGEST = 1 << 60
 
 
@@ -64,17 +63,20 @@ class Chunk:
         return self.offset + len(self.data)
 
 
-def enforce_limit(path: str, limit_bytes: int) -> int:
+def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
     """Drop the head of a log that keeps more than `limit_bytes`, down to three quarters of that; returns bytes dropped.
 
     Meant to be called now and then: a log under its limit costs one stat. Between two calls the file may grow past the
-    limit. A missing file is within its limit. Raises OSError.
+    limit. A missing file is within its limit, and so is another one than that of `inode`, if that is given: it may have
+    been put there, and be somebody's. Raises OSError.
     """
     try:
         if os.stat(path, follow_symlinks=False).st_size <= limit_bytes:
             return 0
         with _opened(path, os.O_RDWR) as fd:
             status = os.fstat(fd)
+            if inode not in (0, status.st_ino):
+                return 0
             first = _next_data(fd, 0, status.st_size)
             if status.st_size - first <= limit_bytes:
                 return 0
@@ -214,8 +216,7 @@ def _pieces(line: str) -> list[str]:
 
 @contextmanager
 def _opened(path: str, mode: int = os.O_RDONLY) -> Iterator[int]:
-    # O_NONBLOCK: a command may have put a FIFO in the place of its log.
-    fd = os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    fd = open_regular(path, mode)
     try:
         yield fd
     finally:
@@ -347,12 +348,8 @@ def _base(path: str) -> int:
     try:
         with _opened(f"{path}.base") as fd:
             base = int(os.read(fd, 32))
-    except ValueError:  # it appears whole, so a damaged one is not our writing
-        return 0
-    except OSError as error:
-        if error.errno in _NOT_OURS:
-            return 0
-        raise
+    except (ValueError, FileNotFoundError, Replaced, BlockingIOError):
+        return 0  # it appears whole, so a damaged one is not our writing
     return base if 0 <= base <= _LARGEST else 0
 
 
@@ -360,7 +357,7 @@ def _truncate(fd: int, path: str) -> int:
     """Drop everything: the base first, so that a crash in between makes offsets too large and never repeats one."""
     dropped = os.fstat(fd).st_size
     aside = f"{path}.base.new"
-    with open(aside, "w", encoding="ascii") as file:
+    with open(make_regular(aside), "w", encoding="ascii") as file:
         file.write(str(_base(path) + dropped))
     os.replace(aside, f"{path}.base")
     os.ftruncate(fd, 0)

@@ -86,8 +86,8 @@ class Machine:
         """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
 
         `account`: the user that commands run as; None: ours. `cgroups`: the control groups of runs, where there can be
-        any. `met`: told what the machine refuses and why, and with an empty reason once it does not: "disk" and
-        "commands".
+        any. `met`: told what the machine refuses and why, and with an empty reason once it does not: "disk", "commands"
+        and "logs".
 
         A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
         """
@@ -132,6 +132,7 @@ class Machine:
             self._fold,
             self._soon,
         )
+        self._logs_met = partial(met, "logs")
         as_root = os.geteuid() == 0 and account is None
         self._disk = LogDisk(str(self._folder), as_root, partial(met, "disk"), time.monotonic)
 
@@ -332,7 +333,7 @@ class Machine:
         else:
             self._vacated.append(run)
         if run.kind is RunKind.READY:
-            run.dir.remove()
+            self._soon(self._remove, (run.run_id,))
 
     def _leave_group(self, run: Run) -> None:
         """Remove a run's control group, unless a task's daemons live in it."""
@@ -380,8 +381,9 @@ class Machine:
 
         assert self._begun is not None
         pace = upkeep.Pace()
+        lost = ""
         while True:
-            if not self._runs and not self._disk.full:
+            if not self._runs and not self._disk.full and not lost:
                 await self._begun.wait()
             if self._begun.is_set():
                 self._begun = anyio.Event()
@@ -393,6 +395,8 @@ class Machine:
             self._disk.look(self._runs.values())
             if pace.is_due(self._disk.free_bytes):
                 pace.note(await upkeep.look_after(self._runs, self._log_limit_bytes, self._post))
+                lost = upkeep.lost_logs(self._runs.values())
+                self._logs_met(lost)
 
 
 def _tail(run: Run) -> str:
@@ -403,5 +407,5 @@ def _tail(run: Run) -> str:
         return ""
     try:
         return logs.tail(run.dir.log, TAIL_LINES, TAIL_BYTES)
-    except OSError:
-        return ""
+    except OSError as error:
+        return f"supervisor: the log cannot be read: {error.strerror}"

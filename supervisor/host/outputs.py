@@ -7,8 +7,7 @@ them is ignored and complained about. A complaint never shows a value, which may
 
 from __future__ import annotations
 
-import os
-import stat
+from supervisor.host.regular import read_regular
 
 MAX_KEY, MAX_VALUE = 128, 4096
 MAX_BYTES = 1 << 20
@@ -69,12 +68,4 @@ def _take(line: bytes, output: dict[str, str]) -> str:
 
 def _content(path: str) -> bytes:
     """The file's bytes, one more than the limit at most. Raises OSError."""
-    # O_NONBLOCK: the command may have put a FIFO there, and opening it would wait for a writer.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(0, "it is not a regular file")
-        with open(fd, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
-    finally:
-        os.close(fd)
+    return read_regular(path, MAX_BYTES + 1)

@@ -59,6 +59,10 @@ class Run:
         """The path of the output file; None: a run of this kind has no outputs."""
         self.log_size = 0
         """The log's size when its limit was last enforced."""
+        self.log_inode = 0
+        """Of the file that the command writes its log into; 0: not known yet."""
+        self.log_lost = ""
+        """Why what the command writes does not come to its log any more; empty: it does."""
         self.output_seen = 0, 0
         """Size and time of change of the output file when it was last read."""
         self.output: dict[str, str] = {}

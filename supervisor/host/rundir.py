@@ -4,7 +4,7 @@
       script.sh   the command, as it was run (the file's name shows in the shell's error messages)
       log         stdout and stderr, in the order written
       started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid",
-                  "cgroup"}
+                  "cgroup", "log_inode"}
       exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
       container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
@@ -19,6 +19,7 @@ import json
 import os
 from pathlib import Path
 
+from supervisor.host.regular import open_regular, read_regular
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
 from supervisor.model.frozen import dataclass
@@ -26,6 +27,9 @@ from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from supervisor.host.account import Account
+
+_FACTS_BYTES = 64 * 1024
+"""No file of facts is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class StartedFacts:
     boot_id: str
     shim_pid: int
     cgroup: str = ""
+    log_inode: int = 0
+    """Of the log's file; 0: the shim that began it was an older one."""
 
 
 def output_name(kind: RunKind, reference: str) -> str:
@@ -102,11 +108,17 @@ class RunDir:
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""
         try:
-            for name in os.listdir(self.path):
-                os.unlink(f"{self.path}/{name}")
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                for name in os.listdir(folder):
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
             os.rmdir(self.path)
         except FileNotFoundError:
             pass
+        except NotADirectoryError:
+            os.unlink(self.path)  # a link, say, which a command put there: what it leads to is not ours
         except OSError:
             # A folder of the command's own, or a file that came while we listed: the shim tells that a command has
             # ended before it writes that down. Imported here, as it is slow to load.
@@ -127,7 +139,15 @@ class RunDir:
                 "shim_pid": int(shim_pid),
                 **more,
             }:
-                return StartedFacts(pid, ticks, boot_id, shim_pid, str(more.get("cgroup", "")))
+                inode = more.get("log_inode")
+                return StartedFacts(
+                    pid,
+                    ticks,
+                    boot_id,
+                    shim_pid,
+                    str(more.get("cgroup", "")),
+                    inode if isinstance(inode, int) else 0,
+                )
             case _:
                 return None
 
@@ -144,9 +164,8 @@ class RunDir:
 
     def note(self, sentence: str) -> None:
         """Append a line of the supervisor's own to the log; without effect where that fails."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(self.log, flags, 0o600)
+            fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 os.write(fd, f"supervisor: {sentence}\n".encode("utf-8", "replace"))
             finally:
@@ -156,9 +175,8 @@ class RunDir:
 
     def _read(self, name: str) -> dict[str, int | str] | None:
         try:
-            with open(f"{self.path}/{name}", encoding="utf-8") as file:
-                facts = json.load(file)
-        except (OSError, ValueError):
+            facts = json.loads(read_regular(f"{self.path}/{name}", _FACTS_BYTES))
+        except (OSError, ValueError, RecursionError):
             return None
         return facts if isinstance(facts, dict) else None
 

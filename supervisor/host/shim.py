@@ -25,7 +25,8 @@ Of what it was asked for by a supervisor that has died meanwhile, nothing is don
 Unasked, when a command has ended: exited: run_id, and code or signal. One thread, so that a spawn may change folders
 and may change what a child inherits. In `spawn`, `as` is the user that the command runs as (uid, gid, groups), and
 `cgroup` the folder of its control group, beside which ours is; either may be missing. `started` has the group that the
-command is in, if any. The stages at which a spawn may fail: log, user, chdir, exec, fork, late, request.
+command is in, if any, and the log's inode. The stages at which a spawn may fail: log, user, chdir, exec, fork, late,
+request.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ if __name__ == "__main__":
 from supervisor.host.entering import enter, join, leave
 from supervisor.host.execute import Failed, execute
 from supervisor.host.oomscore import OomScore
+from supervisor.host.regular import make_regular, open_regular
 from supervisor.host.stream import Message, Stream
 
 VERSION = 3
@@ -226,8 +228,9 @@ class Shim:
             if not account:
                 os.chdir(request["cwd"])
             stage = "log"
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            log = os.open(request["log"], flags, 0o600)
+            log = open_regular(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.set_blocking(log, True)  # as the command's standard output, which it shares with us
+            inode = os.fstat(log).st_ino
             if account:
                 # A command that writes to /dev/stderr opens its log anew, as itself.
                 os.fchown(log, account["uid"], account["gid"])
@@ -259,10 +262,10 @@ class Shim:
             os.chdir("/")  # keeps no filesystem busy
         ticks = earliest if earliest == latest else _start_ticks(pid)
         self._runs[pid] = run_id, folder, ticks
-        return {"started": run_id, "pid": pid, "start_ticks": ticks, "cgroup": group}
+        return {"started": run_id, "pid": pid, "start_ticks": ticks, "cgroup": group, "log_inode": inode}
 
     def _note_start(self, folder: str, answer: Message) -> None:
-        facts = {name: answer[name] for name in ("pid", "start_ticks", "cgroup")}
+        facts = {name: answer[name] for name in ("pid", "start_ticks", "cgroup", "log_inode")}
         self._write(f"{folder}/started", facts | {"boot_id": self._boot_id, "shim_pid": os.getpid()})
 
     def _reap(self) -> None:
@@ -294,9 +297,7 @@ class Shim:
         self._unwritten.pop(path, None)
         try:
             # With what open() and json.dump() do beyond this, a file would take twice as long.
-            fd = os.open(
-                f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-            )
+            fd = make_regular(f"{path}.new")
             try:
                 data = json.dumps(facts).encode("ascii")
                 if os.write(fd, data) < len(data):

@@ -105,6 +105,7 @@ class Spawner:
         else:
             run.main = ProcRef(message["pid"], message["start_ticks"])
             run.cgroup = message["cgroup"]
+            run.log_inode = message.get("log_inode", 0)  # an older shim does not tell
             self._began(run)
 
     def _wait(self, request: _Request, why: str) -> None:

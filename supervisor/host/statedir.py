@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from supervisor.host.regular import make_regular, open_regular, read_regular
 from supervisor.model.digest import sha256
 from supervisor.model.errors import MachineError, StateInUse
 from supervisor.model.hints import TYPE_CHECKING, Self
@@ -201,7 +202,7 @@ def _make_own(path: Path, parents: int = 0o700) -> None:
 def _locked(path: Path) -> int:
     """A descriptor that holds the lock. Raises StateInUse, OSError."""
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_still(fd, path):  # removed or replaced between open and flock
@@ -242,13 +243,12 @@ def _is_still(fd: int, path: Path) -> bool:
 def _keep(path: Path, data: bytes) -> None:
     """Have a file hold this. One that does is left alone: the disk may be full, and what is there is enough."""
     try:
-        if path.read_bytes() == data:
+        if read_regular(path, len(data) + 1) == data:
             return
     except OSError:
         pass  # not there yet, or not readable: it is replaced
     aside = path.with_name(f"{path.name}.new")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
+    with open(make_regular(aside), "wb") as file:
         file.write(data)
     os.replace(aside, path)
 

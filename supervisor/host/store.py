@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
 from supervisor.host.disk import why_full
+from supervisor.host.regular import open_regular, why_replaced
 from supervisor.host.sqlite import sqlite
 from supervisor.model.errors import MachineError
 from supervisor.model.record import (
@@ -60,6 +61,9 @@ _OF_THE_MACHINE = {
 }
 """Errors that say nothing against the file; sqlite3_errcode(3)."""
 
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite names its other files by."""
+
 
 class Store:
     """The records of one state directory. Used by one thread, the engine's."""
@@ -67,12 +71,13 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open or make the database at `path`.
 
-        A damaged file, or a link in its place, is set aside, never deleted, and `damaged` says where it is. Raises
-        MachineError if there can be no database at all, or if a newer version of the supervisor wrote it.
+        A damaged file, or what stands in its place and is none, is set aside, never deleted, and `damaged` says where
+        it is. Raises MachineError if there can be no database at all, or if a newer version of the supervisor wrote it.
         """
         self._path = path
-        # A link may lead to anybody's file, and SQLite would follow it.
-        self.damaged = _set_aside(path) if os.path.islink(path) else ""
+        # A link may lead to anybody's file, and SQLite would follow it; for a FIFO it would wait.
+        self.damaged = _set_aside(path) if _is_no_file(path) else ""
+        _set_aside(path, [suffix for suffix in _BESIDE if _is_no_file(f"{os.fspath(path)}{suffix}")])
         try:
             self._connection = _open(path)
         except sqlite.DatabaseError as error:
@@ -217,7 +222,7 @@ def _open(path: str | os.PathLike[str]) -> sqlite.Connection:
 def _make_private(path: str | os.PathLike[str]) -> None:
     """Make the file, which SQLite would let others read; what it puts beside it gets the same mode."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             os.fchmod(fd, 0o600)
         finally:
@@ -245,9 +250,16 @@ def _unusable(verb: str, path: str | os.PathLike[str], error: Exception) -> Mach
     return MachineError(f'cannot {verb} the database "{path}": {why}')
 
 
-def _set_aside(path: str | os.PathLike[str]) -> str:
+def _is_no_file(path: str | os.PathLike[str]) -> bool:
+    try:
+        return bool(why_replaced(os.lstat(path)))
+    except OSError:
+        return False  # nothing, or what SQLite says more of
+
+
+def _set_aside(path: str | os.PathLike[str], suffixes: Iterable[str] = ("", *_BESIDE)) -> str:
     aside = f"{os.fspath(path)}.damaged-{int(time.time())}"
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in suffixes:
         if os.path.lexists(f"{os.fspath(path)}{suffix}"):
             os.replace(f"{os.fspath(path)}{suffix}", aside + suffix)
     return aside

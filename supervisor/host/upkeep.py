@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping
 
+from supervisor.host.regular import why_replaced
 from supervisor.host.run import Run
 from supervisor.model.fact import OutputRead
 
@@ -12,6 +14,7 @@ _INTERVAL_S = 1.0
 _QUIET_S = 2.0
 _SELDOM = 4
 _MUCH_BYTES = 32 << 20
+_SHOWN = 3
 
 
 class Pace:
@@ -55,7 +58,7 @@ async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[
     """
     quiet = True
     for run in list(runs.values()):
-        if _look(run.log)[0] != run.log_size:
+        if _log_size(run) != run.log_size:
             quiet = False
             await trim(run, limit_bytes)
         if run.output_file is not None and run.run_id in runs:
@@ -67,20 +70,27 @@ async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[
     return quiet
 
 
+def lost_logs(runs: Iterable[Run]) -> str:
+    """Which live runs' logs get nothing of what is written, as a part of a sentence; empty: none."""
+    lost = [f"{run.reference} ({run.log}: {run.log_lost})" for run in runs if run.log_lost]
+    more = [f"{len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
+    return ", ".join(lost[:_SHOWN] + more)
+
+
 def is_over_limit(run: Run, limit_bytes: int) -> bool:
     """Whether a run's log has grown, and past its limit, since `trim` was last called."""
-    size = _look(run.log)[0]
+    size = _log_size(run)
     return size != run.log_size and size > limit_bytes
 
 
 async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit; also once after its end, for what came since the last look."""
-    size = _look(run.log)[0]
+    size = _log_size(run)
     if size != run.log_size and size > limit_bytes:
         from supervisor.host import workers  # runs end before there is a loop, too
 
         # To give back a gigabyte of blocks takes the kernel 150 ms.
-        await workers.run(_enforce, run.log, limit_bytes)
+        await workers.run(_enforce, run.log, limit_bytes, run.log_inode)
     run.log_size = size
 
 
@@ -105,19 +115,38 @@ def output(run: Run, final: bool) -> dict[str, str]:
     return values
 
 
-def _enforce(path: str, limit_bytes: int) -> None:
+def _enforce(path: str, limit_bytes: int, inode: int) -> None:
     from supervisor.host.logs import enforce_limit
 
     try:
-        enforce_limit(path, limit_bytes)
+        enforce_limit(path, limit_bytes, inode)
     except OSError:
         pass  # tried again when the log has grown
 
 
-def _look(path: str) -> tuple[int, int]:
-    """Size and time of change; nothing for a file that is not there."""
+def _log_size(run: Run) -> int:
+    """The size of a run's log. What stands in its place by now is none, and is noted in `log_lost`."""
     try:
-        status = os.stat(path)
+        status = os.lstat(run.log)
+    except OSError as error:
+        if run.main is not None:
+            run.log_lost = (
+                "it was removed" if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
+            )
+        return 0
+    why = why_replaced(status)
+    if not why and run.log_inode not in (0, status.st_ino):
+        why = "another file was put in its place"
+    if not why:
+        run.log_inode = status.st_ino
+    run.log_lost = why
+    return 0 if why else status.st_size
+
+
+def _look(path: str) -> tuple[int, int]:
+    """Size and time of change; nothing for what is no file, or not there."""
+    try:
+        status = os.lstat(path)
     except OSError:
         return 0, 0
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else (0, 0)

@@ -8,7 +8,7 @@ import pytest
 from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import Started
-from tests.host.harness import bench
+from tests.host.harness import bench, until
 
 pytestmark = pytest.mark.anyio
 
@@ -72,4 +72,4 @@ async def test_the_directory_of_a_probe_is_removed(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn("exit 1", "probe", RunKind.READY)
         assert (await it.exited("probe")).exit == ExitCode(1)
-        assert list((it.state / "runs").iterdir()) == []
+        await until(lambda: list((it.state / "runs").iterdir()) == [])

@@ -134,3 +134,55 @@ async def test_a_log_is_within_its_limit_also_when_the_run_was_over_before_anybo
         await it.exited()
         await until(lambda: os.stat(it.folder().log).st_blocks * 512 <= 5 * MEGABYTE)
         assert os.stat(it.folder().log).st_size == 40 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("plant", "what"),
+    [
+        ("mkfifo log", "a FIFO, a socket or a device"),
+        ("ln -s /etc/passwd log", "a symbolic link"),
+        ("mkdir log", "a folder"),
+        ("ln script.sh log", ""),
+    ],
+)
+async def test_what_a_command_puts_in_the_place_of_its_log_holds_nobody_up(
+    tmp_path: Path, plant: str, what: str
+) -> None:
+    script = f"""
+        cd "${{GITPOD_OUTPUT%/*}}"; rm log; {plant}; echo wrong >>"$GITPOD_OUTPUT"
+        until [ -e go ]; do sleep 0.01; done; echo lost; exit 3
+    """
+    async with bench(tmp_path, log_limit_bytes=1) as it:
+        it.spawn(script)
+        await until(lambda: bool(it.met))
+        assert it.met[0][0] == "logs"
+        assert (what or "another file was put in its place") in it.met[0][1]
+        (Path(it.folder().path) / "go").touch()
+        end = await it.exited()
+        assert end.exit == ExitCode(3)
+        if what:
+            assert end.tail == f"supervisor: the log cannot be read: it is {what}"
+        await until(lambda: it.met[1:] == [("logs", "")])
+        assert it.folder().started() is not None
+
+
+@pytest.mark.parametrize("name", ["started", "exit", "exit.new"])
+async def test_what_a_command_puts_in_the_place_of_a_fact_holds_nobody_up(tmp_path: Path, name: str) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(
+            f'cd "${{GITPOD_OUTPUT%/*}}"; until [ -e started ]; do :; done; rm -f {name}; mkfifo {name}; exit 3'
+        )
+        assert (await it.exited()).exit == ExitCode(3)
+        await until(lambda: it.folder().exit() == ExitCode(3))
+    assert it.folder().started() is None or name != "started"
+
+
+async def test_a_link_in_the_place_of_a_run_directory_is_removed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").touch()
+    async with bench(tmp_path) as it:
+        it.spawn(f'run=${{GITPOD_OUTPUT%/*}}; rm -r "$run"; ln -s {tmp_path}/precious "$run"')
+        await it.exited()
+        it.machine.perform(Discard(("run",)))
+        await until(lambda: not os.listdir(it.state / "runs"))
+    assert (tmp_path / "precious/file").exists()

@@ -89,8 +89,11 @@ def test_huge_file_is_read_up_to_a_bound(file: Path) -> None:
 
 def test_what_is_no_readable_file_is_a_complaint(file: Path) -> None:
     os.mkfifo(file)
-    assert read_output(str(file)) == ({}, [f"cannot read the output file {file}: it is not a regular file"])
+    assert read_output(str(file)) == (
+        {},
+        [f"cannot read the output file {file}: it is a FIFO, a socket or a device"],
+    )
 
     file.unlink()
     file.mkdir()
-    assert read_output(str(file)) == ({}, [f"cannot read the output file {file}: it is not a regular file"])
+    assert read_output(str(file)) == ({}, [f"cannot read the output file {file}: it is a folder"])
