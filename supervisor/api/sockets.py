@@ -140,7 +140,7 @@ def _unix(path: Path, owner: int | None) -> socket.socket:
         with short(aside) as name:
             listening.bind(name)
         if owner is not None:
-            os.chown(aside, owner, -1)
+            os.chown(aside, owner, -1, follow_symlinks=False)
         listening.listen(_BACKLOG)
         os.replace(aside, path)
     except OSError as error:

@@ -20,6 +20,7 @@ import os
 from pathlib import Path
 
 from supervisor.host.regular import open_regular, read_regular
+from supervisor.host.trust import give_folder
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
 from supervisor.model.frozen import dataclass
@@ -99,11 +100,15 @@ class RunDir:
         The directory and its facts stay ours, so that no command can change what is told of it. That is why the output
         file is made here: nothing can be put in its place, a link to a file of ours, say.
         """
-        for path, mode in ((self.path, 0o710), (self.script, 0o640)):
-            os.chown(path, -1, account.gid)
-            os.chmod(path, mode)
-        _write(output, b"")
-        os.chown(output, account.uid, account.gid)
+        give_folder(self.path, 0o710, account.gid)
+        # The script is the user's own: that user's first group may be one that others are in, "users" for example.
+        for path, mode in ((self.script, 0o400), (output, 0o600)):
+            fd = open_regular(path, os.O_RDONLY | os.O_CREAT)
+            try:
+                os.fchown(fd, account.uid, account.gid)
+                os.fchmod(fd, mode)
+            finally:
+                os.close(fd)
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""

@@ -1,6 +1,7 @@
 """The state directory: where a supervisor keeps what it knows about one workspace, and the lock that keeps others out.
 
-<state directory>/     0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs
+<state directory>/     0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs; below
+                     folders that nobody else can exchange (`trust`)
 lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid
 workspace            the workspace's path, for people
 state.db             records
@@ -21,8 +22,9 @@ from pathlib import Path
 from types import TracebackType
 
 from supervisor.host.regular import make_regular, open_regular, read_regular
+from supervisor.host.trust import doubt, give_folder
 from supervisor.model.digest import sha256
-from supervisor.model.errors import MachineError, StateInUse
+from supervisor.model.errors import BadSettings, MachineError, StateInUse, SupervisorError
 from supervisor.model.hints import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class StateDir:
 
     `workspace` names what the state belongs to, `account` the user that commands run as, if that is another one.
     Raises StateInUse while another supervisor holds the directory, and MachineError where it cannot be made, written or
-    trusted.
+    trusted, or BadSettings if somebody else could exchange it, or something in it.
     """
 
     __slots__ = ("_lock", "path")
@@ -100,9 +102,14 @@ class StateDir:
         _check_length(self.api_socket)
         _check_length(self.shim_socket)
         try:
+            # Not after an upgrade: what runs there already goes on.
+            if lock is None:
+                _check_way(self.path)
             if self.path.parent == _homeless():  # in a folder where anyone may have been first
                 _make_own(self.path.parent)
             _make_own(self.path, parents=0o755 if account else 0o700)
+            if lock is None:  # in a folder with the sticky bit somebody may have been first
+                _check_way(self.path)
             self._lock = _locked(self.path / "lock") if lock is None else lock
         except OSError as error:
             raise _unusable(self.path, error) from error
@@ -114,7 +121,7 @@ class StateDir:
         except OSError as error:
             self.close()
             raise _unusable(self.path, error) from error
-        except MachineError:
+        except SupervisorError:
             self.close()
             raise
 
@@ -141,8 +148,7 @@ class StateDir:
     def _open_to(self, account: Account) -> None:
         """Let a user pass through to what is meant for that user. Raises MachineError, OSError."""
         for folder in (self.path, self.runs):
-            os.chown(folder, -1, account.gid)
-            os.chmod(folder, 0o710)
+            give_folder(folder, 0o710, account.gid)
         if not account.can_enter(self.runs):
             raise _refused(self.path, f'user "{account.name}" cannot reach it', _ELSEWHERE)
 
@@ -176,13 +182,15 @@ class StateDir:
 
 
 def _make_own(path: Path, parents: int = 0o700) -> None:
-    """Make a folder that is ours alone, or see that it is. Raises MachineError, OSError.
+    """Make a folder that is ours alone, or see that it is. Raises BadSettings, OSError.
 
     `parents`: the mode of folders above it that are not there.
     """
     for folder in (*reversed(path.parents), path):
+        mode = 0o700 if folder == path else parents
         try:
-            os.mkdir(folder, 0o700 if folder == path else parents)
+            os.mkdir(folder, mode)
+            give_folder(folder, mode)  # whatever the umask
         except FileExistsError:
             continue
         except OSError:
@@ -192,11 +200,23 @@ def _make_own(path: Path, parents: int = 0o700) -> None:
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a folder"
-        raise _refused(path, f"it is {kind}", _ELSEWHERE)
+        raise _distrusted(path, f"it is {kind}", _ELSEWHERE)
     if status.st_uid != os.geteuid():
-        raise _refused(path, f"it belongs to user {status.st_uid}", _ELSEWHERE)
+        raise _distrusted(path, f"it belongs to user {status.st_uid}", _ELSEWHERE)
     if status.st_mode & 0o022:
-        raise _refused(path, "other users may write there", f"chmod 700 {path}, if what it holds is yours")
+        raise _distrusted(path, "other users may write there", f"chmod 700 {path}, if what it holds is yours")
+
+
+def _check_way(path: Path) -> None:
+    """See that nobody else can exchange a folder on the way. Raises BadSettings, OSError."""
+    found = doubt(path.parent)
+    if found is not None:
+        whose = "folders that are root's" if os.geteuid() == 0 else "folders that are root's or yours"
+        raise _distrusted(
+            path,
+            f"{found.path} {found.why}, who could put something else in its place",
+            f"choose one below {whose} with --state-dir, where only root or you may write",
+        )
 
 
 def _locked(path: Path) -> int:
@@ -266,3 +286,7 @@ def _unusable(path: Path, error: OSError) -> MachineError:
 
 def _refused(path: Path, why: str, what_to_do: str) -> MachineError:
     return MachineError(f"cannot use the state directory {path}: {why}; {what_to_do}")
+
+
+def _distrusted(path: Path, why: str, what_to_do: str) -> BadSettings:
+    return BadSettings([str(_refused(path, why, what_to_do))])

@@ -253,3 +253,23 @@ def test_link_to_a_file_that_is_closed_to_the_user_shows_nothing_of_it(machine: 
     kept = b"".join(path.read_bytes() for path in (machine.etc / "state").rglob("*") if path.is_file())
     assert "xyzzy" not in shown
     assert b"xyzzy" not in kept
+
+
+def test_a_narrow_umask_keeps_the_user_out_of_nothing(machine: Machine) -> None:
+    machine.write("tasks: {a: {name: A, triggeredBy: [postEnvironmentStart], command: test -r $0}}\n")
+    within = (*machine.here, "sh", "-c", 'umask 077; exec "$@"', "sh")
+    words = ("run", "--format", "json", "--listen", "none", "--user", "dev")
+    program = machine._start(words, within, {"HOME": "/root", "USER": "root"})
+
+    program.event(reference="a", phase="succeeded")
+    assert machine.stop(program) == 130
+
+
+def test_state_directory_in_the_users_home_is_refused(machine: Machine) -> None:
+    machine.write("tasks: {a: {name: A, triggeredBy: [postEnvironmentStart], command: echo}}\n")
+    program = machine.supervise("--state-dir", str(machine.home / "state"))
+
+    status, _, said = machine.ended(program)
+    assert status == 2
+    assert f"{machine.home} belongs to user {UID}" in said
+    assert list(machine.home.iterdir()) == []

@@ -186,3 +186,25 @@ async def test_a_command_waits_while_its_user_has_too_many_processes(open_folder
         it.machine.perform(Kill("first"))
         assert (await it.exited("second")).exit == ExitCode(0)
         assert it.met[1:] == [("commands", "")]
+
+
+async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(open_folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with user_bench(open_folder) as it:
+            it.spawn("until [ -e go ]; do sleep 0.01; done", "run", RunKind.START)
+            await until(lambda: it.folder().started() is not None)
+            modes = {
+                entry.name: (entry.stat().st_uid, oct(stat.S_IMODE(entry.stat().st_mode)))
+                for entry in os.scandir(it.folder().path)
+            }
+            (it.workspace / "go").touch()
+            await it.exited()
+    finally:
+        os.umask(before)
+    assert modes == {
+        "script.sh": (UID, "0o400"),
+        "log": (UID, "0o600"),
+        "gitpod-service-start-run.output": (UID, "0o600"),
+        "started": (0, "0o600"),
+    }
