@@ -56,6 +56,9 @@ def _main() -> int:
         start_shim()
         # Looking for garbage, of which there is none yet, is a twentieth of the start. `Life` begins with it.
         gc.disable()
+    from supervisor.cli.terminal import guard_standard_files
+
+    guard_standard_files()
     if arguments[:1] == ["run"] and not _completes():
         from supervisor.cli.plainly import flags
 

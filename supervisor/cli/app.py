@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
@@ -84,8 +83,8 @@ def app(ctx: click.Context) -> None:
       supervisor run                  run it until Ctrl-C
       supervisor run-task build --standalone
     """
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False
+    # Standard output itself knows where colours may go; click would cut escape sequences out of other people's text.
+    ctx.color = True
 
 
 def guarded(command: click.Command) -> int:

@@ -9,6 +9,7 @@ from supervisor.cli.client import Client, Json
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
 from supervisor.cli.tables import local_time, table
+from supervisor.cli.terminal import style
 
 _SIGNALS = 5
 _WIDTH = 13
@@ -38,7 +39,7 @@ def command(client: Client, format_: str) -> None:
 
 
 def _line(name: str, text: str) -> None:
-    click.echo(f"{click.style(name.ljust(_WIDTH), bold=True)}{text}")
+    click.echo(f"{style(name.ljust(_WIDTH), 'bold')}{text}")
 
 
 def _signals(signals: list[Json]) -> None:

@@ -15,6 +15,7 @@ import click
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json
 from supervisor.cli.tables import duration, table
+from supervisor.cli.terminal import CLEAR_LINE, style
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_USAGE
 
@@ -186,11 +187,11 @@ class _Progress:
 
     def show(self, done: int, total: int) -> None:
         if self._on:
-            click.echo(f"\r\033[Kchecked {done} of {total}", nl=False, err=True)
+            click.echo(f"{CLEAR_LINE}checked {done} of {total}", nl=False, err=True)
 
     def clear(self) -> None:
         if self._on:
-            click.echo("\r\033[K", nl=False, err=True)
+            click.echo(CLEAR_LINE, nl=False, err=True)
 
 
 def _text(findings: list[Finding]) -> str:
@@ -215,7 +216,7 @@ def _text(findings: list[Finding]) -> str:
 
 def _whole(finding: Finding) -> str:
     state = finding.verdict.state.value
-    return f"\n{click.style(state, fg=_COLOURS[state])}: {finding.name}\n  {finding.verdict.detail}"
+    return f"\n{style(state, _COLOURS[state])}: {finding.name}\n  {finding.verdict.detail}"
 
 
 def _summary(findings: list[Finding]) -> str:

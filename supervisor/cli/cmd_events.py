@@ -14,6 +14,7 @@ from supervisor.cli.client import Client, Json, Refused, WentAway
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import with_client
 from supervisor.cli.tables import COLOURS, phase_of, plain
+from supervisor.cli.terminal import style
 from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 _WORDS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted", "UPDATE_STATUS": ""}
@@ -127,6 +128,6 @@ def _line(event: Json, names: _Names) -> str:
     kind = event["resourceType"].removeprefix("RESOURCE_TYPE_")
     operation = event["operation"].removeprefix("RESOURCE_OPERATION_")
     name, phase = names.look(kind, event["resourceId"])
-    shown = click.style(phase, fg=COLOURS.get(phase)) if phase else ""
+    shown = style(phase, COLOURS.get(phase)) if phase else ""
     words = (_KINDS.get(kind, kind.lower()), name, _WORDS.get(operation, operation.lower()), shown)
     return " ".join([time.strftime("%H:%M:%S"), *filter(None, words)])

@@ -12,6 +12,7 @@ from supervisor.cli.client import Client, Json
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
 from supervisor.cli.tables import duration
+from supervisor.cli.terminal import style
 
 _WIDTH = 13
 
@@ -29,8 +30,8 @@ def command(client: Client, format_: str) -> None:
         print_json(status)
         return
     for name, text in _lines(status):
-        first, *more = text.splitlines() or [""]
-        click.echo(f"{click.style(name.ljust(_WIDTH), bold=True)}{first}")
+        first, *more = text.split("\n")
+        click.echo(f"{style(name.ljust(_WIDTH), 'bold')}{first}")
         for line in more:
             click.echo(" " * _WIDTH + line)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import os
-import re
 import signal
 import sys
 import time
 
+from supervisor.cli.terminal import Terminal
 from supervisor.model.hints import TYPE_CHECKING, TextIO
 from supervisor.model.sysexits import EXIT_FAILED, EXIT_READER_GONE
 
@@ -29,17 +29,13 @@ PAUSE_S = 1.0
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """What a full disk, and a terminal that is gone, say to a write."""
 
-_SGR = {"dim": 2, "red": 31, "green": 32, "yellow": 33}  # "select graphic rendition" of ECMA-48
-_STYLE = re.compile(r"\x1b\[[;?0-9]*[a-zA-Z]")
-
 
 class Outlet:
     """Prints in a thread of its own: a reader that stalls (a pager, Ctrl-S) or goes away stalls nothing but this."""
 
     def __init__(self, out: TextIO) -> None:
-        """Print to `out`; without colours and other escapes where `out` is no terminal or NO_COLOR is set."""
-        self._out = out
-        self._styled = not os.environ.get("NO_COLOR") and out.isatty()
+        """Print to `out`; without colours where that is no terminal or NO_COLOR is set."""
+        self._out = out if isinstance(out, Terminal) else Terminal(out)
         self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
         self._dropped = 0
         self._printed = self._printed_before = 0
@@ -119,8 +115,7 @@ class Outlet:
 
     def _write(self, item: str | bytes) -> None:
         if isinstance(item, str):
-            text = item if self._styled else _STYLE.sub("", item)
-            self._out.write(f"{text}\n")
+            self._out.write(f"{item}\n")
             self._out.flush()
         else:
             self._out.buffer.write(item)
@@ -134,11 +129,6 @@ def _started(thread: Thread) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def style(text: str, name: str) -> str:
-    """Text in a colour, or dim, for an outlet; click has the same, and its import takes 20 ms."""
-    return f"\x1b[{_SGR[name]}m{text}\x1b[0m"
 
 
 def signals_end_us() -> None:
@@ -157,7 +147,7 @@ def unwritten(error: OSError) -> int:
     return EXIT_FAILED
 
 
-def abandon(out: TextIO) -> None:
+def abandon(out: TextIO | Terminal) -> None:
     """Let what is written to `out` go nowhere. Python would complain at exit about what it could not flush."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, out.fileno())

@@ -10,7 +10,8 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from supervisor.cli.output import Outlet, style
+from supervisor.cli.output import Outlet
+from supervisor.cli.terminal import log_line, style
 from supervisor.config import Loaded, Severity
 from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
@@ -155,7 +156,7 @@ class Printer:
         if self._json:
             self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
         else:
-            self._write(f"{style(f'{name:>12}', 'dim')} | {line}")
+            self._write(f"{style(f'{name:>12}', 'dim')} | {log_line(line)}")
 
     def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))

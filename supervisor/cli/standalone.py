@@ -15,6 +15,7 @@ from supervisor.cli.early import take_link
 from supervisor.cli.follow import Follower, Lines, Sink
 from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
+from supervisor.cli.terminal import log_line
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
 from supervisor.host import signals
@@ -120,4 +121,4 @@ class _Raw:
 
 def _prefixed(outlet: Outlet, name: str) -> Sink:
     """Several commands share the terminal: whole lines, each with its command's name."""
-    return Lines(name, lambda name, line: outlet.put(f"{name} | {line}"))
+    return Lines(name, lambda name, line: outlet.put(f"{name} | {log_line(line)}"))

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 
-import click
+from supervisor.cli.terminal import style, visible
 
 COLOURS = {
     "running": "green",
@@ -32,14 +32,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in [list(head), *rows]) for index in range(len(head) - 1)]
     room = _room(sum(widths) + len(_GAP) * len(widths))
-    lines = [
-        _row(
-            [
-                click.style(name.ljust(width), bold=True)
-                for name, width in zip(head, [*widths, 0], strict=True)
-            ]
-        )
-    ]
+    lines = [_row([style(name.ljust(width), "bold") for name, width in zip(head, [*widths, 0], strict=True)])]
     for row in rows:
         *cells, last = row
         shown = [_coloured(cell, width) for cell, width in zip(cells, widths, strict=True)]
@@ -76,13 +69,13 @@ def local_time(timestamp: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The first line of a text that may hold anything."""
-    return "".join(c if c.isprintable() else "?" for c in text.partition("\n")[0])
+    """The first line of a text that may hold anything, as it will be seen: its length counts."""
+    return visible(text.partition("\n")[0].replace("\t", " "))
 
 
 def _coloured(cell: str, width: int) -> str:
     colour = COLOURS.get(cell)
-    return click.style(cell.ljust(width), fg=colour) if colour else cell.ljust(width)
+    return style(cell.ljust(width), colour)
 
 
 def _row(cells: Iterable[str]) -> str:

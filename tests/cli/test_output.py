@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.output import Outlet, style
+from supervisor.cli.output import Outlet
+from supervisor.cli.terminal import style
 
 STYLED = f"{style('failed', 'red')} \x1b[2Kand"
 ITEMS: list[str | bytes] = [STYLED, b"raw \x1b[1m\xff\n", "end é"]
@@ -18,11 +19,11 @@ def test_a_file_gets_text_without_escapes_and_bytes_as_they_are(tmp_path: Path) 
     with open(tmp_path / "out", "w", encoding="utf-8") as file, closing(Outlet(file)) as outlet:
         for item in ITEMS:
             outlet.put(item)
-    assert (tmp_path / "out").read_bytes() == b"failed and\nraw \x1b[1m\xff\nend \xc3\xa9\n"
+    assert (tmp_path / "out").read_bytes() == b"failed \\x1b[2Kand\nraw \x1b[1m\xff\nend \xc3\xa9\n"
 
 
 @pytest.mark.parametrize(
-    ("no_color", "expected"), [("", b"\x1b[31mfailed\x1b[0m \x1b[2Kand"), ("1", b"failed and")]
+    ("no_color", "expected"), [("", b"\x1b[31mfailed\x1b[0m \\x1b[2Kand"), ("1", b"failed \\x1b[2Kand")]
 )
 def test_a_terminal_gets_colours_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, no_color: str, expected: bytes
