@@ -2,8 +2,8 @@
 
 A bad file changes nothing: what the last good one said stays. Nor does a file that went away.
 
-Where commands run as another user, the file is read with that user's rights and not with ours: the workspace is the
-user's, so its path may be a link to anything, and what is wrong with a file is told with its words.
+Where commands run as another user, the file is found and opened as that user and not as us (`host/impersonation`): the
+workspace is the user's, so its path may be a link to anything, and what is wrong with a file is told with its words.
 """
 
 from __future__ import annotations
@@ -58,7 +58,12 @@ class Automations:
 
     def find(self) -> Found:
         """Where the file is: as the user said, as the environment's spec says, or where it is found."""
-        return find_file(self._settings.workspace, self._settings.specified or self._path_of_spec())
+        specified = self._settings.specified or self._path_of_spec()
+        if self._reader is None or specified is not None:
+            return find_file(self._settings.workspace, specified)
+        from supervisor.host.impersonation import find_file_as
+
+        return find_file_as(self._reader, self._settings.workspace)
 
     def read(self) -> Loaded | None:
         """Read the file and carry out what changed; None if there is none, or if it is what it was."""
@@ -72,7 +77,8 @@ class Automations:
             return None
         self._content = content
         loaded = _judged(content)
-        self._report.loaded(os.path.relpath(found.path), loaded, kept=not starting and loaded.file is None)
+        name = shown(found.path, self._settings.workspace)
+        self._report.loaded(name, loaded, kept=not starting and loaded.file is None)
         self._engine.post(_file_read(found, self._settings.workspace, loaded))
         if loaded.file is not None:
             self._apply(loaded.file, quiet=starting)
@@ -96,26 +102,18 @@ class Automations:
             return
         import anyio
 
-        from supervisor.host.watch import watch
+        from supervisor.host.watch import look, watch
 
         while True:
             places = self._places()
             with anyio.CancelScope() as watching:
                 self._look_elsewhere = partial(self._leave_if_moved, places, watching.cancel)
-                self._edited()  # since it was read: the watch tells what comes from now on
-                await watch(places, self._edited, self._report.notice)
+                since = look(places)
+                self._edited()  # since it was read: the watch tells what comes after the look
+                await watch(places, self._edited, self._report.notice, since=since)
 
     def _bytes(self, path: Path) -> bytes | Problem:
-        return read(path) if self._reader is None else read(path, self._refusal)
-
-    def _refusal(self, descriptor: int) -> Unreadable | None:
-        assert self._reader is not None
-        if self._reader.may_read(descriptor):
-            return None
-        return Unreadable(
-            f'user "{self._reader.name}" may not read it',
-            "make it readable for that user, with chown or chmod",
-        )
+        return read(path) if self._reader is None else read(path, partial(_open_as, self._reader))
 
     def _leave_if_moved(self, watched: list[str], leave: Callable[[], None]) -> None:
         if self._places() != watched:
@@ -149,6 +147,22 @@ class Automations:
             self._report.notice(
                 "the automations file is gone: what it said last stays until there is one again"
             )
+
+
+def _open_as(reader: Account, path: Path | str) -> int:
+    from supervisor.host.impersonation import open_as
+
+    try:
+        return open_as(reader, path)
+    except PermissionError:
+        raise Unreadable(
+            f'user "{reader.name}" may not read it', "make it readable for that user, with chown or chmod"
+        ) from None
+
+
+def shown(path: Path, workspace: Path) -> str:
+    """A path for people: from the workspace on if it is in there."""
+    return str(path.relative_to(workspace) if path.is_relative_to(workspace) else path)
 
 
 def _judged(content: bytes | Problem) -> Loaded:

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from supervisor.bundle.part import LeftOut
 from supervisor.bundle.scene import Scene
 from supervisor.bundle.shapes import is_secret_name
 from supervisor.bundle.state import rows
 from supervisor.bundle.told import process_environ
+from supervisor.bundle.workspacefile import automations_file
 from supervisor.config import source
 from supervisor.config.problem import Problem
 
@@ -33,7 +35,9 @@ def known_secrets(scene: Scene) -> set[str]:
         for _, _, _, body in rows(scene.state):
             found.update(_of_json(_parsed(body)))
     if scene.file is not None:
-        found.update(_of_entries(_text(scene.file)))
+        with contextlib.suppress(LeftOut):  # it is not bundled either
+            content = automations_file(scene.file, scene.workspace)
+            found.update(_of_entries(content.decode("utf-8", "surrogateescape")))
     return {value for value in found if value.strip()}
 
 

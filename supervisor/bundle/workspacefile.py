@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from supervisor.bundle.part import LeftOut
@@ -14,22 +15,27 @@ from supervisor.config import source
 from supervisor.config.problem import Problem
 from supervisor.config.source import Unreadable
 from supervisor.host.account import owner
+from supervisor.host.impersonation import open_as
 
 
 def automations_file(path: Path, workspace: Path) -> bytes:
     """What the file holds, at most a byte more than such a file may. Raises LeftOut."""
-    owners = set(_owners(path, workspace)) - {os.geteuid()} if os.geteuid() == 0 else set[int]()
-
-    def refusal(descriptor: int) -> Unreadable | None:
-        closed = next((uid for uid in owners if not owner(uid).may_read(descriptor)), None)
-        if closed is None:
-            return None
-        return Unreadable(f"user {closed}, who could put it there, may not read what it leads to")
-
-    data = source.read(path, refusal)
+    owners = set(_owners(path, workspace)) - {0} if os.geteuid() == 0 else set[int]()
+    data: bytes | Problem = source.read(path) if not owners else Problem("")
+    for uid in owners:
+        data = source.read(path, partial(_open_as, uid))
+        if isinstance(data, Problem):
+            break
     if isinstance(data, Problem):
         raise LeftOut(data.message)
     return data
+
+
+def _open_as(uid: int, path: Path | str) -> int:
+    try:
+        return open_as(owner(uid), path)
+    except PermissionError:
+        raise Unreadable(f"user {uid}, who could put it there, may not read what it leads to") from None
 
 
 def _owners(path: Path, workspace: Path) -> Iterator[int]:

@@ -41,6 +41,6 @@ def find_file(workspace: Path, specified: Path | str | None = None) -> Found:
     for place in PLACES:
         path = workspace / place
         # A dangling link is a hit: it is better to say that it leads nowhere than to pass over it.
-        if os.path.lexists(path) and not path.is_dir():
+        if os.path.lexists(path) and not os.path.isdir(path):
             return Found(path, Presence.DISCOVERED)
     return Found(None, Presence.ABSENT)

@@ -23,8 +23,8 @@ _KINDS = (
 )
 
 
-Refusal = Callable[[int], "Unreadable | None"]
-"""Why the file behind an open descriptor is not to be read; None: it may be."""
+Opener = Callable[["Path | str"], int]
+"""Opens a file for reading, and waits for nothing. Raises OSError, Unreadable."""
 
 
 class Unreadable(Exception):
@@ -35,32 +35,27 @@ class Unreadable(Exception):
         self.hint = hint
 
 
-def _anybodys(_descriptor: int) -> None:
-    """What we may open, we may read."""
+def _open(path: Path | str) -> int:
+    # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
 
 
-def read(path: Path | str, refusal: Refusal = _anybodys) -> bytes | Problem:
+def read(path: Path | str, opener: Opener = _open) -> bytes | Problem:
     """The bytes of the file, of standard input for `-`; one byte over the limit shows that there are more."""
     try:
-        return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES, refusal)
+        return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES, opener)
     except Unreadable as error:
         return Problem(f"cannot read the file: {error}", hint=error.hint)
 
 
-def read_file(path: Path | str, limit_bytes: int, refusal: Refusal = _anybodys) -> bytes:
-    """The bytes of a regular file, at most one more than the limit. Raises Unreadable.
-
-    `refusal` is asked once the file is open: what its path leads to may change, what was opened does not.
-    """
+def read_file(path: Path | str, limit_bytes: int, opener: Opener = _open) -> bytes:
+    """The bytes of a regular file, at most one more than the limit. Raises Unreadable."""
     try:
-        # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = opener(path)
         try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise _not_a_file(path, mode)
-            if (why := refusal(descriptor)) is not None:
-                raise why
             return _read_bounded(functools.partial(os.read, descriptor), limit_bytes)
         finally:
             os.close(descriptor)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass, replace
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 
 _NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
 """Shells that let nobody in."""
-_CANNOT_BECOME = 2
 _OF_A_SESSION = frozenset(
     {
         "MAIL",
@@ -54,49 +51,6 @@ class Account:
     """All groups, the first among them."""
     home: str
     shell: str
-
-    def can_enter(self, folder: str | os.PathLike[str]) -> bool:
-        """Whether this user can reach a folder. Raises MachineError if we may not act as this user.
-
-        Asked as that user, in a child: modes alone do not tell (access control lists, security modules).
-        """
-        pid = os.fork()
-        if pid == 0:
-            answer = _CANNOT_BECOME
-            try:
-                os.setgroups(self.groups)
-                os.setresgid(self.gid, self.gid, self.gid)
-                os.setresuid(self.uid, self.uid, self.uid)
-                answer = 0 if os.access(folder, os.X_OK) else 1
-            finally:
-                os._exit(answer)
-        answer = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if answer == _CANNOT_BECOME:
-            raise _refused(self.name, "we may not change our user (CAP_SETUID, CAP_SETGID)")
-        return answer == 0
-
-    def may_read(self, descriptor: int) -> bool:
-        """Whether this user could have opened the file behind a descriptor: by its modes and those of its folders.
-
-        Owner, group and others as path_resolution(7) has them. Not considered: access control lists and security
-        modules, which may grant less or more, and folders that were moved since the file was opened.
-        """
-        try:
-            path = os.readlink(f"/proc/self/fd/{descriptor}")
-            folders = [os.stat(folder) for folder in Path(path).parents]
-        except OSError:
-            return False
-        return self._has(os.fstat(descriptor), stat.S_IROTH) and all(
-            self._has(folder, stat.S_IXOTH) for folder in folders
-        )
-
-    def _has(self, status: os.stat_result, right: int) -> bool:
-        """Whether this user has a right, named by its bit for others."""
-        if self.uid == 0:
-            return True
-        if status.st_uid == self.uid:
-            return bool(status.st_mode & right << 6)
-        return bool(status.st_mode & (right << 3 if status.st_gid in self.groups else right))
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
         """An environment that is this user's, as a login sets it; the rest is that of `base`."""

@@ -4,6 +4,7 @@
                      folders that nobody else can exchange (`trust`)
 lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid
 workspace            the workspace's path, for people
+cwd                  the folder that the supervisor was started in: relative paths on its command line begin there
 state.db             records
 shim.sock, api.sock  sockets
 runs/                one directory for each run
@@ -149,7 +150,9 @@ class StateDir:
         """Let a user pass through to what is meant for that user. Raises MachineError, OSError."""
         for folder in (self.path, self.runs):
             give_folder(folder, 0o710, account.gid)
-        if not account.can_enter(self.runs):
+        from supervisor.host.impersonation import can_enter
+
+        if not can_enter(account, self.runs):
             raise _refused(self.path, f'user "{account.name}" cannot reach it', _ELSEWHERE)
 
     @property
@@ -165,6 +168,13 @@ class StateDir:
     def stalls(self) -> Path:
         """Where the supervisor was when it stood still."""
         return self.path / "stalls"
+
+    def note_cwd(self, folder: str) -> None:
+        """Keep which folder the supervisor was started in; empty: not known. For a support bundle, so nothing waits."""
+        try:
+            _keep(self.path / "cwd", os.fsencode(folder) + b"\n")
+        except OSError:
+            pass  # the disk is full
 
     def close(self) -> None:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""

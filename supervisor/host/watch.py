@@ -34,7 +34,7 @@ _LOOK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """What there was at one moment: `{folder to watch: its identity}` and `{path: what changes with the content}`."""
 
     folders: dict[str, tuple[int, ...]]
@@ -46,50 +46,57 @@ class _NoWatch(Exception):
 
 
 async def watch(
-    paths: Sequence[str], changed: Callable[[], None], warn: Callable[[str], None], look_s: float = _LOOK_S
+    paths: Sequence[str],
+    changed: Callable[[], None],
+    warn: Callable[[str], None],
+    look_s: float = _LOOK_S,
+    since: Look | None = None,
 ) -> None:
     """Call `changed` whenever what one of `paths` holds may be another, until cancelled.
 
-    The paths need not exist, nor their folders. The watch stands when this first waits; what changed since the call is
-    told. It may be called without a change, so compare the content. Many changes in a row are told together.
+    The paths need not exist, nor their folders. The watch stands when this first waits; what changed since the call, or
+    since an earlier look, is told. It may be called without a change, so compare the content. Many changes in a row are
+    told together.
 
     Args:
         paths: where the file may be.
         changed: called in the event loop.
         warn: called when changes can only be seen by looking, with the reason as a sentence.
         look_s: how often to look at the files in any case.
+        since: what `look` saw before the content was read.
     """
     paths = list(map(os.path.abspath, paths))
-    seen = _look(paths)
+    seen = since or look(paths)
     warned = False
     while True:
         try:
             watcher = _watcher(list(seen.folders))
         except FileNotFoundError:  # gone since we looked
             await anyio.sleep(_STEP_MS / 1000)
-            seen = _told(seen, _look(paths), changed)
+            seen = _told(seen, look(paths), changed)
             continue
         except _NoWatch as error:
             if not warned:
                 warn(
-                    f"cannot watch {', '.join(seen.folders)}: {error}; "
+                    # Not the folders that are watched: they tell whether what a link leads to exists.
+                    f"cannot watch {os.path.commonpath(map(os.path.dirname, paths))}: {error}; "
                     f"an edit is noticed by looking every {look_s:g} s"
                 )
             warned = True
             await anyio.sleep(look_s)
-            seen = _told(seen, _look(paths), changed)
+            seen = _told(seen, look(paths), changed)
             continue
         warned = False
         with watcher:
             hint = False
-            while (look := _look(paths)).folders == seen.folders:
-                seen = _told(seen, look, changed, hint)
+            while (now := look(paths)).folders == seen.folders:
+                seen = _told(seen, now, changed, hint)
                 touched = await _touched(watcher, look_s)
                 hint = not touched.isdisjoint(_names(paths))
-        seen = _told(seen, look, changed, hint)
+        seen = _told(seen, now, changed, hint)
 
 
-def _told(before: _Look, after: _Look, changed: Callable[[], None], hint: bool = False) -> _Look:
+def _told(before: Look, after: Look, changed: Callable[[], None], hint: bool = False) -> Look:
     # An event counts even if both looks agree: within the grain of a file's times two writes look like one.
     if hint or before.files != after.files:
         changed()
@@ -116,6 +123,8 @@ def _watcher(folders: list[str]) -> RustNotify:
         )
     except FileNotFoundError:
         raise
+    except UnicodeEncodeError:
+        raise _NoWatch("the name of one is not UTF-8, so inotify cannot be used") from None
     except WatchfilesRustInternalError as error:
         # EMFILE for both of what the sentence names.
         raise _NoWatch(f"{error}; raise fs.inotify.max_user_instances, or the limit of open files") from error
@@ -148,7 +157,8 @@ async def _touched(watcher: RustNotify, timeout_s: float) -> set[str]:
     return touched
 
 
-def _look(paths: Sequence[str]) -> _Look:
+def look(paths: Sequence[str]) -> Look:
+    """What there is now where the file may be, for `watch`."""
     folders, files = {}, {}
     for path in _with_targets(paths):
         files[path] = _identity(path, content=True)
@@ -156,7 +166,7 @@ def _look(paths: Sequence[str]) -> _Look:
         while not os.path.isdir(folder) and folder != os.path.dirname(folder):
             folder = os.path.dirname(folder)
         folders[folder] = _identity(folder)
-    return _Look(folders, files)
+    return Look(folders, files)
 
 
 def _identity(path: str, content: bool = False) -> tuple[int, ...]:

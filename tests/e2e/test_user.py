@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.client import Client
-from tests.e2e.harness import Program, Project
+from tests.e2e.harness import Program, Project, until
 from tests.host.users import GID, GROUP, UID, needs_root
 
 pytestmark = [needs_root, pytest.mark.slow]
@@ -273,3 +273,42 @@ def test_state_directory_in_the_users_home_is_refused(machine: Machine) -> None:
     assert status == 2
     assert f"{machine.home} belongs to user {UID}" in said
     assert list(machine.home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "target", ["kallsyms", "{pid}/maps", "{pid}/root/etc/shadow", "self/environ", "self/maps"]
+)
+def test_link_into_proc_shows_nothing(machine: Machine, target: str) -> None:
+    machine.write("tasks: {t: {name: T, command: 'true'}}\n")
+    program = machine.supervise("--state-dir", str(machine.etc / "state"))
+    until((machine.etc / "state/api.sock").exists, "the socket")
+    machine.file.unlink()
+    machine.file.symlink_to(f"/proc/{target.format(pid=program.pid)}")
+    refused = program.event(kind="file", text="cannot read the file: ")["text"]
+    assert machine.stop(program) == 130
+    assert refused.endswith(
+        (
+            'user "dev" may not read it; make it readable for that user, with chown or chmod',
+            "it leads into /proc",
+        )
+    ), refused
+
+
+def test_link_to_what_only_root_may_see_does_not_tell_whether_it_exists(machine: Machine) -> None:
+    closed = machine.etc / "closed"
+    closed.mkdir(0o700)
+    (closed / "folder").mkdir()
+    (closed / "file").touch(0o644)
+    machine.write("tasks: {t: {name: T, command: 'true'}}\n")
+    program = machine.supervise("--state-dir", str(machine.etc / "state"))
+    program.event(kind="file", text="no service and no task has a trigger")
+    said = []
+    for count, name in enumerate(("missing", "file", "folder"), 1):
+        aside = machine.folder / "aside"
+        aside.symlink_to(closed / name)
+        aside.rename(machine.file)
+        said.append(program.event(count=count, kind="file", text="may not read it")["text"])
+        machine.write(f"tasks: {{t: {{name: T{count}, command: 'true'}}}}\n")
+        program.event(count=count, kind="edit", text="updated t")
+    assert len(set(said)) == 1, said
+    assert machine.stop(program) == 130

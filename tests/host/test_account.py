@@ -2,14 +2,12 @@
 
 import os
 import pwd
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from supervisor.host.account import Account, account
 from supervisor.model.errors import MachineError
-from tests.host.users import GID, GROUP, UID, needs_root, open_folder, other
+from tests.host.users import needs_root, open_folder, other
 
 __all__ = ["open_folder"]
 
@@ -101,55 +99,3 @@ def test_environ_is_the_users_and_holds_nothing_of_the_session_of_who_started_us
         "LOGNAME": "dev",
         "SHELL": "/bin/sh",
     }
-
-
-@needs_root
-def test_can_enter_is_asked_as_that_user(open_folder: Path) -> None:
-    dev = other("/")
-    closed = open_folder / "closed"
-    closed.mkdir(0o700)
-    (closed / "inner").mkdir(0o777)
-    assert dev.can_enter(open_folder)
-    assert not dev.can_enter(closed)
-    assert not dev.can_enter(closed / "inner")
-    os.chown(closed, -1, dev.groups[1])
-    closed.chmod(0o710)
-    assert dev.can_enter(closed / "inner"), "its other groups count"
-    assert os.geteuid() == 0
-
-
-@needs_root
-@pytest.mark.parametrize(
-    ("owner", "group", "mode", "may"),
-    [
-        (0, 0, 0o644, True),
-        (0, 0, 0o600, False),
-        (0, 0, 0o640, False),
-        (0, GROUP, 0o640, True),
-        (0, GROUP, 0o604, False),
-        (UID, 0, 0o400, True),
-        (UID, GID, 0o044, False),
-    ],
-)
-def test_user_may_read_what_owner_group_and_mode_let(
-    open_folder: Path, owner: int, group: int, mode: int, may: bool
-) -> None:
-    path = open_folder / "file"
-    path.touch()
-    path.chmod(mode)
-    os.chown(path, owner, group)
-    with path.open() as file:
-        assert other("/").may_read(file.fileno()) is may
-        # The kernel's own word for it.
-        asked = ["setpriv", f"--reuid={UID}", f"--regid={GID}", f"--groups={GROUP}", "cat", str(path)]
-        assert (subprocess.run(asked, stderr=subprocess.DEVNULL, check=False).returncode == 0) is may
-
-
-@needs_root
-def test_user_may_not_read_what_lies_in_a_closed_folder(open_folder: Path) -> None:
-    (open_folder / "closed").mkdir()
-    (open_folder / "closed" / "file").touch(mode=0o644)
-    with (open_folder / "closed" / "file").open() as file:
-        assert other("/").may_read(file.fileno())
-        (open_folder / "closed").chmod(0o700)
-        assert not other("/").may_read(file.fileno())
