@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from supervisor.config import Loaded
 from supervisor.core.diff import Changes
+from supervisor.host.statedir import default_path, system_path
 from supervisor.model.errors import BadSettings
 from supervisor.model.frozen import dataclass
 from supervisor.model.hints import Protocol
 from supervisor.model.spec import Trigger
-from supervisor.settings import table
+from supervisor.settings import cwd, table
 from supervisor.settings.resolved import Resolved
 from supervisor.settings.token import Token, token_of
 from supervisor.settings.values import Address
@@ -78,26 +80,32 @@ class Report(Protocol):
 
 
 def workspace_of(file: Path | None, workspace: Path | None) -> Path:
-    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one."""
+    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one.
+
+    Paths are absolute. Raises BadSettings if it is this one, and that was removed.
+    """
     if workspace is not None:
-        return workspace.absolute()
-    if file is None or str(file) == "-":
-        return Path.cwd()
-    folder = file.absolute().parent
+        return workspace
+    if file is None:
+        return Path(cwd.current("find the workspace"))
+    folder = file.parent
     return folder.parent if folder.name in (".ona", ".gitpod") else folder
 
 
 def told(resolved: Resolved) -> Settings:
-    """What a supervisor is told by the settings of its start. Raises BadSettings if two of them exclude each other."""
+    """What a supervisor is told by the settings of its start. Raises BadSettings if two of them exclude each other.
+
+    A workspace that is not there is a slip, unless a supervisor has served it before: then somebody makes it again.
+    """
     file, folder = resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]
     workspace = workspace_of(file, folder)
-    if folder is not None and not workspace.is_dir():
+    if folder is not None and not workspace.is_dir() and not state_dir_of(resolved).is_dir():
         origin = resolved.origin(table.WORKSPACE)
         raise BadSettings([f'cannot use {origin.name} "{folder}": there is no such folder'])
     plane, why_none = _plane(resolved)
     return Settings(
         workspace=workspace,
-        specified=None if file is None else file.absolute(),
+        specified=file,
         state_dir=resolved[table.STATE_DIR],
         watch=not resolved[table.NO_WATCH],
         log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
@@ -109,6 +117,16 @@ def told(resolved: Resolved) -> Settings:
         plane=plane,
         notices=(*resolved.notices, *why_none),
     )
+
+
+def state_dir_of(resolved: Resolved) -> Path:
+    """Where a supervisor with these settings keeps its state. Raises BadSettings as `workspace_of` does."""
+    if (given := resolved[table.STATE_DIR]) is not None:
+        return given
+    workspace = str(workspace_of(resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]))
+    if resolved[table.USER] and os.geteuid() == 0:
+        return system_path(workspace)
+    return default_path(workspace, os.environ)
 
 
 def _api(resolved: Resolved) -> Api:

@@ -49,6 +49,7 @@ from supervisor.model.fact import EnvironmentStarted, MachineRestarted
 from supervisor.model.hints import TYPE_CHECKING, Any
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
+from supervisor.settings import cwd
 
 if TYPE_CHECKING:
     from supervisor.activity.activity import Activity
@@ -232,7 +233,10 @@ class Supervisor:
         workspace = str(self.settings.workspace)
         default = system_path(workspace) if self._other else default_path(workspace, os.environ)
         lock = self._given.lock if self._given else None
-        return StateDir(self.settings.state_dir or default, workspace, self._other, lock)
+        state = StateDir(self.settings.state_dir or default, workspace, self._other, lock)
+        if self._given is None:
+            state.note_cwd(cwd.started_in())
+        return state
 
     def _listen(self, api: Api | None) -> Sockets | None:
         """Bind before anything starts: an address that cannot be had is an error then, and clients may wait on it."""

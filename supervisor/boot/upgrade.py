@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
-from supervisor.host.handover import program
+from supervisor.host.program import program, program_environ, script
 from supervisor.model.errors import Precondition
 
 CHECK_S = 60.0
@@ -22,11 +21,9 @@ async def checked_version(database: Path) -> str:
     """The version of the program that would be executed. Raises Precondition with what is wrong with it."""
     from supervisor.host import childprocess
 
-    arguments = sys.argv[1:]
-    whole = program()
-    argv = [*whole[: len(whole) - len(arguments)], "self-check", str(database), "--", *arguments]
+    argv = program("self-check", str(database), "--")
     try:
-        done = await childprocess.run(argv, CHECK_S)
+        done = await childprocess.run(argv, CHECK_S, program_environ())
     except TimeoutError:
         raise _refused(f"its self-check takes longer than {CHECK_S:g} s") from None
     except OSError as error:
@@ -43,6 +40,6 @@ async def checked_version(database: Path) -> str:
 
 def _refused(why: str) -> Precondition:
     return Precondition(
-        f"cannot upgrade: the program in {os.path.dirname(program()[-len(sys.argv)])} could not take over: {why}; "
+        f"cannot upgrade: the program in {os.path.dirname(script())} could not take over: {why}; "
         "this supervisor goes on"
     )

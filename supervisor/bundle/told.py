@@ -10,15 +10,19 @@ from typing import Any
 from supervisor.settings.setting import Setting
 
 
-def told_files(setting: Setting[Any], pid: int | None, environ: Mapping[str, str]) -> list[Path]:
+def told_files(
+    setting: Setting[Any], pid: int | None, environ: Mapping[str, str], state: Path | None = None
+) -> list[Path]:
     """The files that a setting names, the running supervisor's first.
 
     Args:
         setting: one whose value is a path.
         pid: the supervisor's; None: none runs.
         environ: of this process.
+        state: the supervisor's state directory.
     """
-    found = [] if pid is None else [Path(_folder(pid), name) for name in _of_process(setting, pid)]
+    folders = [] if pid is None else _folders(pid, state)
+    found = [Path(folder, name) for name in (_of_process(setting, pid) if pid else []) for folder in folders]
     return [*found, *(Path(name) for name in [environ.get(setting.variable, "")] if name)]
 
 
@@ -47,8 +51,16 @@ def _words(pid: int, name: str) -> list[str]:
     return data.decode("utf-8", "surrogateescape").removesuffix("\0").split("\0")
 
 
-def _folder(pid: int) -> str:
+def _folders(pid: int, state: Path | None) -> list[str]:
+    """Where relative paths may begin that a supervisor was started with: it has left that folder, unless it is old."""
+    folders = []
     try:
-        return os.readlink(f"/proc/{pid}/cwd")
+        if state is not None:
+            folders.append(os.fsdecode((state / "cwd").read_bytes()).rstrip("\n"))
     except OSError:
-        return "/"
+        pass
+    try:
+        folders.append(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        pass
+    return folders or ["/"]

@@ -16,6 +16,7 @@ from supervisor.cli.client import Client
 from supervisor.cli.finding import NotRunning, find_socket
 from supervisor.cli.remote import socket_option
 from supervisor.model.errors import SupervisorError
+from supervisor.settings import cwd
 
 if TYPE_CHECKING:
     from supervisor.bundle.archive import Manifest
@@ -123,8 +124,9 @@ def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Ski
 
     running, status, not_running = _running(socket)
     at = running.socket if running is not None else socket
-    workspace = Path(status.get("workspace") or Path.cwd())
-    state = state_dir or (Path(at).parent if at else _state_around(workspace))
+    state = state_dir or (Path(at).parent if at else None)
+    workspace = Path(status.get("workspace") or _workspace_of(state))
+    state = state or _state_around(workspace)
     resolved, config = _settings()
     named = status.get("file", {}).get("path") or resolved[AUTOMATIONS]
     pid = status.get("pid") or holder(state)
@@ -134,8 +136,8 @@ def _scene(socket: str | None, state_dir: Path | None, listed: list[Target | Ski
         workspace=workspace,
         file=find_file(workspace, named).path,
         # Not from `resolved`, which has nothing but defaults where one setting is wrong.
-        specs=[*told_files(INITIAL_SPEC, pid, os.environ), Path(DEFAULT_SPEC)],
-        token_files=told_files(ENVIRONMENT_TOKEN_FILE, pid, os.environ),
+        specs=[*told_files(INITIAL_SPEC, pid, os.environ, state), Path(DEFAULT_SPEC)],
+        token_files=told_files(ENVIRONMENT_TOKEN_FILE, pid, os.environ, state),
         environ=dict(os.environ),
         ask={} if running is None or not_running else _questions(running),
         not_running=not_running,
@@ -167,6 +169,16 @@ def _questions(running: Client) -> dict[str, Callable[[], Any]]:
         "tasks": lambda: references.tasks(running),
         "executions": lambda: running.pages("ListTaskExecutions", "taskExecutions"),
     }
+
+
+def _workspace_of(state: Path | None) -> str:
+    """The workspace that a state directory belongs to, or the current folder."""
+    try:
+        if state is not None:
+            return os.fsdecode((state / "workspace").read_bytes()).rstrip("\n")
+    except OSError:
+        pass  # a state directory without one
+    return cwd.current("find a supervisor")
 
 
 def _state_around(workspace: Path) -> Path:

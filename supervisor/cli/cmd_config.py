@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +13,7 @@ from supervisor.cli.remote import print_json
 from supervisor.cli.tables import table
 from supervisor.settings.resolved import Resolved, Source
 from supervisor.settings.setting import Setting
-from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, USER, WORKSPACE
+from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, WORKSPACE
 
 MASKED = "***"
 
@@ -80,7 +78,7 @@ def _value(setting: Setting[Any], resolved: Resolved) -> str:
 
 
 def _derived(setting: Setting[Any], resolved: Resolved) -> str:
-    from supervisor.boot.settings import workspace_of
+    from supervisor.boot.settings import state_dir_of, workspace_of
 
     workspace = workspace_of(resolved[AUTOMATIONS], resolved[WORKSPACE])
     if setting is WORKSPACE:
@@ -92,19 +90,6 @@ def _derived(setting: Setting[Any], resolved: Resolved) -> str:
 
         return str(find_file(workspace).path or "")
     return ""
-
-
-def state_dir_of(resolved: Resolved) -> Path:
-    """Where a supervisor with these settings keeps its state."""
-    from supervisor.boot.settings import workspace_of
-    from supervisor.host.statedir import default_path, system_path
-
-    if (given := resolved[STATE_DIR]) is not None:
-        return given
-    workspace = str(workspace_of(resolved[AUTOMATIONS], resolved[WORKSPACE]))
-    if resolved[USER] and os.geteuid() == 0:
-        return system_path(workspace)
-    return default_path(workspace, os.environ)
 
 
 def _notices(resolved: Resolved) -> Iterator[str]:

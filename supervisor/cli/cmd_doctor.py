@@ -161,15 +161,15 @@ def plane_url() -> str:
 def _examine(listed: list[Any], timeout_s: float) -> list[Finding]:
     import anyio
 
-    from supervisor.cli.cmd_config import state_dir_of
+    from supervisor.boot.settings import state_dir_of, workspace_of
     from supervisor.doctor.examine import examine
     from supervisor.doctor.machine import checks
     from supervisor.doctor.proxy import Proxies
     from supervisor.doctor.tls import Trust
-    from supervisor.settings.table import WORKSPACE
+    from supervisor.settings.table import AUTOMATIONS, WORKSPACE
 
     settings = usable_settings()
-    looks = checks(state_dir_of(settings), settings[WORKSPACE] or Path.cwd())
+    looks = checks(state_dir_of(settings), workspace_of(settings[AUTOMATIONS], settings[WORKSPACE]))
     progress = _Progress()
     try:
         return anyio.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from pathlib import Path
 
 import click
@@ -31,11 +32,16 @@ def command(database: Path, arguments: tuple[str, ...]) -> None:
 
 
 def _parse(arguments: tuple[str, ...]) -> None:
-    """See that the command line is still understood. Raises ClickException."""
+    """See that the command line is still understood. Raises ClickException, BadSettings."""
+    from supervisor.boot.settings import told
     from supervisor.cli.app import app
+    from supervisor.cli.flags import flags_of
+    from supervisor.settings.spec import read_settings
 
     name, *rest = arguments
     subcommand = app.get_command(click.Context(app), name)
     if subcommand is None:
         raise click.UsageError(f'there is no command "{name}" any more')
-    subcommand.make_context(name, rest)
+    context = subcommand.make_context(name, rest)
+    if name == "run":
+        told(read_settings(flags_of(context.params), os.environ))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from supervisor.cli.remote import print_json, with_client
 from supervisor.config.problem import Problem, Severity
 from supervisor.config.source import read
 from supervisor.model.errors import SupervisorError
+from supervisor.settings import cwd
 
 _CHANGES = ("added", "removed", "restarted", "updated")
 
@@ -66,5 +66,5 @@ def _problem(fields: dict[str, Any]) -> Problem:
 
 def _shown(path: str) -> str:
     """A path as it looks from here, if it is below."""
-    relative = os.path.relpath(path) if path else path
-    return path if relative.startswith("..") else relative
+    here = cwd.started_in()
+    return path.removeprefix(f"{here}/") if here else path

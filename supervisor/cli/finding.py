@@ -18,7 +18,9 @@ from contextlib import contextmanager
 import click
 
 from supervisor.host.statedir import default_path, system_path
+from supervisor.model.errors import BadSettings
 from supervisor.model.sysexits import EXIT_NOT_RUNNING
+from supervisor.settings import cwd
 
 VARIABLE = "SUPERVISOR_SOCKET"
 # Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
@@ -46,7 +48,10 @@ def find_socket(given: str | None = None, workspace: str | None = None) -> str:
     if given is not None:
         return _answering(given, "--socket")
     if workspace is not None:
-        found = _of_workspace(workspace)
+        try:
+            found = _of_workspace(cwd.absolute(workspace))
+        except ValueError as error:
+            raise NotRunning(f'cannot find the supervisor of "{workspace}": {error}') from None
         if found is None:
             raise NotRunning(f'no supervisor runs for {workspace}; "supervisor run" there starts one')
         return found
@@ -89,9 +94,9 @@ def _answering(path: str, source: str) -> str:
 
 def _from_here() -> str:
     try:
-        here = os.getcwd()
-    except FileNotFoundError:
-        raise NotRunning("cannot tell which supervisor is meant: the current folder was removed") from None
+        here = cwd.current("tell which supervisor is meant")
+    except BadSettings as error:
+        raise NotRunning(f"{error}, or name its socket with --socket") from None
     folder = here
     while True:
         found = _of_workspace(folder)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from supervisor.model.errors import SupervisorError
+from supervisor.model.errors import BadSettings, SupervisorError
 from supervisor.model.spec import Trigger
+from supervisor.settings import cwd
 
 if TYPE_CHECKING:
     from supervisor.config import Loaded
@@ -44,13 +45,14 @@ def load(file: Path | None) -> tuple[str, Loaded]:
     from supervisor.config.lookup import PLACES
 
     if file is None:
-        file = find_file(Path.cwd()).path
+        here = Path(cwd.current("look for the automations file"))
+        file = find_file(here).path
         if file is None:
             raise click.UsageError(
                 f"there is no automations file here: looked for {', '.join(PLACES)}; name one, or make one "
                 'with "supervisor init"'
             )
-        file = file.relative_to(Path.cwd())
+        file = file.relative_to(here)
     return ("<stdin>" if str(file) == "-" else str(file)), load_file(file)
 
 
@@ -69,7 +71,10 @@ def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
     # While the value of an option is missing, click leaves the arguments unparsed.
     given = ctx.params.get("file") or next((Path(word) for word in ctx.args), None)
-    path = given if given is not None else find_file(Path.cwd()).path
+    try:
+        path = given if given is not None else find_file(Path(cwd.current("complete"))).path
+    except BadSettings:
+        return []
     loaded = load_file(path) if path is not None else None
     if loaded is None or loaded.file is None:
         return []

@@ -17,14 +17,14 @@ from supervisor.cli.printer import Printer
 from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
-from supervisor.host.handover import Handover, execute, program, taken
+from supervisor.host.handover import Handover, execute, taken
 from supervisor.host.notify import Notifier
 from supervisor.model.frozen import replace
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
 from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED, EXIT_FAILED, EXIT_INTERRUPTED
-from supervisor.settings import table
+from supervisor.settings import cwd, table
 from supervisor.settings.resolved import Resolved
 
 
@@ -35,6 +35,7 @@ def run(asked: Resolved, as_json: bool = False) -> int:
     cannot be executed, this one goes on with what was to be handed over.
     """
     held = signals.hold()
+    cwd.leave()
     handover, notifier = taken(), take_notifier()
     while True:
         try:
@@ -48,7 +49,7 @@ def run(asked: Resolved, as_json: bool = False) -> int:
         try:
             execute(handover, late, notifier.environ)
         except OSError as error:
-            print(f"supervisor: cannot execute {program()[0]}: {error.strerror}; going on", file=sys.stderr)
+            print(f"supervisor: cannot execute {sys.executable}: {error.strerror}; going on", file=sys.stderr)
             held = signals.hold()
 
 

@@ -19,8 +19,9 @@ from supervisor.cli.terminal import log_line
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
 from supervisor.host import signals
-from supervisor.model.errors import MachineError, NotFound, SupervisorError
+from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError
 from supervisor.model.ids import fresh
+from supervisor.settings import cwd
 
 
 def run_standalone(reference: str, file: Path | None, workspace: Path | None, as_json: bool) -> int:
@@ -28,6 +29,9 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
 
     Raises SupervisorError if there is no such task, or no valid file.
     """
+    file, workspace = _absolute(file), _absolute(workspace)
+    workspace = workspace_of(file, workspace)
+    cwd.leave()
     held = signals.hold()
     with (
         closing(Outlet(sys.stdout)) as output,
@@ -35,18 +39,25 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
         _temporary_state() as state,
     ):
         settings = Settings(
-            workspace=workspace_of(file, workspace),
-            specified=None if file is None else file.absolute(),
+            workspace=workspace,
+            specified=file,
             state_dir=state,
             watch=False,
         )
         return _run(settings, reference, Printer(news, as_json), output, held)
 
 
+def _absolute(path: Path | None) -> Path | None:
+    try:
+        return None if path is None else Path(cwd.absolute(str(path)))
+    except ValueError as error:
+        raise BadSettings([f'cannot find "{path}": {error}']) from None
+
+
 @contextmanager
 def _temporary_state() -> Iterator[Path]:
     """An empty folder for the state, which is gone afterwards. `tempfile` would cost 10 ms at import."""
-    path = Path(os.environ.get("TMPDIR") or "/tmp", f"supervisor-run-task-{fresh()[:8]}")
+    path = Path("/", os.environ.get("TMPDIR") or "tmp", f"supervisor-run-task-{fresh()[:8]}")
     try:
         os.mkdir(path, 0o700)
     except OSError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -29,12 +29,14 @@ class Done:
     """What it printed, on either output."""
 
 
-async def run(argv: Sequence[str], timeout_s: float) -> Done:
+async def run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None) -> Done:
     """Run it, and kill it if that is cancelled. What the machine is short of is waited for within the time.
+
+    `env`: its environment; None: ours.
 
     Raises OSError if it cannot be run, TimeoutError.
     """
-    child = _Child(argv, time.monotonic() + timeout_s)
+    child = _Child(argv, time.monotonic() + timeout_s, env)
     done: list[Done] = []
 
     async def wait() -> None:
@@ -57,6 +59,7 @@ async def run(argv: Sequence[str], timeout_s: float) -> Done:
 class _Child:
     argv: Sequence[str]
     until: float
+    env: Mapping[str, str] | None
     process: subprocess.Popen[bytes] | None = None
     unwanted: bool = False
     lock: Lock = field(default_factory=Lock)
@@ -84,6 +87,7 @@ class _Child:
                 try:
                     self.process = subprocess.Popen(
                         self.argv,
+                        env=self.env,
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.PIPE,
                         stderr=subprocess.STDOUT,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -76,11 +75,6 @@ def taken() -> Handover | None:
     return _received.pop() if _received else None
 
 
-def program() -> list[str]:
-    """The command line that this program was started with, its arguments included."""
-    return [sys.executable, *sys.orig_argv[1:]]
-
-
 def block_signals() -> None:
     """Have signals wait from now on, if this is the only thread."""
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
@@ -93,6 +87,8 @@ def execute(handover: Handover, late: Iterable[int], environ: Mapping[str, str])
 
     Raises OSError if it cannot be executed: everything is then as it was before, and signals are still blocked.
     """
+    from supervisor.host.program import program, program_environ
+
     block_signals()
     for number in late:
         os.kill(os.getpid(), number)
@@ -104,7 +100,7 @@ def execute(handover: Handover, late: Iterable[int], environ: Mapping[str, str])
         os.set_inheritable(fd, True)
     try:
         argv = program()
-        os.execve(argv[0], argv, {**os.environ, **environ, VARIABLE: text})
+        os.execve(argv[0], argv, {**program_environ(), **environ, VARIABLE: text})
     finally:
         for fd in handover.files:
             os.set_inheritable(fd, False)

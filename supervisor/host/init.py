@@ -31,6 +31,7 @@ from collections.abc import Callable
 
 from supervisor.host.signals import HEEDED, MEANINGS, Meaning
 from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED
+from supervisor.settings import cwd
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 LEFT_GRACE_S = 2.0
@@ -70,13 +71,20 @@ class Init:
         self._started_at = 0.0
 
     def start(self) -> int:
-        """Fork. Returns the pid of the supervisor, or 0 in it; there signals stay blocked until they can be held."""
+        """Fork. Returns the pid of the supervisor, or 0 in it; there signals stay blocked until they can be held.
+
+        It begins in the folder that we were started in, if that is there; we keep none.
+        """
         self._started_at = time.monotonic()
+        cwd.remember()
         pid = os.fork()
         if pid == 0:
+            cwd.enter_again()
             # Ctrl-C goes to the terminal's foreground group. It must come once, through us.
             os.setpgid(0, 0)
-        elif self._end_asked:
+            return 0
+        cwd.leave()
+        if self._end_asked:
             os.kill(pid, self._end_asked)  # it came while there was no supervisor
         return pid
 

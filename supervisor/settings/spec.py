@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from supervisor.config.source import Unreadable, read_file
+from supervisor.model.errors import BadSettings
+from supervisor.settings import cwd
 from supervisor.settings.resolved import Resolved, Spec, named_spec, resolve
 from supervisor.settings.table import DEFAULT_SPEC, SETTINGS
 
@@ -21,11 +23,28 @@ _KEYS = tuple(setting.spec_key for setting in SETTINGS if setting.spec_key)
 def read_settings(
     flags: Mapping[str, str], environ: Mapping[str, str], default_spec: str = DEFAULT_SPEC
 ) -> Resolved:
-    """The settings of this start: what was given, and what the runner's spec adds. Raises BadSettings."""
+    """The settings of this start: what was given, and what the runner's spec adds. Raises BadSettings.
+
+    Paths are absolute: the supervisor leaves the folder that they are meant from.
+    """
     named = named_spec(flags, environ)
     if named is None and not _is_there(default_spec):
-        return resolve(flags, environ)
-    return resolve(flags, environ, read_spec(named or default_spec))
+        return _from_root(resolve(flags, environ))
+    return _from_root(resolve(flags, environ, read_spec(named or default_spec)))
+
+
+def _from_root(resolved: Resolved) -> Resolved:
+    values, errors = dict(resolved.values), []
+    for name, value in resolved.values.items():
+        if isinstance(value, Path) and not value.is_absolute():
+            try:
+                values[name] = Path(cwd.absolute(str(value)))
+            except ValueError as error:
+                origin = resolved.origins[name]
+                errors.append(f'cannot use {origin.name} "{origin.text}": {error}')
+    if errors:
+        raise BadSettings(errors)
+    return Resolved(values, resolved.origins, resolved.notices)
 
 
 def _is_there(path: str) -> bool:
@@ -41,8 +60,8 @@ def _is_there(path: str) -> bool:
 def read_spec(path: str | Path) -> Spec:
     """What a spec says, or what is wrong with it."""
     try:
-        return parse_spec(str(path), read_file(path, LIMIT_BYTES))
-    except Unreadable as error:
+        return parse_spec(str(path), read_file(cwd.absolute(str(path)), LIMIT_BYTES))
+    except (Unreadable, ValueError) as error:
         return Spec(str(path), problems=(_sentence(path, str(error)),))
 
 

@@ -58,7 +58,7 @@ def token_of(resolved: Resolved) -> Token | None:
     """Where the settings say that the token is; a file of its own counts more than the spec. None: nowhere."""
     file = resolved[ENVIRONMENT_TOKEN_FILE]
     if file is not None:
-        return Token(file.absolute(), in_spec=False)
+        return Token(file, in_spec=False)
     if resolved[ENVIRONMENT_TOKEN]:
-        return Token(resolved[INITIAL_SPEC].absolute(), in_spec=True)
+        return Token(resolved[INITIAL_SPEC], in_spec=True)
     return None
