@@ -18,7 +18,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from supervisor.api.errors import InvalidArgument
-from supervisor.host.starting import PASSING
+from supervisor.host.errnos import PASSING
 from supervisor.model.errors import AlreadyExists, InvalidActivity, NotFound, Precondition
 
 _log = logging.getLogger(__name__)

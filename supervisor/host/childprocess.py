@@ -14,7 +14,7 @@ from threading import Lock
 import anyio
 
 from supervisor.host import workers
-from supervisor.host.starting import PASSING
+from supervisor.host.errnos import PASSING
 
 _PAUSE_S = 0.25
 

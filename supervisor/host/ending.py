@@ -16,8 +16,8 @@ from typing import TypeVar
 import anyio
 
 from supervisor.host import cgroups, childprocess, tree, workers
+from supervisor.host.errnos import PASSING
 from supervisor.host.run import Asked, Run
-from supervisor.host.starting import PASSING
 from supervisor.host.tree import Members, PidfdMissing, ProcRef
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitUnknown

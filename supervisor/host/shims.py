@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.host import starting
+from supervisor.host import errnos, starting
 from supervisor.host.shim import VERSION
 from supervisor.host.shimlink import Listing, ShimLink
 from supervisor.model.errors import MachineError
@@ -51,7 +51,7 @@ class Shims:
                 link = ShimLink.start()
             except OSError as error:
                 why = f"cannot start the process that holds commands: {starting.reason(error.errno)}"
-                raise (NoShimNow if error.errno in starting.PASSING else MachineError)(why) from error
+                raise (NoShimNow if error.errno in errnos.PASSING else MachineError)(why) from error
             self._use(link)
             return link
         return self._current

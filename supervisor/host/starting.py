@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 
+from supervisor.host.errnos import PASSING
 from supervisor.host.rundir import RunDir
 from supervisor.host.stream import Message
 from supervisor.model.action import RunKind, Spawn
@@ -76,10 +77,6 @@ def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
             return f"cannot run {program}: {why}; there are too many processes or too little memory"
         case _:
             return f"cannot run {program}: {answer.get('text', why)}"
-
-
-PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-"""What the machine says when it is short of something, which may be over in a moment."""
 
 
 def is_passing(answer: Message) -> bool:
