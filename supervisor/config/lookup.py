@@ -39,8 +39,21 @@ def find_file(workspace: Path, specified: Path | str | None = None) -> Found:
     if specified is not None:
         return Found(workspace / specified, Presence.SPECIFIED)
     for place in PLACES:
-        path = workspace / place
-        # A dangling link is a hit: it is better to say that it leads nowhere than to pass over it.
-        if os.path.lexists(path) and not os.path.isdir(path):
-            return Found(path, Presence.DISCOVERED)
+        if is_there(workspace / place):
+            return Found(workspace / place, Presence.DISCOVERED)
     return Found(None, Presence.ABSENT)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a place holds a file; so does a dangling link: it is better to say that it leads nowhere."""
+    return os.path.lexists(path) and not os.path.isdir(path)
+
+
+def workspace_of_place(path: Path) -> tuple[Path, str] | None:
+    """The workspace in which a file would be found by itself, and at which of the places; None if in none."""
+    parts = path.absolute().parts
+    for place in PLACES:
+        tail = Path(place).parts
+        if parts[-len(tail) :] == tail:
+            return Path(*parts[: -len(tail)]), place
+    return None

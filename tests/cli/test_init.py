@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.config import load_file
+from supervisor.config import find_file, load_file
+from supervisor.config.lookup import PLACES
 from tests.cli.conftest import Invoke
 
 
@@ -47,3 +48,48 @@ def test_place_that_cannot_be_written_is_told(supervisor: Invoke, folder: Path) 
 
     assert (result.status, "Traceback" in result.err) == (1, False)
     assert result.err.startswith('supervisor: cannot write "file/a.yaml": ')
+
+
+@pytest.mark.parametrize("place", PLACES[1:])
+def test_file_that_the_workspace_has_already_is_not_hidden_by_a_new_one(
+    supervisor: Invoke, folder: Path, place: str
+) -> None:
+    (folder / place).parent.mkdir(exist_ok=True)
+    (folder / place).write_text("tasks: {}\n")
+
+    result = supervisor("init")
+
+    assert result.status == 1
+    assert result.err == (
+        f'supervisor: cannot write ".ona/automations.yaml": "{place}" exists already and would no longer be read; '
+        "edit that, or move it away first\n"
+    )
+    assert find_file(folder).path == folder / place
+
+
+def test_file_that_would_never_be_read_is_not_written(supervisor: Invoke, folder: Path) -> None:
+    (folder / "w/.ona").mkdir(parents=True)
+    (folder / "w/.ona/automations.yml").symlink_to("nowhere")
+
+    result = supervisor("init", "w/automations.yaml")
+
+    assert (result.status, (folder / "w/automations.yaml").exists()) == (1, False)
+    assert f'"{folder}/w/.ona/automations.yml" exists already and is read instead; edit that' in result.err
+    assert supervisor("init", "w/other.yaml").status == 0
+
+
+def test_folder_inside_a_workspace_gets_a_file_only_if_it_is_named(
+    supervisor: Invoke, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "automations.yaml").write_text("tasks: {}\n")
+    (folder / "a/b").mkdir(parents=True)
+    monkeypatch.chdir(folder / "a/b")
+
+    result = supervisor("init")
+
+    assert result.status == 1
+    assert (
+        f'this folder is inside the workspace {folder}, which has "{folder}/automations.yaml"' in result.err
+    )
+    assert not (folder / "a/b/.ona").exists()
+    assert supervisor("init", ".ona/automations.yaml").status == 0
