@@ -87,7 +87,7 @@ def resumed(records: Records, source: Source, cursor: str) -> tuple[tuple[Sectio
     if name in names:
         index = names.index(name)
         return ((), 0) if at_end else (sections[index:], offset)
-    if name == _after(sections):
+    if name and name == _after(sections):
         return (), 0
     service = records.services.get(sections[0].record_id) if sections else None
     if service is None:

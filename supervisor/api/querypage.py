@@ -9,20 +9,36 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 
-def with_query(body: bytes, query: Mapping[str, str]) -> bytes:
+from supervisor.api.errors import InvalidArgument
+from supervisor.api.wirejson import loaded
+
+
+def with_query(body: bytes, query: Mapping[str, str], encoding: str = "") -> bytes:
     """A list's request in JSON with the page that the query asks for in its `pagination`.
 
-    What cannot be read is given back as it is: whoever reads it next says what is wrong with it.
+    What cannot be read is given back as it is: whoever reads it next says what is wrong with it. `encoding`: how the
+    body is compressed, which no client does that pages like this; without the page it would get the first one for ever.
+    Raises ConnectError.
     """
     asked = {name: query[name] for name in ("token", "pageSize") if name in query}
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError:
+    if not asked:
         return body
-    if not asked or not isinstance(request, dict) or not isinstance(request.get("pagination") or {}, dict):
+    if encoding not in ("", "identity"):
+        why = "cannot read the page in the URL beside a compressed body: say it in the body's pagination"
+        raise ConnectError(Code.INVALID_ARGUMENT, why)
+    try:
+        request = loaded(body or b"{}")
+    except InvalidArgument:
+        return body
+    if not isinstance(request, dict) or not isinstance(request.get("pagination") or {}, dict):
         return body
     pagination = dict(request.get("pagination") or {})
     if "pageSize" in asked:
         pagination.pop("page_size", None)
-    return json.dumps({**request, "pagination": pagination | asked}).encode()
+    try:
+        return json.dumps({**request, "pagination": pagination | asked}).encode()
+    except RecursionError:  # it was just not too deep to be read
+        return body

@@ -58,7 +58,7 @@ class Service:
             return _unsupported(content_type)
         body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._body_timeout_s)
         if request.query_string and content_type == _UNARY[0] and method.startswith("List"):
-            body = with_query(body, request.query)
+            body = with_query(body, request.query, request.headers.get("Content-Encoding", "").lower())
         response = await asgi.call(application, request, f"/{self.name}/{method}", body)
         if response.prepared or response.status not in (404, 415) or response.content_length:
             return response

@@ -31,6 +31,8 @@ _AUDIENCE = "supervisor-api"
 _KEY_BYTES = 32
 _LONGEST = 4096
 _REMEMBERED = 64
+_UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
+"""What JSON of any kind can raise where an object of texts is meant; older versions of PyJWT let much through."""
 
 
 class Scope(enum.Enum):
@@ -141,7 +143,7 @@ class Tokens:
             claims = Claims(said["sub"], Scope(said["scope"]), float(said["exp"]))
         except jwt.InvalidSignatureError as error:
             raise self._not_ours(token) from error
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, *_UNREADABLE) as error:
             raise BadToken(Fault.FORGED, "the token is malformed: it is none of this supervisor's") from error
         if claims.subject != self._environment_id:
             raise _foreign()
@@ -153,7 +155,7 @@ class Tokens:
 
         try:
             subject = jwt.decode(token, options={"verify_signature": False}).get("sub")
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, *_UNREADABLE):
             subject = None
         if isinstance(subject, str) and subject != self._environment_id:
             return _foreign()

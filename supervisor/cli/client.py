@@ -146,8 +146,7 @@ class Client:
 
     def _json(self, method: str, path: str, request: Json | None = None) -> Json:
         with self._response(method, path, request, timeout_s=self._timeout_s) as response:
-            answer: Json = json.loads(_all(response))
-            return answer
+            return _object(_all(response))
 
     @contextmanager
     def _response(
@@ -199,7 +198,9 @@ def _parts(response: HTTPResponse) -> Iterator[tuple[str, bytes]]:
     for piece in _pieces(response):  # readline() would not tell a stream that broke off from one that ended
         received += piece
         while (end := received.find(b"\n")) >= 0:
-            cursor, _, length = received[:end].decode().partition(" ")
+            cursor, _, length = received[:end].decode("utf-8", "replace").partition(" ")
+            if not (length.isascii() and length.isdigit() and len(length) <= 18):
+                raise _no_supervisor()
             after = end + 1 + int(length)
             if len(received) < after:
                 break
@@ -233,7 +234,7 @@ def _events(response: HTTPResponse) -> Iterator[Json]:
             raise _went_away() from None
         if not line:
             raise _went_away()
-        event: Json = json.loads(line)
+        event = _object(line)
         if "error" in event:
             raise _stream_error(event["error"])
         yield event.get("result", event)
@@ -244,6 +245,23 @@ def _stream_error(error: Json) -> SupervisorError:
     return WentAway(message) if code == "unavailable" else Refused(code, message)
 
 
+def _object(data: bytes) -> Json:
+    """A JSON object of the supervisor's. Raises SupervisorError for what is none: something else answers there."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _no_supervisor()
+    return value
+
+
+def _no_supervisor() -> SupervisorError:
+    return SupervisorError(
+        "cannot understand the answer: what listens on the socket is no supervisor of this kind"
+    )
+
+
 def _went_away() -> WentAway:
     return WentAway("the supervisor went away")
 
@@ -252,5 +270,5 @@ def _refusal(body: bytes, status: int) -> Refused:
     try:
         error = json.loads(body)
         return Refused(str(error["code"]), str(error["message"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Refused("unknown", f"the supervisor answered with HTTP status {status}")

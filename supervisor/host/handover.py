@@ -59,8 +59,11 @@ def receive() -> None:
     text = os.environ.pop(VARIABLE, "")
     if not text:
         return
-    values = json.loads(text)
-    if values.pop("pid") != os.getpid():
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # it is not ours
+    if not isinstance(values, dict) or values.pop("pid", None) != os.getpid():
         return  # somebody's child inherited the variable, and no descriptors
     # Another version may know more or less of it.
     known = {name: values[name] for name in _FIELDS if name in values}

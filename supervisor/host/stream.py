@@ -70,5 +70,11 @@ class Stream:
             return None
         data = bytes(self._received[_LENGTH.size : end])
         del self._received[:end]
-        message: Message = json.loads(data)
+        try:
+            message = json.loads(data)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):  # none of ours: nothing that comes after it can be trusted
+            self.ended = True
+            return None
         return message

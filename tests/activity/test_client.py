@@ -87,6 +87,8 @@ async def test_refusal_is_told_from_what_may_pass(answer: Answer, verdict: Verdi
         raw(b""),
         raw(b"x" * (MOST_BYTES + 1)),
         raw(b"\x00" * 40, "application/proto"),
+        raw(b"[" * 60_000),
+        raw(b'{"a":' * 12_000, code=500),
     ],
 )
 async def test_garbage_is_no_answer(answer: Answer) -> None:

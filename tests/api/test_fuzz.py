@@ -482,6 +482,8 @@ def calls(draw: st.DrawFn, path: str) -> list[Sent]:
     return [
         *(Sent(prefix + path, body, headers) for body, headers in sent),
         Sent(prefix + path + query, body, json_type, draw(st.sampled_from(["POST", *verbs]))),
+        Sent(prefix + path + query, garbage, json_type),
+        Sent(f"{prefix}{path}?token=x", draw(NESTED), json_type),
     ]
 
 

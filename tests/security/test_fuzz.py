@@ -58,6 +58,8 @@ WORDS = [
         b"99999999999999999999",
         b"{}" * 50,
         b"[" * 500,
+        b"[" * 5000,
+        b'{"a":' * 2000,
     ),
     *(
         b"Content-Length: 5\r\n",
@@ -159,7 +161,7 @@ def http_seeds(web: Web) -> list[bytes]:
     }
     service = environment_automation_pb2.DESCRIPTOR.services_by_name["EnvironmentAutomationService"].full_name
     posts = []
-    for method, body in bodies.items():
+    for method, body in [*bodies.items(), ("ListServices?pageSize=2", {})]:
         data = json.dumps(body)
         head = f"POST /{service}/{method} HTTP/1.1\r\n{auth}Content-Type: application/json\r\n"
         posts.append(f"{head}Content-Length: {len(data)}\r\n\r\n{data}")

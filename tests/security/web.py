@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.scene import Scene, until
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 6.0
 
 
 @dataclass(frozen=True)
