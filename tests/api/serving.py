@@ -145,15 +145,28 @@ async def serving(
         with serving_scope:
             await server.run()
 
+    responses: list[aiohttp.ClientResponse] = []
+
+    class Kept(aiohttp.ClientResponse):
+        """A test may leave a stream before its end; aiohttp wants every response closed all the same."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            responses.append(self)
+
     with anyio.fail_after(PATIENCE_S):
         async with (
-            aiohttp.ClientSession(sockets.url, headers=headers, auto_decompress=False) as http,
-            aiohttp.ClientSession(sockets.url) as bare,
+            aiohttp.ClientSession(
+                sockets.url, headers=headers, auto_decompress=False, response_class=Kept
+            ) as http,
+            aiohttp.ClientSession(sockets.url, response_class=Kept) as bare,
             anyio.create_task_group() as group,
         ):
             group.start_soon(serve)
             yield Served(server, toy, tokens, sockets, http, bare, serving_scope.cancel)
             serving_scope.cancel()
+            for response in responses:
+                response.close()
         await eventually(lambda: not asyncio.all_tasks() - before)
     assert toy.watching == 0
 
