@@ -20,6 +20,10 @@ from supervisor.model.record import Service, TaskRun
 READ_BYTES = 16 * 1024
 """How much of a log is given out at once: a few milliseconds of work if its lines are short."""
 _NOTHING: Mapping[str, int] = MappingProxyType({})
+REMEMBERED_BYTES = 8 * 1024
+"""So much of each run's output is known to have been given out: more than a record keeps of it as last words."""
+REMEMBERED_RUNS = 64
+"""Of so many runs that have ended; the record that says why one failed comes right after its output."""
 TICK_S = 0.1
 """How often logs are looked at: a log file tells nobody that it grew."""
 
@@ -69,6 +73,8 @@ class Log:
         self._seen = -1
         """The file's size when it was last read to its end."""
         self._offset = self._end() if offset is None else offset
+        self.recent = b""
+        """The end of what was given out."""
         self.whole = self._offset
         """Where the line begins that was given out last and is not whole yet."""
 
@@ -89,6 +95,7 @@ class Log:
             self.whole = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
         if chunk.data:
             self._sink.write(chunk.data)
+            self.recent = (self.recent + chunk.data)[-REMEMBERED_BYTES:]
         elif not chunk.dropped:
             self._seen = size
             return False
@@ -142,8 +149,10 @@ class Follower:
         self._changes = supervisor.engine.hub.subscribe(lambda: self._wake(), limit=100_000)
         self._untold: deque[Change | Resync] = deque()
         self._logs: dict[str, Log] = {}
+        self._ended: deque[bytes] = deque(maxlen=REMEMBERED_RUNS)
         self._printing = False
         printer.catch_up = self._catch_up
+        printer.was_shown = self._was_shown
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
             for run_id, name in _runs(record).items():
@@ -211,10 +220,15 @@ class Follower:
             if (log := self._logs.get(run_id)) is not None:
                 if self._outlet.behind or not log.give_rest():
                     return False
-                del self._logs[run_id]
+                self._ended.append(self._logs.pop(run_id).recent)
         for run_id in after.keys() - before.keys():
             self._begin(run_id, after[run_id])
         return True
+
+    def _was_shown(self, words: str) -> bool:
+        """Whether the last words of a run are among the output that was given out."""
+        given = (*self._ended, *(log.recent for log in self._logs.values()))
+        return any(words in recent.decode("utf-8", "replace") for recent in given)
 
     def _begin(self, run_id: str, name: str, offset: int | None = 0) -> None:
         if self._sinks is not None:

@@ -45,6 +45,8 @@ class Printer:
         self._json = as_json
         self.catch_up: Callable[[], None] = lambda: None
         """Prints what happened and is not printed yet; set by who knows."""
+        self.was_shown: Callable[[str], bool] = lambda _: False
+        """Whether output was printed already; set by who knows."""
         self._since: dict[str, float] = {}
         self._told: dict[str, float] = {}
 
@@ -162,7 +164,7 @@ class Printer:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
 
     def _tail(self, tail: str) -> None:
-        if tail and not self._json:
+        if tail and not self._json and not self.was_shown(tail):
             for line in tail.splitlines():
                 self._write(f"{'':>12} | {line}")
 

@@ -67,6 +67,27 @@ def test_failure_exits_1_and_shows_step_reason_and_last_lines(project: Project) 
     assert program.err == ""
 
 
+@pytest.mark.parametrize("arguments", [("--logs",), ()])
+def test_last_words_are_shown_once_whether_output_is_or_not(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    project.write(
+        "services:\n"
+        "  web:\n"
+        "    name: Web\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    commands: {start: 'echo web words; exit 4', ready: 'false'}\n"
+        "tasks:\n"
+        "  broken: {name: Breaks, command: 'echo its words >&2; exit 3'}\n"
+        "  top: {name: Top, command: 'true', dependsOn: [broken], triggeredBy: [postEnvironmentStart]}\n"
+    )
+
+    program = project.program("run", "--exit-when-done", *arguments)
+
+    assert project.end(program) == 1
+    assert (program.out.count("its words"), program.out.count("web words")) == (1, 1)
+
+
 def test_every_failed_way_to_end_counts_when_done(project: Project) -> None:
     project.use("failing-dependency")
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.harness import Project, until
 
 CODES = {
@@ -63,6 +65,21 @@ def test_failing_dependency_gives_its_code_and_its_last_lines(project: Project) 
     assert 'step "broken" exited 1' in program.err
     assert "about to fail" in program.out
     assert "must not" not in program.out
+
+
+@pytest.mark.parametrize("reference", ["broken", "top"])
+def test_output_of_a_command_that_failed_is_printed_once(project: Project, reference: str) -> None:
+    project.write(
+        "tasks:\n"
+        "  broken: {name: Breaks, command: 'seq 30; exit 3'}\n"
+        "  top: {name: Top, command: 'true', dependsOn: [broken]}\n"
+    )
+
+    program = project.run_task(reference)
+
+    assert project.end(program) == 3
+    assert program.out.splitlines()[-1].endswith("30")
+    assert " | " not in program.err
 
 
 def test_service_that_it_started_is_stopped_at_the_end(project: Project) -> None:
