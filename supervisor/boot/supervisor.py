@@ -52,6 +52,8 @@ from supervisor.model.spec import Trigger
 from supervisor.settings import cwd
 
 if TYPE_CHECKING:
+    import anyio
+
     from supervisor.activity.activity import Activity
     from supervisor.boot.resume import Resume
     from supervisor.host.account import Account
@@ -296,6 +298,7 @@ class Supervisor:
                 self._tell_activity,
                 self._serve_api,
                 self.announcer.run,
+                self._preload,
                 *edges,
             ],
             held,
@@ -365,10 +368,29 @@ class Supervisor:
 
         return status
 
+    async def _preload(self) -> None:
+        """Ask nothing more of the program's files from soon after the start."""
+        from supervisor.boot.preload import OF_A_PLANE, OF_THE_API, preload
+
+        await self._answering.wait()
+        of_the_api = OF_THE_API if self.settings.api is not None else ()
+        await preload(*of_the_api, *(OF_A_PLANE if self.settings.plane is not None else ()))
+
+    @functools.cached_property
+    def _answering(self) -> anyio.Event:
+        """Set once clients are answered, if there can be any."""
+        import anyio
+
+        return anyio.Event()
+
+    def _ready(self) -> None:
+        self.announcer.ready()
+        self._answering.set()
+
     async def _serve_api(self) -> None:
         """Answer clients."""
         if self.sockets is None or self.settings.api is None:
-            self.announcer.ready()
+            self._ready()
             return
         import anyio
 
@@ -403,7 +425,7 @@ class Supervisor:
             read_file=self.automations.read_again,
             end=self.life.end,
             drain_grace_s=self.settings.drain_grace_s,
-            ready=self.announcer.ready,
+            ready=self._ready,
             resumed=self.resume.tell,
             upgrade=self.upgrade,
             recent=self.recent.told,

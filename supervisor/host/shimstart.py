@@ -2,6 +2,9 @@
 
 The shim boots while the supervisor imports the rest of itself. So this module imports next to nothing, and starting
 waits for nothing.
+
+A shim that is started later, because the first was lost, comes from memory: by then the program's files may be gone, or
+be those of another version, whose shim this supervisor would not understand.
 """
 
 from __future__ import annotations
@@ -11,6 +14,42 @@ import socket
 import sys
 
 _SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.py")
+_SCRIPT_FD = 4
+_held = -1
+"""A file in memory that holds the whole shim as one script; -1: none."""
+_LOADER = """\
+import sys, types
+def load(name, path, text):
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__path__ = []
+    exec(compile(text, path, "exec"), module.__dict__)
+    above, _, last = name.rpartition(".")
+    if above:
+        setattr(sys.modules[above], last, module)
+for part in {parts!r}:
+    load(*part)
+__file__ = {path!r}
+exec(compile({text!r}, __file__, "exec"))
+"""
+
+
+def hold() -> None:
+    """Keep the shim in memory, for those that are started from now on. Without effect where that is not possible."""
+    global _held
+    if _held >= 0:
+        return
+    try:
+        fd = os.memfd_create("shim.py", os.MFD_CLOEXEC)
+    except (AttributeError, OSError):
+        return
+    try:
+        data = _script().encode()
+        while data:
+            data = data[os.write(fd, data) :]
+    except OSError:
+        os.close(fd)
+        return
+    _held = fd
 
 
 def start(*words: str) -> tuple[socket.socket, int]:
@@ -19,14 +58,16 @@ def start(*words: str) -> tuple[socket.socket, int]:
     `words`: what it has to put right, see `inheritance.shim_words`.
     """
     ours, its = socket.socketpair()
+    program, argv, actions = _program()
     try:
         its.set_inheritable(True)
         pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", _SHIM, "3", *words],
+            program,
+            [*argv, "3", *words],
             os.environ,
             # It outlives us: it must not hold open a terminal or a pipe that somebody waits on.
             file_actions=[
+                *actions,
                 (os.POSIX_SPAWN_DUP2, its.fileno(), 3),
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
                 (os.POSIX_SPAWN_DUP2, 0, 1),
@@ -41,3 +82,41 @@ def start(*words: str) -> tuple[socket.socket, int]:
     finally:
         its.close()
     return ours, pid
+
+
+def _program() -> tuple[str, list[str], list[tuple[int, int, int]]]:
+    """What to execute, its command line, and what to do about descriptors first."""
+    if _held < 0:
+        return sys.executable, [sys.executable, "-I", "-S", _SHIM], []
+    # The program that we are ourselves, also where the environment's link to it is gone. It finds the standard library
+    # by its own name. Who looks at the processes is to see what this one is: an unknown -X is ignored.
+    name = getattr(sys, "_base_executable", None) or sys.executable
+    argv = [name, "-I", "-S", "-X", _SHIM, f"/proc/self/fd/{_SCRIPT_FD}"]
+    return "/proc/self/exe", argv, [(os.POSIX_SPAWN_DUP2, _held, _SCRIPT_FD)]
+
+
+def _script() -> str:
+    """The whole shim as one script. Raises OSError."""
+    text = _text(_SHIM)
+    parts: dict[str, tuple[str, str, str]] = {}
+    _gather(text, parts)
+    return _LOADER.format(parts=[*parts.values()], path=_SHIM, text=text)
+
+
+def _gather(text: str, parts: dict[str, tuple[str, str, str]]) -> None:
+    """Add what a module of ours imports of ours to `{name: (name, path, text)}`, each after what it imports itself."""
+    import re
+
+    for imported in re.findall(r"^from (supervisor[\w.]*) import", text, re.MULTILINE):
+        above = [imported[: match.start()] for match in re.finditer(r"\.", imported)]
+        for name in (*above, imported):
+            if name not in parts:
+                path = str(sys.modules[name].__file__)
+                found = _text(path)
+                _gather(found, parts)
+                parts[name] = name, path, found
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,112 @@
+"""Imports everything that a running supervisor can come to need, soon after its start.
+
+The program's files may be replaced or removed while it runs, by an installer, a clean-up, or whoever prepares an
+upgrade. What is imported only then is not there any more, or of another version. So the supervisor asks nothing more
+of its own files and packages once this is done: what is imported late, to keep the start short, is imported here in any
+case, piece by piece in a thread, with pauses in between. The shim, which may have to be started again, is held in
+memory (`host/shimstart`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import anyio
+
+from supervisor.host import shimstart, workers
+
+MODULES = (
+    # The standard library's, for what happens seldom.
+    "_strptime",
+    "ctypes",
+    "dataclasses",
+    "email.utils",
+    "encodings.idna",
+    "linecache",
+    "pwd",
+    "queue",
+    "resource",
+    "shutil",
+    "subprocess",
+    "traceback",
+    "urllib.parse",
+    # Ours.
+    "supervisor.activity.activity",
+    "supervisor.activity.explain",
+    "supervisor.activity.plane",
+    "supervisor.activity.pulse",
+    "supervisor.activity.ssh",
+    "supervisor.boot.resume",
+    "supervisor.boot.stacks",
+    "supervisor.boot.summary",
+    "supervisor.boot.upgrade",
+    "supervisor.cli.complaints",
+    "supervisor.cli.saying",
+    "supervisor.config.explain",
+    "supervisor.config.suggest",
+    "supervisor.config.syntax",
+    "supervisor.host.account",
+    "supervisor.host.childprocess",
+    "supervisor.host.containers",
+    "supervisor.host.ending",
+    "supervisor.host.impersonation",
+    "supervisor.host.logs",
+    "supervisor.host.oom",
+    "supervisor.host.outputs",
+    "supervisor.host.readable",
+    "supervisor.host.upkeep",
+    "supervisor.host.watch",
+    # Others'.
+    "watchfiles._rust_notify",
+)
+"""`tests/boot/test_preload.py` finds what is missing here."""
+OF_THE_API = ("supervisor.api.assembly", "google.protobuf.descriptor_pb2", "jwt")
+OF_A_PLANE = (
+    "supervisor.activity.client",
+    "pyqwest._glue",
+    "opentelemetry.metrics",
+    "opentelemetry.propagate",
+    "opentelemetry.trace",
+)
+"""The client's package imports the last of them at the first call."""
+_PAUSE_S = 0.005
+_SWITCH_S = 0.0005
+"""How long the thread that imports may hold the interpreter while the loop wants it, in place of 5 ms."""
+
+
+async def preload(*more: str) -> None:
+    """Import all that is missing, and `more`, and hold what is not imported."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        await _import_all((*MODULES, *more))
+        await workers.run(_use_what_imports_more)
+        await workers.run(shimstart.hold)
+    finally:
+        sys.setswitchinterval(before_s)
+
+
+async def _import_all(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in sys.modules:
+            await workers.run(_import_one, name)
+            await anyio.sleep(_PAUSE_S)
+
+
+def _import_one(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass  # another version of a package: who needs it says so
+
+
+def _use_what_imports_more() -> None:
+    """Do once what makes packages import more of themselves, and read files of theirs."""
+    from supervisor.config import load_bytes
+
+    if context := sys.modules.get("opentelemetry.context"):
+        context.get_current()  # looks for its implementation among all packages
+    for text in (b"services: [1]\nx: 1\n", b"a: [", b"a: b: c"):
+        load_bytes(text)
