@@ -5,16 +5,20 @@ Over TCP every request needs a token in its Authorization header. Two more thing
 against the web pages that its browser shows: `Host` must be a name that the supervisor was told it has (a page that had
 its own name resolve to 127.0.0.1 sends that name), and `Origin`, where there is one, must be allowed. Health answers
 anybody.
+
+A call that goes on is ended within seconds once its token is revoked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import struct
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -31,6 +35,8 @@ _LOGS = ("/logs/", "/api/logs/")
 _IN_QUERY = ("token", "access_token", "auth_token", "authorization", "jwt")
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 _PREFLIGHT_S = "7200"
+LOOK_S = 2.0
+"""How often it is looked whether the tokens of calls in progress are revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,9 @@ class Access:
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._exposed = ", ".join(exposed_headers)
         self._peers = {0, os.geteuid(), *peers}
+        self._calls: dict[asyncio.Task[Any], int] = {}
+        """Those in progress that a token lets through, each with the generation of its key."""
+        self._look: asyncio.TimerHandle | None = None
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -100,7 +109,7 @@ class Access:
                 _CALLER.set(self._bearer(request))
                 if isinstance(request.protocol, Connection):
                     request.protocol.show_token()
-            return await handler(request)
+            return await self._handled(request, handler)
         except Exception as error:
             if request.writer.output_size > 0:
                 raise  # the response has begun: nothing can be said any more, so the connection breaks off
@@ -113,6 +122,30 @@ class Access:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = self._exposed
             response.headers.add("Vary", "Origin")
+
+    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The handler's answer, for as long as the token holds that was shown."""
+        call = asyncio.current_task()
+        if call is None or "Authorization" not in request.headers:
+            return await handler(request)
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_S, self._end_revoked)
+        self._calls[call] = self._tokens.generation
+        try:
+            return await handler(request)
+        finally:
+            del self._calls[call]
+
+    def _end_revoked(self) -> None:
+        """End the calls whose token is revoked. Looks again as long as there are calls."""
+        self._look = None
+        if not self._calls:
+            return
+        self._tokens.renew()
+        for call, generation in self._calls.items():
+            if generation != self._tokens.generation:
+                call.cancel()
+        self._look = asyncio.get_running_loop().call_later(LOOK_S, self._end_revoked)
 
     def _peer(self, request: web.Request, peer: socket.socket) -> Caller:
         pid, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))

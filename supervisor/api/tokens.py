@@ -1,8 +1,8 @@
 """Tokens: who may call over TCP, signed with a key that only this state directory has.
 
 A token is a JWT (HS256, compared in constant time by PyJWT). Its subject is the environment; its scope is all of that
-(`environment`) or reading its logs (`logs`). Whoever can read the key can do what the supervisor can anyway: the file
-is 0600 in a directory that is 0700. Removing it takes back every token.
+(`environment`) or reading its logs (`logs`). `signingkey` keeps the key; to remove or replace that takes back every
+token at once.
 
 PyJWT is imported for the first token that is made or shown: it takes 30 ms and 3 MB (80 and 11 where cryptography is
 installed), and who comes over the Unix socket needs none.
@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import os
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.host.regular import Replaced, make_regular, open_regular
-from supervisor.model.errors import MachineError, SupervisorError
+from supervisor.api.signingkey import KEY_BYTES, SigningKey
+from supervisor.model.errors import SupervisorError
 
 LOGS_TTL_S = 3600.0
 ENVIRONMENT_TTL_S = 24 * 3600.0
@@ -28,9 +28,9 @@ ENVIRONMENT_TTL_S = 24 * 3600.0
 _ALGORITHM = "HS256"
 _ISSUER = "supervisor"
 _AUDIENCE = "supervisor-api"
-_KEY_BYTES = 32
 _LONGEST = 4096
 _REMEMBERED = 64
+_REVOKED_KEYS = 8
 _UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 """What JSON of any kind can raise where an object of texts is meant; older versions of PyJWT let much through."""
 
@@ -48,6 +48,7 @@ class Fault(enum.Enum):
     EXPIRED = "expired"
     FORGED = "forged"
     FOREIGN = "foreign"
+    REVOKED = "revoked"
 
 
 class BadToken(SupervisorError):
@@ -76,6 +77,11 @@ class Tokens:
     def __init__(self, key: bytes, environment_id: str, clock: Callable[[], float] = time.time) -> None:
         """`clock`: wall time."""
         self._key = key
+        self._kept: SigningKey | None = None
+        self._revoked: deque[bytes] = deque(maxlen=_REVOKED_KEYS)
+        """Keys of before, to tell their tokens what has happened."""
+        self.generation = 0
+        """Grows with every key."""
         self._environment_id = environment_id
         self._clock = clock
         # {sha256 of a token: what it says}. To verify costs more than all else of a small request; a hash tells nothing
@@ -85,20 +91,29 @@ class Tokens:
     @classmethod
     def kept(cls, path: Path, environment_id: str) -> Tokens:
         """With the key in a file, made if there is none. Raises MachineError."""
-        try:
-            return cls(_read_key(path) or _make_key(path), environment_id)
-        except OSError as error:
-            raise MachineError(f"cannot keep the key of tokens in {path}: {error.strerror}") from error
+        key = SigningKey(path)
+        tokens = cls(key.value, environment_id)
+        tokens._kept = key
+        return tokens
 
     @classmethod
     def fleeting(cls, environment_id: str) -> Tokens:
         """With a key that nothing keeps."""
-        return cls(secrets.token_bytes(_KEY_BYTES), environment_id)
+        return cls(secrets.token_bytes(KEY_BYTES), environment_id)
+
+    def renew(self) -> None:
+        """Look whether the key was removed or replaced; if so, tokens that were signed with it open nothing more."""
+        if self._kept is not None and self._kept.renew():
+            self._revoked.append(self._key)
+            self._key = self._kept.value
+            self._verified.clear()
+            self.generation += 1
 
     def mint(self, scope: Scope, ttl_s: float) -> str:
         """A new token."""
         import jwt
 
+        self.renew()
         now = self._clock()
         claims = {
             "iss": _ISSUER,
@@ -112,6 +127,7 @@ class Tokens:
 
     def check(self, token: str) -> Claims:
         """What a token says. Raises BadToken."""
+        self.renew()
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         claims = self._verified.get(digest)
         if claims is None:
@@ -159,31 +175,25 @@ class Tokens:
             subject = None
         if isinstance(subject, str) and subject != self._environment_id:
             return _foreign()
+        if any(self._is_signed(token, key) for key in self._revoked):
+            why = "the token was revoked, with the key that it was signed with: get a new one"
+            return BadToken(Fault.REVOKED, why)
         return BadToken(Fault.FORGED, "the token's signature is not this supervisor's")
+
+    def _is_signed(self, token: str, key: bytes) -> bool:
+        import jwt
+
+        try:
+            jwt.decode(
+                token,
+                key,
+                algorithms=[_ALGORITHM],
+                options={"verify_exp": False, "verify_iat": False, "verify_aud": False},
+            )
+        except (jwt.PyJWTError, *_UNREADABLE):
+            return False
+        return True
 
 
 def _foreign() -> BadToken:
     return BadToken(Fault.FOREIGN, "the token is of another environment")
-
-
-def _read_key(path: Path) -> bytes | None:
-    """The key; None if there is none, or none that is still secret and whole."""
-    try:
-        fd = open_regular(path, os.O_RDONLY)
-    except (FileNotFoundError, Replaced):
-        return None  # a link, say, which the new key takes the place of
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            return None
-        key = file.read(_KEY_BYTES + 1)
-    return key if len(key) == _KEY_BYTES else None
-
-
-def _make_key(path: Path) -> bytes:
-    key = secrets.token_bytes(_KEY_BYTES)
-    aside = path.with_name(f"{path.name}.new")
-    with os.fdopen(make_regular(aside), "wb") as file:
-        file.write(key)
-    os.replace(aside, path)
-    return key

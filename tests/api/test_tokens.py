@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,41 @@ def test_a_link_in_the_place_of_the_key_is_replaced_and_not_followed(tmp_path: P
     Tokens.kept(tmp_path / "link", "env").check(token)
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "elsewhere").read_bytes() == b"k" * 32
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        Path.unlink,
+        lambda path: path.write_bytes(b"n" * 32),
+        lambda path: path.with_name("new").write_bytes(b"n" * 32) and path.with_name("new").replace(path),
+        lambda path: path.chmod(0o644),
+        lambda path: path.write_bytes(b""),
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: (path.unlink(), path.parent.rmdir()),
+    ],
+)
+def test_a_key_that_is_removed_or_replaced_takes_back_its_tokens_at_once(
+    tmp_path: Path, revoke: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "state" / "token.key"
+    path.parent.mkdir()
+    tokens = Tokens.kept(path, "env")
+    token = tokens.mint(Scope.ENVIRONMENT, 60)
+    tokens.check(token)
+
+    revoke(path)
+
+    assert fault(tokens, token) is Fault.REVOKED
+    tokens.check(tokens.mint(Scope.ENVIRONMENT, 60))
+    assert fault(tokens, token) is Fault.REVOKED
+    assert tokens.generation == 1
+    if path.is_file():  # the next supervisor takes the same
+        Tokens.kept(path, "env").check(tokens.mint(Scope.LOGS, 60))
+
+
+def test_a_key_that_is_touched_stays(tmp_path: Path) -> None:
+    tokens = Tokens.kept(tmp_path / "token.key", "env")
+    token = tokens.mint(Scope.ENVIRONMENT, 60)
+    os.link(tmp_path / "token.key", tmp_path / "backup")
+    tokens.check(token)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -263,3 +264,28 @@ def test_page_of_somebody_else_is_refused_also_with_a_token(web: Web, origin: st
     )
     assert asked_first.status == 403
     assert b"access-control-allow-origin" not in asked_first.raw.lower()
+
+
+def test_removed_key_revokes_tokens_and_ends_their_streams(scene: Scene) -> None:
+    web = Web(scene)
+    token = web.token()
+    assert web.ask("/control/status", token=token).status == 200
+    with socket.create_connection(web.address, 30.0) as stream:
+        stream.sendall(
+            f"GET /logs/services/{web.service_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n".encode()
+        )
+        received = b""
+        while b"hello" not in received:
+            received += stream.recv(4096)
+
+        (scene.state / "token.key").unlink()
+
+        answer = web.ask("/control/status", token=token)
+        assert answer.status == 401
+        assert b"the token was revoked" in answer.raw
+        assert web.ask("/control/status", token=web.token()).status == 200
+        while stream.recv(4096):
+            pass
+    assert scene.phases() == {"web": "running"}
+    scene.end()
