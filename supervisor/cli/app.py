@@ -8,6 +8,7 @@ import sys
 import click
 
 from supervisor import __version__
+from supervisor.cli.group import Group
 from supervisor.cli.output import OUTPUT_ERRORS, unwritten
 from supervisor.cli.saying import say
 from supervisor.model.errors import SupervisorError
@@ -43,7 +44,7 @@ HIDDEN = frozenset({"self-check"})
 """The same, for programs."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group that imports a subcommand only to run it or to show its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

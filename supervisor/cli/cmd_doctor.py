@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from supervisor.cli.group import Choice
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json
 from supervisor.cli.tables import duration, table
@@ -61,7 +62,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> floa
 )
 @click.option(
     "--runner",
-    type=click.Choice(["standard", "enterprise"]),
+    type=Choice(["standard", "enterprise"]),
     default="standard",
     show_default=True,
     help="The kind of runner, which decides what is needed.",

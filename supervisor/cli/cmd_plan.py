@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from supervisor.cli.options import complete_task, file_argument, load_valid, output_format, trigger_option
+from supervisor.config.suggest import Suggester
 from supervisor.core.plan import make_plan
 from supervisor.core.records import Records
 from supervisor.core.triggers import started_by
@@ -59,7 +60,8 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
     found = {task.item.reference: task.id for task in records.tasks.values()}
     if reference not in found:
         known = ", ".join(sorted(found)) or "none"
-        raise NotFound(f'cannot plan task "{reference}": the file has no such task; it has {known}')
+        hint = Suggester().did_you_mean(reference or "", found) or f"it has {known}"
+        raise NotFound(f'cannot plan task "{reference}": the file has no such task; {hint}')
     return [], {reference: found[reference]}
 
 

@@ -8,6 +8,7 @@ import click
 
 from supervisor.cli import references
 from supervisor.cli.client import Client, Json
+from supervisor.cli.group import Group
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import complete_from_supervisor, print_json, reference_argument, with_client
 from supervisor.cli.streaming import log_options, print_log
@@ -18,7 +19,7 @@ _complete = complete_from_supervisor("services")
 _waits = click.option("--wait", is_flag=True, help="Return only when it has come to that.")
 
 
-@click.group("service")
+@click.group("service", cls=Group)
 def command() -> None:
     """List, start, stop, restart and delete services of the running supervisor, and read their logs.
 

@@ -6,6 +6,7 @@ import click
 
 from supervisor.cli import references
 from supervisor.cli.client import Client, Json
+from supervisor.cli.group import Group
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import complete_from_supervisor, print_json, reference_argument, with_client
 from supervisor.cli.streaming import log_options, print_log
@@ -16,7 +17,7 @@ from supervisor.model.errors import NotFound
 _complete = complete_from_supervisor("tasks")
 
 
-@click.group("task")
+@click.group("task", cls=Group)
 def command() -> None:
     """List, start, stop and delete tasks of the running supervisor, and read their logs.
 

@@ -7,6 +7,7 @@ import re
 import click
 
 from supervisor.cli.client import Client
+from supervisor.cli.group import Choice
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
 
@@ -25,7 +26,7 @@ def seconds(text: str) -> int:
 @with_client
 @click.option(
     "--scope",
-    type=click.Choice(["environment", "logs"]),
+    type=Choice(["environment", "logs"]),
     default="environment",
     show_default=True,
     help="environment: everything; logs: reading logs.",

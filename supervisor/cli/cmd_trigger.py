@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from supervisor.cli.client import Client
+from supervisor.cli.group import Choice
 from supervisor.cli.options import output_format
 from supervisor.cli.remote import print_json, with_client
 from supervisor.model.spec import Trigger
@@ -14,10 +15,12 @@ _NAMES = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
 
 @click.command("trigger")
 @with_client
-@click.argument("name", type=click.Choice(_NAMES))
+@click.argument("name", metavar="TRIGGER", type=Choice(_NAMES))
 @output_format
 def command(client: Client, name: str, format_: str) -> None:
-    """Start every service and task that the trigger NAME starts.
+    """Start every service and task that TRIGGER starts.
+
+    TRIGGER is postMachineStart, postDevcontainerStart, postEnvironmentStart, prebuild or beforeSnapshot.
 
     Prints a line for each: kind, reference, and the id of the execution. Services that run already are left alone.
     """

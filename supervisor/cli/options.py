@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from supervisor.cli.group import Choice
 from supervisor.model.errors import BadSettings, SupervisorError
 from supervisor.model.spec import Trigger
 from supervisor.settings import cwd
@@ -22,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def output_format(function: F) -> F:
     """`--format text|json`."""
     return click.option(
-        "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        "--format", "format_", type=Choice(["text", "json"]), default="text", show_default=True,
         help="How to print the result.",
     )(function)  # fmt: skip
 
@@ -35,7 +36,7 @@ def file_argument(function: F) -> F:
 def trigger_option(**settings: Any) -> Callable[[F], F]:
     """`--trigger NAME`, as the file spells it."""
     names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
-    return click.option("--trigger", type=click.Choice(names), **settings)
+    return click.option("--trigger", type=Choice(names), **settings)
 
 
 def load(file: Path | None) -> tuple[str, Loaded]:

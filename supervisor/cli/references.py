@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from supervisor.cli.client import Client, Json, Refused
+from supervisor.config.suggest import Suggester
 from supervisor.model.errors import NotFound
 
 LIVE = ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING")
@@ -102,6 +102,5 @@ def _find(items: Iterable[Json], reference: str) -> Json | None:
 
 def _unknown(items: Iterable[Json], reference: str, kind: str) -> NotFound:
     names = sorted(map(name_of, items))
-    close = difflib.get_close_matches(reference, names, 1)
-    hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(names) or 'none'}"
+    hint = Suggester().did_you_mean(reference, names) or f"there are {', '.join(names) or 'none'}"
     return NotFound(f'there is no {kind} "{reference}"; {hint}')

@@ -16,6 +16,7 @@ from supervisor.cli.follow import Follower, Lines, Sink
 from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
 from supervisor.cli.terminal import log_line
+from supervisor.config.suggest import Suggester
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
 from supervisor.host import signals
@@ -105,7 +106,8 @@ def _task_id(supervisor: Supervisor, reference: str) -> str:
     tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
     if reference not in tasks:
         known = ", ".join(sorted(tasks)) or "none"
-        raise NotFound(f'cannot run task "{reference}": the file has no such task; it has {known}')
+        hint = Suggester().did_you_mean(reference, tasks) or f"it has {known}"
+        raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')
     return tasks[reference]
 
 

@@ -202,7 +202,7 @@ def test_local_tries_no_endpoint(supervisor: Invoke, loopback_only: list[str]) -
         (["--timeout", "0"], "0.0 is not in the range"),
         (["--timeout", "inf"], "inf is not in the range"),
         (["--timeout", "nan"], "nan"),
-        (["--runner", "big"], "'big' is not one of"),
+        (["--runner", "big"], 'there is no "big"; there are standard, enterprise'),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_tried(

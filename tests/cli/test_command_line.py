@@ -142,3 +142,33 @@ def test_reader_that_goes_away_is_no_error(folder: Path, arguments: str) -> None
         os.close(writing)
 
     assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("vaildate", 'there is no command "vaildate"; did you mean "validate"?'),
+        ("service strat", 'there is no command "strat"; did you mean "start"?'),
+        ("task xyz", 'there is no command "xyz"; the commands are '),
+        ("ps", 'there is no command "ps"; write "supervisor service list" or "supervisor task list"'),
+        ("status --fromat json", "Did you mean '--format'?"),
+        ("validate --format jsno", 'there is no "jsno"; did you mean "json"?'),
+        ("trigger prebuid", "Error: Invalid value for 'TRIGGER': there is no \"prebuid\"; did you mean \"prebuild\"?"),
+        ("completion bsh", 'did you mean "bash"?'),
+    ],
+)  # fmt: skip
+def test_mistyped_word_gets_the_nearest_one(supervisor: Invoke, words: str, hint: str) -> None:
+    result = supervisor(*words.split())
+
+    assert result.status == 2
+    assert hint in result.err
+
+
+@pytest.mark.parametrize("words", ["plan a.yaml --task biuld", "run-task biuld a.yaml --standalone"])
+def test_mistyped_task_of_a_file_gets_the_nearest_one(supervisor: Invoke, folder: Path, words: str) -> None:
+    (folder / "a.yaml").write_text("tasks: {build: {name: Build, command: make}}\n")
+
+    done = run_program(*words.split())
+
+    assert done.returncode == 1
+    assert 'the file has no such task; did you mean "build"?' in done.stderr

@@ -134,4 +134,5 @@ def test_unknown_trigger_is_wrong_usage_and_names_those_there_are(supervisor: In
     result = supervisor("plan", BEHAVIOURS / "chain.yaml", "--trigger", "postStart")
 
     assert result.status == 2
-    assert "'prebuild'" in result.err
+    assert 'there is no "postStart"; there are ' in result.err
+    assert "prebuild" in result.err

@@ -127,10 +127,10 @@ def test_state_is_its_own_and_gone_afterwards(project: Project, tmp_path: Path) 
 def test_unknown_task_is_told_with_those_there_are(project: Project) -> None:
     project.use("service-dependency")
 
-    program = project.run_task("sak")
+    program = project.run_task("other")
 
     assert project.end(program) == 1
-    assert 'cannot run task "sak": the file has no such task; it has ask\n' in program.err
+    assert 'cannot run task "other": the file has no such task; it has ask\n' in program.err
 
 
 def test_file_that_is_refused_or_missing_runs_nothing(project: Project) -> None:
