@@ -98,7 +98,7 @@ class Control:
                 f'cannot fire "{trigger.value}": the filter of this environment (--trigger-filter) does not let it'
             )
         executions = set(records.executions)
-        service_ids, _ = started_by(trigger, records.services.values(), records.tasks.values())
+        service_ids, _ = started_by(trigger, records.services, records.tasks, records.environment)
         sessions = {id_: records.services[id_].session for id_ in service_ids}
         self._engine.submit(FireTrigger(trigger, fresh()))
         made = [execution for id_, execution in records.executions.items() if id_ not in executions]

@@ -88,14 +88,15 @@ def execution_json(execution: Execution) -> dict[str, Any]:
     }
 
 
-def _file(environment: Environment | None) -> dict[str, str]:
+def _file(environment: Environment | None) -> dict[str, str | bool]:
     if environment is None:
-        return {"presence": "ABSENT", "path": "", "failure": "", "warning": ""}
+        return {"presence": "ABSENT", "path": "", "failure": "", "warning": "", "awaited": True}
     return {
         "presence": environment.file_presence,
         "path": environment.file_path,
         "failure": environment.file_failure,
         "warning": environment.file_warning,
+        "awaited": environment.file_awaited,
     }
 
 

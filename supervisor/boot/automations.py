@@ -2,6 +2,11 @@
 
 A bad file changes nothing: what the last good one said stays. Nor does a file that went away.
 
+A start runs what its own file says. Until that file was good once, nothing of it runs, nor what an earlier life left of
+another one; the first good version fires the triggers of the start. Where the user said which file, or waits for an end
+(`Settings.strict`), a file that is missing or refused is an error before anything starts. Who goes on after a crash,
+an upgrade or a detach goes on with the last good version.
+
 Where commands run as another user, the file is found and opened as that user and not as us (`host/impersonation`): the
 workspace is the user's, so its path may be a link to anything, and what is wrong with a file is told with its words.
 """
@@ -22,6 +27,7 @@ from supervisor.config.source import Unreadable, read
 from supervisor.core.diff import compare
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile
+from supervisor.model.errors import BadSettings
 from supervisor.model.fact import FileRead
 from supervisor.model.hints import TYPE_CHECKING
 from supervisor.model.ids import fresh
@@ -44,17 +50,18 @@ class Automations:
     ) -> None:
         """Nothing is read yet.
 
-        `resumes`: an earlier supervisor has carried out what the file said, so what is new in it is an edit.
-        `reader`: whose the workspace is, if that is another user than ours.
+        `resumes`: this supervisor goes on where another was cut off. `reader`: whose the workspace is, if that is
+        another user than ours.
         """
         self._reader = reader
         self._settings = settings
         self._engine = engine
         self._report = report
+        self._resumes = resumes
         self._content: bytes | Problem | None = None
-        # What the file says is nobody's edit until it was looked at once.
-        self._starting = not resumes
         self._look_elsewhere: Callable[[], None] = lambda: None
+        self.begun: Callable[[], object] = lambda: None
+        """Is called when the environment has seen its first good version of the file."""
 
     def find(self) -> Found:
         """Where the file is: as the user said, as the environment's spec says, or where it is found."""
@@ -65,10 +72,38 @@ class Automations:
 
         return find_file_as(self._reader, self._settings.workspace)
 
+    def require(self) -> None:
+        """Refuse to start without a good file, where the settings ask for one; nothing has been changed yet.
+
+        Raises BadSettings. Its problems were reported.
+        """
+        if not self._settings.strict or (self._resumes and not self._awaited()):
+            return
+        found = self.find()
+        if found.path is None:
+            raise BadSettings(
+                [f"cannot start: there is no automations file here: looked for {', '.join(PLACES)}"]
+            )
+        loaded = self.look(found.path)
+        if loaded.file is None:
+            name = shown(found.path, self._settings.workspace)
+            self._report.loaded(name, loaded)
+            raise BadSettings([f"cannot start: {name} is refused; nothing was started"])
+
+    def start(self) -> Loaded | None:
+        """Read the file for the first time and carry it out; None if there is none."""
+        loaded = self.read()
+        if loaded is None and self._awaited():
+            self._report.notice(
+                f"there is no automations file here: looked for {', '.join(PLACES)}; nothing runs until there is one"
+            )
+        elif loaded is None:
+            self._report.notice("there is no automations file any more: what it said last stays")
+        return loaded
+
     def read(self) -> Loaded | None:
         """Read the file and carry out what changed; None if there is none, or if it is what it was."""
         found = self.find()
-        starting, self._starting = self._starting, False
         if found.path is None:
             self._gone()
             return None
@@ -77,11 +112,14 @@ class Automations:
             return None
         self._content = content
         loaded = _judged(content)
-        name = shown(found.path, self._settings.workspace)
-        self._report.loaded(name, loaded, kept=not starting and loaded.file is None)
+        self._report.loaded(shown(found.path, self._settings.workspace), loaded)
         self._engine.post(_file_read(found, self._settings.workspace, loaded))
         if loaded.file is not None:
-            self._apply(loaded.file, quiet=starting)
+            self._apply(loaded.file)
+        elif self._awaited():
+            self._report.notice("the automations file is refused: nothing runs until it is right")
+        else:
+            self._report.notice("the automations file is refused: what the last good one said stays")
         return loaded
 
     def look(self, path: Path) -> Loaded:
@@ -133,20 +171,28 @@ class Automations:
         path = spec.get("automationsFile", {}).get("automationsFilePath")
         return path if isinstance(path, str) and path else None
 
-    def _apply(self, file: AutomationsFile, quiet: bool) -> None:
-        records = self._engine.world.records
+    def _awaited(self) -> bool:
+        """Whether the environment has seen no good version of the file since it began."""
+        environment = self._engine.world.records.environment
+        return environment is None or environment.file_awaited
+
+    def _apply(self, file: AutomationsFile) -> None:
+        records, begins = self._engine.world.records, self._awaited()
         changes = compare(file, records.services.values(), records.tasks.values())
         self._engine.submit(ApplyFile(file, fresh()))
-        if not quiet:
+        if begins:
+            self.begun()
+        else:  # what the file of a start says is nobody's edit
             self._report.applied(changes)
 
     def _gone(self) -> None:
+        environment = self._engine.world.records.environment
+        if environment is not None and environment.file_presence != Presence.ABSENT.value:
+            self._engine.post(FileRead(Presence.ABSENT.value, "", fresh()))
         if self._content is not None:
             self._content = None
-            self._engine.post(FileRead(Presence.ABSENT.value, "", fresh()))
-            self._report.notice(
-                "the automations file is gone: what it said last stays until there is one again"
-            )
+            stays = "nothing runs until there is one again" if self._awaited() else "what it said last stays"
+            self._report.notice(f"the automations file is gone: {stays}")
 
 
 def _open_as(reader: Account, path: Path | str) -> int:

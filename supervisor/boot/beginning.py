@@ -6,11 +6,12 @@
 | `drained` | 0: commands may live; begun: everything is being stopped for good; 1: everything was |
 | `firing` | a stamp that the firings of this beginning follow from, so that the same one can be told from a new one |
 | `crash` | the last file about a bug that was told of |
-| `fired` | the triggers that were fired since, each noted after its commands are in the store |
+| `fired` | the triggers that were fired since, each noted after its commands are in the store; not while owed |
 
 An environment begins anew after a clean end (also one that was cut short) and after a restart of the machine: the
 triggers fire. Otherwise the supervisor before was cut off or left, and this one goes on. The new beginning is noted in
-one write, when what the old one left was taken over.
+one write, when what the old one left was taken over. Triggers are owed until the file was good once; that it was stands
+in the environment's record, in the same write as what the file said.
 """
 
 from __future__ import annotations

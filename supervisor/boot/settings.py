@@ -13,7 +13,7 @@ from supervisor.model.frozen import dataclass
 from supervisor.model.hints import Protocol
 from supervisor.model.spec import Trigger
 from supervisor.settings import cwd, table
-from supervisor.settings.resolved import Resolved
+from supervisor.settings.resolved import Resolved, Source
 from supervisor.settings.token import Token, token_of
 from supervisor.settings.values import Address
 
@@ -25,6 +25,8 @@ class Settings:
     workspace: Path
     specified: Path | None = None
     """The automations file, if the user named it; None: looked up in the workspace."""
+    strict: bool = False
+    """Whether an automations file that is missing or refused is an error, before anything starts."""
     state_dir: Path | None = None
     """None: the default for this workspace."""
     watch: bool = True
@@ -69,8 +71,8 @@ class Plane:
 class Report(Protocol):
     """Who is told what happens to the file and to the supervisor itself."""
 
-    def loaded(self, name: str, loaded: Loaded, kept: bool) -> None:
-        """The file was read. `kept`: it is refused, and what the last good one said stays."""
+    def loaded(self, name: str, loaded: Loaded) -> None:
+        """The file was read: these are its problems."""
 
     def applied(self, changes: Changes) -> None:
         """An edit was carried out."""
@@ -106,6 +108,7 @@ def told(resolved: Resolved) -> Settings:
     return Settings(
         workspace=workspace,
         specified=file,
+        strict=is_strict(resolved),
         state_dir=resolved[table.STATE_DIR],
         watch=not resolved[table.NO_WATCH],
         log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
@@ -127,6 +130,15 @@ def state_dir_of(resolved: Resolved) -> Path:
     if resolved[table.USER] and os.geteuid() == 0:
         return system_path(workspace)
     return default_path(workspace, os.environ)
+
+
+def is_strict(resolved: Resolved) -> bool:
+    """Whether the user stands by the command and is to be told, or waits for an end that could not come.
+
+    Elsewhere a slip in the workspace's file must not cost its user the API. Source: contract/api.md, "Which file".
+    """
+    named = resolved.origin(table.AUTOMATIONS).source is Source.FLAG
+    return named or resolved[table.EXIT_WHEN_DONE] or Trigger.PREBUILD in resolved[table.TRIGGER]
 
 
 def _api(resolved: Resolved) -> Api:

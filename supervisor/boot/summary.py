@@ -29,6 +29,8 @@ def summary(records: Records) -> str:
 
 
 def _waiting_for(records: Records) -> Iterator[str]:
+    if records.environment is not None and records.environment.file_awaited:
+        yield "a good version of the automations file"
     for service in records.services.values():
         if service.phase is ServicePhase.STARTING:
             why = f" ({service.reason})" if service.reason else ""

@@ -115,9 +115,11 @@ class Supervisor:
             self.troubles.met,
         )
         self.engine.performer, self.machine.fold = self.machine, self.engine.fold
-        self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter))
         self.beginning = Beginning(self.store, clock.boot_id())
         self.resumes = self.beginning.resumes
+        self.engine.post(
+            EnvironmentStarted(self.environment_id, settings.trigger_filter, begins=not self.resumes)
+        )
         self.automations = Automations(settings, self.engine, report, self.resumes, self._other)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
         self.life = Life(
@@ -188,12 +190,20 @@ class Supervisor:
     def fire(self, *triggers: Trigger) -> list[str]:
         """Fire triggers in order, each once since the environment began: not again where a supervisor was cut off.
 
+        While the environment waits for a good version of its file they are owed, and only what was made through the
+        API starts: the same firing is then repeated with the file's items, by this supervisor or the next.
+
         Returns the ids of the executions that they made, now or before.
         """
+        environment = self.engine.world.records.environment
+        owed = environment is not None and environment.file_awaited
+        if owed:
+            self.automations.begun = partial(self.fire, *triggers)
         for trigger in triggers:
             if not self.beginning.fired(trigger):
                 self.engine.submit(FireTrigger(trigger, self.beginning.firing(trigger)))
-                self.beginning.note_fired(trigger)
+                if not owed:
+                    self.beginning.note_fired(trigger)
         firings = {self.beginning.firing(trigger) for trigger in triggers}
         executions = self.engine.world.records.executions.values()
         return [execution.id for execution in executions if execution.firing in firings]

@@ -54,7 +54,7 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
     """The references of the services, and {reference: id} of the tasks."""
     if trigger is not None:
         fired = Trigger(trigger)
-        service_ids, task_ids = started_by(fired, records.services.values(), records.tasks.values())
+        service_ids, task_ids = started_by(fired, records.services, records.tasks)
         names = [records.services[id_].item.reference for id_ in service_ids]
         return names, {records.tasks[id_].item.reference: id_ for id_ in task_ids}
     found = {task.item.reference: task.id for task in records.tasks.values()}

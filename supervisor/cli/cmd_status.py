@@ -61,11 +61,15 @@ def _lines(status: Json) -> Iterator[tuple[str, str]]:
     yield from _rows("failed", status["failed"])
 
 
-def _file(file: dict[str, str]) -> str:
+def _file(file: Json) -> str:
+    awaited = file.get("awaited", False)  # a supervisor of an older version does not tell
+    if file["presence"] == "ABSENT" and awaited:
+        return 'none, nothing runs until there is one; "supervisor init" writes one'
     if file["presence"] == "ABSENT":
-        return 'none; "supervisor init" writes one'
+        return 'none, what the last good one said stays; "supervisor init" writes one'
     if file["failure"]:
-        return f"{file['path']} is refused, what the last good one said stays:\n{file['failure']}"
+        stays = "nothing runs until it is right" if awaited else "what the last good one said stays"
+        return f"{file['path']} is refused, {stays}:\n{file['failure']}"
     return f"{file['path']}\n{file['warning']}".rstrip()
 
 

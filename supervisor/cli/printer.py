@@ -52,13 +52,11 @@ class Printer:
 
     # The file and the supervisor itself (boot.Report)
 
-    def loaded(self, name: str, loaded: Loaded, kept: bool) -> None:
+    def loaded(self, name: str, loaded: Loaded) -> None:
         """The file was read: print its problems."""
         for problem in loaded.problems:
             word = "warning" if problem.severity is Severity.WARNING else "error"
             self._event(Event(kind="file", severity=word, text=problem.render(name)))
-        if kept:
-            self.notice("the automations file is refused: what the last good one said stays")
 
     def applied(self, changes: Changes) -> None:
         """An edit was carried out: print what it did."""

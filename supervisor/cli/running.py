@@ -14,7 +14,6 @@ from supervisor.cli.early import take_link, take_notifier
 from supervisor.cli.follow import Follower, Lines
 from supervisor.cli.output import Outlet
 from supervisor.cli.printer import Printer
-from supervisor.config.lookup import PLACES
 from supervisor.core.records import Records
 from supervisor.host import signals
 from supervisor.host.handover import Handover, execute, taken
@@ -77,10 +76,9 @@ def _run(
             printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
         elif supervisor.resumes:
             printer.notice("the supervisor before this one was cut off: going on with what it left")
+        supervisor.automations.require()
         adopted = supervisor.adopt()
-        loaded = supervisor.automations.read()
-        if loaded is None:
-            printer.notice(f"there is no automations file here: looked for {', '.join(PLACES)}")
+        loaded = supervisor.automations.start()
         fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
         work: Work
         if Trigger.PREBUILD in triggers:

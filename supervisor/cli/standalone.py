@@ -88,7 +88,7 @@ def _remove(path: Path) -> None:
 def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
     with closing(Supervisor(settings, take_link(), printer)) as supervisor:
         supervisor.adopt()
-        loaded = supervisor.automations.read()
+        loaded = supervisor.automations.start()
         if loaded is None or loaded.file is None:
             why = "its problems are above" if loaded else "there is none"
             raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')

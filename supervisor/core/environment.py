@@ -15,14 +15,15 @@ EnvironmentFact = EnvironmentStarted | FileRead | ActivitySeen
 def observe(environment: Environment | None, fact: EnvironmentFact, now: Now) -> Environment | None:
     """The record with `fact` folded in; the same object if it says nothing new, None before the environment started."""
     match fact, environment:
-        case EnvironmentStarted(id_, allowed), None:
-            return Environment(id_, now.wall_s, trigger_filter=allowed)
+        case EnvironmentStarted(id_, allowed, begins), None:
+            return Environment(id_, now.wall_s, trigger_filter=allowed, file_awaited=begins)
         case _, None:
             return None
-        case EnvironmentStarted(id_, allowed), known:
+        case EnvironmentStarted(id_, allowed, begins), known:
             # The runner may say only later which environment this is, and what may fire.
-            same = (known.id, known.trigger_filter) == (id_, allowed)
-            return known if same else replace(known, id=id_, trigger_filter=allowed)
+            awaited = known.file_awaited or begins
+            seen = replace(known, id=id_, trigger_filter=allowed, file_awaited=awaited)
+            return known if seen == known else seen
         case FileRead(), _:
             seen = replace(
                 environment,
@@ -45,6 +46,11 @@ def _active(environment: Environment, source: str, at_s: float) -> Environment:
     if source == environment.active_source and known_s is not None and 0 <= at_s - known_s < ACTIVITY_NEWS_S:
         return environment
     return replace(environment, active_source=source, active_s=at_s)
+
+
+def accepted(environment: Environment) -> Environment:
+    """A good version of the file was applied; the same object if that changes nothing."""
+    return replace(environment, file_awaited=False) if environment.file_awaited else environment
 
 
 def update(environment: Environment, name: str, spec: str) -> Environment:

@@ -6,6 +6,7 @@ names the reference of such an item takes it over.
 
 from __future__ import annotations
 
+from supervisor.core import environment as environments
 from supervisor.core.diff import compare
 from supervisor.core.graph import find_cycle
 from supervisor.core.records import Records
@@ -131,7 +132,10 @@ def _dependents(records: Records, id_: str) -> str:
 
 
 def apply_file(records: Records, file: AutomationsFile, stamp: str, now: Now) -> None:
-    """Make the items of the file what it says."""
+    """Make the items of the file what it says: the environment has seen a good version of it."""
+    environment = records.environment
+    if environment is not None and (seen := environments.accepted(environment)) is not environment:
+        records.put(seen)
     changes = compare(file, records.services.values(), records.tasks.values())
     ids = _ids(records)
     for reference in changes.removed:

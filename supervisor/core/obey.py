@@ -97,9 +97,11 @@ def _refuse_drain(records: Records, reference: str) -> None:
 def _fire(records: Records, command: FireTrigger, now: Now) -> None:
     if not may_fire(command.trigger, records.environment):
         return
-    service_ids, task_ids = started_by(command.trigger, records.services.values(), records.tasks.values())
+    service_ids, task_ids = started_by(command.trigger, records.services, records.tasks, records.environment)
     for service_id in service_ids:
-        want_up(records, service_id, derived(command.stamp, service_id))
+        session = derived(command.stamp, service_id)
+        if records.services[service_id].session != session:  # else the same firing again, as below
+            want_up(records, service_id, session)
     for task_id in task_ids:
         execution_id = derived(command.stamp, "execution", task_id)
         _execute(records, records.tasks[task_id], execution_id, command.trigger.value, command.stamp, now)
@@ -107,7 +109,7 @@ def _fire(records: Records, command: FireTrigger, now: Now) -> None:
 
 def _execute(records: Records, task: Task, id_: str, started_by_name: str, firing: str, now: Now) -> None:
     if records.draining or id_ in records.executions:
-        return  # the same firing again: the supervisor before died before it could note that it had fired
+        return  # the same firing again: it was cut off before it was noted, or waited for the file
     lost = missing(task.id, records.tasks, records.services)
     plan = () if lost else make_plan(task.id, id_, records.tasks, records.services)
     steps = {step.id: StepState() for group in plan for step in group}

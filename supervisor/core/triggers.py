@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from supervisor.model.record import Environment, Service, Task
+from supervisor.model.record import Environment, Service, Source, Task
 from supervisor.model.spec import Trigger
 
 ENVIRONMENT_START = (
@@ -31,12 +31,38 @@ def may_fire(trigger: Trigger, environment: Environment | None) -> bool:
 
 
 def started_by(
-    trigger: Trigger, services: Iterable[Service], tasks: Iterable[Task]
+    trigger: Trigger,
+    services: Mapping[str, Service],
+    tasks: Mapping[str, Task],
+    environment: Environment | None = None,
 ) -> tuple[list[str], list[str]]:
-    """The ids of the services and of the tasks that `trigger` starts. `manual` starts nothing by itself."""
+    """The ids of the services and of the tasks that `trigger` starts. `manual` starts nothing by itself.
+
+    While the environment has seen no good version of the file, nothing of the file, nor what depends on it.
+
+    Source: contract/api.md, "Which file".
+    """
     if trigger is Trigger.MANUAL:
         return [], []
-    return (
-        [service.id for service in services if trigger in service.item.triggers],
-        [task.id for task in tasks if trigger in task.item.triggers and not task.gone],
-    )
+    service_ids = [service.id for service in services.values() if trigger in service.item.triggers]
+    task_ids = [task.id for task in tasks.values() if trigger in task.item.triggers and not task.gone]
+    if environment is not None and environment.file_awaited:
+        service_ids = [id_ for id_ in service_ids if services[id_].source is Source.API]
+        task_ids = [id_ for id_ in task_ids if not _runs_of_the_file(id_, services, tasks)]
+    return service_ids, task_ids
+
+
+def _runs_of_the_file(task_id: str, services: Mapping[str, Service], tasks: Mapping[str, Task]) -> bool:
+    """Whether a task, or anything that it depends on, is of the file."""
+    below, seen = [task_id], set[str]()
+    while below:
+        id_ = below.pop()
+        item = tasks.get(id_) or services.get(id_)
+        if item is None or id_ in seen:
+            continue
+        seen.add(id_)
+        if item.source is Source.FILE:
+            return True
+        if isinstance(item, Task):
+            below += item.depends_on
+    return False

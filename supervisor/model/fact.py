@@ -66,10 +66,11 @@ RunFact = Started | MainExited | Exited | OutputRead
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStarted:
-    """The supervisor of an environment began its work."""
+    """The supervisor of an environment began its work. `begins`: so does the environment, it does not go on."""
 
     environment_id: str
     trigger_filter: tuple[Trigger, ...] = ()
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,9 @@ class Environment:
     file_failure: str = ""
     """What is wrong with the file; empty: it is valid."""
     file_warning: str = ""
+    file_awaited: bool = False
+    """Whether the environment began and has seen no good version of the file since: what the records have of the file
+    is of an earlier life, and no trigger starts it."""
     active_source: str = ""
     """Who was active last."""
     active_s: float | None = None

@@ -59,7 +59,7 @@ class Scene:
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         pass
 
-    def loaded(self, name: str, loaded: Loaded, kept: bool) -> None:
+    def loaded(self, name: str, loaded: Loaded) -> None:
         pass
 
     def applied(self, changes: Changes) -> None:

@@ -12,7 +12,7 @@ class Told:
         self.now_s = 100.0
         self.notices: list[str] = []
 
-    def loaded(self, name: str, loaded: Loaded, kept: bool) -> None:
+    def loaded(self, name: str, loaded: Loaded) -> None:
         pass
 
     def applied(self, changes: Changes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.core.triggers import ENVIRONMENT_START
-from supervisor.model.command import FireTrigger, UpdateEnvironment
+from supervisor.model.command import CreateService, CreateTask, FireTrigger, StopService, UpdateEnvironment
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
 from supervisor.model.record import Environment
 from supervisor.model.spec import Trigger
@@ -52,6 +52,41 @@ def test_filter_lets_only_the_named_triggers_fire() -> None:
     ] == ["spawn hello"]
     book.do(EnvironmentStarted(SEED))
     assert book.do(FireTrigger(Trigger.POST_DEVCONTAINER_START, book.stamp())) == ["spawn build"]
+
+
+START = Trigger.POST_ENVIRONMENT_START
+
+
+def begun_anew() -> Playbook:
+    """Items of the file and of the API, of an earlier life; nothing runs."""
+    book = started()
+    book.apply(service("web", triggers=(START,)), task("build", triggers=[START]))
+    book.do(CreateService(service("mine", triggers=(START,)), book.stamp()))
+    book.do(CreateTask(task("alone", triggers=[START]), (book.service("mine").id,), book.stamp()))
+    book.do(CreateTask(task("after", triggers=[START]), (book.task("build").id,), book.stamp()))
+    book.do(EnvironmentStarted(SEED, begins=True))
+    return book
+
+
+def test_nothing_of_the_file_of_an_earlier_life_is_started_by_a_trigger() -> None:
+    book = begun_anew()
+    assert book.do(FireTrigger(START, book.stamp())) == ["spawn mine"], "which no file can take back"
+    assert [book.executions(name) for name in ("build", "after")] == [[], []]
+    book.do(EnvironmentStarted(SEED))
+    assert record(book).file_awaited, "a supervisor that goes on still waits"
+
+
+def test_first_good_version_lets_the_same_firing_start_the_rest_once() -> None:
+    book = begun_anew()
+    firing = book.stamp()
+    book.do(FireTrigger(START, firing))
+    book.started("mine")
+    book.do(StopService(book.service("mine").id))
+    book.exited("mine")
+    book.apply(service("web", triggers=(START,)), task("build", triggers=[START]))
+    assert book.do(FireTrigger(START, firing)) == ["spawn web", "spawn build"]
+    assert len(book.executions("alone")) == 1
+    assert book.do(FireTrigger(START, firing)) == []
 
 
 def test_facts_before_the_environment_started_are_ignored() -> None:

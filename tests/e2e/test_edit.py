@@ -78,17 +78,6 @@ def test_file_that_vanishes_stays_in_force_until_there_is_one_again(project: Pro
     assert project.stop(program) == 130
 
 
-def test_file_that_comes_late_is_read_and_starts_nothing_by_itself(project: Project) -> None:
-    program = project.run()
-    program.event(kind="notice", text="there is no automations file here: looked for .ona/automations.yaml")
-
-    project.write(WEB % "one")
-
-    assert program.event(kind="edit")["text"] == "file edited: added web (not started)"
-    assert project.stop(program) == 130
-    assert program.phases("web") == []
-
-
 def test_edit_in_place_takes_effect(project: Project) -> None:
     program = serving(project)
 

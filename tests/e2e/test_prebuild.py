@@ -1,7 +1,5 @@
 """`supervisor run --trigger prebuild`: prebuild items, then beforeSnapshot, then an exit status."""
 
-import pytest
-
 from tests.e2e.harness import Project
 
 
@@ -38,16 +36,6 @@ def test_prebuild_fails_when_a_required_task_before_the_snapshot_does(project: P
     )
 
     assert project.end(project.run("--trigger", "prebuild")) == 1
-
-
-@pytest.mark.parametrize("arguments", [("--trigger", "prebuild"), ("--exit-when-done",)])
-def test_refused_file_is_no_success(project: Project, arguments: tuple[str, ...]) -> None:
-    project.write("tasks: {build: {name: Build}}\n")
-
-    program = project.run(*arguments)
-
-    assert project.end(program) == 1
-    assert program.event(kind="file")["text"].startswith('automations.yaml:1:9: tasks.build: field "command"')
 
 
 def test_ctrl_c_ends_a_prebuild_without_a_snapshot(project: Project) -> None:
