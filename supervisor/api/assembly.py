@@ -31,7 +31,6 @@ from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
 from supervisor.api.translate import Translator
 from supervisor.api.validation import problem
-from supervisor.config import Found, Loaded
 from supervisor.engine import Engine
 from supervisor.host.lag import Lag
 from supervisor.model.errors import MachineError
@@ -52,9 +51,9 @@ class Site:
     workspace: Path
     state: Path
     """The state directory."""
-    find_file: Callable[[], Found]
-    load_file: Callable[[Path], Loaded]
-    read_file: Callable[[], Loaded | None]
+    update_file: control.UpdateFile
+    file_moved: Callable[[], Awaitable[None]]
+    """See `EnvironmentApi`."""
     end: Callable[[float, bool], None]
     """Ends the supervisor, see `control.Hands`."""
     upgrade: Callable[[], Awaitable[str]]
@@ -96,9 +95,7 @@ async def serve(site: Site) -> None:
         site.activity.signals,
     )
     site.lag.heard = metrics.lag
-    hands = control.Hands(
-        tokens.mint, site.find_file, site.load_file, site.read_file, site.end, site.drain_grace_s
-    )
+    hands = control.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),
@@ -139,7 +136,7 @@ def _services(
         site.activity,
         translator,
         lambda scope: tokens.mint(Scope(scope), control.LIFETIMES_S[Scope(scope)]),
-        site.read_file,
+        site.file_moved,
         started_s,
     )
     options: dict[str, Any] = {"interceptors": (Screen(problem, stopping),), "codecs": codecs()}

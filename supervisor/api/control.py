@@ -15,7 +15,6 @@ environment; `Access` lets a token of scope logs read logs alone. No promise is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -24,20 +23,23 @@ from supervisor.api.controlbody import Body, read
 from supervisor.api.controlstatus import execution_json
 from supervisor.api.reception import Status
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
-from supervisor.config import Found, Loaded, load_bytes
-from supervisor.core.diff import Changes, compare
+from supervisor.config import Loaded
+from supervisor.core.diff import Changes
 from supervisor.core.triggers import may_fire, started_by
 from supervisor.engine import Engine
-from supervisor.host import workers
-from supervisor.model.command import ApplyFile, Drain, FireTrigger, RestartService
+from supervisor.model.command import Drain, FireTrigger, RestartService
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import dataclass
 from supervisor.model.ids import fresh
-from supervisor.model.spec import AutomationsFile, Trigger
+from supervisor.model.spec import Trigger
 
 LIFETIMES_S = {Scope.ENVIRONMENT: ENVIRONMENT_TTL_S, Scope.LOGS: LOGS_TTL_S}
 LONGEST_TTL_S = 366 * 24 * 3600.0
 LONGEST_GRACE_S = 24 * 3600.0
+
+
+UpdateFile = Callable[[bytes | None, bool], Awaitable[tuple[str, Loaded, Changes | None]]]
+"""From a text, or None, and whether it is a dry run, to the file's path, the verdict on it, and what changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,8 @@ class Hands:
 
     mint: Callable[[Scope, float], str]
     """Makes a token that lives so many seconds."""
-    find_file: Callable[[], Found]
-    """Looks for the workspace's automations file."""
-    load_file: Callable[[Path], Loaded]
-    """The verdict on that file, from any thread."""
-    read_file: Callable[[], Loaded | None]
-    """Reads that file and carries it out; None if there is nothing new in it."""
+    update_file: UpdateFile
+    """Carries out the workspace's automations file, or a text in its place, unless this is a dry run."""
     end: Callable[[float, bool], None]
     """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
     grace_s: float = 30.0
@@ -118,22 +116,7 @@ class Control:
 
     async def _update(self, body: Body) -> dict[str, Any]:
         content, dry_run = body.bytes_or_null("content"), body.flag("dryRun")
-        if content is not None:
-            loaded = await workers.run(load_bytes, content)
-            return self._applied("", loaded, dry_run, lambda: False)
-        found = self._hands.find_file()
-        if found.path is None:
-            raise NotFound("cannot update: there is no automations file in the workspace")
-        loaded = await workers.run(self._hands.load_file, found.path)
-        return self._applied(str(found.path), loaded, dry_run, lambda: self._hands.read_file() is not None)
-
-    def _applied(
-        self, path: str, loaded: Loaded, dry_run: bool, carried_out: Callable[[], bool]
-    ) -> dict[str, Any]:
-        """Apply what was loaded, unless `carried_out` does; a file that is refused changes nothing."""
-        changes = None if loaded.file is None else self._compare(loaded.file)
-        if not dry_run and not carried_out() and changes and loaded.file is not None:
-            self._engine.submit(ApplyFile(loaded.file, fresh()))
+        path, loaded, changes = await self._hands.update_file(content, dry_run)
         return {
             "path": path,
             "dryRun": dry_run,
@@ -150,10 +133,6 @@ class Control:
                 for problem in loaded.problems
             ],
         }
-
-    def _compare(self, file: AutomationsFile) -> Changes:
-        records = self._engine.world.records
-        return compare(file, records.services.values(), records.tasks.values())
 
     async def _token(self, body: Body) -> dict[str, Any]:
         scope = Scope(body.word("scope", [scope.value for scope in Scope], Scope.ENVIRONMENT.value))

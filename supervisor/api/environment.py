@@ -6,7 +6,7 @@ supervisor does; the rest is for those who ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from connectrpc.code import Code
@@ -39,15 +39,15 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         activity: Activity,
         translator: Translator,
         mint: MintToken,
-        read_file: Callable[[], object],
+        file_moved: Callable[[], Awaitable[None]],
         started_s: float,
     ) -> None:
-        """`read_file` looks for the automations file anew; `started_s`: when this supervisor began, wall clock."""
+        """`file_moved`: looks whether the automations file is another; `started_s`: when this supervisor began."""
         self._engine = engine
         self._activity = activity
         self._translator = translator
         self._mint = mint
-        self._read_file = read_file
+        self._file_moved = file_moved
         self._started_s = started_s
 
     async def get_environment(
@@ -66,7 +66,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
             _refuse_unserved(request.spec)
             merge(spec, request.spec)
         self._engine.submit(UpdateEnvironment(name, MessageToJson(spec, indent=None)))
-        self._read_file()
+        await self._file_moved()
         return pb.UpdateEnvironmentResponse()
 
     async def mark_environment_active(

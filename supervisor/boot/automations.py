@@ -1,4 +1,4 @@
-"""The automations file: where it is, what it says now, and that an edit of it is carried out.
+"""The automations file: what it says now, and that an edit of it is carried out.
 
 A bad file changes nothing: what the last good one said stays. Nor does a file that went away.
 
@@ -7,34 +7,48 @@ another one; the first good version fires the triggers of the start. Where the u
 (`Settings.strict`), a file that is missing or refused is an error before anything starts. Who goes on after a crash,
 an upgrade or a detach goes on with the last good version.
 
-Where commands run as another user, the file is found and opened as that user and not as us (`host/impersonation`): the
-workspace is the user's, so its path may be a link to anything, and what is wrong with a file is told with its words.
+`core.candidate` says which version of a file counts that is being written. A start and somebody's order (SIGHUP,
+`update`) wait for no quiet, but for who has the file open for writing.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
 from supervisor.boot.settings import Report, Settings
-from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
+from supervisor.boot.snapshot import Snapshot, Snapshots, judged
+from supervisor.config import Loaded, Presence
 from supervisor.config.lookup import PLACES
-from supervisor.config.problem import Problem
-from supervisor.config.source import Unreadable, read
-from supervisor.core.diff import compare
+from supervisor.core.candidate import Candidate, counts_at, look_at, seen
+from supervisor.core.diff import Changes, compare
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile
-from supervisor.model.errors import BadSettings
+from supervisor.model.errors import BadSettings, NotFound, Precondition
 from supervisor.model.fact import FileRead
 from supervisor.model.hints import TYPE_CHECKING
 from supervisor.model.ids import fresh
 from supervisor.model.spec import AutomationsFile
 
 if TYPE_CHECKING:
+    import anyio
+
     from supervisor.host.account import Account
+
+START_PATIENCE_S = 10.0
+"""How long a start that needs a good file waits for who is writing it."""
+TELL_S = 10.0
+"""How long somebody may have the file open for writing before that is worth a line."""
+_BEING_WRITTEN = "it is open for writing; it is read once that is over"
+
+
+Update = tuple[str, Loaded, Changes | None]
+"""What an order came to: the file's path, empty if its text was given; the verdict; what changes, None if refused."""
 
 
 class Automations:
@@ -53,91 +67,177 @@ class Automations:
         `resumes`: this supervisor goes on where another was cut off. `reader`: whose the workspace is, if that is
         another user than ours.
         """
-        self._reader = reader
         self._settings = settings
         self._engine = engine
         self._report = report
         self._resumes = resumes
-        self._content: bytes | Problem | None = None
+        self._snapshots = Snapshots(settings.workspace, reader)
+        self._first: Snapshot | None = None
+        self._told: Snapshot | None = None
+        """What was carried out, or refused, last."""
+        self._wrong = False
+        """Whether the last word was that there is no good file."""
+        self._unsettled = False
+        """Whether the first version that was seen did not count yet."""
+        self._ordered = self._hint = self._removes = self._told_of_writer = False
+        self._reading: anyio.Lock | None = None
+        self._news: anyio.Event | None = None
         self._look_elsewhere: Callable[[], None] = lambda: None
         self.begun: Callable[[], object] = lambda: None
         """Is called when the environment has seen its first good version of the file."""
+        self.reloading: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Is entered while the file is read because of `order`."""
 
-    def find(self) -> Found:
-        """Where the file is: as the user said, as the environment's spec says, or where it is found."""
-        specified = self._settings.specified or self._path_of_spec()
-        if self._reader is None or specified is not None:
-            return find_file(self._settings.workspace, specified)
-        from supervisor.host.impersonation import find_file_as
+    # Before the event loop
 
-        return find_file_as(self._reader, self._settings.workspace)
-
-    def require(self) -> None:
+    def require(self, interrupted: Callable[[], bool]) -> None:
         """Refuse to start without a good file, where the settings ask for one; nothing has been changed yet.
 
-        Raises BadSettings. Its problems were reported.
+        `interrupted`: whether nobody wants to wait any more. Raises BadSettings; the file's problems were reported.
         """
         if not self._settings.strict or (self._resumes and not self._awaited()):
             return
-        found = self.find()
-        if found.path is None:
+        self.wait_for_writers(interrupted)
+        assert self._first is not None
+        loaded = self._first.loaded
+        if loaded is None:
             raise BadSettings(
                 [f"cannot start: there is no automations file here: looked for {', '.join(PLACES)}"]
             )
-        loaded = self.look(found.path)
+        name = self._name(self._first)
+        if self._first.writing:
+            raise BadSettings(
+                [
+                    f"cannot start: {name} is open for writing; start again once it is written, or end who holds it"
+                ]
+            )
         if loaded.file is None:
-            name = shown(found.path, self._settings.workspace)
             self._report.loaded(name, loaded)
             raise BadSettings([f"cannot start: {name} is refused; nothing was started"])
 
+    def wait_for_writers(self, interrupted: Callable[[], bool]) -> None:
+        """Have `start` read the file once nobody is writing it, or as it is when patience is over."""
+        self._first = self._snapshots.take_settled(self._specified(), START_PATIENCE_S, interrupted)
+
     def start(self) -> Loaded | None:
-        """Read the file for the first time and carry it out; None if there is none."""
-        loaded = self.read()
-        if loaded is None and self._awaited():
-            self._report.notice(
-                f"there is no automations file here: looked for {', '.join(PLACES)}; nothing runs until there is one"
-            )
-        elif loaded is None:
-            self._report.notice("there is no automations file any more: what it said last stays")
-        return loaded
-
-    def read(self) -> Loaded | None:
-        """Read the file and carry out what changed; None if there is none, or if it is what it was."""
-        found = self.find()
-        if found.path is None:
-            self._gone()
+        """Read the file for the first time and carry it out; None if there is none, or somebody is writing it."""
+        snapshot = self._first or self._snapshots.take(self._specified())
+        self._unsettled = not snapshot.settled(self._engine.now().wall_s)
+        if self._unsettled:
+            self._report.notice(f"the automations file is not read yet: {_BEING_WRITTEN}")
             return None
-        content = self._bytes(found.path)
-        if content == self._content:
-            return None
-        self._content = content
-        loaded = _judged(content)
-        self._report.loaded(shown(found.path, self._settings.workspace), loaded)
-        self._engine.post(_file_read(found, self._settings.workspace, loaded))
-        if loaded.file is not None:
-            self._apply(loaded.file)
-        elif self._awaited():
-            self._report.notice("the automations file is refused: nothing runs until it is right")
-        else:
-            self._report.notice("the automations file is refused: what the last good one said stays")
-        return loaded
+        if snapshot.loaded is None:
+            self._wrong = True
+            if self._awaited():
+                self._report.notice(
+                    f"there is no automations file here: looked for {', '.join(PLACES)}; "
+                    "nothing runs until there is one"
+                )
+            else:
+                self._report.notice("there is no automations file any more: what it said last stays")
+        self._take(snapshot)
+        return snapshot.loaded
 
-    def look(self, path: Path) -> Loaded:
-        """The verdict on a file, which is not carried out. From any thread."""
-        return _judged(self._bytes(path))
-
-    def read_again(self) -> Loaded | None:
-        """`read` for an edge: not while everything is being stopped. Watches another place if the file moved."""
-        if self._engine.world.records.draining:
-            return None
-        loaded = self.read()
-        self._look_elsewhere()
-        return loaded
+    # In the event loop
 
     async def watch(self) -> None:
-        """Carry out edits, until cancelled."""
-        if not self._settings.watch:
-            return
+        """Carry out edits and orders, until cancelled."""
+        import anyio
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._follow)
+            if self._settings.watch:
+                tasks.start_soon(self._watch_places)
+
+    def order(self) -> None:
+        """Somebody wants the file read again."""
+        self._ordered = True
+        self._look_again()
+
+    async def update(self, content: bytes | None = None, dry_run: bool = False) -> Update:
+        """Carry out the file as it is now, or, as an edit of it, a text. `dry_run`: only say what would change.
+
+        Raises NotFound if there is no file, Precondition if somebody is writing it or everything is being stopped.
+        """
+        from supervisor.host import workers
+
+        snapshot, loaded = None, None
+        if content is None:
+            snapshot = await self._snapshot()
+            loaded = snapshot.loaded
+        else:
+            loaded = await workers.run(judged, content)
+        if loaded is None:
+            raise NotFound("cannot update: there is no automations file in the workspace")
+        if snapshot is not None and snapshot.writing and not dry_run:
+            name = self._name(snapshot)
+            raise Precondition(f"cannot update: {name} is open for writing; try again once it is written")
+        if self._draining and not dry_run:
+            raise Precondition("cannot update: the supervisor is shutting down")
+        changes = None if loaded.file is None else self._compare(loaded.file)
+        if not dry_run and snapshot is not None:
+            self._take(snapshot)
+        elif not dry_run and loaded.file is not None:
+            self._apply(loaded.file)
+        return "" if snapshot is None else str(snapshot.found.path), loaded, changes
+
+    async def moved(self) -> None:
+        """A client may have set another path: then what stands there is carried out now."""
+        if self._told is None or self._told.specified == self._specified():
+            return  # an update of something else is no order to read the file
+        try:
+            await self.update()
+        except (NotFound, Precondition):
+            self._look_again()
+        self._look_elsewhere()
+
+    async def _follow(self) -> None:
+        """Look at the file when there is reason to, and carry out what counts."""
+        import anyio
+
+        candidate: Candidate | None = None
+        self._hint = self._settings.watch or self._unsettled
+        while True:
+            self._news = anyio.Event()
+            if self._ordered:
+                with self.reloading():
+                    candidate = await self._obey(candidate)
+            elif self._hint or candidate is not None:
+                self._hint = False
+                candidate = self._consider(await self._snapshot(), candidate)
+            at_s = math.inf if candidate is None else look_at(candidate, self._removes, self._now_s())
+            with anyio.move_on_after(max(0.0, at_s - self._now_s())):
+                await self._news.wait()
+
+    async def _obey(self, candidate: Candidate | None) -> Candidate | None:
+        """Read the file because somebody wants it: no quiet is needed."""
+        self._ordered = self._hint = False
+        snapshot = await self._snapshot()
+        if snapshot.writing:
+            self._report.notice(f"the automations file is not read yet: {_BEING_WRITTEN}")
+            return self._consider(snapshot, candidate)
+        if not self._draining and not self._says_nothing_new(snapshot):
+            self._take(snapshot)
+        return None
+
+    def _consider(self, snapshot: Snapshot, before: Candidate | None) -> Candidate | None:
+        """Carry out what was seen, if it counts; else the candidate that it is."""
+        if self._draining or self._says_nothing_new(snapshot):
+            return None
+        now_s = self._now_s()
+        version = snapshot.says, snapshot.identity
+        candidate = seen(before, version, snapshot.writing, now_s)
+        self._removes = self._would_remove(snapshot)
+        due_s = counts_at(candidate, self._removes)
+        if due_s is not None and due_s <= now_s:
+            self._take(snapshot)
+            return None
+        if candidate.writing and not self._told_of_writer and now_s - candidate.began_s >= TELL_S:
+            self._told_of_writer = True
+            self._report.notice(f"the automations file has changed and is not read yet: {_BEING_WRITTEN}")
+        return candidate
+
+    async def _watch_places(self) -> None:
         import anyio
 
         from supervisor.host.watch import look, watch
@@ -147,63 +247,111 @@ class Automations:
             with anyio.CancelScope() as watching:
                 self._look_elsewhere = partial(self._leave_if_moved, places, watching.cancel)
                 since = look(places)
-                self._edited()  # since it was read: the watch tells what comes after the look
-                await watch(places, self._edited, self._report.notice, since=since)
+                self._look_again()  # since it was read: the watch tells what comes after the look
+                await watch(places, self._look_again, self._report.notice, since=since)
 
-    def _bytes(self, path: Path) -> bytes | Problem:
-        return read(path) if self._reader is None else read(path, partial(_open_as, self._reader))
+    def _look_again(self) -> None:
+        self._told_of_writer = False
+        self._hint = True
+        if self._news is not None:
+            self._news.set()
 
     def _leave_if_moved(self, watched: list[str], leave: Callable[[], None]) -> None:
         if self._places() != watched:
             leave()
 
-    def _edited(self) -> None:
-        self.read_again()
+    async def _snapshot(self) -> Snapshot:
+        import anyio
 
-    def _places(self) -> list[str]:
-        specified = self._settings.specified or self._path_of_spec()
-        return [str(self._settings.workspace / place) for place in ([specified] if specified else PLACES)]
+        from supervisor.host import workers
 
-    def _path_of_spec(self) -> str | None:
-        """The path that a client set in the environment's spec."""
+        self._reading = self._reading or anyio.Lock()
+        async with self._reading:
+            return await workers.run(self._snapshots.take, self._specified(), abandon_on_cancel=True)
+
+    # What was read
+
+    def _take(self, snapshot: Snapshot) -> None:
+        """Carry out a version, or say why not."""
+        told, self._told = self._told, snapshot
+        loaded = snapshot.loaded
+        if loaded is None:
+            self._gone(told)
+            return
+        self._report.loaded(self._name(snapshot), loaded)
+        self._engine.post(_file_read(snapshot, self._settings.workspace, loaded))
+        if loaded.file is not None:
+            self._apply(loaded.file, after_wrong=self._wrong)
+        elif self._awaited():
+            self._report.notice("the automations file is refused: nothing runs until it is right")
+        else:
+            self._report.notice("the automations file is refused: what the last good one said stays")
+        self._wrong = loaded.file is None
+
+    def _apply(self, file: AutomationsFile, after_wrong: bool = False) -> None:
+        begins, changes = self._awaited(), self._compare(file)
+        self._engine.submit(ApplyFile(file, fresh()))
+        if begins:  # what the file of a start says is nobody's edit
+            if after_wrong:
+                self._report.notice("the automations file is right: what the triggers start is started")
+            self.begun()
+            return
+        if after_wrong and not changes:
+            self._report.notice("the automations file is right again: nothing has changed")
+        self._report.applied(changes)
+
+    def _gone(self, told: Snapshot | None) -> None:
         environment = self._engine.world.records.environment
-        spec = json.loads(environment.spec) if environment else {}
-        path = spec.get("automationsFile", {}).get("automationsFilePath")
-        return path if isinstance(path, str) and path else None
+        if environment is not None and environment.file_presence != Presence.ABSENT.value:
+            self._engine.post(FileRead(Presence.ABSENT.value, "", fresh()))
+        if told is not None and told.loaded is not None:
+            self._wrong = True
+            stays = "nothing runs until there is one again" if self._awaited() else "what it said last stays"
+            self._report.notice(f"the automations file is gone: {stays}")
+
+    def _compare(self, file: AutomationsFile) -> Changes:
+        records = self._engine.world.records
+        return compare(file, records.services.values(), records.tasks.values())
+
+    def _would_remove(self, snapshot: Snapshot) -> bool:
+        if snapshot.loaded is None or not snapshot.identity:
+            return True
+        return snapshot.loaded.file is not None and bool(self._compare(snapshot.loaded.file).removed)
+
+    def _name(self, snapshot: Snapshot) -> str:
+        assert snapshot.found.path is not None
+        return shown(snapshot.found.path, self._settings.workspace)
+
+    def _says_nothing_new(self, snapshot: Snapshot) -> bool:
+        return self._told is not None and self._told.says == snapshot.says
 
     def _awaited(self) -> bool:
         """Whether the environment has seen no good version of the file since it began."""
         environment = self._engine.world.records.environment
         return environment is None or environment.file_awaited
 
-    def _apply(self, file: AutomationsFile) -> None:
-        records, begins = self._engine.world.records, self._awaited()
-        changes = compare(file, records.services.values(), records.tasks.values())
-        self._engine.submit(ApplyFile(file, fresh()))
-        if begins:
-            self.begun()
-        else:  # what the file of a start says is nobody's edit
-            self._report.applied(changes)
+    @property
+    def _draining(self) -> bool:
+        return self._engine.world.records.draining
 
-    def _gone(self) -> None:
+    def _now_s(self) -> float:
+        return self._engine.now().mono_s
+
+    # Where it is
+
+    def _specified(self) -> Path | str | None:
+        """As the user said, or as a client set it in the environment's spec; None: where it is found."""
+        return self._settings.specified or self._path_of_spec()
+
+    def _places(self) -> list[str]:
+        specified = self._specified()
+        return [str(self._settings.workspace / place) for place in ([specified] if specified else PLACES)]
+
+    def _path_of_spec(self) -> str | None:
         environment = self._engine.world.records.environment
-        if environment is not None and environment.file_presence != Presence.ABSENT.value:
-            self._engine.post(FileRead(Presence.ABSENT.value, "", fresh()))
-        if self._content is not None:
-            self._content = None
-            stays = "nothing runs until there is one again" if self._awaited() else "what it said last stays"
-            self._report.notice(f"the automations file is gone: {stays}")
-
-
-def _open_as(reader: Account, path: Path | str) -> int:
-    from supervisor.host.impersonation import open_as
-
-    try:
-        return open_as(reader, path)
-    except PermissionError:
-        raise Unreadable(
-            f'user "{reader.name}" may not read it', "make it readable for that user, with chown or chmod"
-        ) from None
+        spec = json.loads(environment.spec) if environment else {}
+        path = spec.get("automationsFile", {}).get("automationsFilePath")
+        return path if isinstance(path, str) and path else None
 
 
 def shown(path: Path, workspace: Path) -> str:
@@ -211,14 +359,10 @@ def shown(path: Path, workspace: Path) -> str:
     return str(path.relative_to(workspace) if path.is_relative_to(workspace) else path)
 
 
-def _judged(content: bytes | Problem) -> Loaded:
-    return Loaded(None, (content,)) if isinstance(content, Problem) else load_bytes(content)
-
-
-def _file_read(found: Found, workspace: Path, loaded: Loaded) -> FileRead:
-    name = os.path.relpath(found.path or "", workspace)
+def _file_read(snapshot: Snapshot, workspace: Path, loaded: Loaded) -> FileRead:
+    name = os.path.relpath(snapshot.found.path or "", workspace)
     return FileRead(
-        found.presence.value,
+        snapshot.found.presence.value,
         name,
         fresh(),
         failure="\n".join(problem.render(name) for problem in loaded.errors),

@@ -122,11 +122,12 @@ class Supervisor:
         )
         self.automations = Automations(settings, self.engine, report, self.resumes, self._other)
         self.announcer = Announcer(notifier or Notifier(), self.engine)
+        self.automations.reloading = self.announcer.reloading
         self.life = Life(
             self.engine,
             self.machine,
             report,
-            self._reload,
+            self.automations.order,
             self.announcer.stopping,
             self.state.stacks,
             self.beginning.note_drain,
@@ -314,10 +315,6 @@ class Supervisor:
             held,
         )
 
-    def _reload(self) -> None:
-        with self.announcer.reloading():
-            self.automations.read_again()
-
     async def _tell_activity(self) -> None:
         """Tell the management plane while the environment is in use."""
         await self.activity.run(self.engine.hub, self.engine.post, self.report.notice)
@@ -430,9 +427,8 @@ class Supervisor:
             environment_id=self.environment_id,
             workspace=self.settings.workspace,
             state=self.state.path,
-            find_file=self.automations.find,
-            load_file=self.automations.look,
-            read_file=self.automations.read_again,
+            update_file=self.automations.update,
+            file_moved=self.automations.moved,
             end=self.life.end,
             drain_grace_s=self.settings.drain_grace_s,
             ready=self._ready,

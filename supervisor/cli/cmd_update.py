@@ -28,6 +28,7 @@ def command(client: Client, file: Path | None, dry_run: bool, format_: str) -> i
 
     A file that is refused changes nothing: its problems are printed, and the exit status is 1. What the running file
     has and FILE has not is removed. An edit of the workspace's file, later, is carried out as always.
+    A workspace's file that somebody has open for writing is not read.
     """
     content = None if file is None else _content(file)
     answer = client.control("update", content=content, dryRun=dry_run)

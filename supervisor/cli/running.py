@@ -76,7 +76,7 @@ def _run(
             printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
         elif supervisor.resumes:
             printer.notice("the supervisor before this one was cut off: going on with what it left")
-        supervisor.automations.require()
+        supervisor.automations.require(lambda: bool(held))
         adopted = supervisor.adopt()
         loaded = supervisor.automations.start()
         fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())

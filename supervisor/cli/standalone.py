@@ -87,6 +87,7 @@ def _remove(path: Path) -> None:
 
 def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
     with closing(Supervisor(settings, take_link(), printer)) as supervisor:
+        supervisor.automations.wait_for_writers(lambda: bool(held))
         supervisor.adopt()
         loaded = supervisor.automations.start()
         if loaded is None or loaded.file is None:

@@ -35,12 +35,13 @@ class Unreadable(Exception):
         self.hint = hint
 
 
-def _open(path: Path | str) -> int:
+def open_file(path: Path | str) -> int:
+    """The usual opener."""
     # O_NONBLOCK: a named pipe without a writer would hold the open for ever. It changes nothing for a file.
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
 
 
-def read(path: Path | str, opener: Opener = _open) -> bytes | Problem:
+def read(path: Path | str, opener: Opener = open_file) -> bytes | Problem:
     """The bytes of the file, of standard input for `-`; one byte over the limit shows that there are more."""
     try:
         return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES, opener)
@@ -48,7 +49,7 @@ def read(path: Path | str, opener: Opener = _open) -> bytes | Problem:
         return Problem(f"cannot read the file: {error}", hint=error.hint)
 
 
-def read_file(path: Path | str, limit_bytes: int, opener: Opener = _open) -> bytes:
+def read_file(path: Path | str, limit_bytes: int, opener: Opener = open_file) -> bytes:
     """The bytes of a regular file, at most one more than the limit. Raises Unreadable."""
     try:
         descriptor = opener(path)

@@ -21,7 +21,10 @@ from supervisor.api.controlstatus import Place, status_json
 from supervisor.api.server import Server
 from supervisor.api.sockets import Sockets
 from supervisor.api.tokens import Scope, Tokens
-from supervisor.config import Loaded, find_file, load_bytes, load_file
+from supervisor.boot.automations import Automations
+from supervisor.boot.settings import Settings
+from supervisor.config import Loaded, load_bytes
+from supervisor.core.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock
@@ -49,6 +52,19 @@ RECENT = {"forgotten": 1, "changes": [{"kind": "service", "before": None, "after
 Answer = tuple[int, Any]
 
 
+class Silent:
+    """Tells nobody."""
+
+    def loaded(self, name: str, loaded: Loaded) -> None:
+        pass
+
+    def applied(self, changes: Changes) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
+        pass
+
+
 class Bench:
     """What the routes need, and a client."""
 
@@ -61,7 +77,7 @@ class Bench:
         self.engine.performer = self
         self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
         self.tokens = Tokens(b"k" * 32, SEED)
-        self.read: list[bytes] = []
+        self.automations = Automations(Settings(folder), self.engine, Silent(), resumes=False)
 
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):
@@ -80,17 +96,6 @@ class Bench:
         records = self.engine.world.records
         items: list[Service | Task] = [*records.services.values(), *records.tasks.values()]
         return next(item.id for item in items if item.item.reference == reference)
-
-    def read_file(self) -> Loaded | None:
-        """As the supervisor does it: nothing to do for what was read before."""
-        data = (self.folder / "automations.yaml").read_bytes()
-        if data in self.read:
-            return None
-        self.read.append(data)
-        loaded = load_bytes(data)
-        if loaded.file is not None:
-            self.engine.submit(ApplyFile(loaded.file, fresh()))
-        return loaded
 
     def get(self, path: str) -> Answer:
         return self._ask("GET", path, b"", {})
@@ -113,9 +118,7 @@ class Bench:
 
         hands = Hands(
             self.tokens.mint,
-            lambda: find_file(self.folder),
-            load_file,
-            self.read_file,
+            self.automations.update,
             lambda grace_s, detach: self.ended.append((grace_s, detach)),
         )
         server = Server(

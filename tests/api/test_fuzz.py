@@ -38,7 +38,8 @@ from supervisor import wire
 from supervisor.activity.activity import Activity
 from supervisor.api import assembly
 from supervisor.api.sockets import Sockets
-from supervisor.config import find_file, load_file
+from supervisor.config import Loaded, load_bytes
+from supervisor.core.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock
@@ -73,6 +74,15 @@ def examples(most: int) -> settings:
 
 async def _no_upgrade() -> str:
     raise Precondition("cannot upgrade: this is a test")
+
+
+async def _no_file(content: bytes | None, _dry_run: bool) -> tuple[str, Loaded, Changes | None]:
+    loaded = load_bytes(content or b"")
+    return "", loaded, None if loaded.file is None else Changes()
+
+
+async def _not_moved() -> None:
+    pass
 
 
 async def _no_status() -> dict[str, object]:
@@ -128,9 +138,8 @@ class Bench:
             environment_id=SEED,
             workspace=folder,
             state=folder,
-            find_file=lambda: find_file(folder),
-            load_file=load_file,
-            read_file=lambda: None,
+            update_file=_no_file,
+            file_moved=_not_moved,
             end=lambda _grace_s, _detach: None,
             upgrade=_no_upgrade,
             recent=lambda: {"forgotten": 0, "changes": []},

@@ -1,8 +1,11 @@
 """Edits of the automations file while the supervisor runs."""
 
 import signal
+import subprocess
 
-from tests.e2e.harness import Program, Project
+import pytest
+
+from tests.e2e.harness import Program, Project, until
 
 WEB = """\
 services:
@@ -132,3 +135,93 @@ def test_specified_file_elsewhere_is_followed(project: Project) -> None:
 
     program.event(kind="log", reference="web", line="two")
     assert project.stop(program) == 130
+
+
+TWO = (
+    WEB % "one"
+    + """\
+  db:
+    name: Db
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: exec sleep 1000}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("(sleep 3; cat copy) >automations.yaml", id="held open by who empties it first"),
+        pytest.param(
+            ">automations.yaml; sleep 1; while IFS= read -r line; do echo "
+            '"$line" >>automations.yaml; sleep 0.3; done <copy',
+            id="line by line",
+        ),
+        pytest.param("rm automations.yaml; sleep 1; cp copy automations.yaml", id="away for a moment"),
+        pytest.param(
+            "echo 'tasks: [' >aside; mv aside automations.yaml; cp copy aside; mv aside automations.yaml",
+            id="broken for a moment",
+        ),
+    ],
+)
+def test_file_that_comes_back_as_it_was_was_never_touched(project: Project, script: str) -> None:
+    project.write(TWO)
+    (project.folder / "copy").write_text(TWO)
+    program = project.run()
+    for reference in ("web", "db"):
+        program.event(kind="service", reference=reference, phase="running")
+
+    subprocess.run(["sh", "-c", script], cwd=project.folder, check=True, timeout=20)
+    project.write(TWO + "tasks: {last: {name: Last, command: x}}\n")
+
+    program.event(kind="edit", text="added last")
+    assert [event["text"] for event in program.events if event["kind"] in ("edit", "notice", "file")] == [
+        "file edited: added last (not started)"
+    ]
+    assert project.stop(program) == 130
+    for reference in ("web", "db"):
+        assert program.phases(reference) == ["starting", "running", "stopping", "stopped"]
+
+
+def test_file_that_is_written_at_the_start_is_read_once_that_is_over(project: Project) -> None:
+    with project.file.open("w") as file:
+        file.write("{}")
+        file.flush()
+        program = project.run("--no-watch", "--listen", "none")
+        program.event(kind="notice", text="is not read yet")
+        refused = project.program("update")
+        assert refused.wait() == 1
+        assert "automations.yaml is open for writing; try again once it is written" in refused.err
+        file.seek(0)
+        file.write(WEB % "one")
+
+    program.event(kind="service", reference="web", phase="running")
+    assert project.stop(program) == 130
+
+
+def test_start_that_needs_a_good_file_waits_for_who_is_writing_it(project: Project) -> None:
+    (project.folder / "copy").write_text("tasks: {a: {name: A, command: 'true', triggeredBy: [prebuild]}}\n")
+    writer = subprocess.Popen(["sh", "-c", "(sleep 1; cat copy) >automations.yaml"], cwd=project.folder)
+    until(project.file.exists, "the empty file")
+
+    program = project.run("--trigger", "prebuild")
+
+    assert project.end(program) == 0
+    assert program.phases("a") == ["running", "succeeded"]
+    assert writer.wait() == 0
+
+
+def test_file_that_is_right_again_or_there_again_is_told(project: Project) -> None:
+    program = serving(project)
+    project.write("tasks: [")
+    program.event(kind="notice", text="the automations file is refused")
+    project.write(WEB % "one")
+    program.event(kind="notice", text="the automations file is right again: nothing has changed")
+    project.file.unlink()
+    program.event(kind="notice", text="the automations file is gone")
+    project.write(WEB % "one")
+    program.event(2, kind="notice", text="the automations file is right again: nothing has changed")
+
+    assert not [event for event in program.events if event["kind"] == "edit"]
+    assert project.stop(program) == 130
+    assert program.phases("web") == ["starting", "running", "stopping", "stopped"]
