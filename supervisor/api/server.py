@@ -133,6 +133,7 @@ class Server:
         if self._runner is None or self._runner.server is None:
             return self._connections  # it had not begun to serve
         self.stopping = True
+        self._sockets.rebound = None
         loop = asyncio.get_running_loop()
         for listening in self._sockets.listening:
             loop.remove_reader(listening)
@@ -170,6 +171,15 @@ class Server:
                 self._listeners.append(await loop.create_unix_server(connection, sock=listening))
             else:
                 self._listeners.append(await loop.create_server(connection, sock=listening))
+
+        async def rebound(listening: socket.socket) -> None:
+            before, self._listeners[0] = (
+                self._listeners[0],
+                await loop.create_unix_server(connection, sock=listening),
+            )
+            before.close()
+
+        self._sockets.rebound = rebound
         for fd in self._connections:
             # Most of those that rest between two requests have shown a token, and to whom we cannot know any more.
             await loop.connect_accepted_socket(partial(connection, known=True), socket.socket(fileno=fd))
@@ -182,6 +192,7 @@ class Server:
 
     async def _stop(self, runner: web.AppRunner) -> None:
         ended_ago_s = asyncio.get_running_loop().time() - self._stream_ended_s
+        self._sockets.rebound = None
         followed = not self.stopping and (bool(self._streams) or ended_ago_s < LAST_WORDS_S)
         self.stopping = True
         self._end_streams()

@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,9 @@ class Sockets:
         already, used instead.
         """
         self.path = path
+        self._owner = owner
+        self.rebound: Callable[[socket.socket], Awaitable[None]] | None = None
+        """Has another Unix socket be served in the place of the one before; None: nothing is served at the moment."""
         self.listening: list[socket.socket] = []
         self.address: tuple[str, int] | None = None
         """The TCP socket's own."""
@@ -69,6 +72,23 @@ class Sockets:
         except BaseException:
             self.close()
             raise
+
+    def is_bound(self) -> bool:
+        """Whether whoever connects to the Unix socket's path comes to us. Raises OSError."""
+        try:
+            return self.path is None or self.rebound is None or _inode(self.path) == self._inode
+        except FileNotFoundError:
+            return False
+
+    async def rebind(self) -> None:
+        """Bind the Unix socket anew where its file is gone, or nobody answers on what is there. Raises MachineError."""
+        if self.path is None or self.rebound is None:
+            return
+        before = self.listening[0]
+        self.listening[0] = _unix(self.path, self._owner)
+        self._inode = _inode(self.path)
+        await self.rebound(self.listening[0])
+        before.close()
 
     @property
     def url(self) -> str:

@@ -40,6 +40,7 @@ MODULES = (
     "supervisor.activity.ssh",
     "supervisor.boot.resume",
     "supervisor.boot.stacks",
+    "supervisor.boot.statewatch",
     "supervisor.boot.summary",
     "supervisor.boot.upgrade",
     "supervisor.cli.complaints",

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from supervisor.activity.activity import Activity
     from supervisor.boot.resume import Resume
+    from supervisor.boot.statewatch import StateWatch
     from supervisor.host.account import Account
     from supervisor.host.lag import Lag
 
@@ -155,6 +156,26 @@ class Supervisor:
         return Lag(self.state.stalls, self.report.notice)
 
     @functools.cached_property
+    def state_watch(self) -> StateWatch:
+        """What sees that the state directory, or something in it, was taken away."""
+        from supervisor.boot.statewatch import StateWatch, Watched
+
+        async def restore_state() -> None:
+            self.state.restore()
+
+        async def restore_store() -> None:
+            self.store.restore()
+
+        lines = [
+            Watched("the state directory", self.state.is_whole, restore_state),
+            Watched("the database", self.store.is_in_place, restore_store),
+            Watched("the shim's socket", self.machine.can_be_met, self.machine.listen_again),
+        ]
+        if self.sockets is not None:
+            lines.append(Watched("the API's socket", self.sockets.is_bound, self.sockets.rebind))
+        return StateWatch(lines, partial(self.troubles.met, "state"), self.report.notice)
+
+    @functools.cached_property
     def resume(self) -> Resume:
         """What sees that the machine was suspended since it was first asked for."""
         from supervisor.boot.resume import Resume
@@ -245,8 +266,8 @@ class Supervisor:
     def _take_state(self) -> StateDir:
         workspace = str(self.settings.workspace)
         default = system_path(workspace) if self._other else default_path(workspace, os.environ)
-        lock = self._given.lock if self._given else None
-        state = StateDir(self.settings.state_dir or default, workspace, self._other, lock)
+        lock, name = (self._given.lock, self._given.name) if self._given else (None, None)
+        state = StateDir(self.settings.state_dir or default, workspace, self._other, lock, name)
         if self._given is None:
             state.note_cwd(cwd.started_in())
         return state
@@ -306,6 +327,7 @@ class Supervisor:
                 self.automations.watch,
                 self.resume.watch,
                 self.lag.run,
+                self.state_watch.run,
                 self._tell_activity,
                 self._serve_api,
                 self.announcer.run,
@@ -350,10 +372,12 @@ class Supervisor:
         self.announcer.making_room()
         given = Given() if self.sockets is None else self.sockets.keep()
         connections = await self._leave()
+        lock, name = self.state.keep()
         self.handover = Handover(
             version=__version__,
             began_s=clock.now().mono_s,
-            lock=self.state.keep(),
+            lock=lock,
+            name=name,
             listen=repr(self.settings.api.listen),
             unix=given.unix,
             tcp=given.tcp,

@@ -10,6 +10,7 @@ no more. Nothing is decided by what stands here.
 | commands | there is no process, memory or descriptor to start one | those that waited were started, or given up |
 | threads | there is no thread for what would hold up the event loop | there are some again |
 | clients | there is no descriptor to accept one | none had to wait for some seconds |
+| state | something that we rely on is gone or replaced (`statewatch`) | all is there again |
 | logs | a command's log was removed or replaced while it ran | that command has ended |
 """
 
@@ -27,6 +28,7 @@ BEGINNING = {
     "commands": "commands wait to be started: {}",
     "threads": "the machine has no more threads or processes ({}): what needs one waits",
     "clients": "clients wait to be accepted: {}; raise the limit of open files (ulimit -n)",
+    "state": "what the supervisor relies on was taken away: {}; until that is put right, it may not outlive a restart",
     "logs": "what some commands print is lost, since their logs were taken away: {}; restart them",
 }
 END = {
@@ -35,6 +37,7 @@ END = {
     "commands": "commands do not wait to be started any more",
     "threads": "there are threads and processes again",
     "clients": "clients do not wait to be accepted any more",
+    "state": "what the supervisor relies on is all there again",
     "logs": "no command runs any more whose log was taken away",
 }
 

@@ -37,6 +37,8 @@ class Handover:
     unix: int | None = None
     tcp: int | None = None
     connections: tuple[int, ...] = ()
+    name: int | None = None
+    """What keeps others out beside the lock, see `exclusion`."""
     printed: Mapping[str, int] = MappingProxyType({})
     """`{run id: offset}`: how far `--logs` has printed each log."""
 
@@ -45,12 +47,12 @@ class Handover:
         """All descriptors."""
         return [
             self.lock,
-            *(fd for fd in (self.unix, self.tcp) if fd is not None),
+            *(fd for fd in (self.name, self.unix, self.tcp) if fd is not None),
             *self.connections,
         ]
 
 
-_FIELDS = ("version", "began_s", "lock", "listen", "unix", "tcp", "connections", "printed")
+_FIELDS = ("version", "began_s", "lock", "name", "listen", "unix", "tcp", "connections", "printed")
 _received: list[Handover] = []
 
 

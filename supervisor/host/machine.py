@@ -197,6 +197,14 @@ class Machine:
         finally:
             self._tasks = None
 
+    def can_be_met(self) -> bool:
+        """Whether the next supervisor would find the shim. Raises OSError."""
+        return self._shims.can_be_met()
+
+    async def listen_again(self) -> None:
+        """Have the shim bind its socket anew. Raises MachineError."""
+        self._shims.listen_again()
+
     async def sweep(self, grace_s: float) -> tuple[Survivor, ...]:
         """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what lives all the same."""
         from supervisor.host import ending
@@ -396,6 +404,9 @@ class Machine:
             if pace.is_due(self._disk.free_bytes):
                 pace.note(await upkeep.look_after(self._runs, self._log_limit_bytes, self._post))
                 lost = upkeep.lost_logs(self._runs.values())
+                for run in self._runs.values():
+                    if run.log_lost:
+                        upkeep.restore(run, self._account)
                 self._logs_met(lost)
 
 

@@ -63,6 +63,8 @@ class Run:
         """Of the file that the command writes its log into; 0: not known yet."""
         self.log_lost = ""
         """Why what the command writes does not come to its log any more; empty: it does."""
+        self.restored = False
+        """Whether its directory was made again, and a log in which that is said."""
         self.output_seen = 0, 0
         """Size and time of change of the output file when it was last read."""
         self.output: dict[str, str] = {}

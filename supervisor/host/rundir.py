@@ -103,12 +103,24 @@ class RunDir:
         give_folder(self.path, 0o710, account.gid)
         # The script is the user's own: that user's first group may be one that others are in, "users" for example.
         for path, mode in ((self.script, 0o400), (output, 0o600)):
-            fd = open_regular(path, os.O_RDONLY | os.O_CREAT)
-            try:
-                os.fchown(fd, account.uid, account.gid)
-                os.fchmod(fd, mode)
-            finally:
-                os.close(fd)
+            _give(path, mode, account)
+
+    def restore(self, facts: StartedFacts, account: Account | None, output: str | None) -> None:
+        """Make the directory of a live run again, as far as something that others need is missing. Raises OSError."""
+        try:
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            pass
+        if account:
+            give_folder(self.path, 0o710, account.gid)
+            if output:
+                _give(output, 0o600, account)
+        if not os.path.lexists(f"{self.path}/started"):
+            names = ("pid", "start_ticks", "boot_id", "shim_pid", "cgroup", "log_inode")
+            _write(
+                f"{self.path}/started",
+                json.dumps({name: getattr(facts, name) for name in names}).encode("ascii"),
+            )
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""
@@ -184,6 +196,16 @@ class RunDir:
         except (OSError, ValueError, RecursionError):
             return None
         return facts if isinstance(facts, dict) else None
+
+
+def _give(path: str, mode: int, account: Account) -> None:
+    """Have a file belong to a user, made if it is not there. Raises OSError."""
+    fd = open_regular(path, os.O_RDONLY | os.O_CREAT)
+    try:
+        os.fchown(fd, account.uid, account.gid)
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
 
 
 def _write(path: str, data: bytes) -> None:

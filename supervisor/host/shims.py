@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 
 from supervisor.host import errnos, starting
@@ -29,6 +31,8 @@ class Shims:
         self._cgroup = cgroup
         self._hear = hear
         self._links: list[ShimLink] = []
+        self._inode: int | None = None
+        """Of the socket's file, once it was seen."""
         self.held = Listing({}, {}, VERSION)
         """What the shim of an earlier supervisor held when we met it."""
         self.held_by = self._met()
@@ -59,6 +63,25 @@ class Shims:
     def links(self) -> tuple[ShimLink, ...]:
         """All links, of use or not."""
         return tuple(self._links)
+
+    def can_be_met(self) -> bool:
+        """Whether the next supervisor would find the shim at its socket. Raises OSError."""
+        if self._current is None or self._current.lost:
+            return True  # the next one will listen
+        try:
+            status = os.lstat(self._socket)
+        except FileNotFoundError:
+            return False
+        self._inode = self._inode or status.st_ino
+        return stat.S_ISSOCK(status.st_mode) and status.st_ino == self._inode
+
+    def listen_again(self) -> None:
+        """Have the shim bind its socket anew. Raises MachineError where it cannot."""
+        if os.path.isdir(self._socket):
+            raise MachineError(f"there is a folder at {self._socket}; remove it")
+        if self._current is not None:
+            self._inode = None
+            self._current.listen(self._socket)
 
     def pids(self) -> list[int]:
         """The processes that hold commands, and take what these leave behind."""
@@ -93,6 +116,7 @@ class Shims:
         return old
 
     def _use(self, link: ShimLink) -> None:
+        self._inode = None
         link.listen(self._socket)
         if self._cgroup:
             link.join(self._cgroup)

@@ -2,7 +2,8 @@
 
 <state directory>/     0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs; below
                      folders that nobody else can exchange (`trust`)
-lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid
+lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid. A name in the
+                     kernel keeps others out where the directory is removed meanwhile (`exclusion`)
 workspace            the workspace's path, for people
 cwd                  the folder that the supervisor was started in: relative paths on its command line begin there
 state.db             records
@@ -22,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from supervisor.host.exclusion import Exclusion
 from supervisor.host.regular import make_regular, open_regular, read_regular
 from supervisor.host.trust import doubt, give_folder
 from supervisor.model.digest import sha256
@@ -89,7 +91,7 @@ class StateDir:
     trusted, or BadSettings if somebody else could exchange it, or something in it.
     """
 
-    __slots__ = ("_lock", "path")
+    __slots__ = ("_account", "_cwd", "_exclusion", "_inode", "_lock", "_workspace", "path")
 
     def __init__(
         self,
@@ -97,9 +99,12 @@ class StateDir:
         workspace: str,
         account: Account | None = None,
         lock: int | None = None,
+        name: int | None = None,
     ) -> None:
-        """`lock`: a descriptor that holds the lock already."""
+        """`lock`, `name`: descriptors that hold them already."""
         self.path = Path(os.path.abspath(path))
+        self._workspace, self._account = workspace, account
+        self._cwd: str | None = None
         _check_length(self.api_socket)
         _check_length(self.shim_socket)
         try:
@@ -112,19 +117,52 @@ class StateDir:
             if lock is None:  # in a folder with the sticky bit somebody may have been first
                 _check_way(self.path)
             self._lock = _locked(self.path / "lock") if lock is None else lock
+            self._exclusion = Exclusion(self.path, name)
         except OSError as error:
             raise _unusable(self.path, error) from error
         try:
-            _make_own(self.runs)
-            _keep(self.path / "workspace", os.fsencode(os.path.realpath(workspace)) + b"\n")
-            if account:
-                self._open_to(account)
+            if lock is None and (other := self._exclusion.other()) is not None:
+                raise _in_use(self.path, str(other))
+            self._fill()
         except OSError as error:
             self.close()
             raise _unusable(self.path, error) from error
         except SupervisorError:
             self.close()
             raise
+
+    def _fill(self) -> None:
+        """Make what belongs into the directory. Raises SupervisorError, OSError."""
+        self._inode = _inode(self.path)
+        _make_own(self.runs)
+        _keep(self.path / "workspace", os.fsencode(os.path.realpath(self._workspace)) + b"\n")
+        if self._account:
+            self._open_to(self._account)
+
+    def is_whole(self) -> bool:
+        """Whether the directory and its lock are those that we hold, and its runs are in place. Raises OSError."""
+        try:
+            return (
+                _inode(self.path) == self._inode
+                and _is_still(self._lock, self.path / "lock")
+                and stat.S_ISDIR(os.lstat(self.runs).st_mode)
+            )
+        except FileNotFoundError:
+            return False
+
+    def restore(self) -> None:
+        """Make again what is missing, and hold what is there now. Raises StateInUse, SupervisorError, OSError."""
+        self._exclusion.drain()
+        _check_way(self.path)
+        _make_own(self.path, parents=0o755 if self._account else 0o700)
+        _check_way(self.path)
+        if not _is_still(self._lock, self.path / "lock"):
+            lock = _locked(self.path / "lock")
+            os.close(self._lock)
+            self._lock = lock
+        self._fill()
+        if self._cwd is not None:
+            self.note_cwd(self._cwd)
 
     @property
     def runs(self) -> Path:
@@ -160,9 +198,9 @@ class StateDir:
         """Where the supervisor writes what it is doing when somebody asks by SIGQUIT."""
         return self.path / "stacks"
 
-    def keep(self) -> int:
-        """A descriptor that holds the lock after `close` as well."""
-        return os.dup(self._lock)
+    def keep(self) -> tuple[int, int | None]:
+        """Descriptors that hold the lock and the name after `close` as well; of the name, if there is one."""
+        return os.dup(self._lock), self._exclusion.keep()
 
     @property
     def stalls(self) -> Path:
@@ -171,6 +209,7 @@ class StateDir:
 
     def note_cwd(self, folder: str) -> None:
         """Keep which folder the supervisor was started in; empty: not known. For a support bundle, so nothing waits."""
+        self._cwd = folder
         try:
             _keep(self.path / "cwd", os.fsencode(folder) + b"\n")
         except OSError:
@@ -180,6 +219,7 @@ class StateDir:
         """Let go of the directory. The lock file stays: to remove it would let two others in at once."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
+            self._exclusion.close()
             os.close(lock)
 
     def __enter__(self) -> Self:
@@ -243,16 +283,24 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             holder = os.pread(fd, 32, 0).strip().decode("ascii", "replace")
             os.close(fd)
-            who, stop = (
-                (f" (pid {holder})", f"kill {holder}") if holder.isdecimal() else ("", "Ctrl-C where it runs")
-            )
-            raise StateInUse(
-                f"cannot use the state directory {path.parent}: another supervisor{who} uses it; "
-                f"end it ({stop}), or {_ELSEWHERE}"
-            ) from None
+            raise _in_use(path.parent, holder) from None
         except BaseException:
             os.close(fd)
             raise
+
+
+def _in_use(path: Path, holder: str) -> StateInUse:
+    who, stop = f" (pid {holder})", f"kill {holder}"
+    if not holder.isdecimal() or holder == "0":
+        who, stop = "", "Ctrl-C where it runs"
+    return StateInUse(
+        f"cannot use the state directory {path}: another supervisor{who} uses it; end it ({stop}), or {_ELSEWHERE}"
+    )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino
 
 
 def _tell_holder(fd: int) -> None:

@@ -85,6 +85,7 @@ class Store:
                 raise _unusable("open", path, error) from error
             self.damaged = _set_aside(path)
             self._connection = _open(path)
+        self._inode = _inode(path)
         self._steps: dict[str, Mapping[str, StepState]] = {}
 
     @classmethod
@@ -94,12 +95,39 @@ class Store:
         Raises MachineError if a newer version of the supervisor wrote it.
         """
         copy = cls.__new__(cls)
-        copy._path, copy.damaged, copy._steps = path, "", {}
+        copy._path, copy.damaged, copy._steps, copy._inode = path, "", {}, (0, 0)
         copy._connection = sqlite.connect(":memory:", isolation_level="IMMEDIATE")
         with closing(sqlite.connect(path)) as original:
             original.backup(copy._connection)
         _migrate(copy._connection, path)
         return copy
+
+    def is_in_place(self) -> bool:
+        """Whether what is written comes into the file that is at its path. Raises OSError."""
+        try:
+            status = os.lstat(self._path)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._inode
+
+    def restore(self) -> None:
+        """Write all anew into a file where there is none any more. Raises MachineError; all is kept then."""
+        if os.path.lexists(self._path):
+            raise MachineError(f"another file is in the place of the database {os.fspath(self._path)}")
+        # First out of the old file: closing it removes what lies beside it by name, where the new one's would be.
+        kept = sqlite.connect(":memory:", isolation_level="IMMEDIATE", check_same_thread=False)
+        self._connection.backup(kept)
+        self._connection.close()
+        self._connection = kept
+        try:
+            _set_aside(self._path, _BESIDE)
+            connection = _open(self._path)
+            kept.backup(connection)
+        except sqlite.Error as error:
+            raise _unusable("write", self._path, error) from error
+        self._connection = connection
+        self._inode = _inode(self._path)
+        kept.close()
 
     def close(self) -> None:
         """Close the file; all that was saved is in it."""
@@ -130,6 +158,7 @@ class Store:
             self._connection.close()
             self.damaged = _set_aside(self._path)
             self._connection = _open(self._path)
+            self._inode = _inode(self._path)
             self._steps.clear()
             return [], 0
 
@@ -229,6 +258,15 @@ def _make_private(path: str | os.PathLike[str]) -> None:
             os.close(fd)
     except OSError:
         pass  # SQLite says why
+
+
+def _inode(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Which file is there; nonsense for one that is not, `:memory:` for example."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _migrate(connection: sqlite.Connection, path: str | os.PathLike[str]) -> None:

@@ -6,15 +6,22 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 
+from supervisor.host.clock import boot_id
 from supervisor.host.regular import why_replaced
 from supervisor.host.run import Run
+from supervisor.host.rundir import StartedFacts
 from supervisor.model.fact import OutputRead
+from supervisor.model.hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisor.host.account import Account
 
 _INTERVAL_S = 1.0
 _QUIET_S = 2.0
 _SELDOM = 4
 _MUCH_BYTES = 32 << 20
 _SHOWN = 3
+_REMOVED = "it was removed"
 
 
 class Pace:
@@ -77,6 +84,26 @@ def lost_logs(runs: Iterable[Run]) -> str:
     return ", ".join(lost[:_SHOWN] + more)
 
 
+def restore(run: Run, account: Account | None) -> None:
+    """Make a run's directory again if it was removed, with a log that says so; without effect where that fails.
+
+    The next supervisor is to find what is known of the run, and the shim to be able to write how it ended. `account`:
+    the user that commands run as, if that is another one.
+    """
+    if run.restored or run.log_lost != _REMOVED or run.main is None:
+        return
+    shim_pid = run.link.shim_pid if run.link else 0
+    facts = StartedFacts(run.main.pid, run.main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
+    try:
+        run.dir.restore(facts, account, run.output_file)
+    except OSError:
+        return  # tried again at the next look
+    run.dir.note(
+        "the log was removed while the command ran: what it prints is lost until it is started again"
+    )
+    run.restored = True
+
+
 def is_over_limit(run: Run, limit_bytes: int) -> bool:
     """Whether a run's log has grown, and past its limit, since `trim` was last called."""
     size = _log_size(run)
@@ -131,12 +158,12 @@ def _log_size(run: Run) -> int:
     except OSError as error:
         if run.main is not None:
             run.log_lost = (
-                "it was removed" if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
+                _REMOVED if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
             )
         return 0
     why = why_replaced(status)
     if not why and run.log_inode not in (0, status.st_ino):
-        why = "another file was put in its place"
+        why = run.log_lost or "another file was put in its place"
     if not why:
         run.log_inode = status.st_ino
     run.log_lost = why

@@ -1,0 +1,94 @@
+"""What a supervisor relies on is removed or replaced while it runs."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from supervisor.model.sysexits import EXIT_FAILED
+from tests.faults.scene import Scene, read_errors, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+FILE = """
+services:
+  web: {name: Web, triggeredBy: [postEnvironmentStart], commands: {start: echo hello; exec sleep 1000}}
+tasks:
+  build: {name: Build, command: echo built}
+"""
+
+
+def answers(scene: Scene) -> bool:
+    from supervisor.cli.finding import NotRunning
+    from supervisor.model.errors import SupervisorError
+
+    try:
+        return bool(scene.client(2.0).status()["pid"] == scene.supervisor.pid)
+    except (NotRunning, SupervisorError):
+        return False
+
+
+def test_state_directory_that_is_removed_is_made_again_and_nothing_is_lost(scene: Scene) -> None:
+    scene.project.write(FILE)
+    scene.start()
+    until(lambda: scene.phases() == {"web": "running"}, "the service")
+    main = scene.project.processes()
+
+    shutil.rmtree(scene.state)
+    second = scene.project.program("run", "--listen", "none")
+    assert second.process.wait(60) == 4, read_errors(second)
+    assert scene.supervisor.process.poll() is None
+
+    until(lambda: answers(scene), "an answer on the socket")
+    assert scene.phases() == {"web": "running"}
+    execution = scene.client().call("StartTask", id=scene.tasks()["build"])["taskExecution"]["id"]
+    until(lambda: scene.client().execution(execution)["exitStatus"] == 0, "the task")
+    log = scene.state / "runs" / f"{scene.services()['web']['id']}.1" / "log"
+    until(lambda: log.exists() and "the log was removed" in log.read_text(), "the word about the log")
+    (trouble,) = scene.client().status()["troubles"]
+    assert (trouble["what"], "it was removed" in trouble["why"]) == ("logs", True)
+    for name in ("lock", "workspace", "state.db", "api.sock", "shim.sock", "runs"):
+        until((scene.state / name).exists, name)
+
+    scene.kill()
+    scene.start()
+    assert scene.phases() == {"web": "running"}
+    assert {pid for pid, command in scene.project.processes().items() if "sleep" in command} == {
+        pid for pid, command in main.items() if "sleep" in command
+    }
+    scene.end()
+
+
+@pytest.mark.parametrize("name", ["lock", "api.sock", "shim.sock", "state.db", "runs"])
+def test_each_piece_that_is_removed_is_there_again(scene: Scene, name: str) -> None:
+    scene.project.write(FILE)
+    scene.start()
+    until(lambda: scene.phases() == {"web": "running"}, "the service")
+    path = scene.state / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    until(path.exists, "the piece")
+    until(lambda: answers(scene), "an answer")
+    scene.kill()
+    scene.start()
+    assert scene.phases() == {"web": "running"}
+    scene.end()
+
+
+def test_what_cannot_be_put_right_is_in_the_status_and_in_the_exit_status(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.project.write(FILE)
+    program = scene.start()
+    (scene.state / "state.db").rename(scene.state / "mine.db")
+    (scene.state / "state.db").write_text("somebody's")
+
+    (trouble,) = until(lambda: scene.client().status()["troubles"] or None, "the trouble")
+    assert trouble["what"] == "state"
+    assert "another file is in the place of the database" in trouble["why"]
+    program.send(signal.SIGTERM)
+    assert program.process.wait(60) == EXIT_FAILED
+    assert (scene.state / "state.db").read_text() == "somebody's"
