@@ -11,6 +11,20 @@ from supervisor.api.logpiece import Form
 VERY_LARGE = 2**53 - 1
 """Stands for the end of what still grows: RFC 8673, section 2.2."""
 
+PARAMETERS = {
+    "follow": "`true` (the default): go on until the run has ended and all is sent; `false`: what is there now.",
+    "offset": "Begin at this byte of the log.",
+    "tail": "Begin so many lines before the end; what is looked at is bounded.",
+    "cursor": "Go on after this place: an `X-Log-Cursor`, or an event's id.",
+}
+"""What may stand in a log's URL. `offset`, `tail` and `cursor` exclude each other."""
+HEADERS = {
+    "Accept": "`text/plain` (the default); `text/event-stream`: events whose ids are cursors.",
+    "Range": "`bytes=N-` or `bytes=-N`: begin at byte N, or N bytes before the end. Counts where no parameter says.",
+    "Last-Event-ID": "The cursor of an EventSource that connects again; counts more than the parameters.",
+}
+"""What a log's reader may say in headers."""
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _WORDS = {"true": True, "1": True, "false": False, "0": False}

@@ -1,0 +1,59 @@
+"""The documentation: references are what the code says, links lead somewhere."""
+
+import ast
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from supervisor.api import logquery
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    spec.loader.exec_module(module)
+    sys.path[:] = before
+    return module
+
+
+def test_references_are_what_the_code_says(generate: ModuleType) -> None:
+    stale = [path.name for path in generate.stale()]
+
+    assert stale == [], "run: .venv/bin/python docs/generate.py"
+
+
+def test_references_name_every_parameter_and_header_of_a_log() -> None:
+    """The tables stand beside the function that reads a request; these are the names that it looks up."""
+    tree = ast.parse(Path(logquery.__file__).read_text())
+    looked_up = {
+        node.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for node in call.args
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+    assert logquery.PARAMETERS.keys() | logquery.HEADERS.keys() <= looked_up
+    assert {word for word in looked_up if re.fullmatch(r"[a-z]+|[A-Z][A-Za-z-]+", word)} - {"true"} == {
+        *logquery.PARAMETERS,
+        *logquery.HEADERS,
+    }
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+    assert [link for link in links if link and not (path.parent / link).exists()] == []
