@@ -46,6 +46,9 @@ class Caller:
     subject: str
     """The environment's id."""
     scope: Scope
+    owns_process: bool = False
+    """Whether it may have the supervisor execute another program: a peer of the Unix socket that is root or our own
+    user, and shows no token. Whoever is root in a container only is the user that commands run as."""
 
 
 _CALLER: ContextVar[Caller] = ContextVar("CALLER")
@@ -79,7 +82,9 @@ class Access:
             peers: users who may use the Unix socket, beside root and our own.
         """
         self._tokens = tokens
-        self._local = Caller(environment_id, Scope.ENVIRONMENT)
+        self._environment_id = environment_id
+        self._owners = {0, os.geteuid()}
+        self._has_user = bool(peers := frozenset(peers))
         self._names = LOCAL_NAMES | {_bare(name) for name in host_names}
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._exposed = ", ".join(exposed_headers)
@@ -154,7 +159,11 @@ class Access:
                 Code.PERMISSION_DENIED, f"process {pid} of user {uid} may not use this supervisor's socket"
             )
         # Who shows a token all the same, a proxy for others perhaps, has what the token is good for.
-        return self._bearer(request) if "Authorization" in request.headers else self._local
+        return self._bearer(request) if "Authorization" in request.headers else self._local(pid, uid)
+
+    def _local(self, pid: int, uid: int) -> Caller:
+        owns = uid in self._owners and not (self._has_user and _is_in_container(pid))
+        return Caller(self._environment_id, Scope.ENVIRONMENT, owns)
 
     def _bearer(self, request: web.Request) -> Caller:
         if request.query_string and _has_token_in_url(request):
@@ -213,6 +222,19 @@ class Access:
         if request.headers.get("Access-Control-Request-Private-Network") == "true":
             headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
+
+
+def _is_in_container(pid: int) -> bool:
+    """Whether a process is in namespaces below ours, of users or of processes: its root is none of ours."""
+    if pid == 0:  # it is above ours, where we see nobody
+        return False
+    try:
+        return any(
+            os.stat(f"/proc/{pid}/ns/{kind}").st_ino != os.stat(f"/proc/self/ns/{kind}").st_ino
+            for kind in ("user", "pid")
+        )
+    except OSError:
+        return True  # it has ended: it may have been one
 
 
 def _is_preflight(request: web.Request) -> bool:

@@ -56,6 +56,7 @@ MODULES = (
     "supervisor.host.logs",
     "supervisor.host.oom",
     "supervisor.host.outputs",
+    "supervisor.host.programfiles",
     "supervisor.host.readable",
     "supervisor.host.upkeep",
     "supervisor.host.watch",

@@ -91,6 +91,10 @@ class Supervisor:
         self._checking = False
         self._leave: Callable[[], Awaitable[tuple[int, ...]]] = _no_connections
         self.account = self._account()
+        if self._other is not None and handover is None:  # before an upgrade, the self-check looks
+            from supervisor.host import programfiles
+
+            programfiles.check(self._other.name)
         self.state = self._take_state()
         self.store = Store(self.state.database)
         records, revision = self.store.load_or_begin_anew()
@@ -346,7 +350,7 @@ class Supervisor:
 
         Returns its version. Raises Precondition: then everything goes on.
         """
-        from supervisor.boot.upgrade import checked_version
+        from supervisor.boot.upgrade import checked_version, see_that_nobody_else_wrote_it
 
         if self.engine.world.records.draining:
             raise Precondition("cannot upgrade: the supervisor is shutting down")
@@ -356,6 +360,8 @@ class Supervisor:
             raise Precondition("cannot upgrade: another upgrade is under way")
         self._checking = True
         try:
+            if self._other is not None:
+                await see_that_nobody_else_wrote_it(self._other.name)
             version = await checked_version(self.state.database)
         except BaseException:
             self._checking = False

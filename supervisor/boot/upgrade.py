@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from supervisor.host.program import program, program_environ, script
-from supervisor.model.errors import Precondition
+from supervisor.model.errors import BadSettings, Precondition
 
 CHECK_S = 60.0
 _SHOWN_BYTES = 2000
@@ -36,6 +36,16 @@ async def checked_version(database: Path) -> str:
     except (ValueError, KeyError, TypeError):
         raise _refused(f"its self-check says {said!r}") from None
     return version
+
+
+async def see_that_nobody_else_wrote_it(user: str) -> None:
+    """Before root executes it, even for its self-check. `user`: who commands run as. Raises Precondition."""
+    from supervisor.host import programfiles, workers
+
+    try:
+        await workers.run(programfiles.check, user)
+    except BadSettings as error:
+        raise Precondition(f"cannot upgrade: {error}; this supervisor goes on") from None
 
 
 def _refused(why: str) -> Precondition:

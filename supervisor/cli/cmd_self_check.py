@@ -36,6 +36,8 @@ def _parse(arguments: tuple[str, ...]) -> None:
     from supervisor.boot.settings import told
     from supervisor.cli.app import app
     from supervisor.cli.flags import flags_of
+    from supervisor.host import programfiles
+    from supervisor.host.account import account
     from supervisor.settings.spec import read_settings
 
     name, *rest = arguments
@@ -44,4 +46,6 @@ def _parse(arguments: tuple[str, ...]) -> None:
         raise click.UsageError(f'there is no command "{name}" any more')
     context = subcommand.make_context(name, rest)
     if name == "run":
-        told(read_settings(flags_of(context.params), os.environ))
+        settings = told(read_settings(flags_of(context.params), os.environ))
+        if settings.user and os.geteuid() == 0 and account(settings.user).uid != 0:
+            programfiles.check(settings.user)

@@ -243,7 +243,7 @@ async def test_our_own_user_needs_no_token_on_the_socket(tmp_path: Path) -> None
         socket = tmp_path / "api.sock"
         answer = await output(request_over(socket, GET_SERVICE, "--data", BODY.decode()))
         assert answer.endswith(" 200")
-        assert served.toy.callers == [Caller(ENVIRONMENT, Scope.ENVIRONMENT)]
+        assert served.toy.callers == [Caller(ENVIRONMENT, Scope.ENVIRONMENT, owns_process=True)]
         # Any Host will do: no browser gets here.
         assert (await output(request_over(socket, "/metrics", "--header", "Host: evil.example"))).endswith(
             "404"
