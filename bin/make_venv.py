@@ -56,6 +56,9 @@ def main(name: str, lock: str) -> int:
     except SetUpError as error:
         say(f"cannot set up .venv: {error}")
         return 1
+    except ValueError as error:  # of `venv`: the checkout's path holds a colon, say
+        say(f"cannot set up .venv: {error}")
+        return 1
     except OSError as error:
         say(f"cannot set up .venv: {error}; the checkout must be in a folder you can write to")
         return 1

@@ -17,7 +17,19 @@ def _enter_environment() -> None:
     sys.path += [f"{environment}/lib/{version}/site-packages", root]
 
 
+def _take_environment() -> None:
+    """Take the variables that the launcher's shell could not pass on, since their names are no identifiers."""
+    if before := os.environ.pop("SUPERVISOR_ENVIRON", ""):
+        import binascii
+
+        for entry in binascii.a2b_base64(before).split(b"\0"):
+            name, equals, value = entry.partition(b"=")
+            if name and equals and not (name.isascii() and name.decode().isidentifier()):
+                os.environb.setdefault(name, value)
+
+
 if __name__ == "__main__":
+    _take_environment()
     if sys.flags.no_site:
         _enter_environment()
     from supervisor.cli import main

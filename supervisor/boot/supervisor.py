@@ -32,6 +32,7 @@ from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host import clock, inheritance, signals
+from supervisor.host.account import completed
 from supervisor.host.cgroups import Cgroups
 from supervisor.host.environ import cleaned, compose
 from supervisor.host.handover import Handover
@@ -291,6 +292,7 @@ class Supervisor:
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
         if self.account:
             base = self.account.environ(base)
+        base = completed(base, os.geteuid())
         environment_id = self.environment_id
 
         def environ(spawn: Spawn, folder: RunDir) -> dict[str, str]:

@@ -92,7 +92,8 @@ def versions() -> dict[str, Any]:
 
 def told(name: str, value: str) -> str:
     """What may be told of a variable."""
-    if name.upper() in _HARMLESS or name.startswith(_HARMLESS_PREFIXES):
+    harmless = name.upper() in _HARMLESS or name.startswith(_HARMLESS_PREFIXES)
+    if harmless and name != "SUPERVISOR_ENVIRON":  # the launcher's, and holds all others
         return value
     return f"{SHOWN} ({len(value)} characters)" if value else ""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
 """Shells that let nobody in."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OF_A_SESSION = frozenset(
     {
         "MAIL",
@@ -80,14 +81,41 @@ def account(name: str) -> Account:
     return replace(_of(entry), shell=shell)
 
 
+def completed(environ: Mapping[str, str], uid: int) -> dict[str, str]:
+    """An environment with what a login sets and it lacks: who is started by systemd or pid 1 may have none of it."""
+    wanted = {name for name in ("HOME", "USER", "LOGNAME", "SHELL") if not environ.get(name)}
+    if not wanted and environ.get("PATH"):
+        return dict(environ)
+    known = {"PATH": _PATH, "SHELL": "/bin/sh"}
+    try:
+        known |= _of_login(_entry(uid)) if wanted else {}
+    except KeyError:
+        pass  # a container may run as a user that its image does not know
+    return {**environ, **{name: value for name, value in known.items() if not environ.get(name)}}
+
+
 def owner(uid: int) -> Account:
     """The user with a uid, who may be in no database: one of no group then."""
-    import pwd
-
     try:
-        return _of(pwd.getpwuid(uid))
+        return _of(_entry(uid))
     except KeyError:
         return Account(str(uid), uid, -1, (), "/", "/bin/sh")
+
+
+def _entry(uid: int) -> pwd.struct_passwd:
+    import pwd
+
+    return pwd.getpwuid(uid)
+
+
+def _of_login(entry: pwd.struct_passwd) -> dict[str, str]:
+    shell = entry.pw_shell if os.path.basename(entry.pw_shell) not in _NO_LOGIN else ""
+    return {
+        "HOME": entry.pw_dir,
+        "USER": entry.pw_name,
+        "LOGNAME": entry.pw_name,
+        "SHELL": shell or "/bin/sh",
+    }
 
 
 def _of(entry: pwd.struct_passwd) -> Account:

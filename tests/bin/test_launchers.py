@@ -1,5 +1,6 @@
 """The launchers, in small checkouts of their own whose lock files name no packages, so that no network is needed."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+NONE: dict[str, str] = {}
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """\
@@ -32,10 +34,15 @@ def make_checkout(root: Path) -> Path:
 
 
 def run(
-    program: Path | str, *arguments: str, cwd: Path | None = None, **env: str
+    program: Path | str, *arguments: str, cwd: Path | None = None, odd: dict[str, str] = NONE, **env: str
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [program, *arguments], cwd=cwd, env=os.environ | env, capture_output=True, text=True, check=False
+        [program, *arguments],
+        cwd=cwd,
+        env=os.environ | env | odd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -121,6 +128,46 @@ def test_supervisor_needs_no_home_and_ignores_python_settings_meant_for_others(
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+ODD = {
+    "discovery.type": "single",
+    "my-var": "2",
+    "BASH_FUNC_f%%": "() { echo hi\n}",
+    "1st": "\udcff",
+    "ok": "a\nb=c",
+}
+
+
+@pytest.mark.parametrize("launcher", ["supervisor", "entrypoint"])
+def test_launcher_passes_on_variables_whose_names_are_no_identifiers(checkout: Path, launcher: str) -> None:
+    shutil.copy(ROOT / "supervisor/__main__.py", checkout / "supervisor")
+    (checkout / "supervisor/cli.py").write_text(
+        "import json, os\ndef main():\n    print(json.dumps(dict(os.environ)), flush=True)\n    return 0\n"
+    )
+    seen = [json.loads(run(checkout / "bin" / launcher, odd=odd).stdout) for odd in (NONE, ODD)]
+
+    assert seen[1] == seen[0] | ODD
+    assert not any(name.startswith("SUPERVISOR_ENVIRON") for name in seen[1])
+    large = run(checkout / "bin" / launcher, odd=ODD, large1="x" * 60_000, large2="x" * 60_000)
+    assert (large.returncode, large.stderr) == (0, ""), "they are lost, and nothing else is"
+
+
+def test_first_use_needs_no_environment(tmp_path: Path) -> None:
+    root = make_checkout(tmp_path / "checkout")
+    done = subprocess.run([root / "bin/supervisor"], env={}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_supervisor_says_why_no_environment_can_be_made(tmp_path: Path) -> None:
+    root = make_checkout(tmp_path / "a:b")
+    done = run(root / "bin/supervisor", PYTHON=sys.executable)
+
+    assert done.returncode == 1
+    assert "supervisor: cannot set up .venv: Refusing to create a venv in " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_supervisor_updates_when_the_lock_file_changes_even_to_an_older_one(checkout: Path) -> None:

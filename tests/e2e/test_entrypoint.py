@@ -1,5 +1,7 @@
 """`supervisor run` where nobody sits at a terminal: a second one, standard files that are missing, full or closed."""
 
+import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import time
 import pytest
 
 from supervisor.model.sysexits import EXIT_IN_USE
-from tests.e2e.harness import ROOT, Project, until
+from tests.e2e.harness import MARKER, ROOT, Program, Project, until
 
 SLEEPER = (
     "services: {web: {name: W, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}}\n"
@@ -112,3 +114,20 @@ def test_output_that_was_closed_holds_up_nothing(project: Project) -> None:
     program.send(signal.SIGTERM)
     assert project.end(program) == 0
     assert program.err == ""
+
+
+def test_commands_have_what_a_login_sets_where_the_supervisor_has_no_environment(project: Project) -> None:
+    project.write("tasks: {env: {name: E, triggeredBy: [postEnvironmentStart], command: exec env}}\n")
+    marker = {name: project.env[name] for name in (MARKER, "SUPERVISOR_TEST_SESSION")}
+    words = ("run", "--logs", "--exit-when-done", "--listen", "none", "--state-dir", str(project.home / "s"))
+    program = project.keep(Program(words, project.folder, marker, subprocess.PIPE))
+    assert project.end(program) == 0, program.err
+    told = pwd.getpwuid(os.geteuid())
+    for expected in (
+        f"HOME={told.pw_dir}",
+        f"USER={told.pw_name}",
+        f"LOGNAME={told.pw_name}",
+        "PATH=/",
+        "SHELL=/",
+    ):
+        assert f" | {expected}" in program.out

@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from supervisor.host.account import Account, account
+from supervisor.host.account import Account, account, completed
 from supervisor.model.errors import MachineError
 from tests.host.users import needs_root, open_folder, other
 
@@ -99,3 +99,16 @@ def test_environ_is_the_users_and_holds_nothing_of_the_session_of_who_started_us
         "LOGNAME": "dev",
         "SHELL": "/bin/sh",
     }
+
+
+def test_what_a_login_sets_is_taken_from_the_password_database_where_it_is_missing() -> None:
+    mine = pwd.getpwuid(os.geteuid())
+    whole = completed({"X": "1"}, os.geteuid())
+    assert (
+        whole.items()
+        >= {"X": "1", "HOME": mine.pw_dir, "USER": mine.pw_name, "LOGNAME": mine.pw_name}.items()
+    )
+    assert "/usr/bin" in whole["PATH"].split(":")
+    assert os.access(whole["SHELL"], os.X_OK)
+    assert completed({"HOME": "/h", "USER": ""}, os.geteuid())["HOME"] == "/h"
+    assert completed({}, 64329).keys() == {"PATH", "SHELL"}, "nobody knows this user"
