@@ -37,6 +37,8 @@ class Settings:
     """None: no API is served."""
     user: str = ""
     """Who commands run as; empty: the supervisor's own user."""
+    pass_env: tuple[str, ...] = ()
+    """Patterns of variables of ours that commands of `user` see or do not see."""
     environment_id: str | None = None
     """As the runner says; None: made once and kept in the state directory."""
     trigger_filter: tuple[Trigger, ...] = ()
@@ -115,6 +117,7 @@ def told(resolved: Resolved) -> Settings:
         drain_grace_s=resolved[table.DRAIN_GRACE],
         api=None if resolved[table.NO_API] else _api(resolved),
         user=resolved[table.USER],
+        pass_env=resolved[table.PASS_ENV],
         environment_id=resolved[table.ENVIRONMENT_ID],
         trigger_filter=resolved[table.TRIGGER_FILTER],
         plane=plane,

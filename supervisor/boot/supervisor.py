@@ -290,6 +290,10 @@ class Supervisor:
     def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
         """How a command's environment is composed."""
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
+        if self._other:
+            from supervisor.host.passenv import are_of_image, passed
+
+            base = passed(base, self.settings.pass_env, are_of_image(os.environ))
         if self.account:
             base = self.account.environ(base)
         base = completed(base, os.geteuid())

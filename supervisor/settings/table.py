@@ -16,6 +16,7 @@ from supervisor.settings.values import (
     optional,
     origins,
     path,
+    patterns,
     plain,
     plane_url,
     seconds,
@@ -56,6 +57,11 @@ ENVIRONMENT_TOKEN = Setting(
 USER = Setting(
     "user", plain, metavar="NAME", unset="whoever started the supervisor",
     help="Run commands as this user; for a supervisor that runs as root.",
+)  # fmt: skip
+PASS_ENV = Setting(
+    "pass-env", patterns, metavar="PATTERN", many=True,
+    unset="below systemd or a shell what every program needs; as pid 1 all but the machine's credentials",
+    help="With --user: root's variables of this name reach commands (repeatable; *, ?; !PATTERN withholds).",
 )  # fmt: skip
 
 # What is run
@@ -138,6 +144,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     ENVIRONMENT_TOKEN_FILE,
     ENVIRONMENT_TOKEN,
     USER,
+    PASS_ENV,
     AUTOMATIONS,
     WORKSPACE,
     STATE_DIR,

@@ -100,6 +100,15 @@ def names(text: str) -> tuple[str, ...]:
     return parts
 
 
+def patterns(text: str) -> tuple[str, ...]:
+    """Patterns of variables' names, with commas between them."""
+    parts = _parts(text)
+    for part in parts:
+        if "=" in part or not part.isprintable() or part == "!":
+            raise ValueError(f'"{part}" is no pattern of names; write NAME, NAME_* or !NAME')
+    return parts
+
+
 def origins(text: str) -> tuple[str, ...]:
     """What a browser sends as Origin: scheme, host and port; with commas between them."""
     parts = _parts(text)

@@ -24,6 +24,7 @@ print(json.dumps(list(sys.modules)))
 EARLIER = {
     "supervisor.cli.app": "other commands than `run`",
     "supervisor.cli.standalone": "another command",
+    "supervisor.host.passenv": "the first command",
     "_sha2": "the first command, from Python 3.12 on",
     "sqlite3": "the first database, where its module in C goes by another name",
     "yaml.cyaml": "the first file, where the package has no libyaml",

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,14 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.client import Client
-from tests.e2e.harness import Program, Project, until
+from tests.e2e.harness import MARKER, Program, Project, until
+from tests.e2e.namespace import children, unshare
 from tests.host.users import GID, GROUP, UID, needs_root
 
 pytestmark = [needs_root, pytest.mark.slow]
 
+MARKED = ("--pass-env", MARKER)
+"""So that the end of a test sees what the commands leave behind."""
 MACHINE = f"""
 set -e
 etc=$1 python=$2
@@ -59,7 +63,7 @@ class Machine(Project):
 
     def supervise(self, *arguments: str, **env: str) -> Program:
         """Root's `supervisor run --user dev`."""
-        words = ("run", "--format", "json", "--listen", "127.0.0.1:0", "--user", "dev", *arguments)
+        words = ("run", "--format", "json", "--listen", "127.0.0.1:0", "--user", "dev", *MARKED, *arguments)
         return self._start(words, self.here, {"HOME": "/root", "USER": "root"} | env)
 
     def as_user(self, supervisor: Program, *arguments: str, uid: int = UID, **env: str) -> Program:
@@ -258,7 +262,7 @@ def test_link_to_a_file_that_is_closed_to_the_user_shows_nothing_of_it(machine: 
 def test_a_narrow_umask_keeps_the_user_out_of_nothing(machine: Machine) -> None:
     machine.write("tasks: {a: {name: A, triggeredBy: [postEnvironmentStart], command: test -r $0}}\n")
     within = (*machine.here, "sh", "-c", 'umask 077; exec "$@"', "sh")
-    words = ("run", "--format", "json", "--listen", "none", "--user", "dev")
+    words = ("run", "--format", "json", "--listen", "none", "--user", "dev", *MARKED)
     program = machine._start(words, within, {"HOME": "/root", "USER": "root"})
 
     program.event(reference="a", phase="succeeded")
@@ -312,3 +316,43 @@ def test_link_to_what_only_root_may_see_does_not_tell_whether_it_exists(machine:
         program.event(count=count, kind="edit", text="updated t")
     assert len(set(said)) == 1, said
     assert machine.stop(program) == 130
+
+
+@pytest.mark.parametrize(
+    ("first", "arguments", "seen"),
+    [
+        (False, (), "LANG TZ"),
+        (
+            False,
+            ("--pass-env", "AWS_*,!AWS_SECRET*", "--pass-env", "MY_VAR"),
+            "AWS_PROFILE AWS_REGION LANG TZ MY_VAR",
+        ),
+        (True, (), "AWS_REGION FROM_IMAGE LANG TZ MY_VAR"),
+        (
+            True,
+            ("--pass-env", "!MY*", "--pass-env", "KUBECONFIG"),
+            "AWS_REGION FROM_IMAGE KUBECONFIG LANG TZ",
+        ),
+    ],
+)
+def test_roots_variables_are_the_users_only_where_they_are_meant_to_be(
+    machine: Machine, first: bool, arguments: tuple[str, ...], seen: str
+) -> None:
+    if first:
+        machine.here = (*(unshare() or ()), *machine.here)
+    machine.write("tasks: {env: {name: E, triggeredBy: [postEnvironmentStart], command: exec env}}\n")
+    roots = {
+        "AWS_SECRET_ACCESS_KEY": "sesame", "AWS_PROFILE": "p", "AWS_REGION": "eu-1", "KUBECONFIG": "/root/k",
+        "CREDENTIALS_DIRECTORY": "/run/c", "FROM_IMAGE": "i", "MY_VAR": "m", "LANG": "C", "TZ": "UTC",
+    }  # fmt: skip
+    program = machine.supervise("--state-dir", str(machine.etc / "state"), *arguments, **roots)
+    program.event(reference="env", phase="succeeded")
+    (log,) = (machine.etc / "state/runs").glob("*/log")
+    names = {line.partition("=")[0] for line in log.read_text().splitlines()}
+    if first:
+        (pid,) = children(program.pid)
+        os.kill(pid, signal.SIGTERM)
+        assert machine.end(program) == 0
+    else:
+        assert machine.stop(program) == 130
+    assert names & roots.keys() == set(seen.split())
