@@ -75,7 +75,7 @@ def _run(
         if handover:
             printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
         elif supervisor.resumes:
-            printer.notice("the supervisor before this one was cut off: going on with what it left")
+            printer.notice("the supervisor before this one has left what ran: going on with it")
         supervisor.automations.require(lambda: bool(held))
         adopted = supervisor.adopt()
         loaded = supervisor.automations.start()

@@ -92,7 +92,7 @@ NO_WATCH = Setting(
 )  # fmt: skip
 EXIT_WHEN_DONE = Setting(
     "exit-when-done", switch, switch=True, default="false",
-    help="Exit when all tasks have ended: 0, or 1 if one did not succeed.",
+    help="Exit when all tasks have ended and no service starts or stops: 0, or 1 if one failed.",
 )  # fmt: skip
 LOGS = Setting(
     "logs", switch, switch=True, default="false",

@@ -58,7 +58,7 @@ def test_killed_supervisor_is_succeeded_without_anything_starting_again(project:
     until(lambda: (project.folder / "dead").exists(), "the end of meanwhile")
 
     second = project.run()
-    second.event(kind="notice", text="the supervisor before this one was cut off: going on with what it left")
+    second.event(kind="notice", text="the supervisor before this one has left what ran: going on with it")
     assert second.event(kind="task", reference="meanwhile", phase="failed")["detail"] == (
         'step "meanwhile" exited 9'
     )
@@ -85,7 +85,7 @@ def test_output_and_failure_of_what_was_taken_over_are_reported(project: Project
     first.wait()
 
     second = project.run("--logs", "--exit-when-done")
-    second.event(kind="notice", text="cut off")
+    second.event(kind="notice", text="has left what ran")
     (project.folder / "go").touch()
 
     assert project.end(second) == 1
