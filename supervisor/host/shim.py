@@ -48,6 +48,7 @@ if __name__ == "__main__":
 
 from supervisor.host.entering import enter, join, leave
 from supervisor.host.execute import Failed, execute
+from supervisor.host.keyring import leave_inherited
 from supervisor.host.oomscore import OomScore
 from supervisor.host.regular import make_regular, open_regular
 from supervisor.host.stream import Message, Stream
@@ -76,6 +77,7 @@ class Shim:
         self._ended: dict[str, Message] = {}  # run id: status that is not in its exit file
         self._group, self._ready_until = "", 0.0
         self._oom_score = OomScore()
+        self._has_own_keyring = False
         self._boot_id = _first_line("/proc/sys/kernel/random/boot_id")
         # A signal handler alone would not end a poll (PEP 475); the byte in this pipe does.
         self._wakeup, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -239,6 +241,9 @@ class Shim:
                 # Nobody waits for it any more: it was reported as not started.
                 _unlink_empty(log, request["log"])
                 return {"failed": run_id, "stage": "late", "errno": errno.ETIMEDOUT}
+            if account and not self._has_own_keyring:
+                leave_inherited()
+                self._has_own_keyring = True
             group = enter(request.get("cgroup", ""))
             self._oom_score.raise_()
             earliest = _now_ticks()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,4 +76,30 @@ def test_command_of_another_user_can_do_nothing_to_its_supervisor(machine: Machi
     assert (machine.folder / "who").read_text() == "dev\n"
     could = machine.folder / "could"
     assert not could.exists(), could.read_text()
+    assert machine.stop(program) == 130
+
+
+WITH_A_KEY = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+keyctl, add_key = {"x86_64": (250, 248), "aarch64": (219, 217)}[os.uname().machine]
+assert libc.syscall(keyctl, 1, None) > 0  # a session keyring, as a login or a service makes it
+assert libc.syscall(add_key, b"user", b"roots-own-key", b"sesame", 6, -3) > 0
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_command_of_another_user_has_no_key_of_roots(machine: Machine) -> None:
+    key = (sys.executable, "-I", "-c", WITH_A_KEY)
+    shown = subprocess.run([*key, "cat", "/proc/keys"], capture_output=True, text=True, check=False)
+    if "roots-own-key" not in shown.stdout:
+        pytest.skip("no keyring can be made here")
+    machine.here = (*key, *machine.here)
+    machine.write(
+        "tasks: {a: {name: A, triggeredBy: [postEnvironmentStart], command: 'cat /proc/keys; echo done'}}\n"
+    )
+    program = machine.supervise("--logs")
+    program.event(kind="log", line="done")
+    program.event(reference="a", phase="succeeded")
+    assert "roots-own-key" not in program.out
     assert machine.stop(program) == 130
