@@ -15,16 +15,18 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.host.sqlite import sqlite
-from supervisor.hub import Change, Hub
-from supervisor.model.action import Action
+from supervisor.hub import Change, Hub, contained
+from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
 from supervisor.model.command import Command
 from supervisor.model.errors import SupervisorError
-from supervisor.model.fact import Fact
-from supervisor.model.hints import TYPE_CHECKING, Protocol
+from supervisor.model.exit import NotStarted
+from supervisor.model.fact import Exited, Fact
+from supervisor.model.hints import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 
@@ -177,7 +179,7 @@ class Engine:
             self._save(outcome)
             self._publish(outcome)
             for action in outcome.actions:
-                self.performer.perform(action)
+                self._perform(action)
         except SupervisorError:
             raise
         except Exception as error:
@@ -190,6 +192,23 @@ class Engine:
             raise
         finally:
             self._turning = False
+
+    def _perform(self, action: Action) -> None:
+        """Have it done. What does not succeed is no bug of the core, where that leaves no doubt about what lives.
+
+        A signal that was not sent is made up for by the next supervisor alone, so that ends this one.
+        """
+        perform = partial(self.performer.perform, action)
+        match action:
+            case Spawn(run_id=run_id):
+                if not contained(f"what starts run {run_id}", perform):
+                    self.post(Exited(run_id, NotStarted("the supervisor met a bug, which its log has")))
+            case Discard():
+                contained("removing what is left of runs", perform)
+            case Terminate() | Kill():
+                perform()
+            case _:
+                assert_never(action)
 
     def _save(self, outcome: Outcome) -> None:
         changed, removed = outcome.changed, outcome.removed
@@ -213,7 +232,7 @@ class Engine:
     def _set_store_error(self, error: str) -> None:
         if error != self.store_error:
             self.store_error = error
-            self.store_met(error)
+            contained("somebody who is told of the store", partial(self.store_met, error))
 
     def _publish(self, outcome: Outcome) -> None:
         changes = [Change(self._published.get(record.id), record) for record in outcome.changed]

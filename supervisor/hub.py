@@ -3,12 +3,15 @@
 A subscription is a bounded queue of its own. One that is not read in time is emptied and told to `resync`: look at the
 records again, then go on. So a slow reader never delays the writer nor another reader, and never misses that it missed
 something. Subscribing and taking a snapshot happen on the writer's thread between two steps, so nothing falls between.
+
+A reader whose `wake` raises is logged and gets no more: it ends neither the writer nor another reader.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from supervisor.model.frozen import dataclass
 from supervisor.model.record import Record
@@ -85,11 +88,26 @@ class Hub:
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """End a subscription."""
-        self._subscriptions.remove(subscription)
+        """End a subscription, if it has not ended because its reader failed."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
 
     def publish(self, changes: Iterable[Change]) -> None:
         """Hand out changes, in order."""
         for change in changes:
-            for subscription in self._subscriptions:
-                subscription.offer(change)
+            # A reader may leave when it is woken, and another come.
+            for subscription in tuple(self._subscriptions):
+                if not contained("a reader of changes", partial(subscription.offer, change)):
+                    self.unsubscribe(subscription)
+
+
+def contained(what: str, call: Callable[[], object]) -> bool:
+    """Call what is at an edge, whose mistakes are none of the caller's. Returns whether it succeeded; logs if not."""
+    try:
+        call()
+    except Exception:
+        import logging  # the first command does not wait for it
+
+        logging.getLogger(__name__).exception("%s met a bug; everything else goes on", what)
+        return False
+    return True

@@ -209,3 +209,30 @@ def test_what_is_folded_without_a_deadline_wakes_nobody() -> None:
     bench.engine.fold(lambda: bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS)))
     assert bench.web.phase is ServicePhase.STOPPED
     assert woken == []
+
+
+def test_who_is_told_of_the_store_cannot_end_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.engine.store_met = lambda _error: 1 / 0  # type: ignore[assignment]
+    bench.full = True
+    bench.start()
+    bench.full = False
+    bench.engine.turn()
+    assert bench.engine.store_error == ""
+    assert bench.web.phase is ServicePhase.RUNNING
+    assert "met a bug" in caplog.text
+
+
+def test_start_that_fails_is_the_end_of_that_run_alone(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+
+    class Broken:
+        def perform(self, action: Action) -> None:
+            if isinstance(action, Spawn):
+                raise OSError("nobody thought of this")
+
+    bench.engine.performer = Broken()
+    bench.start()
+    assert bench.web.phase is ServicePhase.FAILED
+    assert "the supervisor met a bug" in bench.web.reason
+    assert "nobody thought of this" in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from supervisor.hub import Change, Hub, Resync, Subscription
 from supervisor.model.record import Source, Task
 from tests.core.playbook import task
@@ -56,3 +58,23 @@ def test_unsubscribed_reader_gets_nothing_more() -> None:
     hub.unsubscribe(subscription)
     hub.publish([change(1)])
     assert (subscription.take(), woken) == ([], [])
+
+
+def test_reader_that_fails_gets_no_more_and_ends_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub()
+    before = hub.subscribe(lambda: None)
+    broken = hub.subscribe(lambda: [][0])
+    after = hub.subscribe(lambda: None)
+    hub.publish([change(1), change(2)])
+    assert before.take() == after.take() == [change(1), change(2)]
+    assert hub.readers == 2
+    assert "a reader of changes met a bug" in caplog.text
+    hub.unsubscribe(broken)
+
+
+def test_reader_may_leave_when_it_is_woken() -> None:
+    hub = Hub()
+    leaving = hub.subscribe(lambda: hub.unsubscribe(leaving))
+    staying = hub.subscribe(lambda: None)
+    hub.publish([change(1), change(2)])
+    assert staying.take() == [change(1), change(2)]

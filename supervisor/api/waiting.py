@@ -55,6 +55,7 @@ class Waiting:
 
         `ready` is asked at each look at the file, and at once when the record has changed. `take` may deal with a
         changed file on the spot and wait on: it is told how the file looks and returns that, or None to be woken.
+        Raises what these raise.
         """
         loop = asyncio.get_running_loop()
         waiter = _Waiter(record_id, path, seen, ready, take, loop.create_future())
@@ -78,14 +79,17 @@ class Waiting:
         ]
         self._deal(loop, grown, time.monotonic())
         for waiter in self._waiters:
-            if waiter.ready():
-                _wake(waiter)
+            _wake_if_ready(waiter)
 
     def _deal(self, loop: asyncio.AbstractEventLoop, grown: list[tuple[_Waiter, Look]], began: float) -> None:
         """Let readers have what their logs have grown by; then plan the next look."""
         for waiter, seen in grown[:_BATCH]:
             if waiter in self._waiters and not waiter.woken.done():
-                waiter.seen = waiter.take(seen)
+                try:
+                    waiter.seen = waiter.take(seen)
+                except Exception as error:  # its log cannot be read, which is nothing to the others
+                    _wake(waiter, error)
+                    continue
                 if waiter.seen is None:
                     _wake(waiter)
         if len(grown) > _BATCH:
@@ -103,8 +107,8 @@ class Waiting:
         ids = {change.record.id for change in changes if not isinstance(change, Resync)}
         everyone = any(isinstance(change, Resync) for change in changes)
         for waiter in self._waiters:
-            if (everyone or waiter.record_id in ids) and waiter.ready():
-                _wake(waiter)
+            if everyone or waiter.record_id in ids:
+                _wake_if_ready(waiter)
 
     def _rest(self) -> None:
         if self._next is not None:
@@ -119,6 +123,19 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     loop.call_soon(call)
 
 
-def _wake(waiter: _Waiter) -> None:
-    if not waiter.woken.done():
+def _wake_if_ready(waiter: _Waiter) -> None:
+    try:
+        if waiter.ready():
+            _wake(waiter)
+    except Exception as error:
+        _wake(waiter, error)
+
+
+def _wake(waiter: _Waiter, error: Exception | None = None) -> None:
+    """Have `until` return, or raise an error of what it was given."""
+    if waiter.woken.done():
+        return
+    if error is None:
         waiter.woken.set_result(None)
+    else:
+        waiter.woken.set_exception(error)

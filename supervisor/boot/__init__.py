@@ -1,6 +1,7 @@
 """From settings to a running supervisor, and from there to its end."""
 
-from supervisor.boot.life import Edge, Work
+from supervisor.boot.crash import Edge
+from supervisor.boot.life import Work
 from supervisor.boot.settings import Api, Plane, Report, Settings
 from supervisor.boot.supervisor import Supervisor
 

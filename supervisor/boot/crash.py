@@ -1,7 +1,8 @@
 """An exception that nobody expected: written down, so that it is known after the process has gone.
 
-It ends the supervisor, not what runs: the next one finds that. Beside the traceback the file holds what the engine
-noted of the last inputs. The newest few files are kept; the next supervisor says where the last one is.
+It ends the supervisor, not what runs: the next one finds that. At an edge that can be begun again it ends that edge
+only. Beside the traceback the file holds what the engine noted of the last inputs. The newest few files are kept; the
+next supervisor says where the last one is.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from supervisor import __version__
 from supervisor.host.regular import make_regular
 from supervisor.model.errors import SupervisorError
+from supervisor.model.hints import Any
 
 KEPT_FILES = 5
+LEAST_PAUSE_S, MOST_PAUSE_S = 1.0, 60.0
+"""How long a task that failed is left alone: longer each time, until it has gone on for that long."""
+Edge = Callable[[], Coroutine[Any, Any, None]]
+"""A task at the edge that runs until it is cancelled."""
 
 
 class Bug(SupervisorError):
@@ -39,6 +45,36 @@ def noted(folder: Path) -> Iterator[None]:
             f"it met a bug, {_short(error)}; {_write(folder, error)}; what runs goes on, and the next supervisor of "
             "this workspace takes it over"
         ) from error
+
+
+def restarted(edge: Edge, folder: Path, notice: Callable[[str], None]) -> Edge:
+    """A task at the edge that is begun again when it ends with an exception: it must not end what is supervised.
+
+    The exception is written into a file in `folder`. A SupervisorError is meant to end everything, and does.
+    """
+
+    async def run() -> None:
+        import anyio
+
+        pause_s = LEAST_PAUSE_S
+        while True:
+            began_s = time.monotonic()
+            try:
+                await edge()
+                return
+            except Exception as error:
+                if (expected := _expected(error)) is not None:
+                    raise expected from None
+                if time.monotonic() - began_s > MOST_PAUSE_S:
+                    pause_s = LEAST_PAUSE_S
+                notice(
+                    f"a part of it met a bug, {_short(error)}; {_write(folder, error)}; everything else goes on, and "
+                    f"that part begins again in {pause_s:.0f} s"
+                )
+            await anyio.sleep(pause_s)
+            pause_s = min(pause_s * 2, MOST_PAUSE_S)
+
+    return run
 
 
 def files(folder: Path) -> list[Path]:
@@ -74,6 +110,7 @@ def _write(folder: Path, error: Exception) -> str:
         for old in files(folder)[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
     except OSError as failure:
-        sys.stderr.write(text)
+        with suppress(OSError):  # nobody reads it
+            sys.stderr.write(text)
         return f"it cannot be written into {folder}: {failure.strerror}"
     return f"the traceback and the last inputs are in {path}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 
+from supervisor.boot.crash import Edge
 from supervisor.boot.meanwhile import import_loop
 from supervisor.boot.settings import Report
 from supervisor.core.records import Records
@@ -21,6 +22,7 @@ from supervisor.engine import Engine
 from supervisor.host import signals
 from supervisor.host.machine import Machine
 from supervisor.host.signals import Meaning
+from supervisor.hub import contained
 from supervisor.model.command import Drain
 from supervisor.model.hints import TYPE_CHECKING, Any, assert_never
 from supervisor.model.sysexits import EXIT_DETACHED
@@ -28,8 +30,6 @@ from supervisor.model.sysexits import EXIT_DETACHED
 if TYPE_CHECKING:
     from anyio import CancelScope
 
-Edge = Callable[[], Coroutine[Any, Any, None]]
-"""A task at the edge that runs until it is cancelled."""
 Work = Callable[[], Coroutine[Any, Any, int]]
 """What a supervisor is there for: ends with an exit status, or never."""
 
@@ -186,7 +186,7 @@ class Life:
                 self._status = 128 + number
                 working.cancel()
             case Meaning.RELOAD:
-                self._reload()
+                contained("reading the file again", self._reload)
             case Meaning.STATUS:
                 from supervisor.boot.summary import summary
 

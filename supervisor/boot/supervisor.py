@@ -22,9 +22,10 @@ from supervisor.api.sockets import Given, Sockets
 from supervisor.boot.announcing import Announcer
 from supervisor.boot.automations import Automations
 from supervisor.boot.beginning import Beginning
-from supervisor.boot.crash import files
-from supervisor.boot.life import Edge, Life, Work
+from supervisor.boot.crash import Edge, files, restarted
+from supervisor.boot.life import Life, Work
 from supervisor.boot.recent import Recent
+from supervisor.boot.report import ContainedReport
 from supervisor.boot.settings import Api, Report, Settings
 from supervisor.boot.troubles import Troubles
 from supervisor.core.succession import RESTARTED, inherited, known_runs
@@ -83,7 +84,8 @@ class Supervisor:
         Raises StateInUse if another supervisor has it, MachineError if it cannot be used. `adopt` comes next.
         """
         self.settings = settings
-        self.report = report
+        report = ContainedReport(report)
+        self.report: Report = report
         for notice in settings.notices:
             report.notice(notice)
         self._given = handover
@@ -331,21 +333,19 @@ class Supervisor:
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Life.run`."""
         inheritance.outlive_commands()
-        return self.life.run(
-            work,
-            [
-                self.automations.watch,
-                self.resume.watch,
-                self.lag.run,
-                self.state_watch.run,
-                self._tell_activity,
-                self._serve_api,
-                self.announcer.run,
-                self._preload,
-                *edges,
-            ],
-            held,
-        )
+        renewable = [
+            self.automations.watch,
+            self.resume.watch,
+            self.lag.run,
+            self.state_watch.run,
+            self._tell_activity,
+            self.announcer.run,
+            self._preload,
+            *edges,
+        ]
+        # Without the API nobody could see or end what runs, and its sockets are bound once: a bug there ends this.
+        again = [restarted(edge, self.state.path, self.report.notice) for edge in renewable]
+        return self.life.run(work, [self._serve_api, *again], held)
 
     async def _tell_activity(self) -> None:
         """Tell the management plane while the environment is in use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -109,8 +110,9 @@ class Outlet:
         while (item := queue.get()) is not None:
             try:
                 self._write(item)
-            except OSError:
-                abandon(self._out)
+            except Exception:  # whatever it is: who prints must go on taking, or all of it is kept
+                with contextlib.suppress(Exception):
+                    abandon(self._out)
             self._printed += 1
 
     def _write(self, item: str | bytes) -> None:
@@ -150,5 +152,7 @@ def unwritten(error: OSError) -> int:
 def abandon(out: TextIO | Terminal) -> None:
     """Let what is written to `out` go nowhere. Python would complain at exit about what it could not flush."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, out.fileno())
-    os.close(nowhere)
+    try:
+        os.dup2(nowhere, out.fileno())
+    finally:
+        os.close(nowhere)

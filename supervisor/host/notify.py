@@ -50,12 +50,13 @@ class Notifier:
         address = self.environ["NOTIFY_SOCKET"]
         if address.startswith("@"):  # unix(7): an abstract name, which no file stands for
             address = "\0" + address[1:]
-        data = "\n".join(line.replace("\n", " ") for line in lines).encode(errors="surrogateescape")
+        text = "\n".join(line.replace("\n", " ") for line in lines)
         kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         try:
             with socket.socket(socket.AF_UNIX, kind) as sock:
+                data = text.encode(errors="surrogateescape")
                 return sock.sendto(data, address) == len(data)
-        except OSError:
+        except (OSError, ValueError):  # a text or an address that cannot be sent, too
             return False
 
 

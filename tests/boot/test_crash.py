@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from supervisor.boot import crash
-from supervisor.boot.crash import Bug, files, noted
+from supervisor.boot.crash import Bug, files, noted, restarted
+from supervisor.boot.report import ContainedReport
+from supervisor.config import Loaded
+from supervisor.core.diff import Changes
 from supervisor.model.errors import MachineError
 
 
@@ -43,3 +47,49 @@ def test_folder_that_takes_nothing_leaves_the_traceback_on_standard_error(
     with pytest.raises(Bug, match="cannot be written"), noted(tmp_path / "missing"):
         raise KeyError("x")
     assert "KeyError: 'x'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crash, "LEAST_PAUSE_S", 0.001)
+
+
+@pytest.mark.usefixtures("quick")
+def test_edge_that_fails_begins_again(tmp_path: Path) -> None:
+    told: list[str] = []
+    begun = 0
+
+    async def edge() -> None:
+        nonlocal begun
+        begun += 1
+        if begun < 4:
+            raise ExceptionGroup("tasks", [KeyError("x")])
+
+    anyio.run(restarted(edge, tmp_path, told.append))
+
+    assert begun == 4
+    assert len(told) == 3
+    assert str(files(tmp_path)[0]) in told[0]
+
+
+def test_edge_that_means_to_end_everything_does(tmp_path: Path) -> None:
+    async def edge() -> None:
+        raise ExceptionGroup("tasks", [MachineError("no")])
+
+    with pytest.raises(MachineError):
+        anyio.run(restarted(edge, tmp_path, lambda _: None))
+    assert files(tmp_path) == []
+
+
+def test_report_that_fails_is_logged_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def loaded(self, *_: object) -> None:
+            raise OSError
+
+        applied = notice = loaded
+
+    report = ContainedReport(Broken())
+    report.notice("x")
+    report.applied(Changes())
+    report.loaded("x", Loaded(None))
+    assert caplog.text.count("somebody who is told what happens met a bug") == 3

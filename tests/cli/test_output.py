@@ -51,3 +51,12 @@ def test_what_is_printed_waits_for_a_thread_and_in_the_end_needs_none(
             outlet.put("one")
             outlet.put("two")
         assert (tmp_path / "out").read_text() == "one\ntwo\n"
+
+
+def test_what_cannot_be_printed_does_not_end_the_printing(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w", encoding="utf-8") as file:
+        outlet = Outlet(file)
+    for item in ITEMS:  # the file is closed, which is no OSError
+        outlet.put(item)
+    outlet.close()
+    assert not outlet.behind
