@@ -9,6 +9,7 @@ import click
 from supervisor.config.lookup import PLACES, find_file, is_there, workspace_of_place
 from supervisor.config.starter import starter_text
 from supervisor.model.errors import SupervisorError
+from supervisor.settings.cwd import current
 
 
 @click.command("init")
@@ -22,37 +23,38 @@ def command(file: Path | None) -> None:
     if str(file) == "-":
         click.echo(starter_text(), nl=False)
         return
+    folder = Path("/" if file is not None and file.is_absolute() else current("write an automations file"))
     if file is None:
         file = Path(PLACES[0])
-        _refuse_inside_workspace(file)
-    _refuse_second(file)
+        _refuse_inside_workspace(file, folder)
+    _refuse_second(file, folder)
     _write(file)
     click.echo(
         f'wrote {file}; check it with "supervisor validate {file}", run it with "supervisor run {file}"'
     )
 
 
-def _refuse_inside_workspace(file: Path) -> None:
+def _refuse_inside_workspace(file: Path, folder: Path) -> None:
     """A folder above has an automations file: this one is hardly meant to be a workspace of its own."""
-    for folder in Path.cwd().parents:
-        found = find_file(folder).path
+    for above in folder.parents:
+        found = find_file(above).path
         if found is not None:
             raise SupervisorError(
-                f'cannot write "{file}": this folder is inside the workspace {folder}, which has "{found}"; '
+                f'cannot write "{file}": this folder is inside the workspace {above}, which has "{found}"; '
                 f'edit that, or make a file for this folder with "supervisor init {file}"'
             )
 
 
-def _refuse_second(file: Path) -> None:
+def _refuse_second(file: Path, folder: Path) -> None:
     """Of two files in a workspace only one is read."""
-    if (found := workspace_of_place(file)) is None:
+    if (found := workspace_of_place(folder / file)) is None:
         return
     workspace, place = found
     for other in PLACES:
         if other == place or not is_there(workspace / other):
             continue
         fate = "would no longer be read" if PLACES.index(place) < PLACES.index(other) else "is read instead"
-        shown = other if workspace == Path.cwd() else workspace / other
+        shown = other if workspace == folder else workspace / other
         raise SupervisorError(
             f'cannot write "{file}": "{shown}" exists already and {fate}; edit that, or move it away first'
         )

@@ -143,6 +143,8 @@ IN_REMOVED = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.a
         (["config"], 2),
         (["doctor", "--local"], 2),
         (["bundle", "/dev/null/x"], 2),
+        (["init"], 2),
+        (["init", "a.yaml"], 2),
         (["run-task", "a", "--workspace", "w"], 3),
         *((words.split(), 3) for words in REMOTE),
     ],
