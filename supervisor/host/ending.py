@@ -63,11 +63,11 @@ class RollCall:
             if mine.found is None:
                 if self._next is mine:
                     self._next = _Pass()  # who asks from now on needs a later one
-                mine.found = await _found(lambda: tree.census(mine.runs, mine.groups))
+                mine.found = await looked(lambda: tree.census(mine.runs, mine.groups))
             return mine.found[run.run_id]
 
 
-async def _found(look: Callable[[], T]) -> T:
+async def looked(look: Callable[[], T]) -> T:
     """What a look at /proc finds, made again for as long as there is no descriptor or memory for it."""
     while True:
         try:
@@ -123,23 +123,27 @@ async def see_out(run: Run, roll_call: RollCall, main_exited: Callable[[], None]
         if not members and run.exit is not None:
             return ()
         patience_s = None
+        before = run.asked, run.exit
         if run.asked is Asked.KILL or (run.exit is not None and run.kind is RunKind.READY):
             give_up_at = min(give_up_at, time.monotonic() + KILL_BOUND_S)
             if time.monotonic() >= give_up_at:
                 return tuple(map(tree.survivor, members))
             if run.cgroup:
                 cgroups.kill(run.cgroup)
-            tree.kill(members)
+            await workers.run(tree.kill, members)
             patience_s = _KILL_ROUND_S
         elif run.asked is Asked.TERMINATE:
             # Each is told once: a second SIGTERM means "at once" to some. What appears while others still end may be
             # a command of a trap, which has to do its work; what is there after they ended is an orphan.
             if not told or all_ended:
-                tree.terminate(ref for ref in members if ref not in told)
+                await workers.run(tree.terminate, [ref for ref in members if ref not in told])
                 told.update(members)
         elif run.exit is not None and not said:
             said = True
             main_exited()
+        if (run.asked, run.exit) != before:
+            all_ended = False
+            continue  # while we waited for the thread
         all_ended = await _all_ended_or_changed(run, members, patience_s)
 
 
@@ -178,17 +182,17 @@ async def sweep(
     def left() -> list[ProcRef]:
         return tree.strays(runs_folder, groups(), shims)
 
-    strays = await _found(left)
-    tree.terminate(strays)
+    strays = await looked(left)
+    await workers.run(tree.terminate, strays)
     with anyio.move_on_after(grace_s):
         await ended(strays)
     give_up_at = time.monotonic() + KILL_BOUND_S
-    while strays := await _found(left):
+    while strays := await looked(left):
         if time.monotonic() >= give_up_at:
             break
         for group in groups():
             cgroups.kill(group)
-        tree.kill(strays)
+        await workers.run(tree.kill, strays)
         with anyio.move_on_after(_KILL_ROUND_S):
             await ended(strays)
     return tuple(map(tree.survivor, strays))

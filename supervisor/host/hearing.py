@@ -65,11 +65,11 @@ class Hearing:
 
         if is_of_use():
             await while_readable(link.fileno(), hear)
-        self._shims.leave(link)
-        self._spawner.lost(link)
+        await self._spawner.lost(link)
         for run in self._held_by(link):
             run.link = None
             self.watch(run)
+        await self._shims.leave(link)
 
     def heed(self, link: ShimLink) -> None:
         """Do what a shim's messages call for."""

@@ -98,6 +98,7 @@ class ShimLink:
 
     def receive(self) -> list[Message]:
         """What the shim told unasked, in order; never waits. Afterwards `lost` tells whether more can come."""
+        self._stream.flush()
         messages = self._waiting + self._stream.receive()
         self._waiting = []
         return messages
@@ -128,8 +129,7 @@ class ShimLink:
         """Ask for a command to be started; `receive` will have the answer, `started` or `failed`, unless it is lost.
 
         `account`: the user that it runs as; None: ours. `cgroup`: its control group, see `Cgroups`; empty: none. What
-        is not answered within ANSWER_S will not be done: the shim drops it by then. Raises ShimStuck if the shim does
-        not read.
+        is not answered within ANSWER_S will not be done: the shim drops it by then. Never waits; see `unsent`.
         """
         before = time.monotonic() + ANSWER_S - _LATE_S
         request: dict[str, Any] = {
@@ -144,8 +144,15 @@ class ShimLink:
         if cgroup:
             request["cgroup"] = cgroup
         self._stream.send({**request, "log": log, "dir": folder, "before": before})
-        if self._stream.unsent:
-            self._flush()
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the shim has not taken all that it was sent: it reads a hundred requests ahead."""
+        return bool(self._stream.unsent) and not self._stream.ended
+
+    def flush(self) -> None:
+        """Send what the shim takes now."""
+        self._stream.flush()
 
     def listing(self) -> Listing:
         """What the shim holds. Raises ShimLost or ShimStuck."""
@@ -171,18 +178,6 @@ class ShimLink:
             # It may hold commands and go on. Else its end is a matter of a moment; it is not left as a zombie.
             self.pid = None if _reaped(self.pid, 0.0 if left else 1.0) else self.pid
         return left
-
-    def _flush(self) -> None:
-        """Wait until all is sent: the shim reads a hundred requests ahead, and the next would only fill memory."""
-        deadline = time.monotonic() + ANSWER_S
-        poll = select.poll()
-        poll.register(self._stream.socket, select.POLLOUT)
-        while self._stream.unsent and not self._stream.ended:
-            patience_s = deadline - time.monotonic()
-            if patience_s <= 0:
-                raise ShimStuck
-            poll.poll(patience_s * 1000)
-            self._stream.flush()
 
     def _answer(self, is_answer: Callable[[Message], bool]) -> Message:
         """Wait for the answer; what comes before it waits for `receive`."""

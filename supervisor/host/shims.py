@@ -91,10 +91,12 @@ class Shims:
         """Have another shim take the next command; this one keeps what it holds."""
         self._current = None
 
-    def leave(self, link: ShimLink) -> None:
-        """Close a link; its shim ends if it holds no live command."""
+    async def leave(self, link: ShimLink) -> None:
+        """Close a link; its shim ends if it holds no live command. Its answer is waited for in a thread."""
+        from supervisor.host import workers
+
         self._links.remove(link)
-        link.close()
+        await workers.run(link.close)
 
     def close(self) -> int:
         """Close all links; returns how many commands live on."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from supervisor.host import shimlink, starting
 from supervisor.host.adoption import began_nevertheless
@@ -28,6 +29,8 @@ from supervisor.model.errors import MachineError
 from supervisor.model.hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anyio import CancelScope, Event
+
     from supervisor.host.account import Account
 
 _ATTEMPTS = 3
@@ -79,15 +82,19 @@ class Spawner:
         self._pending: dict[str, _Request] = {}
         self._waiting: dict[str, _Request] = {}
         """Those that are asked for again after a pause."""
+        self._looked_for: dict[str, _Request] = {}
+        """Those whose shim is gone, while it is found out whether it had started them."""
+        self._sending: dict[ShimLink, tuple[CancelScope, Event]] = {}
+        """The shims that do not take all at once, until they have."""
         self._short: set[str] = set()
         """The ids of the runs that the machine lacked something for, until it is known what becomes of them."""
 
     def __contains__(self, run_id: str) -> bool:
         """Whether it is not known yet if this run starts."""
-        return run_id in self._pending or run_id in self._waiting
+        return run_id in self._pending or run_id in self._waiting or run_id in self._looked_for
 
     def start(self, run: Run, argv: list[str], env: dict[str, str]) -> None:
-        """Ask for a command to be started. Waits only for a shim that does not read."""
+        """Ask for a command to be started. Never waits."""
         self._ask(_Request(run, argv, env))
 
     def answered(self, message: Message) -> None:
@@ -141,12 +148,23 @@ class Spawner:
         else:
             self._failed(request.run, f"{why}; it was to stop before it could start")
 
-    def lost(self, link: ShimLink) -> None:
+    async def lost(self, link: ShimLink) -> None:
         """A shim is gone: see which commands it started without saying so, ask another one for the rest."""
+        if (sending := self._sending.get(link)) is not None:
+            scope, ended = sending
+            scope.cancel()
+            await ended.wait()
         requests = self._withdraw(request for request in self._pending.values() if request.run.link is link)
-        began = began_nevertheless([request.run for request in requests])
+        if not requests:
+            return
+        from supervisor.host.ending import looked
+
         for request in requests:
             request.run.link = None
+            self._looked_for[request.run.run_id] = request
+        began = await looked(partial(began_nevertheless, [request.run for request in requests]))
+        for request in requests:
+            del self._looked_for[request.run.run_id]
             if request.run in began:
                 self._began(request.run)
             elif request.attempts < _ATTEMPTS:
@@ -187,15 +205,30 @@ class Spawner:
                 self._account,
                 run.cgroup,
             )
-        except ShimStuck:
-            self._withdraw([request])
-            self._stuck(request)
+            if run.link.unsent and run.link not in self._sending:
+                self._soon(self._send_on, run.link)
         except MachineError as error:
             self._withdraw([request])
             if isinstance(error, NoShimNow) and time.monotonic() < request.patient_until:
                 self._wait(request, str(error))
             else:
                 self._failed(run, str(error))
+
+    async def _send_on(self, link: ShimLink) -> None:
+        """Send what a shim does not take at once as it reads on."""
+        import anyio
+
+        if link in self._sending:
+            return
+        with anyio.CancelScope() as scope:
+            _, ended = self._sending[link] = scope, anyio.Event()
+            try:
+                while link.unsent:
+                    await anyio.wait_writable(link.fileno())
+                    link.flush()
+            finally:
+                del self._sending[link]
+                ended.set()
 
     def _stuck(self, request: _Request) -> None:
         link = request.run.link

@@ -6,8 +6,11 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -262,6 +265,87 @@ async def test_more_requests_than_a_socket_holds_are_all_done(tmp_path: Path) ->
             it.spawn(f"exit {number}", str(number))
         for number in range(50):
             assert (await it.exited(str(number))).exit == ExitCode(number)
+
+
+class Ticks:
+    """How long the event loop was busy with one thing at most."""
+
+    def __init__(self) -> None:
+        self.worst_s = 0.0
+
+    async def run(self) -> None:
+        while True:
+            before = time.monotonic()
+            await anyio.sleep(0.01)
+            self.worst_s = max(self.worst_s, time.monotonic() - before)
+
+
+async def test_a_shim_that_takes_nothing_holds_nobody_up(tmp_path: Path) -> None:
+    async with bench(tmp_path, {"PATH": os.environ["PATH"], "MUCH": "x" * 100_000}) as it:
+        shim, ticks = shim_of(it), Ticks()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ticks.run)
+            os.kill(shim.pid, signal.SIGSTOP)
+            for number in range(20):
+                it.spawn(f"exit {number}", str(number))
+            await until(lambda: ticks.worst_s > 0)
+            timer = threading.Timer(1.0, os.kill, (shim.pid, signal.SIGCONT))
+            timer.start()
+            for number in range(20):
+                assert (await it.exited(str(number))).exit == ExitCode(number)
+            tasks.cancel_scope.cancel()
+        timer.join()
+    assert ticks.worst_s < 0.5
+
+
+async def test_a_shim_that_is_let_go_and_does_not_answer_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Bench(tmp_path)
+    first.spawn("exec sleep 60", "old", RunKind.START)
+    assert first.main("old").pid
+    await leave(first)
+
+    start = ShimLink.start
+
+    def stopped() -> ShimLink:
+        link = start()
+        assert link.pid is not None
+        os.kill(link.pid, signal.SIGSTOP)  # the one that nobody needs, since there is one already
+        return link
+
+    monkeypatch.setattr(ShimLink, "start", stopped)
+    monkeypatch.setattr(shimlink, "ANSWER_S", 1.0)
+    ticks = Ticks()
+    async with bench(tmp_path) as it, anyio.create_task_group() as tasks:
+        tasks.start_soon(ticks.run)
+        it.machine.adopt([inherited("old", RunKind.START)])
+        await until(lambda: len(it.machine._shims.links()) == 1)
+        os.kill(shim_of(it).pid, signal.SIGCONT)
+        it.machine.perform(Kill("old"))
+        await it.exited("old")
+        tasks.cancel_scope.cancel()
+    assert ticks.worst_s < 0.5
+
+
+async def test_a_search_for_what_a_lost_shim_began_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    census, ticks = tree.census, Ticks()
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(1.0)  # as on a machine with many thousand processes
+        return census(*arguments)
+
+    monkeypatch.setattr(tree, "census", slow)
+    async with bench(tmp_path) as it, anyio.create_task_group() as tasks:
+        tasks.start_soon(ticks.run)
+        os.kill(shim_of(it).pid, signal.SIGSTOP)
+        it.spawn("exit 3")
+        os.kill(shim_of(it).pid, signal.SIGKILL)
+        assert (await it.exited()).exit == ExitCode(3)
+        tasks.cancel_scope.cancel()
+    assert ticks.worst_s < 0.5
 
 
 async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
