@@ -22,6 +22,7 @@ from supervisor.api.asked import (
     read_task_spec,
     read_triggers,
 )
+from supervisor.api.encoded import encoded, size_bytes
 from supervisor.api.paging import page
 from supervisor.api.translate import EXECUTION_PHASES, ROLES, Translator
 from supervisor.api.updates import (
@@ -91,7 +92,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
     async def get_service(self, request: pb.GetServiceRequest, _ctx: Any) -> pb.GetServiceResponse:
         return pb.GetServiceResponse(service=self._translator.service(self._service(request.id)))
 
-    async def list_services(self, request: pb.ListServicesRequest, _ctx: Any) -> pb.ListServicesResponse:
+    async def list_services(self, request: pb.ListServicesRequest, ctx: Any) -> pb.ListServicesResponse:
         wanted = request.filter
         found = [
             service
@@ -101,9 +102,13 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.service_ids or service.id in wanted.service_ids)
             and (not wanted.roles or ROLES[service.item.role] in wanted.roles)
         ]
-        items, pagination = page(found, request.pagination)
-        messages = [self._translator.service(service) for service in items]
-        return pb.ListServicesResponse(pagination=pagination, services=messages)
+        items, pagination = page(found, request.pagination, size_bytes)
+
+        def make() -> pb.ListServicesResponse:
+            messages = [self._translator.service(service) for service in items]
+            return pb.ListServicesResponse(pagination=pagination, services=messages)
+
+        return await encoded(make, sum(map(size_bytes, items)), ctx)
 
     async def update_service(self, request: pb.UpdateServiceRequest, _ctx: Any) -> pb.UpdateServiceResponse:
         if request.HasField("status"):
@@ -204,15 +209,20 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         self._engine.submit(DeleteTask(request.id))
         return pb.DeleteTaskResponse()
 
-    async def start_task(self, request: pb.StartTaskRequest, _ctx: Any) -> pb.StartTaskResponse:
+    async def start_task(self, request: pb.StartTaskRequest, ctx: Any) -> pb.StartTaskResponse:
         id_ = fresh()
         self._engine.submit(StartTask(request.id, id_))
-        return pb.StartTaskResponse(task_execution=self._translator.execution(self._execution(id_)))
+        execution = self._execution(id_)
+
+        def make() -> pb.StartTaskResponse:
+            return pb.StartTaskResponse(task_execution=self._translator.execution(execution))
+
+        return await encoded(make, size_bytes(execution), ctx)
 
     # Executions
 
     async def list_task_executions(
-        self, request: pb.ListTaskExecutionsRequest, _ctx: Any
+        self, request: pb.ListTaskExecutionsRequest, ctx: Any
     ) -> pb.ListTaskExecutionsResponse:
         wanted = request.filter
         found = [
@@ -223,16 +233,24 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.task_references or execution.reference in wanted.task_references)
             and (not wanted.phases or EXECUTION_PHASES[execution.phase] in wanted.phases)
         ]
-        items, pagination = page(found, request.pagination)
-        messages = [self._translator.execution(execution) for execution in items]
-        return pb.ListTaskExecutionsResponse(pagination=pagination, task_executions=messages)
+        found, pagination = page(found, request.pagination, size_bytes)
+        items = list(self._records.shown_all(found))
+
+        def make() -> pb.ListTaskExecutionsResponse:
+            messages = [self._translator.execution(execution) for execution in items]
+            return pb.ListTaskExecutionsResponse(pagination=pagination, task_executions=messages)
+
+        return await encoded(make, sum(map(size_bytes, items)), ctx)
 
     async def get_task_execution(
-        self, request: pb.GetTaskExecutionRequest, _ctx: Any
+        self, request: pb.GetTaskExecutionRequest, ctx: Any
     ) -> pb.GetTaskExecutionResponse:
-        return pb.GetTaskExecutionResponse(
-            task_execution=self._translator.execution(self._execution(request.id))
-        )
+        execution = self._execution(request.id)
+
+        def make() -> pb.GetTaskExecutionResponse:
+            return pb.GetTaskExecutionResponse(task_execution=self._translator.execution(execution))
+
+        return await encoded(make, size_bytes(execution), ctx)
 
     async def stop_task_execution(
         self, request: pb.StopTaskExecutionRequest, _ctx: Any
@@ -258,7 +276,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         execution = self._records.executions.get(id_)
         if execution is None:
             raise NotFound(f'cannot find task execution "{id_}": there is none with this id')
-        return execution
+        return self._records.shown(execution)
 
     def _check_environment(self, id_: str) -> None:
         if id_ != self._translator.environment_id:

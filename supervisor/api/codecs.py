@@ -14,6 +14,7 @@ from connectrpc.errors import ConnectError
 from google.protobuf.message import DecodeError, Message
 
 from supervisor.api import wirejson
+from supervisor.api.encoded import Encoded
 from supervisor.api.errors import InvalidArgument
 
 _M = TypeVar("_M", bound=Message)
@@ -25,8 +26,8 @@ class BinaryCodec:
     def name(self) -> str:
         return "proto"
 
-    def encode(self, message: Message) -> bytes:
-        return message.SerializeToString()
+    def encode(self, message: Message | Encoded) -> bytes:
+        return message.data if isinstance(message, Encoded) else message.SerializeToString()
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:
         try:
@@ -44,8 +45,8 @@ class JSONCodec:
     def name(self) -> str:
         return "json"
 
-    def encode(self, message: Message) -> bytes:
-        return wirejson.encode(message)
+    def encode(self, message: Message | Encoded) -> bytes:
+        return message.data if isinstance(message, Encoded) else wirejson.encode(message)
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:
         try:

@@ -110,14 +110,11 @@ def _waiting_for(records: Records, now_s: float) -> Iterator[dict[str, Any]]:
                 now_s,
                 service.since_s,
             )
-    for id_ in records.live:
-        execution = records.executions[id_]
+    for execution in records.shown_all(records.executions[id_] for id_ in records.live):
         for step, _ in live_steps(execution):
             what = f"service {step.reference} to be ready" if isinstance(step, ServiceStep) else "to end"
             name = (
-                ""
-                if isinstance(step, ServiceStep) or len(execution.steps) == 1
-                else f"step {step.reference} "
+                "" if isinstance(step, ServiceStep) or len(execution.plan) == 1 else f"step {step.reference} "
             )
             yield _waiting("task", execution.reference, name + what, now_s, execution.started_s)
 

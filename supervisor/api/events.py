@@ -80,6 +80,9 @@ class Events(event_connect.EventService):
                 yield pb.WatchEventsResponse(
                     operation=operation, resource_type=kind, resource_id=change.record.id
                 )
+            # What an execution leads is shown as the state of those that follow it.
+            for id_ in self._engine.world.records.leaders.heirs(change.record.id) if operation else ():
+                yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
             return
         records = self._engine.world.records
         for table in (records.environments, records.services, records.tasks, records.executions):

@@ -75,7 +75,7 @@ class Logs:
         self._records = records
         self._runs = runs
         self._shelf = Shelf(secrets)
-        self._waiting = Waiting(hub)
+        self._waiting = Waiting(hub, records.leaders.heirs)
         self._turns = asyncio.Semaphore(SERVED_AT_ONCE)
         self._search = TailSearch()
 

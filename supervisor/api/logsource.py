@@ -44,12 +44,12 @@ def service_log(records: Records, service_id: str) -> Source:
 def step_log(records: Records, execution_id: str, step_id: str) -> Source:
     """The log of one step of an execution. Raises NotFound."""
     execution = _find(records.executions, execution_id, "execution")
-    for group in execution.plan:
+    for number, group in enumerate(execution.plan):
         for step in group:
             if step.id != step_id:
                 continue
             if isinstance(step, TaskStep):
-                return Source((_step(records, execution, step),))
+                return Source((_step(records, execution, step, number),))
             raise NotFound(
                 f'cannot read the log of step "{step_id}": it waits for a service, '
                 f"whose log is /logs/services/{step.service_id}"
@@ -61,12 +61,12 @@ def execution_log(records: Records, execution_id: str) -> Source:
     """The merged log of an execution. Raises NotFound."""
     execution = _find(records.executions, execution_id, "execution")
     groups = [[step for step in group if isinstance(step, TaskStep)] for group in execution.plan]
-    steps = [(step, len(group) > 1) for group in groups for step in group]
+    steps = [(step, number, len(group) > 1) for number, group in enumerate(groups) for step in group]
     sections = []
-    for index, (step, side_by_side) in enumerate(steps):
+    for index, (step, number, side_by_side) in enumerate(steps):
         last = index == len(steps) - 1
         section = replace(
-            _step(records, execution, step),
+            _step(records, execution, step, number),
             name=f"{execution_id}:{index}",
             prefix=f"{step.reference} | ".encode() if side_by_side else b"",
             next_name=f"{execution_id}:{index + 1}" if side_by_side or not last else "",
@@ -119,18 +119,18 @@ def _newest(records: Records, service: Service) -> Section:
     return Section(service.id, run, over)
 
 
-def _step(records: Records, execution: Execution, step: TaskStep) -> Section:
-    known = execution.steps[step.id].run_id
+def _step(records: Records, execution: Execution, step: TaskStep, group: int) -> Section:
+    known: str | None = None
 
     def run() -> str | None:
         nonlocal known
         if known is None and (now := records.executions.get(execution.id)) is not None:
-            known = now.steps[step.id].run_id
+            known = records.shown(now).step(group, step.id).run_id
         return known
 
     def over(_: str | None) -> bool:
         now = records.executions.get(execution.id)
-        return now is None or now.steps[step.id].phase in EXECUTION_ENDED
+        return now is None or records.shown(now).step(group, step.id).phase in EXECUTION_ENDED
 
     return Section(execution.id, run, over)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from supervisor.api.asked import invalid
 from supervisor.wire import pagination_pb2
 
 DEFAULT_SIZE = 25
+PAGE_BYTES = 512 * 1024
+"""A page that is larger gets no further item."""
 MARK = b"older-than:"
 
 
@@ -30,16 +32,27 @@ T = TypeVar("T", bound=Aged)
 
 
 def page(
-    items: Iterable[T], request: pagination_pb2.PaginationRequest
+    items: Iterable[T],
+    request: pagination_pb2.PaginationRequest,
+    size_bytes: Callable[[T], int] = lambda _: 0,
 ) -> tuple[list[T], pagination_pb2.PaginationResponse]:
-    """The page that `request` asks for, and how to ask for the next. Raises ConnectError for a bad token."""
+    """The page that `request` asks for, and how to ask for the next. Raises ConnectError for a bad token.
+
+    It ends early where it gets large; `size_bytes`: about how large an item is.
+    """
     size = request.page_size or DEFAULT_SIZE
     older_than = _read(request.token) if request.token else None
     ordered = sorted(items, key=lambda item: -item.born)
     rest = [item for item in ordered if older_than is None or item.born < older_than]
-    more = len(rest) > size
-    token = _token(rest[size - 1].born) if more else ""
-    return rest[:size], pagination_pb2.PaginationResponse(next_token=token)
+    shown: list[T] = []
+    filled_bytes = 0
+    for item in rest[:size]:
+        if filled_bytes > PAGE_BYTES:
+            break
+        shown.append(item)
+        filled_bytes += size_bytes(item)
+    token = _token(shown[-1].born) if len(shown) < len(rest) else ""
+    return shown, pagination_pb2.PaginationResponse(next_token=token)
 
 
 def _token(born: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,8 +37,10 @@ class _Waiter:
 class Waiting:
     """All who wait. Used on the event loop's thread, which is the engine's."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, heirs: Callable[[str], Iterable[str]]) -> None:
+        """`heirs`: the records that are shown as another one stands, and so change with it."""
         self._hub = hub
+        self._heirs = heirs
         self._waiters: dict[_Waiter, None] = {}
         self._next: asyncio.Handle | None = None
         self._subscription: Subscription | None = None
@@ -105,6 +107,7 @@ class Waiting:
             return
         changes = self._subscription.take()
         ids = {change.record.id for change in changes if not isinstance(change, Resync)}
+        ids.update([heir for id_ in ids for heir in self._heirs(id_)])
         everyone = any(isinstance(change, Resync) for change in changes)
         for waiter in self._waiters:
             if everyone or waiter.record_id in ids:

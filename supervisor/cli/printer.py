@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from supervisor.cli.output import Outlet
 from supervisor.cli.terminal import log_line, style
@@ -19,7 +20,7 @@ from supervisor.core.records import Records
 from supervisor.hub import Change
 from supervisor.model.hints import Any
 from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
-from supervisor.model.record import Execution, Service, StepState, changed_steps
+from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState
 
 COLOURS = {
     "running": "green",
@@ -28,6 +29,8 @@ COLOURS = {
     "stopped": "yellow",
     "deleted": "yellow",
 }
+MOST_NOT_RUN = 20
+"""So many steps that were not run are named: each task of a long chain has as many as the chain is long."""
 PATIENCE_S = 5.0
 """How long something is waited for before the waiting is worth a line, and how long until the next line."""
 
@@ -105,7 +108,7 @@ class Printer:
         for id_ in records.live:
             for step, state in live_steps(records.executions[id_]):
                 if state.run_id is not None:
-                    self._patience(step.id, f"step {step.reference}", "to end", now, factor=6)
+                    self._patience(f"{id_}/{step.id}", f"step {step.reference}", "to end", now, factor=6)
         return waits
 
     def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
@@ -133,8 +136,10 @@ class Printer:
                 "task", execution.reference, execution.phase.value, f"started by {execution.started_by}"
             )
         for reference, id_, state in _changed_steps(execution, before):
-            detail = self._took(id_, state.phase.value)
+            detail = self._took(f"{execution.id}/{id_}", state.phase.value)
             self._phase("step", reference, state.phase.value, state.reason or detail)
+        if is_over(execution) and next(islice(_not_run(execution), MOST_NOT_RUN, None), None) is not None:
+            self.notice(f"more steps of task {execution.reference} were not run")
         if is_over(execution) and (before is None or not is_over(before)):
             detail = execution.reason or self._took(execution.id, execution.phase.value)
             self._phase("task", execution.reference, execution.phase.value, detail)
@@ -183,19 +188,32 @@ class Printer:
 
 
 def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[tuple[str, str, StepState]]:
-    """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows."""
-    old: Mapping[str, StepState] = before.steps if before else {}
-    if len(execution.steps) == 1 or execution.steps is old:
+    """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows.
+
+    What an execution takes over from another one, which it followed, was shown as that one's.
+    """
+    if len(execution.plan) == 1 or before is None:
         return
-    changed = set(changed_steps(old, execution.steps))
-    # What changes is of the group that ran or of one that it came to, but an end stops those that were to come.
-    end = len(execution.plan) if is_over(execution) else execution.group + 1
-    for group in execution.plan[before.group if before else 0 : end]:
-        for step in group:
-            state = execution.steps[step.id]
-            was = old[step.id].phase if old else ExecutionPhase.PENDING
-            if step.id in changed and state.phase is not was:
+    for index in range(before.group if before.current else execution.group, execution.group + 1):
+        was = before.current if index == before.group else {}
+        for step, state in _states(execution, index):
+            if state.phase is not was.get(step.id, NOT_BEGUN).phase:
                 yield step.reference, step.id, state
+    if is_over(execution):
+        yield from ((step.reference, step.id, NOT_RUN) for step in islice(_not_run(execution), MOST_NOT_RUN))
+
+
+def _not_run(execution: Execution) -> Iterator[PlanStep]:
+    begun = execution.group + bool(execution.current)
+    return (step for group in islice(execution.plan, begun, None) for step in group)
+
+
+def _states(execution: Execution, index: int) -> Iterator[tuple[PlanStep, StepState]]:
+    """The steps of a group that was begun."""
+    group = execution.plan[index] if index < len(execution.plan) else ()
+    if index < execution.group:
+        return zip(group, execution.passed.cut(index + 1).last, strict=True)
+    return ((step, execution.current[step.id]) for step in group if execution.current)
 
 
 def _stamp() -> str:

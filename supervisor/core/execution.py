@@ -9,11 +9,16 @@ never touches runs or services itself: `decide` returns requests, which the worl
 | PENDING | admitted | RUNNING, start group 0 |
 | PENDING | stop wanted | STOPPED |
 | RUNNING | group k all SUCCEEDED | group k+1, or SUCCEEDED |
+| RUNNING, following | the leader has passed the groups in common, or gives up | take over its groups, go on |
 | RUNNING | a step FAILED | give up the group's live steps, start nothing; nothing lives: FAILED |
 | RUNNING | stop wanted | give up the live steps; nothing lives: STOPPED, or FAILED if one had to be killed |
 | RUNNING, task step | its run ended: exit 0 / other | step SUCCEEDED / FAILED |
 | RUNNING, service step | service RUNNING / STOPPED, FAILED, not wanted UP, gone | step SUCCEEDED / FAILED |
 | SUCCEEDED, FAILED, STOPPED | anything | ignored |
+
+Where the plans of one firing begin alike, one execution leads: it runs those groups, and those that follow it are not
+looked at until it has passed them; `core.records` knows who follows whom. They then take over how that went. They do so
+earlier, and go on by themselves, when the leader gives up.
 
 Inputs are folded one at a time, so a stop that comes before the last step's success stops the execution, and one that
 comes after it finds the execution SUCCEEDED. A run that others still need is not stopped when this execution gives
@@ -28,6 +33,7 @@ from supervisor.core.taskrun import STOP_GRACE_S
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.frozen import dataclass, replace
 from supervisor.model.hints import assert_never
+from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import (
     EXECUTION_ENDED,
@@ -37,10 +43,21 @@ from supervisor.model.phase import (
     ServicePhase,
     Want,
 )
-from supervisor.model.record import Execution, PlanStep, Service, ServiceStep, StepState, TaskRun, TaskStep
+from supervisor.model.record import (
+    NOT_BEGUN,
+    Execution,
+    Group,
+    PlanStep,
+    Service,
+    ServiceStep,
+    StepState,
+    TaskRun,
+    TaskStep,
+)
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
+_BEGUN = StepState(RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +127,27 @@ def live_steps(execution: Execution) -> list[tuple[PlanStep, StepState]]:
     """The steps of the group that runs, as far as they run."""
     if is_over(execution) or execution.group >= len(execution.plan):
         return []
-    group = execution.plan[execution.group]
-    return [(step, state) for step in group if (state := execution.steps[step.id]).phase is RUNNING]
+    if not execution.current:
+        return []
+    group, states = execution.plan[execution.group], execution.current
+    return [(step, state) for step in group if (state := states[step.id]).phase is RUNNING]
+
+
+def begins_group(execution: Execution) -> bool:
+    """Whether what it does next is to start a group."""
+    if execution.phase is not RUNNING or execution.current or gives_up(execution):
+        return False
+    return execution.group < len(execution.plan)
+
+
+def taken_over(execution: Execution, leader: Execution, groups: int) -> Execution:
+    """What an execution has done once it no longer follows `leader` for its first `groups` groups.
+
+    If it gives up, it has the group that runs, too: its steps are to be stopped.
+    """
+    passed = leader.passed.cut(groups)
+    current = leader.current if gives_up(execution) and leader.group < groups else {}
+    return replace(execution, group=passed.size, passed=passed, current=current)
 
 
 def _running(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
@@ -123,29 +159,32 @@ def _running(execution: Execution, view: View, now: Now) -> tuple[Execution, tup
     if execution.group == len(execution.plan):
         return _finish(execution, SUCCEEDED, now), ()
     group = execution.plan[execution.group]
-    if execution.steps[group[0].id].phase is PENDING:  # then all of them are
-        return _start_group(execution)
+    if not execution.current:
+        return _start_group(execution, group)
     # From the end: steps end about in the order in which they began, so one that has not is found early.
-    if all(execution.steps[step.id].phase is SUCCEEDED for step in reversed(group)):
-        return replace(execution, group=execution.group + 1), ()
+    if all(execution.current[step.id].phase is SUCCEEDED for step in reversed(group)):
+        return _pass(execution, group), ()
     return execution, ()
 
 
-def _start_group(execution: Execution) -> tuple[Execution, tuple[Request, ...]]:
-    group = execution.plan[execution.group]
-    steps = dict(execution.steps)
-    requests: list[Request] = []
-    for step in group:
-        steps[step.id] = StepState(phase=RUNNING)
-        requests.append(StartRun(step) if isinstance(step, TaskStep) else WantService(step))
-    return replace(execution, steps=steps), tuple(requests)
+def _start_group(execution: Execution, group: Group) -> tuple[Execution, tuple[Request, ...]]:
+    requests: list[Request] = [
+        StartRun(step) if isinstance(step, TaskStep) else WantService(step) for step in group
+    ]
+    return replace(execution, current={step.id: _BEGUN for step in group}), tuple(requests)
+
+
+def _pass(execution: Execution, group: Group) -> Execution:
+    states = tuple(execution.current[step.id] for step in group)
+    passed = execution.passed.grown(states, derived(execution.id, "passed", str(execution.group)))
+    return replace(execution, group=execution.group + 1, passed=passed, current={})
 
 
 def _observe(execution: Execution, view: View) -> Execution:
     """Fold what became of the runs and services that the live steps wait for."""
     changed: dict[str, StepState] = {}
     for step in view.news:
-        state = execution.steps[step.id]
+        state = execution.current.get(step.id, NOT_BEGUN)
         if state.phase is not RUNNING:
             continue
         if isinstance(step, TaskStep):
@@ -161,7 +200,7 @@ def _observe(execution: Execution, view: View) -> Execution:
     )
     if failed is not None and not gives_up(execution):
         execution = _blame(execution, failed, changed[failed.id], view)
-    return replace(execution, steps={**execution.steps, **changed})
+    return replace(execution, current={**execution.current, **changed})
 
 
 def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -> Execution:
@@ -205,7 +244,7 @@ def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
 
 def _give_up(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
     """Release what the live steps use; a step whose run nobody else needs lives until that run has ended."""
-    steps = dict(execution.steps)
+    steps = dict(execution.current)
     requests: list[Request] = []
     waiting = False
     for step, state in live_steps(execution):
@@ -216,27 +255,22 @@ def _give_up(execution: Execution, view: View, now: Now) -> tuple[Execution, tup
         waiting = True
         if run.phase is RunPhase.LIVE:
             requests.append(ReleaseRun(run.id))
-    if steps != execution.steps:
-        return replace(execution, steps=steps), tuple(requests)
+    if steps != execution.current:
+        return replace(execution, current=steps), tuple(requests)
     if waiting or requests:
         return execution, tuple(requests)
     return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
 
 
 def _finish(execution: Execution, phase: ExecutionPhase, now: Now) -> Execution:
-    steps = {
-        id_: replace(state, phase=STOPPED, reason="not run") if state.phase is PENDING else state
-        for id_, state in execution.steps.items()
-    }
     if phase is STOPPED and (killed := _killed(execution)):
         phase, execution = FAILED, replace(execution, reason=killed)
-    return replace(execution, phase=phase, steps=steps, ended_s=now.wall_s)
+    return replace(execution, phase=phase, ended_s=now.wall_s)
 
 
 def _killed(execution: Execution) -> str:
-    for group in execution.plan:
-        for step in group:
-            state = execution.steps[step.id]
-            if state.phase is FAILED:
-                return f'step "{step.reference}" {state.reason}'
+    for step in execution.plan[execution.group] if execution.current else ():
+        state = execution.current[step.id]
+        if state.phase is FAILED:
+            return f'step "{step.reference}" {state.reason}'
     return ""

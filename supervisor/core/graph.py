@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 Edges = Mapping[str, Sequence[str]]
 
 
-def closure(roots: Iterable[str], edges: Edges) -> list[str]:
-    """The roots and all they depend on, each once and after its own dependencies.
+def closure(roots: Iterable[str], edges: Edges, done: Container[str] = ()) -> list[str]:
+    """The roots and all they depend on, each once and after its own dependencies, but for what is `done`.
 
     A node that `edges` does not list depends on nothing. `edges` must have no cycle: `find_cycle` tells.
     """
@@ -17,7 +17,7 @@ def closure(roots: Iterable[str], edges: Edges) -> list[str]:
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, expanded = stack.pop()
-        if node in placed:
+        if node in placed or node in done:
             continue
         if expanded:
             placed.add(node)
@@ -26,19 +26,6 @@ def closure(roots: Iterable[str], edges: Edges) -> list[str]:
         stack.append((node, True))
         stack.extend((below, False) for below in reversed(edges.get(node, ())) if below not in placed)
     return order
-
-
-def layers(order: Iterable[str], edges: Edges) -> list[list[str]]:
-    """Split `order`, as `closure` gives it, into layers: a node stands one layer above its highest dependency."""
-    level: dict[str, int] = {}
-    result: list[list[str]] = []
-    for node in order:
-        height = max((level[below] + 1 for below in edges.get(node, ())), default=0)
-        level[node] = height
-        if height == len(result):
-            result.append([])
-        result[height].append(node)
-    return result
 
 
 def find_cycle(edges: Edges) -> list[str] | None:

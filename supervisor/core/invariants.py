@@ -87,6 +87,7 @@ def _run(run: TaskRun, records: Records) -> Iterator[str]:
         yield "STOPPING without a kill deadline"
     users = [records.executions[id_] for id_ in records.users(run.id)]
     waiting = [user for user in users if any(state.run_id == run.id for _, state in live_steps(user))]
+    waiting += [records.executions[heir] for user in waiting for heir in records.leaders.heirs(user.id)]
     if run.phase is RunPhase.LIVE and not any(not gives_up(user) for user in waiting):
         yield "LIVE but no execution needs it"
     if run.phase is RunPhase.ENDED and waiting:
@@ -94,7 +95,13 @@ def _run(run: TaskRun, records: Records) -> Iterator[str]:
 
 
 def _execution(execution: Execution, records: Records) -> Iterator[str]:
-    states = [[execution.steps[step.id] for step in group] for group in execution.plan]
+    shown = records.shown(execution)
+    steps = shown.steps
+    states = [[steps[step.id] for step in group] for group in execution.plan]
+    if shown.passed.size != shown.group:
+        yield f"{shown.passed.size} groups were passed but group {shown.group} runs"
+    if is_over(execution) and shown is not execution:
+        yield "over but it follows another"
     if is_over(execution) is (execution.id in records.live):
         yield "its phase and the index of live executions differ"
     for below, above in pairwise(states):
@@ -110,7 +117,7 @@ def _execution(execution: Execution, records: Records) -> Iterator[str]:
         yield f"SUCCEEDED with steps that did not: {phases}"
     if execution.phase is ExecutionPhase.FAILED and not execution.reason:
         yield "FAILED without a reason"
-    if not is_over(execution) and not live_steps(execution):
+    if not is_over(execution) and not live_steps(shown):
         yield f"{execution.phase.value} but nothing runs"
     for step, state in live_steps(execution):
         if isinstance(step, TaskStep) and state.run_id not in records.runs:

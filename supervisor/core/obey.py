@@ -14,7 +14,7 @@ from supervisor.core.items import (
     update_service,
     update_task,
 )
-from supervisor.core.plan import make_plan, missing
+from supervisor.core.plan import Planner
 from supervisor.core.records import Records
 from supervisor.core.settle import want_up
 from supervisor.core.triggers import may_fire, started_by
@@ -42,7 +42,8 @@ from supervisor.model.hints import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, Want
-from supervisor.model.record import Execution, StepState, Task
+from supervisor.model.prefix import NOTHING
+from supervisor.model.record import Execution, Task
 
 
 def obey(records: Records, command: Command, now: Now) -> None:
@@ -76,7 +77,7 @@ def obey(records: Records, command: Command, now: Now) -> None:
         case StartTask(task_id, stamp, started_by_name):
             task = task_of(records, task_id)
             _refuse_drain(records, task.item.reference)
-            _execute(records, task, stamp, started_by_name, stamp, now)
+            _execute(records, task, stamp, started_by_name, stamp, _planner(records, stamp), now)
         case StopExecution(execution_id):
             _stop_execution(records, execution_id)
         case DeleteTask(task_id):
@@ -102,20 +103,24 @@ def _fire(records: Records, command: FireTrigger, now: Now) -> None:
         session = derived(command.stamp, service_id)
         if records.services[service_id].session != session:  # else the same firing again, as below
             want_up(records, service_id, session)
+    planner = _planner(records, command.stamp)
     for task_id in task_ids:
-        execution_id = derived(command.stamp, "execution", task_id)
-        _execute(records, records.tasks[task_id], execution_id, command.trigger.value, command.stamp, now)
+        id_, task = derived(command.stamp, "execution", task_id), records.tasks[task_id]
+        _execute(records, task, id_, command.trigger.value, command.stamp, planner, now)
 
 
-def _execute(records: Records, task: Task, id_: str, started_by_name: str, firing: str, now: Now) -> None:
+def _planner(records: Records, firing: str) -> Planner:
+    return Planner(firing, records.tasks, records.services)
+
+
+def _execute(
+    records: Records, task: Task, id_: str, started_by_name: str, firing: str, planner: Planner, now: Now
+) -> None:
     if records.draining or id_ in records.executions:
         return  # the same firing again: it was cut off before it was noted, or waited for the file
-    lost = missing(task.id, records.tasks, records.services)
-    plan = () if lost else make_plan(task.id, id_, records.tasks, records.services)
-    steps = {step.id: StepState() for group in plan for step in group}
-    execution = Execution(
-        id_, task.id, task.item.reference, started_by_name, firing, plan, now.wall_s, steps=steps
-    )
+    lost = planner.missing(task.id)
+    plan = NOTHING if lost else planner.plan(task.id)
+    execution = Execution(id_, task.id, task.item.reference, started_by_name, firing, plan, now.wall_s)
     if lost:
         reason = f'depends on "{lost}", which was deleted'
         execution = replace(execution, phase=ExecutionPhase.FAILED, reason=reason, ended_s=now.wall_s)

@@ -2,47 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from supervisor.core.graph import Edges, closure, layers
+from supervisor.core.graph import Edges, closure
 from supervisor.model.ids import derived
 from supervisor.model.phase import Want
-from supervisor.model.record import Plan, PlanStep, Service, ServiceStep, Task, TaskStep
+from supervisor.model.prefix import NOTHING
+from supervisor.model.record import Plan, PlanStep, Service, ServiceStep, Task, TaskStep, with_group
 
 
-def make_plan(
-    task_id: str, execution_id: str, tasks: Mapping[str, Task], services: Mapping[str, Service]
-) -> Plan:
-    """Everything that executing a task takes: its dependencies first, each once, the task itself last.
+class Planner:
+    """Makes the plans of one firing. What they have in common is made once, and is the same object in all of them.
 
-    Steps stand in the earliest group that their dependencies allow. Nothing of it may be `missing`.
+    Otherwise the plans of a chain of n tasks, all triggered, would take n² steps.
     """
-    edges = _edges(tasks)
-    order = closure([task_id], edges)
-    step_ids = {node: derived(execution_id, node) for node in order}
 
-    def step(node: str) -> PlanStep:
-        depends_on = tuple(step_ids[below] for below in edges.get(node, ()))
-        if (task := tasks.get(node)) is not None:
-            return TaskStep(step_ids[node], task.item.reference, depends_on, node, task.item.spec)
-        return ServiceStep(step_ids[node], services[node].item.reference, depends_on, node)
+    def __init__(self, firing: str, tasks: Mapping[str, Task], services: Mapping[str, Service]) -> None:
+        """Plan with the items as they are now."""
+        self._firing = firing
+        self._tasks = tasks
+        self._services = services
+        self._edges: Edges = {id_: task.depends_on for id_, task in tasks.items()}
+        self._plans: dict[str, Plan] = {}
+        """{id of a task or service: the plan that ends with it}"""
+        self._lost: dict[str, str | None] = {}
+        """{id: the reference of something that it needs and that is gone}"""
+        self._made: dict[str, Plan] = {}
 
-    return tuple(tuple(step(node) for node in layer) for layer in layers(order, edges))
+    def plan(self, task_id: str) -> Plan:
+        """Everything that executing a task takes: its dependencies first, each once, the task itself last.
 
+        Steps stand in the earliest group that their dependencies allow. Nothing of it may be `missing`.
+        """
+        for node in closure([task_id], self._edges, done=self._plans):
+            below = self._merged([self._plans[dependency] for dependency in self._below(node)])
+            self._plans[node] = self._grown(below, (self._step(node),))
+        return self._plans[task_id]
 
-def missing(task_id: str, tasks: Mapping[str, Task], services: Mapping[str, Service]) -> str | None:
-    """The reference of a dependency that exists no more; None if all is there.
+    def missing(self, task_id: str) -> str | None:
+        """The reference of a dependency that exists no more; None if all is there.
 
-    An edit of the file may remove what a task made through the API depends on.
-    """
-    for node in closure([task_id], _edges(tasks)):
-        task = tasks.get(node)
+        An edit of the file may remove what a task made through the API depends on.
+        """
+        for node in closure([task_id], self._edges, done=self._lost):
+            lost = (self._lost[below] for below in self._below(node))
+            self._lost[node] = next((name for name in lost if name), None) or self._gone_below(node)
+        return self._lost[task_id]
+
+    def _below(self, node: str) -> Sequence[str]:
+        return self._edges.get(node, ())
+
+    def _gone_below(self, node: str) -> str | None:
+        task = self._tasks.get(node)
         for below, reference in zip(task.depends_on, task.item.depends_on, strict=True) if task else ():
-            gone = below not in services and (below not in tasks or tasks[below].gone)
-            if gone or (below in services and services[below].want is Want.GONE):
+            service, other = self._services.get(below), self._tasks.get(below)
+            if (service is None or service.want is Want.GONE) and (other is None or other.gone):
                 return reference
-    return None
+        return None
+
+    def _step(self, node: str) -> PlanStep:
+        depends_on = tuple(self._step_id(below) for below in self._below(node))
+        if (task := self._tasks.get(node)) is not None:
+            return TaskStep(self._step_id(node), task.item.reference, depends_on, node, task.item.spec)
+        return ServiceStep(self._step_id(node), self._services[node].item.reference, depends_on, node)
+
+    def _step_id(self, node: str) -> str:
+        return derived(self._firing, "step", node)
+
+    def _merged(self, plans: list[Plan]) -> Plan:
+        """One plan with the steps of all; down to where they are the same, nothing is looked at."""
+        layers: list[list[Plan]] = []
+        while len(plans) > 1:
+            size = max(plan.size for plan in plans)
+            layers.append([plan for plan in plans if plan.size == size])
+            below = (plan.below if plan.size == size else plan for plan in plans)
+            plans = list({plan.id: plan for plan in below}.values())
+        merged: Plan = plans[0] if plans else NOTHING
+        for layer in reversed(layers):
+            steps = {step.id: step for plan in layer for step in plan.last}
+            merged = self._grown(merged, tuple(steps.values()))
+        return merged
+
+    def _grown(self, plan: Plan, group: tuple[PlanStep, ...]) -> Plan:
+        grown = with_group(plan, group)
+        return self._made.setdefault(grown.id, grown)
 
 
-def _edges(tasks: Mapping[str, Task]) -> Edges:
-    return {id_: task.depends_on for id_, task in tasks.items()}
+def make_plan(task_id: str, firing: str, tasks: Mapping[str, Task], services: Mapping[str, Service]) -> Plan:
+    """The plan of one task; see `Planner.plan`."""
+    return Planner(firing, tasks, services).plan(task_id)

@@ -6,14 +6,17 @@ Nothing outside `core` changes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from itertools import chain
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
+from supervisor.core.leaders import Leaders
+from supervisor.core.runrefs import RunRefs
 from supervisor.model.action import Action, Discard
 from supervisor.model.frozen import replace
 from supervisor.model.hints import Any
-from supervisor.model.phase import SERVICE_AT_REST
+from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase
 from supervisor.model.record import (
     Environment,
     Execution,
@@ -51,20 +54,21 @@ class Records:
         self.deadlines: dict[str, float] = {}
         """{record id: when to look at it although nothing happened}"""
         self._changed: dict[str, Record] = {}
-        self._removed: list[Record] = []
+        self._removed: dict[str, Record] = {}
         self._actions: list[Action] = []
+        self.leaders = Leaders()
         self._users: dict[str, dict[str, PlanStep]] = {}
-        """{run or service id: {execution id: its step that uses it}}"""
+        """{run or service id: {execution id: the step of its current group that uses it}}"""
+        self._uses: dict[str, dict[str, str]] = {}
+        """{execution id: {step id: the run or service that it uses}}, the same the other way"""
+        self._refs = RunRefs()
         self._firings: dict[str, dict[str, None]] = {}
         for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
-            self._index(record)
-        for execution in map(self.executions.__getitem__, self.live):
-            for step, state in executions.live_steps(execution):
-                used = step.service_id if isinstance(step, ServiceStep) else state.run_id
-                if used is not None:
-                    self.use(execution.id, step, used)
+            self._index(record, None)
         self.touched.clear()
+        for execution in self.executions.values():
+            self._find_uses(execution)
 
     # Changing, within a step
 
@@ -72,8 +76,11 @@ class Records:
         """Add or replace a record, and have it looked at."""
         self.revision += 1
         record = replace(record, born=record.born or self.revision, revision=self.revision)
-        self._table(record)[record.id] = record
-        self._index(record)
+        table = self._table(record)
+        before = table.get(record.id)
+        table[record.id] = record
+        self._index(record, before)
+        self._removed.pop(record.id, None)  # it was made again
         self._changed.pop(record.id, None)
         self._changed[record.id] = record
 
@@ -87,7 +94,7 @@ class Records:
 
     def use(self, execution_id: str, step: PlanStep, id_: str) -> None:
         """A step of a live execution uses a run or waits for a service from now on, and is to look at it."""
-        self._users.setdefault(id_, {})[execution_id] = step
+        self._note_use(execution_id, step, id_)
         self.news.setdefault(execution_id, {})[step.id] = step
 
     def tell_users(self, id_: str) -> None:
@@ -99,7 +106,7 @@ class Records:
 
     def remove(self, record: Record) -> None:
         """Forget a record and what only it kept."""
-        self._removed.append(self._table(record).pop(record.id))
+        self._removed[record.id] = self._table(record).pop(record.id)
         self.deadlines.pop(record.id, None)
         match record:
             case Execution():
@@ -115,8 +122,8 @@ class Records:
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Record, ...], tuple[Action, ...]]:
         """What was changed, removed and asked for since the last call."""
-        taken = tuple(self._changed.values()), tuple(self._removed), tuple(self._actions)
-        self._changed, self._removed, self._actions = {}, [], []
+        taken = tuple(self._changed.values()), tuple(self._removed.values()), tuple(self._actions)
+        self._changed, self._removed, self._actions = {}, {}, []
         return taken
 
     # Reading
@@ -141,8 +148,39 @@ class Records:
 
     def needed(self, run_id: str, besides: str) -> bool:
         """Whether another execution than `besides` still needs a run."""
-        others = (self.executions[user] for user in self.users(run_id) if user != besides)
-        return any(not executions.gives_up(other) for other in others)
+        if self.draining:
+            return False  # all of them are to stop
+        users = self.users(run_id)
+        others = (user for user in users if user != besides)
+        heirs = (heir for user in users for heir in self.leaders.heirs(user) if heir != besides)
+        return any(not executions.gives_up(self.executions[id_]) for id_ in chain(others, heirs))
+
+    def run_ids(self) -> set[str]:
+        """All runs of tasks that any record refers to."""
+        return {*self.runs, *self._users, *self._refs.run_ids()} - self.services.keys()
+
+    def shown(self, execution: Execution) -> Execution:
+        """An execution with the steps as they stand: those of one that follows are its leader's."""
+        return next(self.shown_all([execution]))
+
+    def shown_all(self, found: Iterable[Execution]) -> Iterator[Execution]:
+        """`shown` of each."""
+        known: dict[str, str] = {}
+        for execution in found:
+            leader_id = self.leaders.first(execution.id, known)
+            yield (
+                execution if leader_id == execution.id else self._shown(execution, self.executions[leader_id])
+            )
+
+    @staticmethod
+    def _shown(execution: Execution, leader: Execution) -> Execution:
+        return replace(
+            execution,
+            group=leader.group,
+            passed=leader.passed,
+            current=leader.current,
+            revision=max(execution.revision, leader.revision),
+        )
 
     def firing(self, execution: Execution) -> list[str]:
         """The live executions of the same firing."""
@@ -163,7 +201,7 @@ class Records:
             case Environment():
                 return self.environments
 
-    def _index(self, record: Record) -> None:
+    def _index(self, record: Record, before: Record | None) -> None:
         self.touched[record.id] = None
         match record:
             case Service():
@@ -171,23 +209,79 @@ class Records:
             case TaskRun():
                 self._set_deadline(record.id, record.kill_at)
             case Execution():
-                self._index_execution(record)
+                self._index_execution(record, before if isinstance(before, Execution) else None)
             case Task():
                 self.history.setdefault(record.id, {})
             case Environment():
                 pass
 
-    def _index_execution(self, execution: Execution) -> None:
+    def _index_execution(self, execution: Execution, before: Execution | None) -> None:
         self.history.setdefault(execution.task_id, {})[execution.id] = None
+        if before is None or before.passed is not execution.passed:
+            self._index_passed(execution, before)
         firing = self._firings.setdefault(execution.firing, {})
         if executions.is_over(execution):
             self.live.pop(execution.id, None)
             firing.pop(execution.id, None)
             if not firing:
                 del self._firings[execution.firing]
+            self.news.pop(execution.id, None)
+            self._forget_uses(execution, ServiceStep)
+        else:
+            self.live[execution.id] = None
+            firing[execution.id] = None
+        if executions.is_over(execution) or executions.gives_up(execution):
+            self.touch(self.leaders.gave_up(self.shown(execution)))
+
+    def _index_passed(self, execution: Execution, before: Execution | None) -> None:
+        self._refs.take(execution.passed)
+        if before is None:
             return
-        self.live[execution.id] = None
-        firing[execution.id] = None
+        self._refs.drop(before.passed)
+        uses, current = self._uses.get(execution.id, {}), execution.current
+        for step_id in [step_id for step_id in uses if step_id not in current]:
+            self._drop_use(execution.id, step_id)
+        self.touch(self.leaders.passed(execution, before.group))
+
+    def _find_uses(self, execution: Execution) -> None:
+        """What the steps of an execution use that an earlier supervisor left, or of which it may have to start some."""
+        live = not executions.is_over(execution)
+        for step in execution.plan[execution.group] if execution.current else ():
+            state = execution.current[step.id]
+            waits = live and state.phase is ExecutionPhase.RUNNING
+            used = step.service_id if isinstance(step, ServiceStep) and waits else state.run_id
+            if used is not None:
+                self._note_use(execution.id, step, used)
+                if waits:
+                    self.news.setdefault(execution.id, {})[step.id] = step
+        if live and not execution.current:
+            self.touched[execution.id] = None
+
+    def _note_use(self, execution_id: str, step: PlanStep, id_: str) -> None:
+        self._users.setdefault(id_, {})[execution_id] = step
+        self._uses.setdefault(execution_id, {})[step.id] = id_
+
+    def _drop_use(self, execution_id: str, step_id: str) -> str:
+        """Returns what it used."""
+        uses = self._uses[execution_id]
+        used = uses.pop(step_id)
+        if not uses:
+            del self._uses[execution_id]
+        users = self._users[used]
+        del users[execution_id]
+        if not users:
+            del self._users[used]
+        return used
+
+    def _forget_uses(self, execution: Execution, kind: type[PlanStep] | None = None) -> list[str]:
+        """Returns what it used."""
+        uses = self._uses.get(execution.id, {})
+        ids = [
+            step_id
+            for step_id, used in uses.items()
+            if kind is None or isinstance(self._users[used][execution.id], kind)
+        ]
+        return [self._drop_use(execution.id, step_id) for step_id in ids]
 
     def _set_deadline(self, id_: str, at: float | None) -> None:
         if at is None:
@@ -197,11 +291,7 @@ class Records:
 
     def _drop_runs(self, execution: Execution) -> None:
         """Discard the runs that only this execution used."""
-        mine = [state.run_id for state in execution.steps.values() if state.run_id is not None]
-        for run_id in mine:
-            self._users.get(run_id, {}).pop(execution.id, None)
-        alone = tuple(run_id for run_id in mine if not self._users.get(run_id))
-        for run_id in alone:
-            self._users.pop(run_id, None)
+        mine = [*self._forget_uses(execution), *self._refs.drop(execution.passed)]
+        alone = tuple(run_id for run_id in mine if run_id not in self._users and run_id not in self._refs)
         if alone:
             self.act(Discard(alone))

@@ -16,7 +16,7 @@ from supervisor.model.hints import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
-from supervisor.model.record import Execution, Service, StepState, Task, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, ServiceStep, StepState, Task, TaskRun, TaskStep
 
 KEPT_EXECUTIONS = 1000
 """Executions of one task that are kept; the oldest ended ones go first."""
@@ -104,16 +104,48 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
         records.put(replace(execution, stop_wanted=True))
         return
     before: Execution | None = None
-    decided = execution
+    decided = _take_over(records, execution)
     requests: tuple[executions.Request, ...] = ()
     while decided is not before and not requests:  # what is asked for has to come about first
         before = decided
+        if executions.begins_group(decided):
+            decided = _join(records, decided)
+            if records.leaders.lead_of(decided.id) is not None:
+                break
         decided, requests = executions.decide(decided, _view(records, decided), now)
     decided = _carry_out(records, decided, requests, now)
     if decided is not execution:
         records.put(decided)
     if executions.is_over(decided):
         _close(records, decided)
+
+
+def _join(records: Records, execution: Execution) -> Execution:
+    """Before it starts a group: have it follow whoever runs that, or take over what is already passed."""
+    lead = records.leaders.join(execution)
+    if lead is None:
+        return execution
+    leader = records.executions[lead.leader_id]
+    if leader.group >= lead.groups:
+        return executions.taken_over(execution, leader, lead.groups)
+    records.leaders.follow(execution.id, lead)
+    return execution
+
+
+def _take_over(records: Records, execution: Execution) -> Execution:
+    """If it follows no more, it has what was done for it; what still runs of that it uses from now on."""
+    lead = records.leaders.lead_of(execution.id)
+    if lead is not None and executions.gives_up(execution):
+        records.leaders.leave(execution, records.shown(records.executions[lead.leader_id]))
+    released = records.leaders.released(execution)
+    if released is None:
+        return execution
+    taken = executions.taken_over(execution, *released)
+    for step, state in executions.live_steps(taken):
+        used = step.service_id if isinstance(step, ServiceStep) else state.run_id
+        if used is not None:
+            records.use(taken.id, step, used)
+    return taken
 
 
 def _view(records: Records, execution: Execution) -> executions.View:
@@ -133,7 +165,7 @@ def _carry_out(
         match request:
             case executions.StartRun(step):
                 run_id = _run_for(records, execution, step)
-                started[step.id] = replace(execution.steps[step.id], run_id=run_id)
+                started[step.id] = replace(execution.current[step.id], run_id=run_id)
                 records.use(execution.id, step, run_id)
             case executions.WantService(step):
                 records.use(execution.id, step, step.service_id)
@@ -142,7 +174,7 @@ def _carry_out(
                 _release(records, run_id, now)
             case _:
                 assert_never(request)
-    return replace(execution, steps={**execution.steps, **started}) if started else execution
+    return replace(execution, current={**execution.current, **started}) if started else execution
 
 
 def _close(records: Records, execution: Execution) -> None:

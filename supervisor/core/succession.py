@@ -47,11 +47,9 @@ def inherited(records: Records) -> list[Inherited]:
 
 def known_runs(records: Records) -> set[str]:
     """The ids of all runs that any record names, past ones too."""
-    known = set(records.runs)
+    known = records.run_ids()
     for service in records.services.values():
         known.update(service.kept_runs, services.live_runs(service))
-    for execution in records.executions.values():
-        known.update(state.run_id for state in execution.steps.values() if state.run_id is not None)
     return known
 
 
@@ -60,10 +58,10 @@ def lose_all(records: Records, now: Now) -> None:
     for service in records.services.values():
         if service.phase not in SERVICE_AT_REST or service.want is Want.UP:
             records.put(_lost(service, now))
-    for id_ in records.live:
-        execution = records.executions[id_]
-        if execution.group < len(execution.plan) - 1 and not execution.reason:
-            records.put(replace(execution, reason="the machine was restarted"))
+    live = [records.executions[id_] for id_ in records.live]
+    unfinished = [x for x in live if records.shown(x).group < len(x.plan) - 1 and not x.reason]
+    for execution in unfinished:
+        records.put(replace(execution, reason="the machine was restarted"))
 
 
 def _of_service(service: Service) -> Iterator[Inherited]:

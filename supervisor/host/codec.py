@@ -44,6 +44,11 @@ def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:
     return kind(**{name: read(data[name]) for name, read in _readers(any_kind) if name in data})
 
 
+def read_as(kind: Any, data: Any) -> Any:
+    """A value of the type `kind`, as annotations write it, from what `to_json` wrote. Raises as `from_plain` does."""
+    return _reader(kind)(data)
+
+
 _Reader = Callable[[Any], Any]
 
 

@@ -1,8 +1,9 @@
 """The store: every record in one SQLite file, so that a supervisor can go on where another was killed.
 
 Write-ahead log with `synchronous=NORMAL`: what was committed survives the death of the process at any instant; after
-a power cut the last moments may be missing, but the file is whole. A plan is written once and steps one by one, so
-that a step of an execution of 500 steps writes one row, not 500.
+a power cut the last moments may be missing, but the file is whole. What executions of one firing share, the groups of
+their plans and the states of those that they passed, is written once (`host.parts`); of the group that runs each step
+has a row of its own, so that a step of a group of 500 writes one row, not 500.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from types import MappingProxyType
 
 from supervisor.host.codec import from_plain, plain, to_json
 from supervisor.host.disk import why_full
+from supervisor.host.parts import Parts, Reading
 from supervisor.host.regular import open_regular, why_replaced
 from supervisor.host.sqlite import sqlite
 from supervisor.model.errors import MachineError
@@ -24,10 +25,8 @@ from supervisor.model.record import (
     Execution,
     Record,
     Service,
-    StepState,
     Task,
     TaskRun,
-    changed_steps,
 )
 
 MIGRATIONS = (
@@ -39,6 +38,11 @@ MIGRATIONS = (
     CREATE TABLE plans (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE steps (
         execution_id TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (execution_id, id)
+    ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE parts (
+        firing TEXT NOT NULL, id TEXT NOT NULL, below TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (firing, id)
     ) WITHOUT ROWID;
     """,
 )
@@ -86,7 +90,7 @@ class Store:
             self.damaged = _set_aside(path)
             self._connection = _open(path)
         self._inode = _inode(path)
-        self._steps: dict[str, Mapping[str, StepState]] = {}
+        self._parts = Parts()
 
     @classmethod
     def copy_of(cls, path: str | os.PathLike[str]) -> Store:
@@ -95,7 +99,7 @@ class Store:
         Raises MachineError if a newer version of the supervisor wrote it.
         """
         copy = cls.__new__(cls)
-        copy._path, copy.damaged, copy._steps, copy._inode = path, "", {}, (0, 0)
+        copy._path, copy.damaged, copy._parts, copy._inode = path, "", Parts(), (0, 0)
         copy._connection = sqlite.connect(":memory:", isolation_level="IMMEDIATE")
         with closing(sqlite.connect(path)) as original:
             original.backup(copy._connection)
@@ -140,7 +144,10 @@ class Store:
         """
         rows = self._connection.execute("SELECT id, kind, body FROM records").fetchall()
         try:
-            records = [self._read(id_, kind, json.loads(body)) for id_, kind, body in rows]
+            reading = Reading(self._connection)
+            records = [_read(reading, id_, kind, json.loads(body)) for id_, kind, body in rows]
+            executions = [record for record in records if isinstance(record, Execution)]
+            self._parts.begin(executions, reading)
         except (KeyError, TypeError, AttributeError, StopIteration) as error:
             raise ValueError(f"a row of the database is no record: {error!r}") from error
         return records, int(self.get("revision") or 0)
@@ -159,21 +166,24 @@ class Store:
             self.damaged = _set_aside(self._path)
             self._connection = _open(self._path)
             self._inode = _inode(self._path)
-            self._steps.clear()
+            self._parts = Parts()
             return [], 0
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         """Write what a step changed, all or nothing. Raises sqlite.Error, for example when the disk is full."""
+        self._parts.start()
         with self._connection as connection:
             revision = 0
             for record in changed:
                 revision = max(revision, record.revision)
                 self._write(connection, record)
             for record in removed:
-                self._erase(connection, record)
+                connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
+                if isinstance(record, Execution):
+                    self._parts.erase(connection, record)
             if revision:
                 connection.execute("REPLACE INTO meta VALUES ('revision', ?)", (revision,))
-        self._note_steps(changed, removed)
+        self._parts.saved()
 
     def get(self, key: str) -> str | None:
         """A value kept beside the records; None if there is none."""
@@ -192,47 +202,17 @@ class Store:
     def _write(self, connection: sqlite.Connection, record: Record) -> None:
         body = plain(record)
         if isinstance(record, Execution):
-            known = self._steps.get(record.id)
-            if known is None:
-                connection.execute("REPLACE INTO plans VALUES (?, ?)", (record.id, to_json(record.plan)))
-            rows = _changed_steps(record, known or MappingProxyType({}))
-            connection.executemany("REPLACE INTO steps VALUES (?, ?, ?)", rows)
-            del body["plan"], body["steps"]
+            self._parts.write(connection, record)
+            del body["current"]
+            body["plan"], body["passed"] = record.plan.id, record.passed.id
         row = (record.id, type(record).__name__, record.revision, to_json(body))
         connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
 
-    def _erase(self, connection: sqlite.Connection, record: Record) -> None:
-        connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        if isinstance(record, Execution):
-            connection.execute("DELETE FROM plans WHERE id = ?", (record.id,))
-            connection.execute("DELETE FROM steps WHERE execution_id = ?", (record.id,))
 
-    def _note_steps(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
-        """Remember what was written of live executions, after it was: a rollback must not be taken for written."""
-        for record in changed:
-            if isinstance(record, Execution):
-                self._steps[record.id] = record.steps
-        for record in (*removed, *changed):
-            if isinstance(record, Execution) and record.ended_s is not None:
-                self._steps.pop(record.id, None)
-
-    def _read(self, id_: str, kind: str, body: dict[str, object]) -> Record:
-        if kind in KINDS:
-            return from_plain(KINDS[kind], body)
-        (plan,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
-        steps = self._connection.execute(
-            "SELECT id, body FROM steps WHERE execution_id = ?", (id_,)
-        ).fetchall()
-        states = {step_id: json.loads(state) for step_id, state in steps}
-        execution = from_plain(Execution, {**body, "plan": json.loads(plan), "steps": states})
-        if execution.ended_s is None:
-            self._steps[id_] = execution.steps
-        return execution
-
-
-def _changed_steps(execution: Execution, known: Mapping[str, StepState]) -> list[tuple[str, str, str]]:
-    steps = execution.steps
-    return [(execution.id, step_id, to_json(steps[step_id])) for step_id in changed_steps(known, steps)]
+def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
+    if kind in KINDS:
+        return from_plain(KINDS[kind], body)
+    return from_plain(Execution, {**body, **reading.execution(id_, body)})
 
 
 def _open(path: str | os.PathLike[str]) -> sqlite.Connection:

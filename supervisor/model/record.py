@@ -8,14 +8,14 @@ A run id names a run directory; it is made from its owner's id, so that the core
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
-from itertools import compress
-from operator import is_not
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from supervisor.model.exit import Exit
 from supervisor.model.frozen import dataclass, field
-from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase, Want
+from supervisor.model.ids import derived
+from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
+from supervisor.model.prefix import NOTHING, Prefix
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -160,8 +160,24 @@ class ServiceStep:
 
 PlanStep = TaskStep | ServiceStep
 Group = tuple[PlanStep, ...]
-Plan = tuple[Group, ...]
-"""Groups run one after the other, the steps of a group side by side."""
+Plan = Prefix[Group]
+"""Groups run one after the other, the steps of a group side by side. Plans of one firing share what they can."""
+
+
+def plan_of(groups: Iterable[Group]) -> Plan:
+    """A plan of `groups`."""
+    plan: Plan = NOTHING
+    for group in groups:
+        plan = with_group(plan, group)
+    return plan
+
+
+def with_group(plan: Plan, group: Group) -> Plan:
+    """`plan` with one group more. Its id says all that is in it."""
+    return plan.grown(group, derived(plan.id or _NIL, *map(repr, group)))
+
+
+_NIL = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +190,18 @@ class StepState:
     output: Mapping[str, str] = field(default_factory=_empty)
 
 
+NOT_BEGUN = StepState()
+NOT_RUN = StepState(ExecutionPhase.STOPPED, reason="not run")
+Passed = Prefix[tuple[StepState, ...]]
+"""The states of groups whose steps have all succeeded. Executions that went the same way share them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A task execution: a frozen plan and how far it has come."""
+    """A task execution: a frozen plan and how far it has come.
+
+    Of the steps' states only those are kept that say something: `steps` has them all.
+    """
 
     id: str
     task_id: str
@@ -191,8 +216,10 @@ class Execution:
     phase: ExecutionPhase = ExecutionPhase.PENDING
     group: int = 0
     """Index of the group that runs."""
-    steps: Mapping[str, StepState] = field(default_factory=dict)
-    """{step id: state}, every step of the plan."""
+    passed: Passed = NOTHING
+    """The states of the groups before that one."""
+    current: Mapping[str, StepState] = field(default_factory=dict)
+    """{step id: state} of the group that runs, or ran last; empty: it has not begun."""
     reason: str = ""
     tail: str = ""
     """The last lines of output of the step that failed."""
@@ -203,13 +230,32 @@ class Execution:
     born: int = 0
     revision: int = 0
 
+    def step(self, group: int, step_id: str) -> StepState:
+        """The state of a step of the group with this index."""
+        if group < self.group:
+            at = [step.id for step in self.plan[group]].index(step_id)
+            return self.passed[group][at]
+        return self.current.get(step_id, self._rest) if group == self.group else self._rest
+
+    @property
+    def _rest(self) -> StepState:
+        """The state of a step whose group did not begin."""
+        return NOT_RUN if self.phase in EXECUTION_ENDED else NOT_BEGUN
+
+    @property
+    def steps(self) -> dict[str, StepState]:
+        """{step id: state} of every step, in the order of the plan. Made anew each time."""
+        rest = self._rest
+        states = {step.id: rest for group in self.plan for step in group}
+        for group, passed in zip(self.plan, self.passed, strict=False):
+            states.update(zip((step.id for step in group), passed, strict=True))
+        states.update(self.current)
+        return states
+
 
 def changed_steps(before: Mapping[str, StepState], after: Mapping[str, StepState]) -> Iterator[str]:
-    """The ids of the steps of an execution whose state is another object than before.
-
-    Both list the same steps in the same order, as two versions of a record do, or `before` is empty.
-    """
-    return compress(after, map(is_not, before.values(), after.values())) if before else iter(after)
+    """The ids of the steps of one group whose state is another object than before."""
+    return (id_ for id_, state in after.items() if before.get(id_) is not state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from supervisor.model.fact import ActivitySeen
 from supervisor.model.frozen import replace
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
+from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution
 from tests.activity.plane import ENVIRONMENT
 
@@ -176,7 +177,7 @@ class Stage:
 
         def begin() -> None:
             execution = Execution(
-                reference, "t", reference, "manual", "f", (), self.clock.wall_s,
+                reference, "t", reference, "manual", "f", NOTHING, self.clock.wall_s,
                 phase=ExecutionPhase.RUNNING, started_s=self.clock.wall_s, born=1,
             )  # fmt: skip
             self.records = Records([*self.records.executions.values(), execution])

@@ -8,12 +8,22 @@ from supervisor.core.records import Records
 from supervisor.model.frozen import replace
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution, Service, Source
 from tests.core import playbook
 
 NOW = Instant(1000.0, 50_000.0)
 BUILD = Execution(
-    "e1", "t1", "build", "manual", "f", (), 49_000.0, phase=ExecutionPhase.RUNNING, started_s=49_100.0, born=1
+    "e1",
+    "t1",
+    "build",
+    "manual",
+    "f",
+    NOTHING,
+    49_000.0,
+    phase=ExecutionPhase.RUNNING,
+    started_s=49_100.0,
+    born=1,
 )
 
 

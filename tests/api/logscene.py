@@ -16,8 +16,10 @@ from supervisor.api.logs import routes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase
+from supervisor.model.prefix import NOTHING
 from supervisor.model.record import (
     Execution,
+    Passed,
     PlanStep,
     Record,
     Service,
@@ -25,6 +27,7 @@ from supervisor.model.record import (
     Source,
     StepState,
     TaskStep,
+    plan_of,
 )
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskSpec
 
@@ -96,10 +99,9 @@ class Scene:
 
     def execution(self, *groups: str) -> None:
         """An execution with a group for each word list, `a b` is two tasks side by side, `@db` a service."""
-        plan = tuple(tuple(_step(word) for word in group.split()) for group in groups)
-        steps = {step.id: StepState() for group in plan for step in group}
+        plan = plan_of(tuple(_step(word) for word in group.split()) for group in groups)
         phase = ExecutionPhase.RUNNING
-        self.put(Execution(BUILD, "task", "task", "manual", "firing", plan, 0.0, phase=phase, steps=steps))
+        self.put(Execution(BUILD, "task", "task", "manual", "firing", plan, 0.0, phase=phase))
 
     def begin(self, *references: str) -> None:
         self._set(references, ExecutionPhase.RUNNING)
@@ -109,21 +111,29 @@ class Scene:
 
     def over(self, phase: ExecutionPhase = ExecutionPhase.FAILED) -> None:
         """The execution ends; what has not run never will."""
-        execution = self.records.executions[BUILD]
-        steps = {
-            id_: replace(state, phase=ExecutionPhase.STOPPED)
-            if state.phase is ExecutionPhase.PENDING
-            else state
-            for id_, state in execution.steps.items()
-        }
-        self.put(replace(execution, phase=phase, steps=steps))
+        self.put(replace(self.records.executions[BUILD], phase=phase))
 
     def _set(self, references: tuple[str, ...], phase: ExecutionPhase) -> None:
         execution = self.records.executions[BUILD]
-        steps = dict(execution.steps)
+        steps = execution.steps
         for reference in references:
             steps[f"step-{reference}"] = StepState(phase, f"run-{reference}")
-        self.put(replace(execution, steps=steps))
+        named = {f"step-{reference}" for reference in references}
+        last = max(at for at, group in enumerate(execution.plan) if named & {step.id for step in group})
+        for step in [step for group in execution.plan.cut(last) for step in group]:
+            if steps[step.id].phase is ExecutionPhase.PENDING:
+                steps[step.id] = StepState(ExecutionPhase.SUCCEEDED)
+        passed: Passed = NOTHING
+        for group in execution.plan:
+            states = tuple(steps[step.id] for step in group)
+            if any(state.phase is not ExecutionPhase.SUCCEEDED for state in states):
+                break
+            passed = passed.grown(states, f"{BUILD}/{passed.size}")
+        now = execution.plan[passed.size] if passed.size < len(execution.plan) else ()
+        current = {step.id: steps[step.id] for step in now}
+        if all(state.phase is ExecutionPhase.PENDING for state in current.values()):
+            current = {}
+        self.put(replace(execution, group=passed.size, passed=passed, current=current))
 
 
 def _step(word: str) -> PlanStep:

@@ -1,11 +1,24 @@
 """What a change of a record is to those who watch."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
-from supervisor.api.events import CREATE, DELETE, UPDATE, operation_of
-from supervisor.hub import Change
+import anyio
+
+from supervisor.api.events import CREATE, DELETE, UPDATE, UPDATE_STATUS, Events, operation_of
+from supervisor.core.world import World
+from supervisor.engine import Engine
+from supervisor.hub import Change, Hub
+from supervisor.model.command import ApplyFile, FireTrigger
+from supervisor.model.exit import SUCCESS
+from supervisor.model.fact import EnvironmentStarted, Exited
+from supervisor.model.ids import fresh
+from supervisor.model.moment import Now
 from supervisor.model.record import Source, Task
-from supervisor.model.spec import TaskItem, TaskSpec
+from supervisor.model.spec import TaskItem, TaskSpec, Trigger
+from supervisor.wire import event_pb2 as pb
+from tests.core.playbook import SEED, file, task
 
 TASK = Task("an id", TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)
 
@@ -18,3 +31,63 @@ def test_a_task_is_created_updated_and_deleted_once() -> None:
     assert operation_of(Change(TASK, renamed)) == UPDATE
     assert operation_of(Change(renamed, going)) is None
     assert operation_of(Change(going, None)) == DELETE
+
+
+class Watched:
+    """An engine whose machine starts nothing, with the service in front of it."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.engine = Engine(World(), self, Hub(), lambda: Now(1.0, 1.0))
+        self.engine.performer = self
+        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.turn()
+        self.events = Events(self.engine, SEED)
+
+    def perform(self, action: Any) -> None:
+        self.runs.append(action.run_id)
+
+    def save(self, changed: Any, removed: Any) -> None:
+        pass
+
+    def seen(self, change: Any, **request: Any) -> list[pb.WatchEventsResponse]:
+        """What a client that asks for `request` sees of `change`."""
+        found: list[pb.WatchEventsResponse] = []
+
+        async def watch() -> None:
+            stream = self.events.watch_events(pb.WatchEventsRequest(environment_id=SEED, **request), None)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._read, stream, found)
+                await anyio.wait_all_tasks_blocked()
+                change()
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+
+        anyio.run(watch)
+        return found
+
+    async def _read(
+        self, stream: AsyncIterator[pb.WatchEventsResponse], found: list[pb.WatchEventsResponse]
+    ) -> None:
+        async for event in stream:
+            found.append(event)
+
+
+def test_what_an_execution_leads_is_told_of_those_that_follow_it() -> None:
+    watched = Watched()
+    start = Trigger.POST_ENVIRONMENT_START
+    items = [task("a", triggers=[start]), task("b", "a", triggers=[start]), task("c", "b", triggers=[start])]
+    watched.engine.submit(ApplyFile(file(*items), SEED))
+
+    def fire() -> None:
+        watched.engine.submit(FireTrigger(start, fresh()))
+
+    def end() -> None:
+        watched.engine.post(Exited(watched.runs[0], SUCCESS))
+        watched.engine.turn()
+
+    watched.seen(fire)
+    executions = set(watched.engine.world.records.executions)
+    told = watched.seen(end)
+    assert {event.resource_id for event in told} == executions
+    assert {event.operation for event in told} == {UPDATE_STATUS}

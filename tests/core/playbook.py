@@ -109,7 +109,7 @@ class Playbook:
 
     def phases(self, reference: str) -> dict[str, str]:
         """{step's reference: its phase} of the newest execution."""
-        execution = self.execution(reference)
+        execution = self.world.records.shown(self.execution(reference))
         return {s.reference: execution.steps[s.id].phase.value for group in execution.plan for s in group}
 
     def stamp(self) -> str:

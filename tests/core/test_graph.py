@@ -1,4 +1,4 @@
-"""Graphs: order, layers, cycles, and that depth is no limit."""
+"""Graphs: order, cycles, and that depth is no limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.graph import closure, find_cycle, layers
+from supervisor.core.graph import closure, find_cycle
 
 DEEP = {str(n): [str(n + 1)] for n in range(50_000)}
 
@@ -15,11 +15,6 @@ DEEP = {str(n): [str(n + 1)] for n in range(50_000)}
 def test_closure_puts_dependencies_first_and_each_once() -> None:
     edges = {"a": ["b", "c"], "b": ["d"], "c": ["d"], "other": ["a"]}
     assert closure(["a"], edges) == ["d", "b", "c", "a"]
-
-
-def test_layers_place_a_node_above_its_highest_dependency() -> None:
-    edges = {"a": ["b", "d"], "b": ["c"], "c": ["d"]}
-    assert layers(closure(["a"], edges), edges) == [["d"], ["c"], ["b"], ["a"]]
 
 
 def test_cycle_is_given_as_its_whole_path() -> None:
@@ -46,13 +41,13 @@ graphs = st.dictionaries(
 
 
 @given(graphs)
-def test_layers_hold_every_dependency_below_unless_there_is_a_cycle(edges: dict[str, list[str]]) -> None:
+def test_closure_puts_every_dependency_before_unless_there_is_a_cycle(edges: dict[str, list[str]]) -> None:
     cycle = find_cycle(edges)
     if cycle is not None:
         assert cycle[0] == cycle[-1]
         assert all(below in edges[above] for above, below in pairwise(cycle))
         return
     order = closure(edges, edges)
-    height = {node: n for n, layer in enumerate(layers(order, edges)) for node in layer}
-    assert sorted(height) == sorted(set(order))
-    assert all(height[below] < height[node] for node in order for below in edges.get(node, ()))
+    place = {node: n for n, node in enumerate(order)}
+    assert len(place) == len(order)
+    assert all(place[below] < place[node] for node in order for below in edges.get(node, ()))

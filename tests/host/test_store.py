@@ -16,12 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from supervisor.core.records import Records
 from supervisor.core.world import World
-from supervisor.host.store import Store
-from supervisor.model.command import ApplyFile, StartTask
+from supervisor.host.codec import plain, to_json
+from supervisor.host.store import MIGRATIONS, Store
+from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
-from supervisor.model.record import Environment, Record, Service, Source
-from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec
+from supervisor.model.record import Environment, Execution, Record, Service, Source
+from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec, Trigger
 from tests.core.playbook import SEED, Playbook, file, task
 from tests.core.test_histories import FILES, ToyMachine
 
@@ -216,3 +218,90 @@ def test_values_are_kept_beside_the_records(store: Store) -> None:
     store.put("boot", "1")
     store.put("boot", "2")
     assert store.get("boot") == "2"
+
+
+def chain(length: int) -> Playbook:
+    """A chain of tasks, all triggered by one firing."""
+    start = Trigger.POST_ENVIRONMENT_START
+    items = [task(f"t{n}", *([f"t{n - 1}"] if n else []), triggers=[start]) for n in range(length)]
+    book = Playbook(*items)
+    book.do(FireTrigger(start, book.stamp()))
+    return book
+
+
+def rows(store: Store) -> int:
+    tables = ("records", "plans", "parts", "steps")
+    return sum(store._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+
+
+def test_executions_of_a_firing_are_written_with_what_they_share_once(store: Store) -> None:
+    book = chain(60)
+    records = book.world.records
+    store.save(list(contents_of(records).values()), [])
+    begun = rows(store)
+    assert begun < 5 * 60
+    for number in range(60):
+        book.exited(f"t{number}")
+        store.save(book.outcome.changed, book.outcome.removed)
+    assert rows(store) < begun + 3 * 60
+    loaded = contents(store)
+    assert loaded == contents_of(records)
+    first, second = (loaded[book.execution(name).id] for name in ("t58", "t59"))
+    assert isinstance(first, Execution)
+    assert isinstance(second, Execution)
+    assert second.plan.below is first.plan
+    assert second.passed.below is first.passed
+    store.save([], [record for record in loaded.values() if isinstance(record, Execution)])
+    assert store._connection.execute("SELECT count(*) FROM parts").fetchone() == (0,)
+
+
+def test_a_rolled_back_part_is_written_again(store: Store) -> None:
+    book = chain(2)
+    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, output=object())  # type: ignore[arg-type]
+    everything = list(contents_of(book.world.records).values())
+    with pytest.raises(TypeError):
+        store.save([*everything, bad], [])
+    store.save(everything, [])
+    assert contents(store) == contents_of(book.world.records)
+
+
+def test_database_of_the_version_before_parts_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    book = Playbook(task("a"), task("b"), task("c", "a", "b"), task("d", "c"))
+    first = book.stamp()
+    book.do(StartTask(book.task("d").id, first))
+    book.exited("a")
+    book.exited("b", 3)
+    book.do(StartTask(book.task("d").id, book.stamp()))
+    book.exited("a", output={"K": "v"})
+    book.exited("b")
+    records = book.world.records
+    connection = sqlite3.connect(tmp_path / "db")
+    connection.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+    for record in contents_of(records).values():
+        body = plain(record)
+        if isinstance(record, Execution):
+            del body["plan"], body["passed"], body["current"]
+            connection.execute("INSERT INTO plans VALUES (?, ?)", (record.id, to_json(tuple(record.plan))))
+            states = [(record.id, id_, to_json(state)) for id_, state in record.steps.items()]
+            connection.executemany("INSERT INTO steps VALUES (?, ?, ?)", states)
+        row = (record.id, type(record).__name__, record.revision, to_json(body))
+        connection.execute("INSERT INTO records VALUES (?, ?, ?, ?)", row)
+    connection.commit()
+    connection.close()
+    store = Store(tmp_path / "db")
+    loaded = contents(store)
+    for execution in records.executions.values():
+        found = loaded[execution.id]
+        assert isinstance(found, Execution)
+        assert found == execution
+        assert list(found.steps.items()) == list(execution.steps.items())
+    book.world = World(loaded.values(), records.revision)
+    assert book.exited("c") == ["spawn d"]
+    store.save(book.outcome.changed, book.outcome.removed)
+    assert contents(store) == contents_of(book.world.records)
+    store.close()
+
+
+def contents_of(records: Records) -> dict[str, Record]:
+    tables = (records.services, records.tasks, records.runs, records.executions)
+    return {id_: record for table in tables for id_, record in table.items()}

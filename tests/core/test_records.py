@@ -1,0 +1,75 @@
+"""The indexes: nothing stays in them that is not live or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from supervisor.core import settle
+from supervisor.core.leaders import Leaders
+from supervisor.core.records import Records
+from supervisor.core.runrefs import RunRefs
+from supervisor.core.world import World
+from supervisor.model.command import FireTrigger, StartTask, StopExecution
+from supervisor.model.record import Record
+from supervisor.model.spec import Trigger
+from tests.core.playbook import Playbook, service, task
+
+START = Trigger.POST_ENVIRONMENT_START
+
+
+def sizes(owner: object, name: str = "") -> dict[str, int]:
+    """{attribute: how much it holds} of every index, those of parts too."""
+    found: dict[str, int] = {}
+    for attribute, value in vars(owner).items():
+        if isinstance(value, Leaders | RunRefs):
+            found |= sizes(value, f"{attribute}.")
+        elif isinstance(value, dict | list | set):
+            inner = value.values() if isinstance(value, Mapping) else value
+            found[name + attribute] = len(value) + sum(
+                len(item) for item in inner if isinstance(item, dict | list | set)
+            )
+    return found
+
+
+def reloaded(records: Records) -> Records:
+    tables = (records.services, records.tasks, records.runs, records.executions, records.environments)
+    kept: list[Record] = [record for table in tables for record in table.values()]
+    return World(kept, records.revision).records
+
+
+def test_indexes_hold_what_is_live_or_kept_and_no_more(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(settle, "KEPT_EXECUTIONS", 10)
+    book = Playbook(
+        service("db"), task("a", "db"), task("b", "a", triggers=[START]), task("c", "b", triggers=[START])
+    )
+    seen = []
+    for number in range(60):
+        if number % 3 == 0:
+            book.do(FireTrigger(START, book.stamp()))
+            if number == 0:
+                book.started("db")
+            book.exited("a")
+            book.exited("b", number % 2)
+            if number % 2 == 0:
+                book.exited("c")
+        else:
+            execution_id = book.stamp()
+            book.do(StartTask(book.task("a").id, execution_id))
+            if number % 3 == 1:
+                book.exited("a")
+            else:
+                book.do(StopExecution(execution_id))
+                book.exited("a", 143)
+        seen.append(sizes(book.world.records))
+    assert seen[-1] == seen[-7]
+    assert seen[-1] == sizes(reloaded(book.world.records))
+
+
+def test_record_that_is_removed_and_made_again_in_one_step_was_changed_and_not_removed() -> None:
+    book = Playbook(task("a"))
+    records, made = book.world.records, book.task("a")
+    records.remove(made)
+    records.put(made)
+    changed, removed, _ = records.take()
+    assert [record.id for record in changed] == [made.id]
+    assert removed == ()
