@@ -33,6 +33,10 @@ from supervisor.model.record import Record
 if TYPE_CHECKING:
     import anyio
 
+TURN_S = 0.1
+"""After so long a turn ends although there are facts left, so that the loop can do something else."""
+MOST_FACTS = 100
+"""How many facts are folded in one step."""
 RECENT_INPUTS = 50
 """How many inputs an exception in the core is reported with."""
 
@@ -67,8 +71,8 @@ class Engine:
         self._inbox: deque[Fact] = deque()
         self._recent: deque[Command | Fact] = deque(maxlen=RECENT_INPUTS)
         self._published: dict[str, Record] = {}
-        self._unsaved: dict[str, Record] = {}
-        self._unsaved_removals: dict[str, Record] = {}
+        self._unsaved: dict[str, tuple[Record, bool]] = {}
+        """{id: the record as it is or was last, whether it was removed}"""
         self._turning = False
         self._bug: Exception | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -113,15 +117,17 @@ class Engine:
         self._wake()
 
     def turn(self) -> None:
-        """Fold all that was posted, and what is due, until nothing is left."""
+        """Fold all that was posted, and what is due, until nothing is left or it has taken long."""
         assert not self._turning
         if not self._inbox and not self.store_error and self._patience_s() > 0:
             return
+        by = self._clock().mono_s + TURN_S
         while True:
-            facts = list(self._inbox)
-            self._inbox.clear()
-            self._step(facts)
+            self._step([self._inbox.popleft() for _ in range(min(len(self._inbox), MOST_FACTS))])
             if not self._inbox:
+                return
+            if self._clock().mono_s >= by:
+                self._wake()  # `run` goes on with it, and between two turns signals are heeded
                 return
 
     async def until(self, condition: Callable[[Records], bool]) -> None:
@@ -211,22 +217,19 @@ class Engine:
                 assert_never(action)
 
     def _save(self, outcome: Outcome) -> None:
-        changed, removed = outcome.changed, outcome.removed
-        if not changed and not removed and not self._unsaved and not self._unsaved_removals:
+        unsaved = self._unsaved
+        unsaved.update((record.id, (record, False)) for record in outcome.changed)
+        unsaved.update((record.id, (record, True)) for record in outcome.removed)
+        if not unsaved:
             return
-        if self._unsaved or self._unsaved_removals:
-            self._unsaved.update((record.id, record) for record in changed)
-            self._unsaved_removals.update((record.id, record) for record in removed)
-            changed, removed = tuple(self._unsaved.values()), tuple(self._unsaved_removals.values())
+        changed = [record for record, is_removed in unsaved.values() if not is_removed]
+        removed = [record for record, is_removed in unsaved.values() if is_removed]
         try:
             self._store.save(changed, removed)
         except sqlite.Error as error:
             self._set_store_error(str(error))
-            self._unsaved.update((record.id, record) for record in changed)
-            self._unsaved_removals.update((record.id, record) for record in removed)
         else:
-            self._unsaved.clear()
-            self._unsaved_removals.clear()
+            unsaved.clear()
             self._set_store_error("")
 
     def _set_store_error(self, error: str) -> None:

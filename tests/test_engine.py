@@ -10,13 +10,13 @@ import anyio
 import pytest
 
 from supervisor.core.world import World
-from supervisor.engine import Engine
+from supervisor.engine import MOST_FACTS, TURN_S, Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn
 from supervisor.model.command import ApplyFile, Drain, StartService, StopService
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import SUCCESS, NotStarted
-from supervisor.model.fact import Exited, MainExited, Started
+from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
@@ -32,6 +32,7 @@ class Bench:
         self.now = Now(0.0, 0.0)
         self.stored: dict[str, Record] = {}
         self.full = False
+        self.save_s = 0.0
         self.answer: Started | Exited | None = None
         self.engine = Engine(World(), self, Hub(), lambda: self.now)
         self.engine.performer = self
@@ -52,6 +53,9 @@ class Bench:
             raise sqlite3.OperationalError("database or disk is full")
         self.log.append("store")
         self.stored.update((record.id, record) for record in changed)
+        for record in removed:
+            self.stored.pop(record.id, None)
+        self.now = Now(self.now.mono_s + self.save_s, 0.0)
 
     def perform(self, action: Action) -> None:
         self.log.append(type(action).__name__)
@@ -236,3 +240,38 @@ def test_start_that_fails_is_the_end_of_that_run_alone(caplog: pytest.LogCapture
     assert bench.web.phase is ServicePhase.FAILED
     assert "the supervisor met a bug" in bench.web.reason
     assert "nobody thought of this" in caplog.text
+
+
+def test_id_that_was_removed_and_made_again_while_the_store_failed_is_kept() -> None:
+    bench = Bench()
+    bench.engine.post(EnvironmentStarted("a"))
+    bench.engine.turn()
+    bench.full = True
+    for id_ in ("b", "a"):
+        bench.engine.post(EnvironmentStarted(id_))
+        bench.engine.turn()
+    bench.full = False
+    bench.engine.turn()
+    assert set(bench.stored) == {bench.web.id, "a"}
+
+
+@pytest.mark.anyio
+async def test_long_turn_lets_the_loop_do_something_else() -> None:
+    """What a signal means is done there."""
+    bench = Bench()
+    bench.start()
+    bench.engine.turn()
+    run_id = bench.web.start or ""
+    async with turning(bench), anyio.create_task_group() as tasks:
+        bench.log.clear()
+        bench.save_s = TURN_S / 2
+        for number in range(6 * MOST_FACTS):
+            bench.engine.post(OutputRead(run_id, {"N": str(number)}))
+
+        async def heed() -> None:
+            bench.log.append("heeded")
+
+        tasks.start_soon(heed)
+        await bench.engine.until(lambda _: bench.web.output == {"N": str(6 * MOST_FACTS - 1)})
+    assert bench.log.index("heeded") < bench.log.index("store") + 6
+    assert bench.log.count("store") == 6
