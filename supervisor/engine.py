@@ -22,10 +22,18 @@ from supervisor.core.world import Outcome, World
 from supervisor.host.sqlite import sqlite
 from supervisor.hub import Change, Hub, contained
 from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
-from supervisor.model.command import Command
+from supervisor.model.command import (
+    ApplyFile,
+    Command,
+    CreateService,
+    CreateTask,
+    UpdateEnvironment,
+    UpdateService,
+    UpdateTask,
+)
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
-from supervisor.model.fact import Exited, Fact
+from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
 from supervisor.model.hints import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
@@ -69,7 +77,7 @@ class Engine:
         self._store = store
         self._clock = clock
         self._inbox: deque[Fact] = deque()
-        self._recent: deque[Command | Fact] = deque(maxlen=RECENT_INPUTS)
+        self._recent: deque[object] = deque(maxlen=RECENT_INPUTS)
         self._published: dict[str, Record] = {}
         self._unsaved: dict[str, tuple[Record, bool]] = {}
         """{id: the record as it is or was last, whether it was removed}"""
@@ -178,7 +186,7 @@ class Engine:
     def _step(self, inputs: list[Command] | list[Fact]) -> None:
         if self._bug is not None:
             raise self._bug  # nobody knows what the records mean now
-        self._recent.extend(inputs)
+        self._recent.extend(map(_brief, inputs))
         self._turning = True
         try:
             outcome = self.world.step(inputs, self._clock())
@@ -244,3 +252,24 @@ class Engine:
             self._published.pop(record.id, None)
             changes.append(Change(record, None))
         self.hub.publish(changes)
+
+
+def _brief(item: Command | Fact) -> object:
+    """An input as it is reported: of what may be large, or hold a secret, only what it is of."""
+    match item:
+        case OutputRead(run_id, output):
+            return f"OutputRead({run_id!r}, {len(output)} outputs)"
+        case Exited(run_id, end, output=output) if output:
+            return f"Exited({run_id!r}, {end!r}, {len(output)} outputs)"
+        case ApplyFile(file):
+            return f"ApplyFile({len(file.services)} services, {len(file.tasks)} tasks)"
+        case CreateService(created) | CreateTask(created):
+            return f"{type(item).__name__}({created.reference!r})"
+        case UpdateService(id_) | UpdateTask(id_):
+            return f"{type(item).__name__}({id_!r})"
+        case UpdateEnvironment():
+            return "UpdateEnvironment()"
+        case FileRead(presence, path, session):
+            return f"FileRead({presence!r}, {path!r}, {session!r})"
+        case _:
+            return item

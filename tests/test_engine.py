@@ -275,3 +275,19 @@ async def test_long_turn_lets_the_loop_do_something_else() -> None:
         await bench.engine.until(lambda _: bench.web.output == {"N": str(6 * MOST_FACTS - 1)})
     assert bench.log.index("heeded") < bench.log.index("store") + 6
     assert bench.log.count("store") == 6
+
+
+def test_bug_is_reported_with_recent_inputs_and_nothing_large_of_them() -> None:
+    bench = Bench()
+    bench.start()
+    run_id = bench.web.start or ""
+    for number in range(50):
+        bench.engine.post(OutputRead(run_id, {"KEY": f"secret {number}" * 1000}))
+    bench.engine.turn()
+    bench.engine.world.step = None  # type: ignore[assignment,method-assign]
+    with pytest.raises(TypeError) as caught:
+        bench.engine.submit(StopService(bench.web.id))
+    told = "".join(caught.value.__notes__)
+    assert f"OutputRead('{run_id}', 1 outputs)" in told
+    assert "secret" not in told
+    assert len(told) < 10_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import anyio.to_thread
 from google.protobuf.message import Message
 
 from supervisor.api import wirejson
+from supervisor.host import workers
 from supervisor.model.record import Execution, Service
 
 M = TypeVar("M", bound=Message)
@@ -40,7 +40,7 @@ async def encoded(make: Callable[[], M], size_bytes: int, ctx: Any) -> M:
         message = make()
         return Encoded(wirejson.encode(message) if as_json else message.SerializeToString())
 
-    return cast(M, await anyio.to_thread.run_sync(work))
+    return cast(M, await workers.run(work))
 
 
 def size_bytes(record: Execution | Service) -> int:

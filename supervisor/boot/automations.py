@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from supervisor.boot.settings import Report, Settings
 from supervisor.boot.snapshot import Snapshot, Snapshots, judged
 from supervisor.config import Loaded, Presence
 from supervisor.config.lookup import PLACES
+from supervisor.config.problem import Problem
 from supervisor.core.candidate import Candidate, counts_at, look_at, seen
 from supervisor.core.diff import Changes, compare
 from supervisor.engine import Engine
@@ -49,6 +50,9 @@ _BEING_WRITTEN = "it is open for writing; it is read once that is over"
 
 Update = tuple[str, Loaded, Changes | None]
 """What an order came to: the file's path, empty if its text was given; the verdict; what changes, None if refused."""
+
+MOST_TOLD = 100
+"""So many errors of a file are kept in the environment's record."""
 
 
 class Automations:
@@ -365,6 +369,13 @@ def _file_read(snapshot: Snapshot, workspace: Path, loaded: Loaded) -> FileRead:
         snapshot.found.presence.value,
         name,
         fresh(),
-        failure="\n".join(problem.render(name) for problem in loaded.errors),
-        warning="\n".join(problem.render(name) for problem in loaded.warnings),
+        failure=_told(loaded.errors, name),
+        warning=_told(loaded.warnings, name),
     )
+
+
+def _told(problems: Sequence[Problem], name: str) -> str:
+    """One a line, and of very many the first: it is kept, and goes out with every status."""
+    more = len(problems) - MOST_TOLD
+    lines = [problem.render(name) for problem in problems[:MOST_TOLD]]
+    return "\n".join([*lines, f"and {more} more; `supervisor validate` shows all"] if more > 0 else lines)

@@ -1,8 +1,9 @@
 """The outputs of a command: `KEY=VALUE` lines that it appends to the file named by GITPOD_OUTPUT.
 
-The limits are the contract's: keys of 1 to 128 characters, values up to 4096, an empty value unsets. What is outside of
-them is ignored and complained about. A complaint never shows a value, which may be a secret, nor a line that is no
-`KEY=VALUE`, which may be the second line of one.
+The limits are the contract's: keys of 1 to 128 characters, values up to 4096, an empty value unsets; and at most 128
+keys and 64 KiB in all, since every execution that is kept has its own. What is outside of them is ignored and
+complained about. A complaint never shows a value, which may be a secret, nor a line that is no `KEY=VALUE`, which may
+be the second line of one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from supervisor.host.regular import read_regular
 
 MAX_KEY, MAX_VALUE = 128, 4096
-MAX_BYTES = 1 << 20
+MAX_KEYS, MAX_KEPT_BYTES = 128, 64 * 1024
+MAX_BYTES = 256 * 1024
+"""So much of the file is read."""
 _MAX_COMPLAINTS = 20
 _SHOWN = 32
 
@@ -33,18 +36,51 @@ def read_output(path: str, final: bool = True) -> tuple[dict[str, str], list[str
     *lines, rest = data[:MAX_BYTES].split(b"\n")
     if final and len(data) <= MAX_BYTES:
         lines.append(rest)
-    output: dict[str, str] = {}
+    outputs = _Outputs()
     for number, line in enumerate(lines, 1):
-        if why := _take(line, output):
+        if why := _take(line, outputs):
             complaints.append(f"output line {number} is ignored: {why}")
     if len(complaints) > _MAX_COMPLAINTS:
-        more = len(complaints) - _MAX_COMPLAINTS
-        complaints[_MAX_COMPLAINTS:] = [f"{more} more output lines are ignored"]
-    return output, complaints
+        # Without their number: of a command that lives it would be another complaint at each look.
+        complaints[_MAX_COMPLAINTS:] = ["more output lines are ignored"]
+    return outputs.values, complaints
 
 
-def _take(line: bytes, output: dict[str, str]) -> str:
-    """Put one line into `output`; returns why it cannot be, or nothing."""
+class _Outputs:
+    """What was put out so far."""
+
+    __slots__ = ("size_bytes", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.size_bytes = 0
+
+    def set(self, key: str, value: str) -> str:
+        """Returns why it cannot be, or nothing."""
+        if key not in self.values and len(self.values) == MAX_KEYS:
+            return f'"{key}" would be one more than the {MAX_KEYS} keys that a command may put out'
+        size_bytes = self.size_bytes + _size(key, value) - self._size_of(key)
+        if size_bytes > MAX_KEPT_BYTES:
+            return (
+                f'with "{key}" there would be more than the {MAX_KEPT_BYTES} bytes that a command may put out'
+            )
+        self.values[key], self.size_bytes = value, size_bytes
+        return ""
+
+    def unset(self, key: str) -> None:
+        self.size_bytes -= self._size_of(key)
+        self.values.pop(key, None)
+
+    def _size_of(self, key: str) -> int:
+        return _size(key, self.values[key]) if key in self.values else 0
+
+
+def _size(key: str, value: str) -> int:
+    return len(key.encode()) + len(value.encode())
+
+
+def _take(line: bytes, outputs: _Outputs) -> str:
+    """Put one line into `outputs`; returns why it cannot be, or nothing."""
     if not line.strip():
         return ""
     try:
@@ -60,9 +96,8 @@ def _take(line: bytes, output: dict[str, str]) -> str:
     if len(value) > MAX_VALUE:
         return f'the value of "{key}" has {len(value)} characters: {MAX_VALUE} are allowed'
     if value:
-        output[key] = value
-    else:
-        output.pop(key, None)
+        return outputs.set(key, value)
+    outputs.unset(key)
     return ""
 
 

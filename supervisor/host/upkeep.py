@@ -22,6 +22,8 @@ _SELDOM = 4
 _MUCH_BYTES = 32 << 20
 _SHOWN = 3
 _REMOVED = "it was removed"
+_MAX_COMPLAINTS = 100
+"""So much is said of the outputs of one run, which may write other lines with each look."""
 
 
 class Pace:
@@ -73,7 +75,7 @@ async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[
             if seen != run.output_seen:
                 quiet = False
                 run.output_seen = seen
-                _tell(run, post)
+                await _tell(run, post)
     return quiet
 
 
@@ -121,8 +123,11 @@ async def trim(run: Run, limit_bytes: int) -> None:
     run.log_size = size
 
 
-def _tell(run: Run, post: Callable[[OutputRead], None]) -> None:
-    values = output(run, final=False)
+async def _tell(run: Run, post: Callable[[OutputRead], None]) -> None:
+    from supervisor.host import workers
+
+    # A command may have put out so much that to read it takes a while, and may do so all the time.
+    values = await workers.run(output, run, False)
     if values != run.output:
         run.output = values
         post(OutputRead(run.run_id, values))
@@ -136,9 +141,10 @@ def output(run: Run, final: bool) -> dict[str, str]:
         return {}
     values, complaints = read_output(run.output_file, final)
     for complaint in complaints:
-        if complaint not in run.complaints:
+        if complaint not in run.complaints and len(run.complaints) < _MAX_COMPLAINTS:
             run.complaints.add(complaint)
-            run.dir.note(complaint)
+            last = len(run.complaints) == _MAX_COMPLAINTS
+            run.dir.note("no more is said of output lines that are ignored" if last else complaint)
     return values
 
 

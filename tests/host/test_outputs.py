@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.outputs import MAX_BYTES, read_output
+from supervisor.host.outputs import MAX_BYTES, MAX_KEPT_BYTES, MAX_KEYS, read_output
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_many_complaints_are_counted_and_not_listed(file: Path) -> None:
     output, complaints = read_output(str(file))
 
     assert output == {"a": "1"}
-    assert complaints[20:] == ["980 more output lines are ignored"]
+    assert complaints[20:] == ["more output lines are ignored"]
 
 
 def test_huge_file_is_read_up_to_a_bound(file: Path) -> None:
@@ -85,6 +85,31 @@ def test_huge_file_is_read_up_to_a_bound(file: Path) -> None:
 
     assert output == {"a": "1"}
     assert complaints == [f"the output file is larger than {MAX_BYTES} bytes: what follows them is ignored"]
+
+
+def test_only_so_many_keys_are_kept_and_those_that_there_are_may_change(file: Path) -> None:
+    lines = [f"k{n}=v" for n in range(MAX_KEYS + 1)]
+    file.write_text("\n".join([*lines, "k0=new", "k1=", "k200=now"]))
+
+    output, complaints = read_output(str(file))
+
+    assert len(output) == MAX_KEYS
+    assert (output["k0"], output["k200"]) == ("new", "now")
+    assert complaints == [
+        'output line 129 is ignored: "k128" would be one more than the 128 keys that a command may put out'
+    ]
+
+
+def test_only_so_many_bytes_are_kept(file: Path) -> None:
+    file.write_text("\n".join(f"k{n:02}={'ü' * 2000}" for n in range(20)), encoding="utf-8")
+
+    output, complaints = read_output(str(file))
+
+    assert len(output) == MAX_KEPT_BYTES // 4003
+    assert len(complaints) == 20 - len(output)
+    assert complaints[0].startswith(
+        'output line 17 is ignored: with "k16" there would be more than the 65536 bytes'
+    )
 
 
 def test_what_is_no_readable_file_is_a_complaint(file: Path) -> None:
