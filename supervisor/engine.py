@@ -21,7 +21,7 @@ from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.host.sqlite import sqlite
 from supervisor.hub import Change, Hub, contained
-from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -217,7 +217,7 @@ class Engine:
             case Spawn(run_id=run_id):
                 if not contained(f"what starts run {run_id}", perform):
                     self.post(Exited(run_id, NotStarted("the supervisor met a bug, which its log has")))
-            case Discard():
+            case Discard() | Note():
                 contained("removing what is left of runs", perform)
             case Terminate() | Kill():
                 perform()

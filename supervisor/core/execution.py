@@ -210,7 +210,9 @@ def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -
         run = view.runs[state.run_id or ""]
         return replace(execution, reason=reason, tail=run.tail, exit=run.exit)
     service = view.services.get(step.service_id)
-    return replace(execution, reason=reason, tail=service.tail if service else "")
+    if service is None or service.phase not in SERVICE_AT_REST:
+        return replace(execution, reason=reason)
+    return replace(execution, reason=reason, tail=service.tail, exit=service.main_exit)
 
 
 def _task_step(execution: Execution, state: StepState, view: View) -> StepState:
@@ -238,7 +240,8 @@ def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
     if current and service.phase is ServicePhase.RUNNING:
         return replace(state, phase=SUCCEEDED, output=service.output)
     if current and service.phase in SERVICE_AT_REST:
-        return replace(state, phase=FAILED, reason=service.reason or "ended before it was used")
+        ended = "ended" if service.main_exit is None else exit_text(service.main_exit)
+        return replace(state, phase=FAILED, reason=service.reason or f"{ended} before it was used")
     return state
 
 

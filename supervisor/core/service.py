@@ -11,7 +11,7 @@ is the world; nothing else replaces them.
 | STOPPED, FAILED | want GONE | DELETED |
 | STARTING | start runs, no ready command | RUNNING |
 | STARTING | a probe exited 0 | RUNNING |
-| STARTING | a probe ended otherwise | probe again 1 s after it ended |
+| STARTING | a probe ended otherwise | probe again 1 s after it ended; how is noted in the log where that is news |
 | STARTING | a probe runs for 10 s | kill it |
 | STARTING | readiness deadline | STOPPING, to end FAILED |
 | STARTING, RUNNING | start's tree ended: exit 0 / other / unknown | STOPPED / FAILED with the reason |
@@ -28,6 +28,7 @@ A session is run at most once: a service that ended by itself stays ended until 
 
 from __future__ import annotations
 
+from supervisor.core import probe as probes
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
@@ -37,8 +38,6 @@ from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Service, StopStage
 
-PROBE_INTERVAL_S = 1.0
-PROBE_TIMEOUT_S = 10.0
 STOP_GRACE_S = 120.0
 KEPT_RUNS = 20
 """Runs of a service (start and stop commands) whose logs are kept."""
@@ -51,9 +50,11 @@ def observe(service: Service, fact: RunFact, now: Now) -> Service:
     if fact.run_id == service.start:
         return _observe_start(service, fact)
     if fact.run_id == service.probe and isinstance(fact, Exited):
-        return _observe_probe(service, fact, now)
+        return probes.ended(service, fact, now)
     if fact.run_id == service.stop and isinstance(fact, Exited):
-        blame = service.blame or ("" if fact.exit == SUCCESS else f"stop command {exit_text(fact.exit)}")
+        late = service.stop_stage is StopStage.KILLED
+        ended = "did not end in time and was killed" if late else exit_text(fact.exit)
+        blame = service.blame or ("" if fact.exit == SUCCESS else f"stop command {ended}")
         return replace(service, stop=None, blame=blame, tail=service.tail or fact.tail)
     return service
 
@@ -106,31 +107,20 @@ def _observe_start(service: Service, fact: RunFact) -> Service:
         case MainExited():
             return replace(service, main_exit=fact.exit, tail=fact.tail)
         case Exited():
-            stuck = ", ".join(map(str, fact.survivors))
+            blame = service.blame
+            if fact.survivors:
+                stuck = f"processes that SIGKILL does not end: {', '.join(map(str, fact.survivors))}"
+                blame = f"{blame}; {stuck}" if blame else stuck
             return replace(
                 service,
                 start=None,
                 main_exit=service.main_exit or fact.exit,
                 tail=service.tail or fact.tail,
                 output=service.output if fact.output is None else fact.output,
-                blame=f"processes that SIGKILL does not end: {stuck}" if stuck else service.blame,
+                blame=blame,
             )
         case _:
             assert_never(fact)
-
-
-def _observe_probe(service: Service, fact: Exited, now: Now) -> Service:
-    if service.phase is not ServicePhase.STARTING:
-        return replace(service, probe=None)
-    ready = fact.exit == SUCCESS
-    return replace(
-        service,
-        probe=None,
-        probe_kill_at=None,
-        ready=ready,
-        probe_at=None if ready else now.mono_s + PROBE_INTERVAL_S,
-        reason="" if ready else f"probe {exit_text(fact.exit)}",
-    )
 
 
 # Phases ---------------------------------------------------------------------------------------------------------------
@@ -160,6 +150,9 @@ def _start(service: Service, now: Now) -> Decision:
         blame="",
         reason="",
         tail="",
+        probe_tail="",
+        noted="",
+        noted_at=None,
         output={},
     )
     return service, (spawn, *discard)
@@ -183,15 +176,28 @@ def _starting(service: Service, now: Now) -> Decision:
     if service.ready or not spec.ready:
         return replace(_enter(service, ServicePhase.RUNNING, now), ready_by=None, probe_at=None), ()
     if _due(service.ready_by, now):
-        last = f" ({service.reason})" if service.reason else ""
-        return _stop(replace(service, blame=f"not ready after {spec.readiness_timeout_s:g} s{last}"), now)
+        return _never_ready(service, now)
+    if service.probe is None and service.reason and probes.is_news(service, now):
+        return probes.note(service, now)
     if service.probe is not None:
         return _watch_probe(service, service.probe, now)
     if service.probe_at is None or _due(service.probe_at, now):
         service, spawn, _ = _spawn(service, RunKind.READY)
-        kill_at = now.mono_s + PROBE_TIMEOUT_S
+        kill_at = now.mono_s + probes.TIMEOUT_S
         return replace(service, probe=spawn.run_id, probe_at=None, probe_kill_at=kill_at), (spawn,)
     return service, ()
+
+
+def _never_ready(service: Service, now: Now) -> Decision:
+    spec = service.ran_spec
+    assert spec is not None
+    last = f" ({service.reason})" if service.reason else ""
+    notes: tuple[Action, ...] = ()
+    if service.reason != service.noted:
+        service, notes = probes.note(service, now)
+    blame = f"not ready after {spec.readiness_timeout_s:g} s{last}"
+    service, actions = _stop(replace(service, blame=blame, tail=service.probe_tail), now)
+    return service, (*notes, *actions)
 
 
 def _watch_probe(service: Service, probe: str, now: Now) -> Decision:
@@ -246,11 +252,17 @@ def _stopping(service: Service, now: Now) -> Decision:
 def _end(service: Service, now: Now) -> Decision:
     """Nothing of the session lives any more."""
     phase = ServicePhase.FAILED if service.blame else ServicePhase.STOPPED
-    tail = service.tail if service.blame else ""
-    service = replace(
-        _enter(service, phase, now), kill_at=None, started=False, reason=service.blame, tail=tail
-    )
+    reason = service.blame or ("exited 0 before it was ready" if _ended_unready(service) else "")
+    tail = service.tail if reason else ""
+    service = replace(_enter(service, phase, now), kill_at=None, started=False, reason=reason, tail=tail)
     return service, ()
+
+
+def _ended_unready(service: Service) -> bool:
+    """Whether it ended by itself, and before a probe exited 0."""
+    probed = service.ran_spec is not None and bool(service.ran_spec.ready)
+    wanted = service.want is Want.UP and service.session == service.ran_session
+    return probed and not service.ready and wanted and service.main_exit == SUCCESS
 
 
 # Parts ----------------------------------------------------------------------------------------------------------------

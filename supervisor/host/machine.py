@@ -39,7 +39,7 @@ from supervisor.host.rundir import RunDir
 from supervisor.host.shimlink import ShimLink
 from supervisor.host.shims import Shims
 from supervisor.host.spawning import Spawner
-from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, MainExited, RunFact, Started, Survivor
@@ -147,6 +147,8 @@ class Machine:
                 self._ask(run_id, Asked.TERMINATE)
             case Kill(run_id):
                 self._ask(run_id, Asked.KILL)
+            case Note(run_id, text):
+                RunDir(self._folder, run_id).note(text)
             case Discard(run_ids):
                 self._soon(self._remove, run_ids)
             case _:
@@ -411,10 +413,10 @@ class Machine:
 
 
 def _tail(run: Run) -> str:
-    """The last lines of a run that did not succeed."""
+    """The last lines of a run that did not succeed, or that was not to end by itself."""
     from supervisor.host import logs
 
-    if run.exit == SUCCESS:
+    if run.exit == SUCCESS and run.kind is not RunKind.START:
         return ""
     try:
         return logs.tail(run.dir.log, TAIL_LINES, TAIL_BYTES)

@@ -179,12 +179,13 @@ class RunDir:
             case _:
                 return None
 
-    def note(self, sentence: str) -> None:
-        """Append a line of the supervisor's own to the log; without effect where that fails."""
+    def note(self, text: str) -> None:
+        """Append lines of the supervisor's own to the log; without effect where that fails."""
         try:
             fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
             try:
-                os.write(fd, f"supervisor: {sentence}\n".encode("utf-8", "replace"))
+                os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
         except OSError:

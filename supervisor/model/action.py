@@ -52,4 +52,12 @@ class Discard:
     run_ids: tuple[str, ...]
 
 
-Action = Spawn | Terminate | Kill | Discard
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Add lines of the supervisor's own to a run's log."""
+
+    run_id: str
+    text: str
+
+
+Action = Spawn | Terminate | Kill | Discard | Note

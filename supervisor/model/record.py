@@ -83,7 +83,12 @@ class Service:
     reason: str = ""
     """Why it is FAILED, or what it waits for while STARTING."""
     tail: str = ""
-    """The last lines of output of a FAILED session."""
+    """The last lines of output of a session that FAILED, or that ended before it was ready."""
+    probe_tail: str = ""
+    """The last lines of output of the last probe, if it did not exit 0."""
+    noted: str = ""
+    """What the log says of the probes."""
+    noted_at: float | None = None
     output: Mapping[str, str] = field(default_factory=_empty)
     runs: int = 0
     """How many runs it has had; numbers run ids."""

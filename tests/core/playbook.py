@@ -10,7 +10,7 @@ from typing import Any
 
 from supervisor.core.invariants import violations
 from supervisor.core.world import Outcome, World
-from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.command import ApplyFile, Command
 from supervisor.model.exit import SUCCESS, Exit, ExitCode
 from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
@@ -126,6 +126,8 @@ class Playbook:
                 return f"terminate {self._name(run_id)}"
             case Kill(run_id):
                 return f"kill {self._name(run_id)}"
+            case Note(run_id, text):
+                return f"note {self._name(run_id)}: {text}"
             case Discard(run_ids):
                 self.discarded += run_ids
                 return ""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from supervisor.core.service import live_runs
 from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.world import Outcome, World
-from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask, StopExecution, StopService
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
@@ -93,7 +93,7 @@ class CrashingMachine(ToyMachine):
                 self.told[run_id] = max(self.told.get(run_id, 0), 1 + isinstance(action, Kill))
                 if run_id in self.exits:
                     return  # its end was seen, and waits to be folded
-            case Discard():
+            case Discard() | Note():
                 pass
         super().perform(action)
 

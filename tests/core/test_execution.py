@@ -147,14 +147,16 @@ def test_service_that_failed_before_is_started_again_for_a_step() -> None:
     assert book.execution("a").phase is RUNNING
 
 
-@pytest.mark.parametrize(("end", "reason"), [(1, "exited 1"), (0, "ended before it was used")])
+@pytest.mark.parametrize(("end", "reason"), [(1, "exited 1"), (0, "exited 0 before it was ready")])
 def test_service_that_ends_before_it_is_ready_fails_the_step(end: int, reason: str) -> None:
     book = Playbook(service("db", ready="probe"), task("a", "db"))
     start(book, "a")
     book.exited("db", end, tail="port in use\n")
     execution = book.execution("a")
     assert (execution.phase, execution.reason) == (FAILED, f'step "db" {reason}')
-    assert execution.tail == ("port in use\n" if end else "")
+    assert (execution.tail, execution.exit) == ("port in use\n", ExitCode(end))
+    db = book.service("db")
+    assert (db.reason, db.tail) == (reason, "port in use\n")
 
 
 def test_service_that_somebody_stops_fails_the_step_that_waits() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from supervisor.core.invariants import violations
 from supervisor.core.world import Outcome, World
-from supervisor.model.action import Action, Discard, Kill, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -176,6 +176,8 @@ class ToyMachine:
                 self.live[run_id] = Live(action)
             case Terminate(run_id) | Kill(run_id):
                 assert run_id in self.live, "a signal for a run that is over"
+            case Note(run_id):
+                assert run_id in self.live, "lines for the log of a run that is over"
             case Discard(run_ids):
                 assert not set(run_ids) & set(self.live), "a live run is discarded"
 

@@ -127,7 +127,7 @@ def test_probe_runs_once_a_second_after_the_last_ended_until_it_exits_0() -> Non
     web.start()
     assert web.started("web") == ["spawn web.ready"]
     web.after(0.4)
-    assert web.exited("web.ready", 7) == []
+    assert web.exited("web.ready", 7) == ["note web: probe exited 7"]
     assert web.service("web").reason == "probe exited 7"
     assert web.after(0.9) == []
     assert web.after(0.1) == ["spawn web.ready"]
@@ -144,8 +144,49 @@ def test_probe_that_takes_longer_than_10_s_is_killed_and_repeated() -> None:
     assert web.after(9.9) == []
     assert web.after(0.1) == ["kill web.ready"]
     assert web.after(5) == []
-    web.exited("web.ready", ExitSignal(9))
+    web.exited("web.ready", ExitSignal(9), tail="connecting\n")
+    assert web.service("web").reason == "probe did not end within 10 s: connecting"
     assert web.after(1) == ["spawn web.ready"]
+
+
+def test_last_words_of_a_probe_are_in_the_reason_and_in_the_log() -> None:
+    web = Web(ready="probe")
+    web.start()
+    web.started("web")
+    said = "trying port 80\nconnection refused\n"
+    assert web.exited("web.ready", 1, tail=said) == [
+        "note web: trying port 80\nprobe exited 1: connection refused"
+    ]
+    assert web.service("web").reason == "probe exited 1: connection refused"
+
+
+def test_log_says_of_probes_what_is_new_and_not_every_second() -> None:
+    web = Web(ready="probe", readiness_timeout_s=100.0)
+    web.start()
+    web.started("web")
+    notes = []
+    for second in range(200):
+        if web.phase is not STARTING:
+            break
+        if web.service("web").probe:
+            notes += web.exited("web.ready", 1, tail="no\n" if second < 20 else f"no at {second}\n")
+        notes += web.after(0.5)
+    told = [word.partition(": ")[2] for word in notes if word.startswith("note")]
+    assert len(told) == 5
+    assert told[0] == "probe exited 1: no"
+    assert f"({told[-1]})" in web.service("web").blame
+
+
+def test_service_that_is_never_ready_fails_with_the_last_probes_words() -> None:
+    web = Web(ready="probe", readiness_timeout_s=3.0)
+    web.start()
+    web.started("web")
+    web.exited("web.ready", 1, tail="connection refused\n")
+    web.mono_s += 3.0
+    assert web.do() == ["terminate web"]
+    web.exited("web", ExitSignal(15), tail="bye\n")
+    assert web.service("web").reason == "not ready after 3 s (probe exited 1: connection refused)"
+    assert web.service("web").tail == "connection refused\n"
 
 
 def test_probe_success_of_an_earlier_session_is_ignored() -> None:
@@ -260,7 +301,10 @@ def test_stop_command_that_hangs_is_killed_with_start_after_two_minutes() -> Non
     assert web.after(120) == ["kill web", "kill web.stop"]
     web.exited("web", ExitSignal(9))
     web.exited("web.stop", ExitSignal(9))
-    assert (web.phase, web.service("web").reason) == (FAILED, "stop command was killed by SIGKILL")
+    assert (web.phase, web.service("web").reason) == (
+        FAILED,
+        "stop command did not end in time and was killed",
+    )
 
 
 def test_stop_while_starting_stops_the_probe_too() -> None:

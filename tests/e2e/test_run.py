@@ -125,12 +125,13 @@ def test_waiting_is_told_with_its_reason(project: Project) -> None:
         "  db:\n"
         "    name: Never ready\n"
         "    triggeredBy: [postEnvironmentStart]\n"
-        "    commands: {start: exec sleep 1000, ready: exit 7}\n"
+        "    commands: {start: exec sleep 1000, ready: 'echo refused >&2; exit 7'}\n"
     )
 
-    program = project.program("run")
+    program = project.program("run", "--logs")
 
-    assert "waiting for service db: probe exited 7, " in program.line(r"waiting for .* \d+ s$")
+    program.line(r"db \| supervisor: probe exited 7: refused$")
+    assert "waiting for service db: probe exited 7: refused, " in program.line(r"waiting for .* \d+ s$")
     assert project.stop(program) == 130
 
 

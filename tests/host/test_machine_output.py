@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.model.action import Discard, Kill, RunKind
+from supervisor.model.action import Discard, Kill, Note, RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import OutputRead, Started
 from tests.host.harness import bench, until
@@ -186,3 +186,26 @@ async def test_a_link_in_the_place_of_a_run_directory_is_removed_and_not_followe
         it.machine.perform(Discard(("run",)))
         await until(lambda: not os.listdir(it.state / "runs"))
     assert (tmp_path / "precious/file").exists()
+
+
+def text(path: str) -> str:
+    return Path(path).read_text() if os.path.exists(path) else ""
+
+
+async def test_lines_of_the_supervisors_own_are_added_to_a_log(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("echo said; until [ -e go ]; do sleep 0.01; done")
+        await it.fact(Started)
+        await until(lambda: text(it.folder().log) == "said\n")
+        it.machine.perform(Note("run", "one\ntwo"))
+        assert text(it.folder().log) == "said\nsupervisor: one\nsupervisor: two\n"
+        (it.workspace / "go").touch()
+        await it.exited()
+
+
+async def test_start_that_exits_0_has_last_words_too(tmp_path: Path) -> None:
+    """It may not have been ready, and a task may wait for that."""
+    async with bench(tmp_path) as it:
+        it.spawn("echo nothing to serve", kind=RunKind.START)
+        end = await it.exited()
+        assert (end.exit, end.tail) == (ExitCode(0), "nothing to serve\n")
