@@ -21,7 +21,7 @@ def test_reader_that_fails_stops_no_other(tmp_path: Path) -> None:
         raise LookupError("a bug")
 
     async def body() -> None:
-        waiting = Waiting(Hub(, lambda _: ()))
+        waiting = Waiting(Hub(), lambda _: ())
         seen = look(str(log))
         never = lambda: False  # noqa: E731
         takes = asyncio.create_task(waiting.until(never, "a", str(log), seen, broken))
