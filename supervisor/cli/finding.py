@@ -5,12 +5,16 @@ A workspace's supervisor is known by its state directory, whose default place fo
 each user, and one that root uses when it runs commands as another user, who may then use the socket in it. So the
 folders from here upwards are asked one by one, the nearest first; a socket that nobody answers on is what a killed
 supervisor left behind.
+
+Somebody else may have been first where it would be (in /tmp, for a user without a home): nothing is looked for in a
+folder that others can exchange, and nobody is talked to but root and our own user. Root may name any user's socket.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +22,7 @@ from contextlib import contextmanager
 import click
 
 from supervisor.host.statedir import default_path, system_path
+from supervisor.host.trust import doubt, is_of_outside
 from supervisor.model.errors import BadSettings
 from supervisor.model.sysexits import EXIT_NOT_RUNNING
 from supervisor.settings import cwd
@@ -26,6 +31,7 @@ VARIABLE = "SUPERVISOR_SOCKET"
 # Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
 STATE_DIR = "SUPERVISOR_STATE_DIR"
 WORKSPACE = "SUPERVISOR_WORKSPACE"
+_UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 
 
@@ -36,6 +42,10 @@ class NotRunning(click.ClickException):
 
     def show(self, file: object = None) -> None:
         click.echo(f"supervisor: {self.message}", err=True)
+
+
+class Untrusted(NotRunning):
+    """Somebody else listens where our supervisor would."""
 
 
 def find_socket(given: str | None = None, workspace: str | None = None) -> str:
@@ -67,7 +77,7 @@ def find_socket(given: str | None = None, workspace: str | None = None) -> str:
 
 @contextmanager
 def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
-    """A socket that is connected, and closed unless the caller detaches it. Raises OSError."""
+    """A socket that is connected, and closed unless the caller detaches it. Raises OSError, Untrusted."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
         connecting.settimeout(timeout_s)
         if len(os.fsencode(path)) <= _MAX_PATH:
@@ -78,7 +88,18 @@ def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
                 connecting.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
             finally:
                 os.close(folder)
+        _check_server(connecting, path)
         yield connecting
+
+
+def _check_server(connected: socket.socket, path: str) -> None:
+    """See that it is root or our own user who listens."""
+    uid = _UCRED.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[1]
+    if uid not in (0, os.geteuid()) and os.geteuid() != 0 and not is_of_outside(uid):
+        raise Untrusted(
+            f"cannot use {path}: user {uid} listens there, who is neither root nor you; "
+            "name the supervisor's own socket with --socket"
+        )
 
 
 def _answering(path: str, source: str) -> str:
@@ -123,6 +144,9 @@ def _answers(path: str) -> str | None:
     if not os.path.lexists(path):
         return None
     try:
+        if found := doubt(os.path.dirname(path)):
+            print(f"supervisor: not using {path}: {found.path} {found.why}", file=sys.stderr)
+            return None
         with connection(path, 1.0):
             return path
     except (ConnectionRefusedError, FileNotFoundError):

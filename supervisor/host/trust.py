@@ -67,7 +67,7 @@ def give_folder(path: str | os.PathLike[str], mode: int, gid: int = -1) -> None:
 
 
 def _doubt(path: str, status: os.stat_result) -> Doubt | None:
-    if status.st_uid not in (0, os.geteuid()) and not _is_of_outside(status.st_uid):
+    if status.st_uid not in (0, os.geteuid()) and not is_of_outside(status.st_uid):
         return Doubt(path, f"belongs to user {status.st_uid}")
     # Of a user's own folders, those of a group are common: with the umask 002 each is of a group that has one member.
     others = 0o022 if os.geteuid() == 0 else 0o002
@@ -76,7 +76,7 @@ def _doubt(path: str, status: os.stat_result) -> Doubt | None:
     return None
 
 
-def _is_of_outside(uid: int) -> bool:
+def is_of_outside(uid: int) -> bool:
     """Whether a uid stands for users who do not exist in our user namespace: root outside of it, above all."""
     try:
         with open("/proc/sys/fs/overflowuid", encoding="ascii") as file:
