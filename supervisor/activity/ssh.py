@@ -3,6 +3,8 @@
 sshd's processes   one for each session, whose title says so: `sshd: ada@pts/0`, `sshd-session: ada@notty` from OpenSSH
                    9.8 on. Also those without a terminal: editors, copies, tunnels. What has not logged in yet has
                    another title (`[net]`, `[preauth]`, `[accepted]`), so who only tries passwords is no activity.
+                   Any process may have such a title. So its program must be root's file of that name or, where we
+                   may not see that, its parent root's sshd: nobody else has children of that.
 utmp               logins on a terminal, with the address they came from. Where processes of other users are hidden
                    (the mount option hidepid), these are all there is to see. An entry that nobody removed, since sshd
                    was killed, is known by its process: gone, or younger than the login.
@@ -12,7 +14,9 @@ A login that both know of is one session: its terminal tells.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 
 import psutil
@@ -25,6 +29,7 @@ from supervisor.model.moment import Instant
 SOURCE = "SSH"
 """Source: contract/api.md, Heartbeats."""
 _TITLE = re.compile(r"sshd(?:-session)?: (?P<user>\S+)@(?P<terminal>\S+)")
+_PROGRAMS = ("sshd", "sshd-session")
 _REMOTE = re.compile(r"(?!:|localhost$)[\w.:%-]+")
 """A host name or an address; not what tmux, screen and mosh put in its place, nor what psutil calls an X display."""
 _CLOCKS_S = 60.0
@@ -74,12 +79,32 @@ def _processes() -> Iterator[Session]:
         if not _command(pid).startswith("sshd"):
             continue
         try:
-            title = " ".join(psutil.Process(pid).cmdline()).rstrip()
+            process = psutil.Process(pid)
+            title = " ".join(process.cmdline()).rstrip()
+            if not _is_sshd(process):
+                continue
         except psutil.Error:
             continue  # gone by now
         began_s = started_s(pid)
         if (found := _TITLE.fullmatch(title)) and began_s is not None:
             yield Session(_shown(found["user"]), _shown(found["terminal"]), pid, began_s)
+
+
+def _is_sshd(process: psutil.Process) -> bool:
+    """Whether a process of that name is sshd. Raises psutil.Error."""
+    path = f"/proc/{process.pid}/exe"
+    try:
+        name = os.path.basename(os.readlink(path).removesuffix(" (deleted)"))
+        program = os.stat(path)  # the file itself, also if it was replaced
+    except PermissionError:
+        parent = process.parent()
+        return any(
+            each is not None and set(each.uids()) == {0} and each.name() in _PROGRAMS
+            for each in (process, parent)
+        )
+    except OSError:
+        return False  # gone by now
+    return name in _PROGRAMS and program.st_uid == 0 and not program.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _logins(now: Instant) -> Iterator[Session]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import shutil
 import struct
 import subprocess
 import time
@@ -62,6 +63,23 @@ def test_open_sessions_are_seen_with_and_without_a_terminal_and_no_longer_than_t
             assert "on pts/" in found.detail
             assert begun.boot_s - 1 <= found.since_s <= found.seen_s
         assert eventually(0) is None
+
+
+@pytest.mark.parametrize("way", ["another program", "a file of the user's"])
+def test_title_of_another_process_is_no_session(tmp_path: Path, way: str) -> None:
+    program = tmp_path / "sshd"
+    if way == "another program":
+        program.symlink_to("/usr/bin/cat")
+    else:
+        shutil.copy("/usr/bin/cat", program)
+        if os.geteuid() == 0:
+            os.chown(program, 64321, -1)
+    title = "sshd: ada@pts/7"
+    with subprocess.Popen([title], executable=program, stdin=subprocess.PIPE) as process:
+        assert ssh._command(process.pid).strip() == "sshd"
+        assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == f"{title}\0".encode()
+        assert seen() is None
+        process.communicate()
 
 
 class Utmp:
