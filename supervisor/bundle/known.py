@@ -17,6 +17,7 @@ from supervisor.bundle.told import process_environ
 from supervisor.bundle.workspacefile import automations_file
 from supervisor.config import source
 from supervisor.config.problem import Problem
+from supervisor.host.regular import read_regular
 
 LEAST = 4
 """A shorter value would be found in every second word."""
@@ -44,7 +45,7 @@ def known_secrets(scene: Scene) -> set[str]:
 def _key(path: Path) -> Iterator[str]:
     """The key that tokens are signed with; it is no text."""
     with contextlib.suppress(OSError):
-        yield path.read_bytes()[:4096].decode("utf-8", "surrogateescape")
+        yield read_regular(path, 4096).decode("utf-8", "surrogateescape")
 
 
 def _of_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from supervisor.host.regular import read_regular
 from supervisor.settings.setting import Setting
 
 
@@ -56,7 +57,7 @@ def _folders(pid: int, state: Path | None) -> list[str]:
     folders = []
     try:
         if state is not None:
-            folders.append(os.fsdecode((state / "cwd").read_bytes()).rstrip("\n"))
+            folders.append(os.fsdecode(read_regular(state / "cwd", 4097)).rstrip("\n"))
     except OSError:
         pass
     try:

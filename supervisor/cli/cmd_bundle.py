@@ -173,9 +173,11 @@ def _questions(running: Client) -> dict[str, Callable[[], Any]]:
 
 def _workspace_of(state: Path | None) -> str:
     """The workspace that a state directory belongs to, or the current folder."""
+    from supervisor.host.regular import read_regular
+
     try:
         if state is not None:
-            return os.fsdecode((state / "workspace").read_bytes()).rstrip("\n")
+            return os.fsdecode(read_regular(state / "workspace", 4096)).rstrip("\n")
     except OSError:
         pass  # a state directory without one
     return cwd.current("find a supervisor")

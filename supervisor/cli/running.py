@@ -97,9 +97,10 @@ def _run(
         follower.finish()
         if work is _until_signal:
             # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
-            ended = status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
-            return ended or (EXIT_FAILED if supervisor.state_watch.wrong else 0)
-        return EXIT_FAILED if loaded is not None and loaded.file is None else status
+            status = status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
+        elif loaded is not None and loaded.file is None:
+            return EXIT_FAILED
+        return status or (EXIT_FAILED if supervisor.state_watch.wrong else 0)
 
 
 async def _complaints(printer: Printer) -> None:

@@ -20,6 +20,7 @@ from supervisor.config.suggest import Suggester
 from supervisor.core.execution import is_over
 from supervisor.core.exitstatus import exit_status
 from supervisor.host import signals
+from supervisor.host.trust import doubt
 from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError
 from supervisor.model.ids import fresh
 from supervisor.settings import cwd
@@ -60,6 +61,13 @@ def _temporary_state() -> Iterator[Path]:
     """An empty folder for the state, which is gone afterwards. `tempfile` would cost 10 ms at import."""
     path = Path("/", os.environ.get("TMPDIR") or "tmp", f"supervisor-run-task-{fresh()[:8]}")
     try:
+        if (found := doubt(path.parent)) is not None:
+            raise BadSettings(
+                [
+                    f"cannot use the folder {path.parent}: {found.path} {found.why}, who could exchange what is in it; "
+                    "set TMPDIR to one below folders that are root's or yours"
+                ]
+            )
         os.mkdir(path, 0o700)
     except OSError as error:
         raise MachineError(

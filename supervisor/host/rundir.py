@@ -185,6 +185,8 @@ class RunDir:
             fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
             try:
+                if os.fstat(fd).st_nlink != 1:
+                    return  # another file, which a command put there, and which has a name elsewhere
                 os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)

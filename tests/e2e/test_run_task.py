@@ -1,10 +1,12 @@
 """`supervisor run-task --standalone`: a task's output as ours, its exit code as ours."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.harness import Project, until
+from tests.host.users import GID, UID, needs_root
 
 CODES = {
     "exit-0": 0,
@@ -151,3 +153,17 @@ def test_without_standalone_it_says_what_there_is(project: Project) -> None:
 
     assert project.end(program) == 3
     assert '"supervisor run-task one --standalone"' in program.err
+
+
+@needs_root
+def test_temporary_folder_of_somebody_else_is_refused(project: Project) -> None:
+    project.write("tasks: {a: {name: A, command: echo}}\n")
+    folder = project.home / "tmp"
+    folder.mkdir()
+    os.chown(folder, UID, GID)
+    program = project.run_task("a", TMPDIR=str(folder))
+
+    assert project.end(program) == 2
+    assert f"{folder} belongs to user {UID}" in program.err
+    assert "set TMPDIR" in program.err
+    assert list(folder.iterdir()) == []

@@ -356,3 +356,54 @@ def test_roots_variables_are_the_users_only_where_they_are_meant_to_be(
     else:
         assert machine.stop(program) == 130
     assert names & roots.keys() == set(seen.split())
+
+
+def test_nothing_in_the_state_directory_is_open_to_a_group_or_to_others(machine: Machine) -> None:
+    machine.write(
+        "services:\n"
+        "  web: {name: Web, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}\n"
+    )
+    within = (*machine.here, "sh", "-c", 'umask 0; exec "$@"', "sh")
+    words = ("run", "--format", "json", "--listen", "127.0.0.1:0", "--user", "dev")
+    program = machine._start(words, within, {"HOME": "/root", "USER": "root"})
+    program.event(reference="web", phase="running")
+    assert machine.ended(machine.as_user(program, "token", "--scope", "logs"))[0] == 0
+
+    find = ("find", "/var/lib/supervisor", "-mindepth", "1", "-printf", "%y %m %u %P\n")
+    listed = subprocess.run(
+        ["nsenter", f"--mount=/proc/{program.pid}/ns/mnt", *find], capture_output=True, text=True, check=True
+    )
+    for line in listed.stdout.splitlines():
+        kind, mode, owner, path = line.split()
+        # What is passed through can be listed by nobody; a folder of root's cannot let in one user alone.
+        assert (mode == "710") if kind == "d" else (int(mode, 8) & 0o077 == 0), line
+        mine = path.rpartition("/")[2] in ("api.sock", "script.sh", "log") or path.endswith(".output")
+        assert owner == ("dev" if mine else "root"), line
+    assert len(listed.stdout.splitlines()) > 12
+    assert machine.stop(program) == 130
+
+
+def test_user_who_holds_a_lease_on_a_log_holds_nobody_up(machine: Machine) -> None:
+    hold = (
+        "import fcntl, os, signal, sys; signal.signal(signal.SIGIO, signal.SIG_IGN);"
+        "fcntl.fcntl(os.open(sys.argv[1], os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK);"
+        "open('held', 'w').close(); signal.pause()"
+    )
+    (machine.folder / "hold.py").write_text(hold)
+    machine.write(
+        "tasks:\n"
+        "  a:\n"
+        "    name: A\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    command: |\n"
+        "      exec >/dev/null 2>&1\n"
+        f"      {sys.executable} -I hold.py ${{GITPOD_OUTPUT%/*}}/log &\n"
+        "      until [ -e held ]; do sleep 0.02; done\n"
+        "      echo wrong >>$GITPOD_OUTPUT; exit 3\n"
+        "  b: {name: B, triggeredBy: [postEnvironmentStart], command: 'until [ -e held ]; do sleep 0.02; done'}\n"
+    )
+    program = machine.supervise()
+
+    program.event(kind="task", reference="a", phase="failed")
+    program.event(kind="task", reference="b", phase="succeeded")
+    assert machine.stop(program) == 130
