@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,12 @@ def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
 def rows(state: Path) -> list[tuple[str, str, int, str]]:
     """The rows of records, the last changed first: (id, kind, revision, JSON). Raises LeftOut."""
     database = state / "state.db"
-    try:
-        why = why_replaced(os.lstat(database))
-    except OSError:
-        why = "there is no database"
-    if why:
-        raise LeftOut(why)
+    if not database.exists():
+        raise LeftOut("there is no database")
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            if why := why_replaced(os.lstat(f"{database}{suffix}")):
+                raise LeftOut(f"{database.name}{suffix}: {why}")
     try:
         with closing(
             sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=2.0)
@@ -121,7 +121,13 @@ def _folder(state: Path) -> list[dict[str, Any]]:
 def _runs(runs: Path) -> list[Path]:
     """The folders of runs, those that began last first."""
     try:
-        entries = [(entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in os.scandir(runs)]
+        if os.path.islink(runs):
+            return []  # no supervisor makes it so
+        entries = [
+            (entry.stat(follow_symlinks=False).st_mtime, entry.path)
+            for entry in os.scandir(runs)
+            if entry.is_dir(follow_symlinks=False)
+        ]
     except OSError:
         return []
     return [Path(path) for _, path in sorted(entries, reverse=True)[:RUNS]]

@@ -245,3 +245,35 @@ def test_damaged_state_is_told_inside(supervisor: Invoke, folder: Path, tmp_path
 
     assert result.status == 0
     assert left_out["state/records.json"] == "the database cannot be read: file is not a database"
+
+
+def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
+    supervisor: Invoke, folder: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "other-state"
+    (state / "runs/run").mkdir(parents=True)
+    names = (
+        "lock",
+        "workspace",
+        "cwd",
+        "token.key",
+        "state.db",
+        "state.db-wal",
+        "stacks",
+        "stalls",
+        "crash-1.txt",
+    )
+    for name in (*names, "runs/run/log", "runs/run/started", "runs/run/script.sh"):
+        os.mkfifo(state / name)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/log").write_text("not ours")
+    (state / "runs/planted").symlink_to(tmp_path / "elsewhere")
+
+    result = supervisor("bundle", "b.tar.zst", "--state-dir", str(state))
+
+    assert result.status == 0, result.err
+    files = unpacked((folder / "b.tar.zst").read_bytes())
+    left_out = {each["name"]: each["why"] for each in manifest_of(files)["leftOut"]}
+    assert "it is a FIFO" in left_out["state/records.json"]
+    assert "it is a FIFO" in left_out["runs/run/log"]
+    assert not [name for name in files if "planted" in name]
