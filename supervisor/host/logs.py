@@ -311,20 +311,27 @@ def _end_of_data(fd: int, before: int) -> int:
     return low + 1
 
 
-def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -> Tail:
-    size_bytes = os.fstat(fd).st_size
-    end = _end_of_data(fd, size_bytes)
-    if end < size_bytes:
+def _end_of_written(fd: int, before: int) -> int:
+    """The same without the zeros beside a hole."""
+    end = _end_of_data(fd, before)
+    if end < before:
         beside = os.pread(fd, min(_BESIDE, end), max(0, end - _BESIDE))
         end -= len(beside) - len(beside.rstrip(b"\0"))
+    return end
+
+
+def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -> Tail:
+    size_bytes = os.fstat(fd).st_size
+    end = _end_of_written(fd, size_bytes)
     if lines <= 0 or end == 0:
         return Tail(size_bytes, size_bytes, 0)
     # The newline that ends the last line begins no other.
     found, searched, at = 0, 1, end - 1
-    while (at := _end_of_data(fd, at)) > 0:
+    while (at := _end_of_written(fd, at)) > 0:
         if searched >= most_bytes or stop():
             return Tail(at, end, found + 1, searched, cut=True)
         start = max(0, at - min(_BLOCK, most_bytes - searched))
+        start = min(_next_data(fd, start, at), at - 1)  # a hole is not looked through
         block = os.pread(fd, at - start, start)
         newlines = block.count(b"\n")
         searched += at - start

@@ -98,3 +98,17 @@ def test_report_that_is_short_is_whole_and_a_link_is_none(tmp_path: Path) -> Non
     assert masked_both_ends(tmp_path / "report", 1000, MASKING) == b"a *** b"
     with pytest.raises(LeftOut, match="a symbolic link"):
         masked_both_ends(tmp_path / "link", 1000, MASKING)
+
+
+def test_log_with_holes_shows_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("ab", buffering=0) as file:
+        file.write(f"before {SECRET}\n".encode())
+        file.truncate(1 << 20)
+        file.write(b"after\n")
+        file.truncate(15 << 40)
+
+    shown = masked_end(path, 2 << 20, MASKING)
+
+    assert shown.startswith(b"before ***\n\n[")
+    assert shown.endswith(b" bytes were never written: the command left a hole in its log]\nafter\n")

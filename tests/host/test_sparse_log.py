@@ -85,6 +85,7 @@ def test_last_lines_are_found_on_both_sides_of_a_hole(log: str) -> None:
     sparse(log, b"one\ntwo\n", HUGE, b"three\n")
 
     assert logs.tail(log, 1, 4096) == "three\n"
+    assert logs.tail(log, 5, 100) == "one\ntwo\nthree\n"
     found = logs.find_tail(log, 2)
     assert (found.start, found.lines) == (4, 2)
     assert found.searched_bytes < 1 << 20
