@@ -183,7 +183,7 @@ def test_killed_supervisor_is_started_again_and_goes_on(first: Project) -> None:
     os.kill(inside.supervisor(), signal.SIGKILL)
 
     program.line("the supervisor is started again in 1 s, since signal 9 ended it; what it ran goes on")
-    program.event(kind="notice", text="going on with what it left")
+    program.event(kind="notice", text="has left what ran: going on with it")
     program.event(reference="long", phase="failed", detail='step "long" exited 9')
     assert inside.zombies() == []
     os.kill(inside.pid1, signal.SIGTERM)
@@ -244,7 +244,7 @@ def test_supervisor_that_detached_has_a_next_one_at_once(first: Project) -> None
     shutdown = first.program("shutdown", "--detach")
 
     assert shutdown.wait() == 0, shutdown.err
-    program.event(kind="notice", text="going on with what it left")
+    program.event(kind="notice", text="has left what ran: going on with it")
     os.kill(Namespace(program).pid1, signal.SIGTERM)
     assert first.end(program) == 0
     assert program.phases("sleeper").count("starting") == 1

@@ -97,7 +97,7 @@ def test_first_process_starts_the_supervisor_again_in_a_workspace_that_was_remov
 
     shutil.rmtree(project.folder)
     os.kill(inside.supervisor(), signal.SIGKILL)
-    program.event(kind="notice", text="going on with what it left")
+    program.event(kind="notice", text="has left what ran: going on with it")
     project.folder.mkdir()
     again(project, OTHER)
     program.event(kind="edit", text="added where")

@@ -86,7 +86,7 @@ def test_a_full_disk_ends_nothing_and_no_record_is_lost(project: Project, state:
     project.kill(program.pid)
     program.wait()
     after = project.run("--state-dir", str(state), "--listen", "none")
-    after.event(kind="notice", text="going on with what it left")
+    after.event(kind="notice", text="has left what ran: going on with it")
     until(lambda: (state / "api.sock").exists() and asked(project, state, "status"), "the next supervisor")
     [row] = asked(project, state, "task", "list")
     assert row["lastExecution"]["id"] == (execution["id"] if isinstance(execution, dict) else execution)
@@ -106,7 +106,7 @@ def test_a_supervisor_takes_over_what_runs_while_the_disk_is_full(project: Proje
     project.kill(program.pid)
     program.wait()
     after = project.run("--state-dir", str(state), "--listen", "none")
-    after.event(kind="notice", text="going on with what it left")
+    after.event(kind="notice", text="has left what ran: going on with it")
     after.event(kind="notice", text="the disk that holds the logs is full")
     assert asked(project, state, "status")["services"] == {"running": 1}
     assert service_pid(project) == pid

@@ -221,7 +221,7 @@ def test_the_next_supervisor_goes_on_with_the_users_commands(machine: Machine) -
     first.wait()
 
     second = machine.supervise("--state-dir", str(state))
-    second.event(kind="notice", text="going on with what it left")
+    second.event(kind="notice", text="has left what ran: going on with it")
     socket = ("--socket", str(state / "api.sock"))
     task = machine.as_user(second, "run-task", "build", *socket)
     assert machine.ended(task)[:2] == (7, "dev\n")
