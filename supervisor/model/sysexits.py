@@ -23,7 +23,8 @@ MEANINGS = {
     0: "It was done. `run`: it was told to end (SIGTERM, `supervisor shutdown`), or all of its work succeeded. "
     "`validate`: the file is valid. `doctor`: nothing that is required failed.",
     EXIT_FAILED: "It was not done, and standard error says why. `run --exit-when-done`, a prebuild: a task or service "
-    "failed. `validate`: the file is invalid. `doctor`: something required failed.",
+    "failed. `run`: what it keeps was taken away, and could not be made again. "
+    "`validate`: the file is invalid. `doctor`: something required failed.",
     EXIT_USAGE: "Wrong usage, or a setting that cannot be used. Nothing was started.",
     EXIT_NOT_RUNNING: "No supervisor is running to be asked.",
     EXIT_IN_USE: "`run`: another supervisor holds this workspace, and goes on.",

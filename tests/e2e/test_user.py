@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -406,4 +407,31 @@ def test_user_who_holds_a_lease_on_a_log_holds_nobody_up(machine: Machine) -> No
 
     program.event(kind="task", reference="a", phase="failed")
     program.event(kind="task", reference="b", phase="succeeded")
+    assert machine.stop(program) == 130
+
+
+def test_state_directory_that_is_removed_is_made_again_for_the_user(machine: Machine) -> None:
+    machine.write(
+        "services:\n"
+        "  web: {name: Web, triggeredBy: [postEnvironmentStart], commands: {start: exec sleep 1000}}\n"
+        "tasks:\n"
+        "  a: {name: A, command: 'echo K=V >>$GITPOD_OUTPUT; exit 7'}\n"
+    )
+    state = machine.etc / "state"
+    program = machine.supervise("--state-dir", str(state))
+    program.event(reference="web", phase="running")
+
+    shutil.rmtree(state)
+    program.event(kind="notice", text="the API's socket was removed")
+    run = machine.as_user(program, "run-task", "--socket", str(state / "api.sock"), "a")
+    assert machine.ended(run)[0] == 7
+    web = until(
+        lambda: next(
+            (path.parent for path in state.glob("runs/*/log") if not (path.parent / "script.sh").exists()),
+            None,
+        ),
+        "the run directory of web",
+    )
+    assert web is not None
+    assert (stat.S_IMODE(web.stat().st_mode), web.stat().st_gid) == (0o710, GID)
     assert machine.stop(program) == 130
