@@ -16,7 +16,15 @@ import anyio
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control, control_activity, control_recent, control_resumed, control_upgrade, logs
+from supervisor.api import (
+    control,
+    control_activity,
+    control_recent,
+    control_resumed,
+    control_steps,
+    control_upgrade,
+    logs,
+)
 from supervisor.api.access import Access
 from supervisor.api.automation import Automation
 from supervisor.api.codecs import codecs
@@ -106,6 +114,7 @@ async def serve(site: Site) -> None:
             *control_activity.routes(site.activity),
             *control_recent.routes(site.recent),
             *control_resumed.routes(site.resumed),
+            *control_steps.routes(site.engine.world.records),
             *control_upgrade.routes(site.upgrade),
         ],
         metrics=metrics.text,

@@ -63,13 +63,18 @@ class Events(event_connect.EventService):
                 types = {pb.RESOURCE_TYPE_ENVIRONMENT}
             case _:
                 raise invalid("scope", "must be environmentId, or organization set to true")
-        filters = {f.resource_type: set(f.resource_ids) for f in request.resource_type_filters}
+        # All that there is was made by the environment itself: it is the creator that `translate` names.
+        filters: dict[int, list[frozenset[str]]] = {}
+        for one in request.resource_type_filters:
+            if not one.creator_ids or self._environment_id in one.creator_ids:
+                filters.setdefault(one.resource_type, []).append(frozenset(one.resource_ids))
+        filtered = bool(request.resource_type_filters)
 
         def wanted(event: pb.WatchEventsResponse) -> bool:
             if types is not None and event.resource_type not in types:
                 return False
-            ids = filters.get(event.resource_type)
-            return not filters or (ids is not None and (not ids or event.resource_id in ids))
+            passing = filters.get(event.resource_type, ())
+            return not filtered or any(not ids or event.resource_id in ids for ids in passing)
 
         return wanted
 
@@ -81,7 +86,7 @@ class Events(event_connect.EventService):
                     operation=operation, resource_type=kind, resource_id=change.record.id
                 )
             # What an execution leads is shown as the state of those that follow it.
-            for id_ in self._engine.world.records.leaders.heirs(change.record.id) if operation else ():
+            for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)) if operation else ():
                 yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
             return
         records = self._engine.world.records

@@ -80,6 +80,14 @@ class Client:
         """What changed last, see `boot.recent`."""
         return self._json("GET", "/control/recent")
 
+    def steps(self) -> Json:
+        """{task id: what is known of its last run}, of tasks that ran last as a step of another one's execution."""
+        try:
+            steps: Json = self._json("GET", "/control/steps")["steps"]
+        except Refused:  # by an older supervisor, which does not tell
+            return {}
+        return steps
+
     def execution(self, id_: str) -> Json:
         """How far an execution is: phase, reason and exitStatus."""
         return self._json("GET", f"/control/executions/{id_}")

@@ -58,6 +58,8 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
         names = [records.services[id_].item.reference for id_ in service_ids]
         return names, {records.tasks[id_].item.reference: id_ for id_ in task_ids}
     found = {task.item.reference: task.id for task in records.tasks.values()}
+    if reference in {service.item.reference for service in records.services.values()}:
+        raise NotFound(f'cannot plan "{reference}": it is a service, which has no plan: its start is all')
     if reference not in found:
         known = ", ".join(sorted(found)) or "none"
         hint = Suggester().did_you_mean(reference or "", found) or f"it has {known}"

@@ -31,15 +31,21 @@ def command() -> None:
 @with_client
 @output_format
 def list_(client: Client, format_: str) -> None:
-    """List all tasks, each with its last execution."""
+    """List all tasks, each with its last execution, or the other task's that it ran for last."""
     rows = [(task, references.latest(client, task)) for task in references.tasks(client)]
+    steps = client.steps()
     if format_ == "json":
-        print_json([{"task": task, "lastExecution": last} for task, last in rows])
+        print_json(
+            [{"task": task, "lastExecution": last, "lastStep": steps.get(task["id"])} for task, last in rows]
+        )
     elif not rows:
         click.echo("there are no tasks")
     else:
         click.echo(
-            table(("TASK", "LAST", "AT", "BY", "ABOUT"), [_row(task, last or {}) for task, last in rows])
+            table(
+                ("TASK", "LAST", "AT", "BY", "ABOUT"),
+                [_row(task, last or {}, steps.get(task["id"])) for task, last in rows],
+            )
         )
 
 
@@ -121,7 +127,12 @@ def _log_path(client: Client, reference: str) -> str:
         return f"executions/{reference}"
 
 
-def _row(task: Json, last: Json) -> tuple[str, ...]:
+def _row(task: Json, last: Json, step: Json | None) -> tuple[str, ...]:
+    name = task["metadata"].get("name", "")
+    if step is not None:
+        about = step["reason"] if step["phase"] == "failed" else name
+        by = f"task {step['reference']}"
+        return references.name_of(task), step["phase"], local_time(step["at"]), by, about
     metadata = last.get("metadata", {})
     failure = last.get("status", {}).get("failureMessage", "").partition("\n")[0]
     return (
@@ -129,5 +140,5 @@ def _row(task: Json, last: Json) -> tuple[str, ...]:
         phase_of(last) or "never ran",
         local_time(metadata.get("completedAt") or metadata.get("startedAt") or ""),
         metadata.get("startedBy", ""),
-        failure or task["metadata"].get("name", ""),
+        failure or name,
     )

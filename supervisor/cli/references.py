@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from supervisor.cli.client import Client, Json, Refused
 from supervisor.config.suggest import Suggester
 from supervisor.model.errors import NotFound
 
+INSTEAD_OF_TASK = (
+    '"supervisor service" starts, stops and follows it, for example "supervisor service start {}"'
+)
+INSTEAD_OF_SERVICE = '"supervisor run-task {}" runs it, and "supervisor task" does the rest'
 LIVE = ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING")
 
 
@@ -36,12 +41,18 @@ def latest(client: Client, task: Json) -> Json | None:
 
 def service(client: Client, reference: str) -> Json:
     """The service that is meant. Raises NotFound."""
-    return _pick(services(client), reference, "service")
+    found = _find(known := services(client), reference)
+    if found is None and _find(tasks(client), reference) is not None:
+        raise NotFound(f'"{reference}" is a task and no service; {INSTEAD_OF_SERVICE.format(reference)}')
+    return found or _no(known, reference, "service")
 
 
 def task(client: Client, reference: str) -> Json:
     """The task that is meant. Raises NotFound."""
-    return _pick(tasks(client), reference, "task")
+    found = _find(known := tasks(client), reference)
+    if found is None and _find(services(client), reference) is not None:
+        raise NotFound(f'"{reference}" is a service and no task; {INSTEAD_OF_TASK.format(reference)}')
+    return found or _no(known, reference, "task")
 
 
 def execution(client: Client, id_: str) -> Json | None:
@@ -71,7 +82,12 @@ def log_path(client: Client, reference: str) -> str:
 
 
 def execution_log_path(client: Client, task: Json) -> str:
-    """Where the log of a task's newest execution is. Raises NotFound if it never ran."""
+    """Where the log of a task's last run is, of its own execution or as a step of another one's.
+
+    Raises NotFound if it never ran.
+    """
+    if (step := client.steps().get(task["id"])) is not None:
+        return f"executions/{step['executionId']}/steps/{step['stepId']}"
     newest = latest(client, task)
     if newest is None:
         name = name_of(task)
@@ -85,11 +101,8 @@ def name_of(item: Json) -> str:
     return reference
 
 
-def _pick(items: Sequence[Json], reference: str, kind: str) -> Json:
-    found = _find(items, reference)
-    if found is None:
-        raise _unknown(items, reference, kind)
-    return found
+def _no(items: Sequence[Json], reference: str, kind: str) -> NoReturn:
+    raise _unknown(items, reference, kind)
 
 
 def _find(items: Iterable[Json], reference: str) -> Json | None:

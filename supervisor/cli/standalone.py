@@ -114,6 +114,9 @@ def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, h
 def _task_id(supervisor: Supervisor, reference: str) -> str:
     tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
     if reference not in tasks:
+        services = supervisor.engine.world.records.services.values()
+        if any(service.item.reference == reference for service in services):
+            raise NotFound(f'cannot run task "{reference}": it is a service; "supervisor run" runs it')
         known = ", ".join(sorted(tasks)) or "none"
         hint = Suggester().did_you_mean(reference, tasks) or f"it has {known}"
         raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')

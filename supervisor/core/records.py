@@ -7,7 +7,7 @@ Nothing outside `core` changes them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
-from itertools import chain
+from itertools import chain, islice
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
@@ -26,6 +26,7 @@ from supervisor.model.record import (
     ServiceStep,
     Task,
     TaskRun,
+    TaskStep,
 )
 
 
@@ -57,6 +58,8 @@ class Records:
         self._removed: dict[str, Record] = {}
         self._actions: list[Action] = []
         self.leaders = Leaders()
+        self.ran: dict[str, tuple[str, str]] = {}
+        """{task id: the execution and the step of it that began the task's last run}"""
         self._users: dict[str, dict[str, PlanStep]] = {}
         """{run or service id: {execution id: the step of its current group that uses it}}"""
         self._uses: dict[str, dict[str, str]] = {}
@@ -67,8 +70,10 @@ class Records:
             self._table(record)[record.id] = record
             self._index(record, None)
         self.touched.clear()
+        ways: set[str] = set()
         for execution in self.executions.values():
             self._find_uses(execution)
+            self._find_runs(execution, ways)
 
     # Changing, within a step
 
@@ -112,9 +117,12 @@ class Records:
             case Execution():
                 self.history[record.task_id].pop(record.id, None)
                 self.news.pop(record.id, None)
+                if self.ran.get(record.task_id, ("", ""))[0] == record.id:
+                    del self.ran[record.task_id]
                 self._drop_runs(record)
             case Task():
                 self.history.pop(record.id, None)
+                self.ran.pop(record.id, None)
             case Service():
                 self.act(Discard(record.kept_runs))
             case TaskRun() | Environment():
@@ -256,6 +264,16 @@ class Records:
                     self.news.setdefault(execution.id, {})[step.id] = step
         if live and not execution.current:
             self.touched[execution.id] = None
+
+    def _find_runs(self, execution: Execution, ways: set[str]) -> None:
+        """Which tasks it ran, but for the `ways` that were looked at."""
+        new = [way for way in execution.passed.down_to(0) if way.id not in ways]
+        ways.update(way.id for way in new)
+        first = execution.group - len(new)
+        for group in islice(execution.plan, first, execution.group + bool(execution.current)):
+            for step in group:
+                if isinstance(step, TaskStep):
+                    self.ran[step.task_id] = execution.id, step.id
 
     def _note_use(self, execution_id: str, step: PlanStep, id_: str) -> None:
         self._users.setdefault(id_, {})[execution_id] = step

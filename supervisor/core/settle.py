@@ -167,6 +167,7 @@ def _carry_out(
                 run_id = _run_for(records, execution, step)
                 started[step.id] = replace(execution.current[step.id], run_id=run_id)
                 records.use(execution.id, step, run_id)
+                records.ran[step.task_id] = execution.id, step.id
             case executions.WantService(step):
                 records.use(execution.id, step, step.service_id)
                 want_up(records, step.service_id, derived(execution.id, step.service_id))

@@ -91,3 +91,23 @@ def test_what_an_execution_leads_is_told_of_those_that_follow_it() -> None:
     told = watched.seen(end)
     assert {event.resource_id for event in told} == executions
     assert {event.operation for event in told} == {UPDATE_STATUS}
+
+
+def test_every_filter_of_a_type_counts_and_each_looks_at_ids_and_creators() -> None:
+    watched = Watched()
+    watched.engine.submit(ApplyFile(file(task("a"), task("b"), task("c")), SEED))
+    a, b, c = watched.engine.world.records.tasks
+    kind, other = pb.RESOURCE_TYPE_TASK, "11111111-1111-4111-8111-111111111111"
+
+    def edit() -> None:
+        edited = (task(name, command=fresh()) for name in "abc")
+        watched.engine.submit(ApplyFile(file(*edited), SEED))
+
+    def seen(*filters: dict[str, Any]) -> list[str]:
+        wanted = [pb.WatchEventsRequest.ResourceTypeFilter(resource_type=kind, **one) for one in filters]
+        return [event.resource_id for event in watched.seen(edit, resource_type_filters=wanted)]
+
+    assert seen({"resource_ids": [a]}, {"resource_ids": [b]}) == [a, b]
+    assert seen({"resource_ids": [a]}, {}) == [a, b, c]
+    assert seen({"creator_ids": [other]}) == []
+    assert seen({"creator_ids": [other]}, {"resource_ids": [c], "creator_ids": [other, SEED]}) == [c]

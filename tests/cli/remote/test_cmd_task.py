@@ -20,10 +20,34 @@ def test_task_that_is_waited_for_gives_its_exit_code(running: Running) -> None:
     assert program.process.returncode == 7
     assert program.err == 'supervisor: task "seven" has failed: step "seven" exited 7\n'
     assert [line.split()[:2] for line in running.out("task", "list").splitlines()[1:]] == [
-        ["build", "never"],
+        ["build", "succeeded"],
         ["seven", "failed"],
         ["long", "never"],
     ]
+
+
+def test_task_that_ran_for_another_is_shown_with_that_run_and_its_log(running: Running) -> None:
+    running.cli("task", "start", "seven", "--wait")
+
+    build = running.out("task", "list").splitlines()[1].split()
+    assert (build[0], build[1], build[3:5]) == ("build", "succeeded", ["task", "seven"])
+    row = running.json("task", "list")[0]
+    assert (row["lastExecution"], row["lastStep"]["phase"]) == (None, "succeeded")
+    assert running.out("logs", "build") == "one\ntwo\nthree\n"
+    assert running.out("task", "logs", "build") == "one\ntwo\nthree\n"
+    running.out("task", "start", "build", "--wait")
+    assert running.json("task", "list")[0]["lastStep"] is None
+
+
+def test_service_in_the_place_of_a_task_is_named_and_what_to_use(running: Running) -> None:
+    for command in (["run-task"], ["task", "start"], ["task", "stop"], ["task", "logs"], ["task", "delete"]):
+        program = running.cli(*command, "web")
+        assert program.process.returncode == 1
+        assert '"web" is a service and no task; "supervisor service"' in program.err
+    for command in (["service", "start"], ["service", "stop"], ["service", "logs"], ["service", "delete"]):
+        program = running.cli(*command, "build")
+        assert program.process.returncode == 1
+        assert '"build" is a task and no service; "supervisor run-task build"' in program.err
 
 
 def test_stop_ends_all_executions_of_a_task(running: Running) -> None:
