@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToJson, Parse
 
 from supervisor import __version__
 from supervisor.activity.activity import Activity
-from supervisor.api.translate import Translator, timestamp, triggers
+from supervisor.api.translate import Translator, text, timestamp, triggers
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
 from supervisor.model.errors import NotFound
@@ -181,9 +181,9 @@ def _file(environment: Environment) -> pb.EnvironmentStatus.AutomationsFile:
     phase = states.CONTENT_PHASE_UNAVAILABLE if absent else states.CONTENT_PHASE_READY
     return states.AutomationsFile(
         session=environment.file_session,
-        automations_file_path=environment.file_path,
+        automations_file_path=text(environment.file_path),
         phase=states.CONTENT_PHASE_FAILED if environment.file_failure else phase,
-        failure_message=environment.file_failure,
+        failure_message=text(environment.file_failure),
         automations_file_presence=f"PRESENCE_{environment.file_presence}",
-        warning_message=environment.file_warning,
+        warning_message=text(environment.file_warning),
     )

@@ -156,6 +156,11 @@ class Translator:
         )
 
 
+def text(words: str) -> str:
+    """What protobuf takes for text: of a path that holds other bytes those are shown by their codes."""
+    return words if words.isascii() else words.encode("utf-8", "backslashreplace").decode()
+
+
 def triggers(names: Iterable[Trigger]) -> list[pb.AutomationTrigger]:
     """Triggers as objects with one key set to true."""
     return [pb.AutomationTrigger(**{TRIGGER_FIELDS[name]: True}) for name in names]
@@ -206,7 +211,7 @@ def _duration(duration_s: float) -> Duration | None:
 
 
 def _failure(reason: str, tail: str) -> str:
-    return f"{reason}\n{tail}".strip() if reason else ""
+    return text(f"{reason}\n{tail}".strip()) if reason else ""
 
 
 def _plan(execution: Execution) -> list[pb.TaskExecutionSpec.Group]:
@@ -228,6 +233,6 @@ def _step(id_: str, state: StepState) -> pb.TaskExecutionStatus.Step:
     return pb.TaskExecutionStatus.Step(
         id=id_,
         phase=EXECUTION_PHASES[state.phase],
-        failure_message=state.reason if state.phase is ExecutionPhase.FAILED else "",
+        failure_message=text(state.reason) if state.phase is ExecutionPhase.FAILED else "",
         output=state.output,
     )

@@ -212,5 +212,10 @@ def test_workspace_whose_name_is_no_text_is_served(project: Project) -> None:
     )
     assert status(project, task) != 0
     assert "cannot enter the workspace" in task.err
+    socket = default_path(str(folder), project.env) / "api.sock"
+    for line in ("task list", "task logs where", "status", "events --recent 9", "bundle ../b"):
+        arguments = (*line.split(), "--socket", str(socket))
+        program = project.keep(Program(arguments, project.home, project.env, subprocess.PIPE))
+        assert status(project, program) == 0, program.err
     assert default_path(str(folder), project.env).is_dir()
     assert project.stop(supervisor) == 130
