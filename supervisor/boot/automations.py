@@ -45,6 +45,8 @@ START_PATIENCE_S = 10.0
 """How long a start that needs a good file waits for who is writing it."""
 TELL_S = 10.0
 """How long somebody may have the file open for writing before that is worth a line."""
+_SHORT_S = 0.5
+"""How often it is tried to look at the file while the machine is short of what that takes."""
 _BEING_WRITTEN = "it is open for writing; it is read once that is over"
 
 
@@ -271,7 +273,14 @@ class Automations:
 
         self._reading = self._reading or anyio.Lock()
         async with self._reading:
-            return await workers.run(self._snapshots.take, self._specified(), abandon_on_cancel=True)
+            while True:
+                take = self._snapshots.take
+                snapshot = await workers.run(take, self._specified(), abandon_on_cancel=True)
+                if not snapshot.short:
+                    return snapshot
+                # It says nothing about the file.
+                workers.missed(snapshot.short)
+                await anyio.sleep(_SHORT_S)
 
     # What was read
 

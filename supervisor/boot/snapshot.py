@@ -19,6 +19,7 @@ from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
 from supervisor.config.source import Unreadable, open_file, read
 from supervisor.core.candidate import BLIND_QUIET_S
+from supervisor.host.errnos import PASSING
 from supervisor.host.lease import being_written
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
@@ -45,6 +46,8 @@ class Snapshot:
     """The verdict; None if and only if there is no file."""
     writing: bool | None = None
     """As `lease.being_written` says."""
+    short: str = ""
+    """What the machine had too little of to look; empty: it could be looked."""
 
     @property
     def says(self) -> tuple[Path | None, bytes | Problem | None]:
@@ -53,6 +56,8 @@ class Snapshot:
 
     def settled(self, now_s: float) -> bool:
         """Whether it need not be looked at again to know that nobody is writing it. `now_s`: wall clock."""
+        if self.short:
+            return False
         if not self.identity or self.writing is not None:
             return not self.writing
         return not 0 <= now_s - self.changed_s < BLIND_QUIET_S  # of a time to come nothing follows
@@ -70,21 +75,30 @@ class Snapshots:
         self._workspace = workspace
         self._reader = reader
         self._last = Snapshot(Found(None, Presence.ABSENT))
+        self._short = ""
 
     def take(self, specified: Path | str | None) -> Snapshot:
         """The file as it is now; `specified`: its path, if somebody said it."""
+        self._short = ""
         try:
             found = self._find(specified)
         except (OSError, MachineError) as error:  # there may be no process to look as the user, say
             problem = Problem(f"cannot look for the file: {error}")
             place = self._last.found.path or self._workspace / PLACES[-1]
+            self._note_shortage(error)
             return Snapshot(
-                Found(place, Presence.DISCOVERED), specified, content=problem, loaded=judged(problem)
+                Found(place, Presence.DISCOVERED),
+                specified,
+                content=problem,
+                loaded=judged(problem),
+                short=self._short,
             )
         if found.path is None:
             return Snapshot(found, specified)
         opened: list[_Opened] = []
         content = read(found.path, partial(self._open, opened))
+        if self._short:
+            return Snapshot(found, specified, content=content, loaded=judged(content), short=self._short)
         identity, changed_s, writing = opened[0] if opened else ((), 0.0, None)
         loaded = self._last.loaded if content == self._last.content else None
         self._last = Snapshot(
@@ -112,11 +126,19 @@ class Snapshots:
 
     def _open(self, opened: list[_Opened], path: Path | str) -> int:
         """A descriptor; what only an open file tells is added to `opened`."""
-        descriptor = open_file(path) if self._reader is None else _open_as(self._reader, path)
+        try:
+            descriptor = open_file(path) if self._reader is None else _open_as(self._reader, path)
+        except OSError as error:
+            self._note_shortage(error)
+            raise
         status = os.fstat(descriptor)
         identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         opened.append((identity, status.st_ctime, being_written(descriptor)))
         return descriptor
+
+    def _note_shortage(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            self._short = (error.strerror or str(error)).lower()
 
 
 def _open_as(reader: Account, path: Path | str) -> int:

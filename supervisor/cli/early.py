@@ -17,6 +17,8 @@ from supervisor.model.hints import TYPE_CHECKING
 if TYPE_CHECKING:
     from supervisor.host.shimlink import ShimLink
 
+PATIENCE_S = 10.0
+_PAUSE_S = 0.1
 _started: list[ShimLink] = []
 _asked: list[Notifier] = []
 
@@ -47,16 +49,27 @@ def start_shim() -> None:
 
 
 def take_link() -> ShimLink:
-    """A link to the shim that was started early, or to a new one. Raises MachineError."""
+    """A link to the shim that was started early, or to a new one. Raises MachineError.
+
+    It waits a while for what the machine is short of: to give up after an upgrade, say, would leave what runs alone.
+    """
+    if _started:
+        return _started.pop()
+    import time
+
+    from supervisor.host.errnos import PASSING
     from supervisor.host.shimlink import ShimLink
     from supervisor.model.errors import MachineError
 
-    if _started:
-        return _started.pop()
-    try:
-        return ShimLink.start()
-    except OSError as error:
-        raise MachineError(f"cannot start the process that holds commands: {error.strerror}") from error
+    give_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ShimLink.start()
+        except OSError as error:
+            if error.errno not in PASSING or time.monotonic() > give_up_at:
+                why = f"cannot start the process that holds commands: {error.strerror}"
+                raise MachineError(why) from error
+        time.sleep(_PAUSE_S)
 
 
 def take_notifier() -> Notifier:

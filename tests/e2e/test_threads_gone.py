@@ -13,6 +13,7 @@ import pytest
 
 from supervisor.cli.client import Client
 from tests.e2e.harness import Program, Project, until
+from tests.e2e.test_user import Machine
 from tests.host.users import UID, needs_root, open_folder
 
 __all__ = ["open_folder"]  # a fixture
@@ -74,10 +75,9 @@ def fill(project: Project) -> Client:
     """Have a task of a running supervisor take all processes there may be, and take what becomes free."""
     found = until(lambda: [*project.home.parent.glob("s/supervisor/*/api.sock")], "a socket")
     client = Client(str(found[0]))
-    (task,) = client.pages("ListTasks", "tasks", filter={"references": ["hog"]})
+    (task,) = until(lambda: client.pages("ListTasks", "tasks", filter={"references": ["hog"]}), "the task")
     client.call("StartTask", id=task["id"])
     until((project.folder / "full").exists, "a machine that is full")
-    until(lambda: "threads" in troubles(client), "word of the shortage")
     return client
 
 
@@ -162,3 +162,27 @@ def test_user_without_a_process_to_spare_is_told_and_waited_out(open_folder: Pat
         assert project.stop(program) == 130
     finally:
         project.close()
+
+
+def test_edit_by_another_user_waits_for_a_process_to_look_at_it(pids: Path, open_folder: Path) -> None:
+    """With `--user`, the file is looked at by a process that is that user."""
+    machine = Machine(open_folder)
+    try:
+        prepare(machine)
+        machine.here = (*in_group(pids), *machine.here)
+        program = machine.supervise("--state-dir", str(open_folder / "s/supervisor/one"))
+        client = fill(machine)
+        machine.write(FILE + "  new: {name: New, command: echo new}\n")
+        (execution,) = client.pages(
+            "ListTaskExecutions", "taskExecutions", filter={"taskReferences": ["hog"]}
+        )
+        until(lambda: "threads" in troubles(client), "word of the shortage")
+        assert client.status()["file"]["failure"] == ""
+        client.call("StopTaskExecution", id=execution["id"])
+        until(
+            lambda: "new" in str(client.pages("ListTasks", "tasks", filter={"references": ["new"]})),
+            "the edit",
+        )
+        assert machine.stop(program) == 130
+    finally:
+        machine.close()
