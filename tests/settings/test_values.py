@@ -51,6 +51,7 @@ UUID = "07e03a28-65a5-4d98-b532-8ea67b188048"
             ("https://a.example", "http://localhost:3000"),
         ),
         (values.triggers, "prebuild", values.triggers("prebuild")),
+        (values.patterns, "AWS_*, !AWS_SECRET*,my.var", ("AWS_*", "!AWS_SECRET*", "my.var")),
     ],
 )
 def test_a_text_means_a_value(parse: Callable[[str], Any], text: str, value: object) -> None:
@@ -84,6 +85,7 @@ def test_a_text_means_a_value(parse: Callable[[str], Any], text: str, value: obj
         (values.triggers, "prebuilt", '"prebuilt" is no trigger; there are post'),
         (values.triggers, "manual", '"manual" is no trigger'),
         (values.plain, "a\nb", "cannot be printed"),
+        *((values.patterns, text, "write NAME, NAME_* or !NAME") for text in ("A=b", "!", "a\nb")),
     ],
 )  # fmt: skip
 def test_a_text_is_refused(parse: Callable[[str], Any], text: str, why: str) -> None:
