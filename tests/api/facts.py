@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-WIRE = Path(__file__).parents[3] / "shared" / "contract" / "wire"
+from tests.contract import WIRE
 
 HEAD = re.compile(r"(service|message|enum) (\S+)  \((\S+)\)")
 METHOD = re.compile(r"(\w+)\((\S+)\) -> (stream )?(\S+)")

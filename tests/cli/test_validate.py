@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Invoke
+from tests.contract import CORPUS, needs_corpus
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-CORPUS = Path(__file__).resolve().parents[3] / "shared/corpus"
 
 WEB = "services: {web: {name: Web, triggeredBy: [postEnvironmentStart], commands: {start: serve}}}\n"
 MISSPELT = "tasks:\n  build:\n    name: Build\n    comand: make\n"
@@ -153,7 +153,7 @@ def test_fixtures_that_should_be_are_valid(supervisor: Invoke, folder_name: str)
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "rejected"])
-@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the real files are not at {CORPUS}")
+@needs_corpus
 def test_corpus_gets_its_verdict(supervisor: Invoke, verdict: str) -> None:
     files = sorted((CORPUS / verdict).iterdir())
     results = {path.name: supervisor("validate", path) for path in files}

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.config import load_file
-
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+from tests.contract import CORPUS, needs_corpus
 
 # {file: the places (line, path) that must be named, all of them}
 REFUSED = {
@@ -65,8 +64,6 @@ REFUSED = {
 }
 
 WITHOUT_TRIGGERS = {"AutomatingSciencePipeline-Monorepo-6e2510.yaml", "farrahabreu-poser-ebf400.yaml"}
-
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the real files are not at {CORPUS}")
 
 
 def files(verdict: str) -> list[str]:

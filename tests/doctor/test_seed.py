@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from supervisor.doctor.listing import PACKAGED, Expect, Runner, read_listing
 from supervisor.doctor.target import Circumstances, Target, targets
+from tests.contract import ENDPOINTS
 
-SEED = next((Path(__file__).parents[3] / "shared" / "seeds").glob("000_*.txt"))
-PLATFORM = SEED.read_text(encoding="utf-8").partition("AMI Requirements")[0]
+PLATFORM = ENDPOINTS.read_text(encoding="utf-8").partition("AMI Requirements")[0]
 ADDRESS = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 ENTRIES = read_listing(PACKAGED)
 KNOWN = Circumstances("eu-central-1", "123456789012")

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.wire import environment_automation_pb2
+from tests.contract import CORPUS
 from tests.e2e.harness import ROOT
 from tests.faults.scene import Scene, read_errors, until
 from tests.security.web import Web
@@ -200,7 +201,7 @@ def answered(web: Web, data: bytes, patience_s: float) -> bytes:
 
 
 def yaml_seeds() -> list[bytes]:
-    places = [ROOT / "fixtures", ROOT.parent / "shared/corpus"]
+    places = [ROOT / "fixtures", ROOT / "examples", CORPUS]
     return [path.read_bytes() for place in places for path in sorted(place.rglob("*.yaml"))]
 
 
