@@ -1,6 +1,6 @@
-"""Break every rule of the core once and see a test fail: `python tests/break_rules.py`.
+"""Break every rule of the core once and see a test fail: `make rules`, or `python tests/break_rules.py`.
 
-Not a test itself (it takes minutes): run it after changing a table. Each rule is one replacement in a copy of the tree;
+Not a test itself (it takes the better part of an hour): run it after changing a table. Each rule is one replacement in a copy of the tree;
 a rule whose breaking no test notices is printed as SURVIVED, and the exit status is the number of those.
 """
 

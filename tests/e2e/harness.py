@@ -175,6 +175,7 @@ class Project:
             "XDG_STATE_HOME": str(folder / "s"),  # a socket's path must be short
             "SUPERVISOR_TEST_SESSION": os.environ["SUPERVISOR_TEST_SESSION"],
             MARKER: self.marker.partition("=")[2],
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         }
 
     @property
