@@ -18,6 +18,8 @@ from supervisor.model.frozen import dataclass
 
 _LOOK_BACK = 1000
 """So many lines above the error are looked at: a mistake stands near the place where it is noticed."""
+_MANY = 100
+"""Of so many lines that begin with an odd blank it is looked up whether they belong to a text: that looks back, too."""
 
 TEXT_FIELDS = frozenset({"name", "description", "command", "start", "ready", "stop", "image"})
 _SCRIPTS = frozenset({"command", "start", "ready", "stop"})
@@ -155,7 +157,7 @@ def _conflicts(text: str) -> Iterator[Place]:
 
 def odd_indents(stop: Stop) -> Iterator[Place]:
     """Lines that are indented by what only looks like spaces; a line of a block of text may begin with anything."""
-    for found in islice(_ODD_INDENT.finditer(stop.text), LIMIT_PROBLEMS):
+    for found in islice(_ODD_INDENT.finditer(stop.text), _MANY):
         if stop.block_of(stop.line(found.start(1))) is None:
             what = f"{blank_name(found[1])} cannot indent a line"
             yield Place(found.start(1), what, "use spaces", False)

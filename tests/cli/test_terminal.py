@@ -193,7 +193,8 @@ def test_every_command(tmp_path: Path) -> None:
             assert obeyed(on_terminal(*words, cwd=project.folder, env=env)) == []
     assert steered == {}
     assert obeyed(printed[0]) == []
-    assert b"\\u009b2JC" in printed[0]
+    assert b"bad" in printed[0]
+    assert b"| F\\u0085\\u2066" in printed[0]
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):

@@ -139,6 +139,12 @@ def test_every_line_that_is_indented_by_other_blanks_is_told() -> None:
     )
 
 
+def test_many_lines_with_odd_blanks_are_told_in_part() -> None:
+    lines = "      # words\n" * 1000 + "      \u00a0name: @\n" * 100_000
+
+    assert len(told(f"tasks:\n  build:\n{lines}  test: @\n")) == 100
+
+
 def test_text_of_a_script_may_begin_with_any_blank() -> None:
     [problem] = told(f"{HEAD}    command: |\n      cat <<E\n      \u00a0x\n      E\n    triggeredBy: @x\n")
 
