@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PRIVATE = {
     "aiohttp": {
         "aiohttp.web:RequestHandler._current_request": "api/connection.py: which connections are between two requests",
+        "aiohttp.web:RequestHandler._loop": "as above",
         "aiohttp.web:RequestHandler._messages": "as above",
         "aiohttp.web:RequestHandler._request_count": "as above",
         "aiohttp.web:RequestHandler._waiter": "as above",
