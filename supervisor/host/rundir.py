@@ -19,7 +19,7 @@ import json
 import os
 from pathlib import Path
 
-from supervisor.host.regular import open_regular, read_regular
+from supervisor.host.regular import make_regular, open_regular, read_regular
 from supervisor.host.trust import give_folder
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
@@ -117,10 +117,9 @@ class RunDir:
                 _give(output, 0o600, account)
         if not os.path.lexists(f"{self.path}/started"):
             names = ("pid", "start_ticks", "boot_id", "shim_pid", "cgroup", "log_inode")
-            _write(
-                f"{self.path}/started",
-                json.dumps({name: getattr(facts, name) for name in names}).encode("ascii"),
-            )
+            with open(make_regular(f"{self.path}/started.new"), "w", encoding="ascii") as file:
+                json.dump({name: getattr(facts, name) for name in names}, file)
+            os.rename(f"{self.path}/started.new", f"{self.path}/started")
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.host.logs import tail
 from supervisor.model.action import Discard, Kill, Note, RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import OutputRead, Started
@@ -209,3 +210,17 @@ async def test_start_that_exits_0_has_last_words_too(tmp_path: Path) -> None:
         it.spawn("echo nothing to serve", kind=RunKind.START)
         end = await it.exited()
         assert (end.exit, end.tail) == (ExitCode(0), "nothing to serve\n")
+
+
+async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(
+            'rm -r "${GITPOD_OUTPUT%/*}"; until [ -e go ]; do sleep 0.01; done; exit 3', kind=RunKind.START
+        )
+        await until(lambda: "the log was removed while the command ran" in tail(it.folder().log, 1, 200))
+        facts = it.folder().started()
+        assert facts is not None
+        assert facts.pid == it.main().pid
+        (it.workspace / "go").touch()
+        assert (await it.exited()).exit == ExitCode(3)
+        await until(lambda: it.folder().exit() == ExitCode(3))
