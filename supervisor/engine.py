@@ -77,6 +77,13 @@ class Engine:
         self._store = store
         self._clock = clock
         self._inbox: deque[Fact] = deque()
+        self._actions: deque[Action] = deque()
+        """What is still to be done, in order. The store has the records that ask for it."""
+        self._to_start: set[str] = set()
+        """The runs whose start is among that."""
+        self._not_to_start: set[str] = set()
+        """Those of them that are not needed any more."""
+        self._act_until = -math.inf
         self._recent: deque[object] = deque(maxlen=RECENT_INPUTS)
         self._published: dict[str, Record] = {}
         self._unsaved: dict[str, tuple[Record, bool]] = {}
@@ -118,7 +125,11 @@ class Engine:
             self._wake()
 
     def submit(self, command: Command) -> None:
-        """Obey a command, now. Raises NotFound or Precondition if it is refused."""
+        """Obey a command, now. Raises NotFound or Precondition if it is refused.
+
+        What takes long to do, as to start very many commands, is done in the turns that follow.
+        """
+        self._act_until = self._clock().mono_s + TURN_S
         self._step([command])
         self.turn()
         # The loop sleeps until a deadline that this may have brought forward.
@@ -127,14 +138,14 @@ class Engine:
     def turn(self) -> None:
         """Fold all that was posted, and what is due, until nothing is left or it has taken long."""
         assert not self._turning
-        if not self._inbox and not self.store_error and self._patience_s() > 0:
+        if not self._inbox and not self._actions and not self.store_error and self._patience_s() > 0:
             return
-        by = self._clock().mono_s + TURN_S
+        self._act_until = self._clock().mono_s + TURN_S
         while True:
             self._step([self._inbox.popleft() for _ in range(min(len(self._inbox), MOST_FACTS))])
-            if not self._inbox:
+            if not self._inbox and not self._actions:
                 return
-            if self._clock().mono_s >= by:
+            if self._clock().mono_s >= self._act_until:
                 self._wake()  # `run` goes on with it, and between two turns signals are heeded
                 return
 
@@ -192,8 +203,7 @@ class Engine:
             outcome = self.world.step(inputs, self._clock())
             self._save(outcome)
             self._publish(outcome)
-            for action in outcome.actions:
-                self._perform(action)
+            self._act(outcome.actions)
         except SupervisorError:
             raise
         except Exception as error:
@@ -207,6 +217,23 @@ class Engine:
         finally:
             self._turning = False
 
+    def _act(self, actions: Iterable[Action]) -> None:
+        """Do what there is to do, in order, and of what takes long at least a part."""
+        for action in actions:
+            match action:
+                case Spawn(run_id):
+                    self._to_start.add(run_id)
+                case Terminate(run_id) | Kill(run_id) if run_id in self._to_start:
+                    self._not_to_start.add(run_id)
+                    continue
+                case _:
+                    pass
+            self._actions.append(action)
+        while self._actions:
+            self._perform(self._actions.popleft())
+            if self._clock().mono_s >= self._act_until:
+                return
+
     def _perform(self, action: Action) -> None:
         """Have it done. What does not succeed is no bug of the core, where that leaves no doubt about what lives.
 
@@ -215,7 +242,11 @@ class Engine:
         perform = partial(self.performer.perform, action)
         match action:
             case Spawn(run_id=run_id):
-                if not contained(f"what starts run {run_id}", perform):
+                self._to_start.discard(run_id)
+                if run_id in self._not_to_start:
+                    self._not_to_start.discard(run_id)
+                    self.post(Exited(run_id, NotStarted("it was stopped before it could start")))
+                elif not contained(f"what starts run {run_id}", perform):
                     self.post(Exited(run_id, NotStarted("the supervisor met a bug, which its log has")))
             case Discard() | Note():
                 contained("removing what is left of runs", perform)

@@ -9,17 +9,19 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from supervisor.core.records import Records
 from supervisor.core.world import World
 from supervisor.engine import MOST_FACTS, TURN_S, Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn
-from supervisor.model.command import ApplyFile, Drain, StartService, StopService
+from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService, StopService
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
+from supervisor.model.spec import Trigger
 from tests.core.playbook import SEED, file, service
 
 
@@ -32,7 +34,7 @@ class Bench:
         self.now = Now(0.0, 0.0)
         self.stored: dict[str, Record] = {}
         self.full = False
-        self.save_s = 0.0
+        self.save_s = self.spawn_s = 0.0
         self.answer: Started | Exited | None = None
         self.engine = Engine(World(), self, Hub(), lambda: self.now)
         self.engine.performer = self
@@ -59,6 +61,7 @@ class Bench:
 
     def perform(self, action: Action) -> None:
         self.log.append(type(action).__name__)
+        self.now = Now(self.now.mono_s + (self.spawn_s if isinstance(action, Spawn) else 0.0), 0.0)
         if isinstance(action, Kill):
             self.killed.set()
         if isinstance(action, Spawn) and self.answer is None:
@@ -291,3 +294,29 @@ def test_bug_is_reported_with_recent_inputs_and_nothing_large_of_them() -> None:
     assert f"OutputRead('{run_id}', 1 outputs)" in told
     assert "secret" not in told
     assert len(told) < 10_000
+
+
+@pytest.mark.anyio
+async def test_very_many_starts_let_the_loop_do_something_else_and_a_stop_forestalls_them() -> None:
+    bench = Bench()
+    start = Trigger.POST_ENVIRONMENT_START
+    bench.engine.submit(ApplyFile(file(*(service(f"s{n}", triggers=[start]) for n in range(20))), SEED))
+    bench.log.clear()
+    bench.spawn_s = TURN_S / 2
+    async with turning(bench), anyio.create_task_group() as tasks:
+        bench.engine.submit(FireTrigger(start, SEED))
+
+        async def stop() -> None:
+            bench.engine.submit(Drain(10.0))
+
+        tasks.start_soon(stop)
+        await bench.engine.until(lambda records: all(x.started or not x.start for x in services_of(records)))
+    spawned = bench.log.count("Spawn")
+    assert 0 < spawned < 20
+    assert bench.log.count("Terminate") == spawned
+    phases = [one.phase for one in services_of(bench.engine.world.records)]
+    assert phases.count(ServicePhase.STOPPED) == 20 - spawned
+
+
+def services_of(records: Records) -> list[Service]:
+    return list(records.services.values())

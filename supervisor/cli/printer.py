@@ -30,7 +30,7 @@ COLOURS = {
     "deleted": "yellow",
 }
 MOST_NOT_RUN = 20
-"""So many steps that were not run are named: each task of a long chain has as many as the chain is long."""
+"""So many steps that were not run are named."""
 PATIENCE_S = 5.0
 """How long something is waited for before the waiting is worth a line, and how long until the next line."""
 
@@ -138,8 +138,6 @@ class Printer:
         for reference, id_, state in _changed_steps(execution, before):
             detail = self._took(f"{execution.id}/{id_}", state.phase.value)
             self._phase("step", reference, state.phase.value, state.reason or detail)
-        if is_over(execution) and next(islice(_not_run(execution), MOST_NOT_RUN, None), None) is not None:
-            self.notice(f"more steps of task {execution.reference} were not run")
         if is_over(execution) and (before is None or not is_over(before)):
             detail = execution.reason or self._took(execution.id, execution.phase.value)
             self._phase("task", execution.reference, execution.phase.value, detail)
@@ -192,7 +190,7 @@ def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[t
 
     What an execution takes over from another one, which it followed, was shown as that one's.
     """
-    if len(execution.plan) == 1 or before is None:
+    if len(execution.plan) == 1 or before is None or (is_over(execution) and not before.current):
         return
     for index in range(before.group if before.current else execution.group, execution.group + 1):
         was = before.current if index == before.group else {}
