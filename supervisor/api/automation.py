@@ -33,11 +33,10 @@ from supervisor.api.updates import (
     with_task_spec,
 )
 from supervisor.config import load_bytes
-from supervisor.core.diff import compare
+from supervisor.core.diff import upsert
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.model.command import (
-    ApplyFile,
     CreateService,
     CreateTask,
     DeleteService,
@@ -48,6 +47,7 @@ from supervisor.model.command import (
     StopService,
     UpdateService,
     UpdateTask,
+    UpsertFile,
 )
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.ids import fresh
@@ -150,12 +150,10 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         loaded = load_bytes(json.dumps(MessageToDict(request.automations_file), sort_keys=True).encode())
         if loaded.file is None:
             raise invalid("automationsFile", "; ".join(f"{p.path}: {p.text}" for p in loaded.errors))
-        before = self._items()
-        changes = compare(loaded.file, self._records.services.values(), self._records.tasks.values())
-        self._engine.submit(ApplyFile(loaded.file, fresh()))
+        changes = upsert(loaded.file, self._records.services.values(), self._records.tasks.values())
+        self._engine.submit(UpsertFile(loaded.file, fresh()))
         after = self._items()
-        touched = [after[name] for name in (*changes.added, *changes.restarted, *changes.updated)]
-        touched += [before[name] for name in changes.removed]
+        touched = [after[name] for name in changes.touched]
         return pb.UpsertAutomationsFileResponse(
             updated_service_ids=[item.id for item in touched if isinstance(item, Service)],
             updated_task_ids=[item.id for item in touched if isinstance(item, Task)],

@@ -4,7 +4,8 @@
     GET  /control/executions/{id}   how an execution ended, as an exit status
     POST /control/trigger           {"name"}: fire a trigger
     POST /control/restart           {"id"}: restart a service
-    POST /control/update            {"content", "dryRun"}: apply a file's text; null: the workspace's file, read again
+    POST /control/update            {"content", "dryRun"}: an edit of the file: its text; null: what the workspace has
+                                    {"content", "dryRun", "source": "api", "replace"}: add and change items
     POST /control/token             {"scope", "ttlSeconds"}
     POST /control/shutdown          {"detach", "graceSeconds"}
 
@@ -18,19 +19,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 
 from supervisor.api.controlbody import Body, read
 from supervisor.api.controlstatus import execution_json
 from supervisor.api.reception import Status
 from supervisor.api.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
-from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.config import Loaded, load_bytes
+from supervisor.core.diff import Changes, upsert
 from supervisor.core.triggers import may_fire, started_by
 from supervisor.engine import Engine
-from supervisor.model.command import Drain, FireTrigger, RestartService
+from supervisor.host import workers
+from supervisor.model.command import Drain, FireTrigger, RestartService, UpsertFile
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import dataclass
 from supervisor.model.ids import fresh
+from supervisor.model.record import Source
 from supervisor.model.spec import Trigger
 
 LIFETIMES_S = {Scope.ENVIRONMENT: ENVIRONMENT_TTL_S, Scope.LOGS: LOGS_TTL_S}
@@ -71,7 +76,7 @@ class Control:
             web.get("/control/executions/{id}", self._execution),
             web.post("/control/trigger", handler(self._trigger, "name")),
             web.post("/control/restart", handler(self._restart, "id")),
-            web.post("/control/update", handler(self._update, "content", "dryRun")),
+            web.post("/control/update", handler(self._update, "content", "dryRun", "source", "replace")),
             web.post("/control/token", handler(self._token, "scope", "ttlSeconds")),
             web.post("/control/shutdown", handler(self._shutdown, "detach", "graceSeconds")),
         ]
@@ -116,7 +121,14 @@ class Control:
 
     async def _update(self, body: Body) -> dict[str, Any]:
         content, dry_run = body.bytes_or_null("content"), body.flag("dryRun")
-        path, loaded, changes = await self._hands.update_file(content, dry_run)
+        source = Source(body.word("source", [source.value for source in Source], Source.FILE.value))
+        replace = body.flag("replace")
+        if replace and source is not Source.API:
+            raise ConnectError(Code.INVALID_ARGUMENT, 'field "replace" needs "source" to be "api"')
+        if source is Source.API:
+            path, loaded, changes = await self._upsert(content or b"", replace, dry_run)
+        else:
+            path, loaded, changes = await self._hands.update_file(content, dry_run)
         return {
             "path": path,
             "dryRun": dry_run,
@@ -133,6 +145,18 @@ class Control:
                 for problem in loaded.problems
             ],
         }
+
+    async def _upsert(
+        self, content: bytes, replace: bool, dry_run: bool
+    ) -> tuple[str, Loaded, Changes | None]:
+        loaded = await workers.run(load_bytes, content)
+        if loaded.file is None:
+            return "", loaded, None
+        records = self._engine.world.records
+        changes = upsert(loaded.file, records.services.values(), records.tasks.values(), replace)
+        if not dry_run:
+            self._engine.submit(UpsertFile(loaded.file, fresh(), replace))
+        return "", loaded, changes
 
     async def _token(self, body: Body) -> dict[str, Any]:
         scope = Scope(body.word("scope", [scope.value for scope in Scope], Scope.ENVIRONMENT.value))

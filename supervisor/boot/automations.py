@@ -27,7 +27,7 @@ from supervisor.config import Loaded, Presence
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
 from supervisor.core.candidate import Candidate, counts_at, look_at, seen
-from supervisor.core.diff import Changes, compare
+from supervisor.core.diff import Changes, edit
 from supervisor.engine import Engine
 from supervisor.model.command import ApplyFile
 from supervisor.model.errors import BadSettings, NotFound, Precondition
@@ -302,9 +302,12 @@ class Automations:
         self._wrong = loaded.file is None
 
     def _apply(self, file: AutomationsFile, after_wrong: bool = False) -> None:
-        begins, changes = self._awaited(), self._compare(file)
+        if begins := self._awaited():
+            changes = Changes()  # what the file of a start says is nobody's edit
+        else:
+            changes = self._compare(file)
         self._engine.submit(ApplyFile(file, fresh()))
-        if begins:  # what the file of a start says is nobody's edit
+        if begins:
             if after_wrong:
                 self._report.notice("the automations file is right: what the triggers start is started")
             self.begun()
@@ -324,7 +327,7 @@ class Automations:
 
     def _compare(self, file: AutomationsFile) -> Changes:
         records = self._engine.world.records
-        return compare(file, records.services.values(), records.tasks.values())
+        return edit(file, records.services.values(), records.tasks.values(), records.environment)
 
     def _would_remove(self, snapshot: Snapshot) -> bool:
         if snapshot.loaded is None or not snapshot.identity:

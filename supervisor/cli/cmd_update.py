@@ -21,21 +21,29 @@ _CHANGES = ("added", "removed", "restarted", "updated")
 @click.command("update")
 @with_client
 @file_argument
+@click.option("--replace", is_flag=True, help='With "-": remove what else was made through the API.')
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @output_format
-def command(client: Client, file: Path | None, dry_run: bool, format_: str) -> int:
-    """Carry out FILE ("-": standard input), or read the workspace's automations file again.
+def command(client: Client, file: Path | None, replace: bool, dry_run: bool, format_: str) -> int:
+    """Read the workspace's automations file again, carry out FILE in its place, or add what standard input has ("-").
 
-    A file that is refused changes nothing: its problems are printed, and the exit status is 1. What the running file
-    has and FILE has not is removed. An edit of the workspace's file, later, is carried out as always.
-    A workspace's file that somebody has open for writing is not read.
+    Standard input adds and changes items beside those of the file, as the API does: it removes nothing, and no edit
+    of the file removes what it has added. FILE counts as an edit of the workspace's file: what is new in it is
+    carried out, and what the file had and FILE has not is removed.
+
+    A file that is refused changes nothing: its problems are printed, and the exit status is 1. A workspace's file
+    that somebody has open for writing is not read.
     """
+    from_stdin = str(file) == "-"
+    if replace and not from_stdin:
+        raise click.UsageError('--replace goes with "-": FILE always replaces what the file said before')
     content = None if file is None else _content(file)
-    answer = client.control("update", content=content, dryRun=dry_run)
+    upserts: Json = {"source": "api", "replace": replace} if from_stdin else {}
+    answer = client.control("update", content=content, dryRun=dry_run, **upserts)
     if format_ == "json":
         print_json(answer)
     else:
-        _print(answer, "<stdin>" if str(file) == "-" else str(file or _shown(answer["path"])), dry_run)
+        _print(answer, "<stdin>" if from_stdin else str(file or _shown(answer["path"])), dry_run)
     return 0 if answer["changes"] is not None else 1
 
 

@@ -1,17 +1,31 @@
-"""What an edit of the file changes: compared by reference, decided before anything is touched.
+"""What an edit of the file, or an upsert through the API, changes: by reference, decided before anything is touched.
 
-A running service is restarted when what it runs changed (its spec), and left alone when only what people and triggers
-know it by did. Items made through the API are not in the file's hands unless the file names their reference.
+An item is the file's or the API's. The file's come with its edits, the API's with upserts and calls.
+
+| the item | an edit of the file | an upsert |
+|---|---|---|
+| is new | added, the file's | added, the API's |
+| exists | changed if its text is another than in the last accepted version: the file's then | changed, whose it was |
+| is named no more | removed, if it is the file's | stays; an upsert that replaces removes what is the API's |
+
+So what the API made of an item of the file stays until the file says something else of that item, or until the next
+start, which runs what its file says. A running service is restarted when what it runs changed (its spec), and left
+alone when only what people and triggers know it by did. Source: contract/api.md, "Semantics worth writing down".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from supervisor.model.digest import sha1
+from supervisor.model.errors import AlreadyExists
 from supervisor.model.frozen import dataclass
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
-from supervisor.model.record import Service, Source, Task
+from supervisor.model.record import Environment, Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
+
+Item = ServiceItem | TaskItem
+_Present = dict[str, Service | Task]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +43,114 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.restarted or self.updated)
 
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """What is there afterwards and was not there before, or not like this."""
+        return (*self.added, *self.restarted, *self.updated)
 
-def compare(file: AutomationsFile, services: Iterable[Service], tasks: Iterable[Task]) -> Changes:
-    """What would happen if `file` were applied now."""
-    present: dict[str, Service | Task] = {
+
+def edit(
+    file: AutomationsFile,
+    services: Iterable[Service],
+    tasks: Iterable[Task],
+    environment: Environment | None = None,
+) -> Changes:
+    """What would happen if `file` were the next version of the automations file."""
+    present, wanted = _present(services, tasks), items(file)
+    new = said_anew(file, environment)
+    verdicts = {name: _verdict(present.get(name), wanted[name], present) for name in new}
+    removed = [
+        name
+        for name, record in present.items()
+        if (name not in wanted and record.source is Source.FILE)
+        or (name in new and _other_kind(record, wanted[name]))
+    ]
+    _add_what_is_needed(verdicts, wanted, {name for name in present if name not in removed})
+    for name, record in present.items():
+        if name in wanted and name not in verdicts:
+            verdicts[name] = "updated" if _depends_on_added(record, wanted[name], verdicts) else "unchanged"
+    return _changes(verdicts, wanted, removed)
+
+
+def upsert(
+    file: AutomationsFile, services: Iterable[Service], tasks: Iterable[Task], replace: bool = False
+) -> Changes:
+    """What would happen if the items of `file` were added or changed; `replace`: and the API's others removed.
+
+    Raises AlreadyExists if a service has the reference of a task, or a task that of a service.
+    """
+    present, wanted = _present(services, tasks), items(file)
+    for name, item in wanted.items():
+        if name in present and _other_kind(present[name], item):
+            kinds = ("service", "task") if isinstance(item, ServiceItem) else ("task", "service")
+            raise AlreadyExists(
+                f'cannot make {kinds[0]} "{name}": there is a {kinds[1]} with this reference; choose another one'
+            )
+    verdicts = {name: _verdict(present.get(name), item, present) for name, item in wanted.items()}
+    others = [name for name, record in present.items() if name not in wanted and record.source is Source.API]
+    return _changes(verdicts, wanted, others if replace else ())
+
+
+def items(file: AutomationsFile) -> dict[str, Item]:
+    """`{reference: item}` of both kinds."""
+    return {**file.services, **file.tasks}
+
+
+def digests(file: AutomationsFile) -> dict[str, str]:
+    """`{reference: what stands for its text}`: comments and layout do not count."""
+    return {
+        name: sha1(repr(item).encode("utf-8", "surrogatepass")).hex()[:16]
+        for name, item in items(file).items()
+    }
+
+
+def said_anew(file: AutomationsFile, environment: Environment | None) -> set[str]:
+    """The items that the last accepted version did not have, or not with this text; all, if this is the first one."""
+    before = {} if environment is None or environment.file_awaited else environment.file_items
+    return {name for name, text in digests(file).items() if before.get(name) != text}
+
+
+def _present(services: Iterable[Service], tasks: Iterable[Task]) -> _Present:
+    return {
         **{service.item.reference: service for service in services if service.want is not Want.GONE},
         **{task.item.reference: task for task in tasks if not task.gone},
     }
-    wanted: dict[str, ServiceItem | TaskItem] = {**file.services, **file.tasks}
+
+
+def _changes(verdicts: Mapping[str, str], wanted: Iterable[str], removed: Iterable[str]) -> Changes:
+    """In the order of the file."""
     lists: dict[str, list[str]] = {
         "added": [],
-        "removed": [],
+        "removed": list(removed),
         "restarted": [],
         "updated": [],
         "unchanged": [],
     }
-    for reference, item in wanted.items():
-        lists[_verdict(present.get(reference), item, present)].append(reference)
-    for reference, record in present.items():
-        item_now = wanted.get(reference)
-        if (item_now is None and record.source is Source.FILE) or _other_kind(record, item_now):
-            lists["removed"].append(reference)
+    for name in wanted:
+        if name in verdicts:
+            lists[verdicts[name]].append(name)
     return Changes(**{name: tuple(references) for name, references in lists.items()})
+
+
+def _add_what_is_needed(verdicts: dict[str, str], wanted: Mapping[str, Item], there: set[str]) -> None:
+    """What the API deleted comes back if a task that is changed depends on it."""
+    below = list(verdicts)
+    while below:
+        item = wanted[below.pop()]
+        if isinstance(item, TaskItem):
+            for name in item.depends_on:
+                if name not in there and name not in verdicts:
+                    verdicts[name] = "added"
+                    below.append(name)
+
+
+def _depends_on_added(record: Service | Task, item: Item, verdicts: Mapping[str, str]) -> bool:
+    """Whether a task is as the file says, and something that it depends on is another item from now on."""
+    return (
+        isinstance(item, TaskItem)
+        and record.item == item
+        and any(verdicts.get(name) == "added" for name in item.depends_on)
+    )
 
 
 def needs_restart(service: Service, item: ServiceItem) -> bool:
@@ -59,13 +159,11 @@ def needs_restart(service: Service, item: ServiceItem) -> bool:
     return runs and service.want is Want.UP and service.ran_spec != item.spec
 
 
-def _other_kind(record: Service | Task, item: ServiceItem | TaskItem | None) -> bool:
-    return item is not None and isinstance(record, Service) is not isinstance(item, ServiceItem)
+def _other_kind(record: Service | Task, item: Item) -> bool:
+    return isinstance(record, Service) is not isinstance(item, ServiceItem)
 
 
-def _verdict(
-    record: Service | Task | None, item: ServiceItem | TaskItem, present: dict[str, Service | Task]
-) -> str:
+def _verdict(record: Service | Task | None, item: Item, present: _Present) -> str:
     match record, item:
         case Service(), ServiceItem():
             if needs_restart(record, item):

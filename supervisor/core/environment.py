@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
 from supervisor.model.frozen import replace
 from supervisor.model.hints import assert_never
@@ -48,9 +50,11 @@ def _active(environment: Environment, source: str, at_s: float) -> Environment:
     return replace(environment, active_source=source, active_s=at_s)
 
 
-def accepted(environment: Environment) -> Environment:
-    """A good version of the file was applied; the same object if that changes nothing."""
-    return replace(environment, file_awaited=False) if environment.file_awaited else environment
+def accepted(environment: Environment, items: Mapping[str, str]) -> Environment:
+    """A good version of the file was applied, which said this of its items; the same object if nothing changes."""
+    if not environment.file_awaited and environment.file_items == items:
+        return environment
+    return replace(environment, file_awaited=False, file_items=items)
 
 
 def update(environment: Environment, name: str, spec: str) -> Environment:

@@ -16,7 +16,7 @@ from supervisor.model.phase import (
     ServicePhase,
     Want,
 )
-from supervisor.model.record import Execution, Service, ServiceStep, StopStage, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, ServiceStep, Source, StopStage, TaskRun, TaskStep
 
 
 def violations(records: Records) -> Iterator[str]:
@@ -151,3 +151,12 @@ def _records(records: Records) -> Iterator[str]:
     references += [task.item.reference for task in records.tasks.values() if not task.gone]
     if len(references) != len(set(references)):
         yield "a reference names two items"
+    environment = records.environment
+    if environment is not None and environment.file_items:  # records of an older version have none
+        services = [
+            s for s in records.services.values() if s.want is not Want.GONE and s.source is Source.FILE
+        ]
+        names = {service.item.reference for service in services}
+        names |= {t.item.reference for t in records.tasks.values() if not t.gone and t.source is Source.FILE}
+        if strangers := names - environment.file_items.keys():
+            yield f"of the file, which does not have them: {sorted(strangers)}"

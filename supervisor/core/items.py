@@ -1,23 +1,22 @@
 """Items: how services and tasks come into being, change and go, by an edit of the file or through the API.
 
-An item belongs to the file or to the API (`Source`). An edit of the file never deletes what the API made; a file that
-names the reference of such an item takes it over.
+An item belongs to the file or to the API (`Source`); `core.diff` says what that means.
 """
 
 from __future__ import annotations
 
 from supervisor.core import environment as environments
-from supervisor.core.diff import compare
+from supervisor.core.diff import Changes, digests, edit, items, said_anew, upsert
 from supervisor.core.graph import find_cycle
 from supervisor.core.records import Records
-from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask
+from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask, UpsertFile
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Service, Source, Task
-from supervisor.model.spec import AutomationsFile, TaskItem
+from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
 
 
 def service_of(records: Records, service_id: str) -> Service:
@@ -132,20 +131,51 @@ def _dependents(records: Records, id_: str) -> str:
 
 
 def apply_file(records: Records, file: AutomationsFile, stamp: str, now: Now) -> None:
-    """Make the items of the file what it says: the environment has seen a good version of it."""
+    """Carry out a version of the automations file."""
     environment = records.environment
-    if environment is not None and (seen := environments.accepted(environment)) is not environment:
-        records.put(seen)
-    changes = compare(file, records.services.values(), records.tasks.values())
+    changes = edit(file, records.services.values(), records.tasks.values(), environment)
+    names = {*changes.touched, *said_anew(file, environment)}
+    _apply(records, file, changes, names, Source.FILE, stamp, now)
+    if environment is not None:
+        seen = environments.accepted(environment, digests(file))
+        if seen is not environment:
+            records.put(seen)
+
+
+def upsert_file(records: Records, command: UpsertFile, now: Now) -> None:
+    """Add and change items for the API. Raises AlreadyExists."""
+    changes = upsert(command.file, records.services.values(), records.tasks.values(), command.replace)
+    _apply(records, command.file, changes, {*changes.touched}, None, command.stamp, now)
+
+
+def _apply(
+    records: Records,
+    file: AutomationsFile,
+    changes: Changes,
+    names: set[str],
+    source: Source | None,
+    stamp: str,
+    now: Now,
+) -> None:
+    """Make the items with these names what the file says, and remove what is to be removed.
+
+    `source`: whose they are then; None: whose they were, and new ones the API's.
+    """
     ids = _ids(records)
-    for reference in changes.removed:
-        _remove(records, ids.pop(reference))
-    for reference in (*file.services, *file.tasks):
-        ids.setdefault(reference, derived(stamp, reference))
-    for reference in file.services:
-        _apply_service(records, file, reference, ids[reference], stamp, now, reference in changes.restarted)
-    for reference in file.tasks:
-        _apply_task(records, file, reference, ids, now)
+    for name in changes.removed:
+        _remove(records, ids.pop(name))
+    for name in items(file):
+        if name in names:
+            ids.setdefault(name, derived(stamp, name))
+    restarted = () if records.draining else changes.restarted
+    for name, service in file.services.items():
+        if name in names:
+            session = derived(stamp, "session", name) if name in restarted else None
+            _apply_service(records, service, ids[name], session, source, now)
+    for name, task in file.tasks.items():
+        if name in names:
+            depends_on = tuple(ids[below] for below in task.depends_on)
+            _apply_task(records, task, ids[name], depends_on, source, now)
 
 
 def _ids(records: Records) -> dict[str, str]:
@@ -161,26 +191,36 @@ def _remove(records: Records, id_: str) -> None:
 
 
 def _apply_service(
-    records: Records, file: AutomationsFile, reference: str, id_: str, stamp: str, now: Now, restart: bool
+    records: Records, item: ServiceItem, id_: str, session: str | None, source: Source | None, now: Now
 ) -> None:
-    item = file.services[reference]
+    """`session`: of the restart that it takes, if any."""
     service = records.services.get(id_)
     if service is None:
-        records.put(Service(id_, item, Source.FILE, now.wall_s, since_s=now.wall_s))
-    elif service.item != item or restart or service.source is not Source.FILE:
-        session = derived(stamp, "session", reference) if restart else service.session
-        version = service.spec_version + (service.item != item)
-        records.put(replace(service, item=item, source=Source.FILE, session=session, spec_version=version))
+        records.put(Service(id_, item, source or Source.API, now.wall_s, since_s=now.wall_s))
+        return
+    changed = replace(
+        service,
+        item=item,
+        source=source or service.source,
+        session=session or service.session,
+        spec_version=service.spec_version + (service.item != item),
+    )
+    if changed != service:
+        records.put(changed)
 
 
 def _apply_task(
-    records: Records, file: AutomationsFile, reference: str, ids: dict[str, str], now: Now
+    records: Records,
+    item: TaskItem,
+    id_: str,
+    depends_on: tuple[str, ...],
+    source: Source | None,
+    now: Now,
 ) -> None:
-    item = file.tasks[reference]
-    depends_on = tuple(ids[name] for name in item.depends_on)
-    task = records.tasks.get(ids[reference])
+    task = records.tasks.get(id_)
     if task is None:
-        records.put(Task(ids[reference], item, Source.FILE, now.wall_s, depends_on))
-    elif (task.item, task.depends_on, task.source) != (item, depends_on, Source.FILE):
-        version = task.spec_version + 1
-        records.put(replace(task, item=item, depends_on=depends_on, source=Source.FILE, spec_version=version))
+        records.put(Task(id_, item, source or Source.API, now.wall_s, depends_on))
+        return
+    changed = replace(task, item=item, depends_on=depends_on, source=source or task.source)
+    if changed != task:
+        records.put(replace(changed, spec_version=task.spec_version + 1))

@@ -13,6 +13,7 @@ from supervisor.core.items import (
     task_of,
     update_service,
     update_task,
+    upsert_file,
 )
 from supervisor.core.plan import Planner
 from supervisor.core.records import Records
@@ -35,6 +36,7 @@ from supervisor.model.command import (
     UpdateEnvironment,
     UpdateService,
     UpdateTask,
+    UpsertFile,
 )
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.frozen import replace
@@ -51,6 +53,8 @@ def obey(records: Records, command: Command, now: Now) -> None:
     match command:
         case ApplyFile(file, stamp):
             apply_file(records, file, stamp, now)
+        case UpsertFile():
+            upsert_file(records, command, now)
         case FireTrigger():
             _fire(records, command, now)
         case CreateService():

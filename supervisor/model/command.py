@@ -12,10 +12,19 @@ from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigge
 
 @dataclass(frozen=True, slots=True)
 class ApplyFile:
-    """Make the file's items what `file` says; items made through the API stay."""
+    """The automations file says this now: have what is new in it, and nothing that only the version before had."""
 
     file: AutomationsFile
     stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertFile:
+    """Add and change the items that `file` has, for the API; `replace`: and remove the API's others."""
+
+    file: AutomationsFile
+    stamp: str
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,7 @@ class Drain:
 
 Command = (
     ApplyFile
+    | UpsertFile
     | FireTrigger
     | CreateService
     | UpdateService

@@ -26,7 +26,7 @@ def _empty() -> Mapping[str, str]:
 
 
 class Source(enum.Enum):
-    """Who made an item. An edit of the file changes only what the file made."""
+    """Whose an item is. An edit of the file removes only what is the file's."""
 
     FILE = "file"
     API = "api"
@@ -284,6 +284,8 @@ class Environment:
     file_awaited: bool = False
     """Whether the environment began and has seen no good version of the file since: what the records have of the file
     is of an earlier life, and no trigger starts it."""
+    file_items: Mapping[str, str] = field(default_factory=_empty)
+    """{reference: digest} of what the last accepted version of the file said of each of its items."""
     active_source: str = ""
     """Who was active last."""
     active_s: float | None = None

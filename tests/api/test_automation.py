@@ -404,21 +404,21 @@ def test_upsert_makes_the_items_and_returns_their_ids() -> None:
     assert task["dependsOn"] == ids["updatedServiceIds"]
 
 
-def test_second_upsert_returns_only_what_changed_or_went() -> None:
+def test_second_upsert_returns_only_what_changed_and_removes_nothing() -> None:
     bench = Bench()
     before = upsert(bench, **FILE)
     assert upsert(bench, **FILE) == {}
-    changed = {"tasks": {"test": {"name": "Test", "command": "other"}}}
-    after = upsert(bench, **changed)
-    assert after["updatedServiceIds"] == before["updatedServiceIds"]
-    assert after["updatedTaskIds"] == before["updatedTaskIds"]
-
-
-def test_upsert_leaves_what_the_api_made() -> None:
-    bench = Bench()
-    bench.service("mine")
-    upsert(bench)
+    after = upsert(bench, tasks={"test": {"name": "Test", "command": "other"}})
+    assert after == {"updatedTaskIds": before["updatedTaskIds"]}
     assert len(bench.call("ListServices")["services"]) == 1
+
+
+def test_upsert_of_the_other_kind_of_an_item_is_refused_and_changes_nothing() -> None:
+    bench = Bench()
+    bench.service("web")
+    with pytest.raises(AlreadyExists, match='cannot make task "web": there is a service with this reference'):
+        upsert(bench, tasks={"new": {"name": "New", "command": "x"}, "web": {"name": "Web", "command": "x"}})
+    assert bench.call("ListTasks") == {"pagination": {}}
 
 
 def test_upsert_of_a_bad_file_is_refused_with_every_problem_and_changes_nothing() -> None:

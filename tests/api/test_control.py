@@ -39,7 +39,7 @@ from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, Task
 from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
-from tests.core.playbook import SEED, file, service, task
+from tests.core.playbook import SEED
 
 FILE = """
 services:
@@ -75,6 +75,8 @@ class Bench:
         self.at = Now(1.0, 1_700_000_000.0)
         self.engine = Engine(World(), self, Hub(), lambda: self.at)
         self.engine.performer = self
+        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.turn()
         self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
         self.tokens = Tokens(b"k" * 32, SEED)
         self.automations = Automations(Settings(folder), self.engine, Silent(), resumes=False)
@@ -318,12 +320,27 @@ def test_update_without_a_text_reads_the_workspaces_file(bench: Bench) -> None:
     assert first["changes"]["added"] == ["web", "api", "build"]
     assert first["path"] == str(bench.folder / "automations.yaml")
 
-    # What somebody made of it meanwhile is undone although the file is the same.
-    bench.engine.submit(ApplyFile(file(service("web", "other"), task("build")), fresh()))
-    _, again = bench.post("/control/update")
-    assert (again["changes"]["added"], again["changes"]["updated"]) == (["api"], ["web", "build"])
+    # What the API made of it meanwhile stays: the file says what it said.
+    bench.post("/control/update", content="tasks: {build: {name: B, command: other}}", source="api")
     _, nothing = bench.post("/control/update")
     assert nothing["changes"]["unchanged"] == ["web", "api", "build"]
+    assert bench.engine.world.records.tasks[bench.id("build")].item.spec.command == "other"
+
+
+def test_update_for_the_api_adds_and_changes_and_removes_only_if_it_replaces(bench: Bench) -> None:
+    bench.apply()
+    one, two = (f"tasks: {{{name}: {{name: New, command: x}}}}" for name in ("one", "two"))
+
+    _, first = bench.post("/control/update", content=one, source="api")
+    assert (first["changes"]["added"], first["changes"]["removed"]) == (["one"], [])
+    _, tried = bench.post("/control/update", content=two, source="api", replace=True, dryRun=True)
+    _, second = bench.post("/control/update", content=two, source="api", replace=True)
+    assert tried["changes"] == second["changes"]
+    assert (second["changes"]["added"], second["changes"]["removed"]) == (["two"], ["one"])
+    assert sorted(t.item.reference for t in bench.engine.world.records.tasks.values()) == ["build", "two"]
+
+    status, answer = bench.post("/control/update", content=two, replace=True)
+    assert (status, answer["message"]) == (400, 'field "replace" needs "source" to be "api"')
 
 
 def test_token_has_scope_and_life(bench: Bench) -> None:

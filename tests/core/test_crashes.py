@@ -19,13 +19,13 @@ from supervisor.core.service import live_runs
 from supervisor.core.succession import RESTARTED, inherited, known_runs
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
-from supervisor.model.command import ApplyFile, FireTrigger, StartTask, StopExecution, StopService
+from supervisor.model.command import FireTrigger, StartTask, StopExecution, StopService
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
 from supervisor.model.phase import RunPhase, ServicePhase, Want
 from supervisor.model.record import Record, StopStage
-from tests.core.playbook import SEED, Playbook, service, task
-from tests.core.test_histories import EXITS, FILES, START, ToyMachine
+from tests.core.playbook import Playbook, service, task
+from tests.core.test_histories import EXITS, START, ToyMachine
 
 CRASHES = 0.15
 RESTARTS = 0.1
@@ -177,7 +177,7 @@ class CrashingMachine(ToyMachine):
 @given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=120))
 def test_nothing_is_lost_or_started_twice_wherever_the_supervisor_is_killed(seed: int, turns: int) -> None:
     machine = CrashingMachine(random.Random(seed))
-    machine.step(ApplyFile(FILES[0], SEED))
+    machine.begin()
     for _ in range(turns):
         machine.turn()
     machine.may_crash = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from supervisor.core.diff import Changes, compare
+from supervisor.core.diff import Changes, edit
 from supervisor.model.command import StartService, StartTask
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Source
@@ -114,21 +114,21 @@ def test_specification_version_grows_with_changes_only() -> None:
     assert (book.task("a").spec_version, book.service("web").spec_version) == (1, 2)
 
 
-def test_compare_says_what_an_edit_would_do() -> None:
+def test_diff_says_what_an_edit_would_do() -> None:
     book = Playbook(service("web"), service("db"), task("a"), task("b"), task("c"))
     book.do(StartService(book.service("web").id, book.stamp()))
     new = file(
         service("web", start="other"), service("db", start="other"), task("a"), task("b", "a"), task("d")
     )
     records = book.world.records
-    assert compare(new, records.services.values(), records.tasks.values()) == Changes(
+    assert edit(new, records.services.values(), records.tasks.values()) == Changes(
         added=("d",), removed=("c",), restarted=("web",), updated=("db", "b"), unchanged=("a",)
     )
 
 
-def test_compare_leaves_items_of_the_api_alone_unless_the_file_names_them() -> None:
+def test_diff_leaves_items_of_the_api_alone_unless_the_file_names_them() -> None:
     book = Playbook(service("web"), task("a"))
     services = [replace(book.service("web"), source=Source.API)]
     tasks = [replace(book.task("a"), source=Source.API)]
-    assert compare(file(), services, tasks) == Changes()
-    assert compare(file(service("web", start="other")), services, tasks) == Changes(updated=("web",))
+    assert edit(file(), services, tasks) == Changes()
+    assert edit(file(service("web", start="other")), services, tasks) == Changes(updated=("web",))

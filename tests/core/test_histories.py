@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from supervisor.core.diff import digests, items
 from supervisor.core.invariants import violations
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
@@ -30,16 +32,18 @@ from supervisor.model.command import (
     StartTask,
     StopExecution,
     StopService,
+    UpdateService,
     UpdateTask,
+    UpsertFile,
 )
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started, Survivor
+from supervisor.model.fact import EnvironmentStarted, Exited, Fact, MainExited, OutputRead, Started, Survivor
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
-from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.record import Record
-from supervisor.model.spec import AutomationsFile, Trigger
+from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
+from supervisor.model.record import Record, Service, Source, Task
+from supervisor.model.spec import AutomationsFile, ServiceItem, Trigger
 from tests.core.playbook import SEED, file, service, task
 
 START = Trigger.POST_ENVIRONMENT_START
@@ -61,6 +65,12 @@ FILES: list[AutomationsFile] = [
     file(task("web"), task("test", "web", triggers=[START])),
     file(),
 ]
+UPSERTS: list[AutomationsFile] = [
+    file(service("web", start="of the api"), task("mine")),
+    file(task("mine", command="other"), task("lint"), service("served")),
+    file(task("web")),
+    file(),
+]
 EXITS: list[Exit] = [
     ExitCode(0),
     ExitCode(0),
@@ -78,6 +88,49 @@ class Live(NamedTuple):
     main_ended: bool = False
 
 
+def present(world: World) -> dict[str, Service | Task]:
+    """What there is, by reference."""
+    records = world.records
+    services = {s.item.reference: s for s in records.services.values() if s.want is not Want.GONE}
+    return {**services, **{t.item.reference: t for t in records.tasks.values() if not t.gone}}
+
+
+def last_told(world: World) -> Mapping[str, str] | None:
+    """What the last accepted version said of each item; None: a version counts as the first."""
+    environment = world.records.environment
+    return None if environment is None or environment.file_awaited else environment.file_items
+
+
+def check_sources(
+    command: Command | Fact,
+    before: Mapping[str, Service | Task],
+    after: Mapping[str, Service | Task],
+    told: Mapping[str, str] | None,
+) -> None:
+    """An edit and an upsert each leave what is not theirs."""
+    match command:
+        case ApplyFile(new) if told is not None:
+            says = digests(new)
+            touched = {name for name, text in says.items() if told.get(name) != text}
+            for name, record in before.items():
+                if name not in items(new) and record.source is Source.API:
+                    assert after[name].item == record.item, "an edit changed what is the API's"
+                if name in items(new) and name not in touched:
+                    assert after[name].item == record.item, "an edit touched what it says nothing new of"
+            assert {name for name, item in after.items() if item.source is Source.FILE} <= items(new).keys()
+        case UpsertFile(new, _, replace):
+            for name, record in before.items():
+                if name in after:
+                    assert after[name].source is record.source, "an upsert moved an item"
+                    assert name in items(new) or after[name].item == record.item
+                else:
+                    assert replace, "an upsert removed an item"
+                    assert record.source is Source.API
+            assert items(new).keys() <= after.keys()
+        case _:
+            pass
+
+
 class ToyMachine:
     """Lives through one history."""
 
@@ -91,6 +144,11 @@ class ToyMachine:
         self.ended: dict[str, ExecutionPhase] = {}
         self.deleted: set[str] = set()
         self.acted: list[Action] = []
+
+    def begin(self) -> None:
+        """The environment starts, with its first file."""
+        self.step(EnvironmentStarted(SEED, begins=True))
+        self.step(ApplyFile(FILES[0], SEED))
 
     def turn(self) -> None:
         """Something happens: a command, a fact, an old fact again, or time passes."""
@@ -106,10 +164,14 @@ class ToyMachine:
                 self.step()
 
     def step(self, *inputs: Command | Fact) -> None:
+        before, told = present(self.world), last_told(self.world)
         try:
             outcome = self.world.step(inputs, Now(self.mono_s, self.wall_s()))
         except SupervisorError:
+            assert present(self.world) == before, "a command that was refused changed something"
             return
+        for command in inputs:
+            check_sources(command, before, present(self.world), told)
         assert [r.revision for r in outcome.changed] == sorted({r.revision for r in outcome.changed})
         assert list(violations(self.world.records)) == []
         self.carry_out(outcome)
@@ -132,6 +194,8 @@ class ToyMachine:
         one_task = rng.choice([*records.tasks, "nobody"])
         commands: list[Command] = [
             ApplyFile(rng.choice(FILES), stamp),
+            UpsertFile(rng.choice(UPSERTS), stamp, replace=rng.random() < 0.3),
+            UpdateService(one_service, self.changed(one_service)),
             FireTrigger(rng.choice([START, Trigger.PREBUILD]), stamp),
             CreateService(service("api"), stamp),
             CreateTask(task("of-api"), (one_task,), stamp),
@@ -146,6 +210,12 @@ class ToyMachine:
             DeleteTask(one_task),
         ]
         return rng.choice(commands)
+
+    def changed(self, service_id: str) -> ServiceItem:
+        """What a client makes of a service."""
+        known = self.world.records.services.get(service_id)
+        reference = known.item.reference if known else "nobody"
+        return service(reference, start=self.rng.choice(["serve", "of a client"]))
 
     def fact(self, run_id: str) -> Fact:
         live = self.live[run_id]
@@ -211,7 +281,7 @@ class ToyMachine:
 @given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=120))
 def test_invariants_hold_through_random_histories(seed: int, turns: int) -> None:
     machine = ToyMachine(random.Random(seed))
-    machine.step(ApplyFile(FILES[0], SEED))
+    machine.begin()
     for _ in range(turns):
         machine.turn()
     machine.drain()
@@ -224,6 +294,7 @@ def test_same_history_gives_the_same_world(seed: int) -> None:
     worlds = []
     for _ in range(2):
         machine = ToyMachine(random.Random(seed))
+        machine.begin()
         for _ in range(40):
             machine.turn()
         worlds.append(machine.world.records)
@@ -237,11 +308,11 @@ def test_same_history_gives_the_same_world(seed: int) -> None:
 def test_world_made_again_from_its_records_goes_on_the_same(seed: int, turns: int) -> None:
     """A crash loses the world but not its records: the one made from them decides like the lost one."""
     machine = ToyMachine(random.Random(seed))
-    machine.step(ApplyFile(FILES[0], SEED))
+    machine.begin()
     for _ in range(turns):
         machine.turn()
         old = machine.world.records
-        tables = (old.services, old.tasks, old.runs, old.executions)
+        tables = (old.environments, old.services, old.tasks, old.runs, old.executions)
         machine.world = World([r for table in tables for r in table.values()], old.revision)
         assert list(violations(machine.world.records)) == []
     machine.drain()

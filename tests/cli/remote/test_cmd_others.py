@@ -46,17 +46,37 @@ def test_update_with_a_bad_file_prints_its_problems(running: Running) -> None:
     assert "missing.yaml: cannot read the file: no such file or directory" in missing.err
 
 
-def test_update_reads_standard_input(running: Running) -> None:
-    program = subprocess.run(
-        [*running.program.process.args[:3], "update", "-", "--dry-run"],  # type: ignore[index]
+def piped(running: Running, text: str, *arguments: str) -> str:
+    """What `update -` prints."""
+    done = subprocess.run(
+        [*running.program.process.args[:3], "update", "-", *arguments],  # type: ignore[index]
         cwd=running.project.folder,
         env=running.project.env,
-        input=b"tasks: {a: {name: A, command: x}}",
+        input=text,
         capture_output=True,
         timeout=20,
-        check=True,
+        text=True,
     )
-    assert b"would be added: a\nwould be removed: web" in program.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_update_adds_what_standard_input_has_beside_the_file(running: Running) -> None:
+    one, two = (
+        f"tasks: {{{name}: {{name: New, command: x, triggeredBy: [manual]}}}}" for name in ("one", "two")
+    )
+
+    assert piped(running, one, "--dry-run") == "would be added: one\n"
+    assert piped(running, one) == "added: one\n"
+    running.edit(FILE.replace("echo two", "echo other"))
+    assert running.program.event(kind="edit")["removed"] == []
+    assert running.out("update") == "nothing has changed\n"
+    assert piped(running, two, "--replace", "--dry-run") == "would be added: two\nwould be removed: one\n"
+    assert piped(running, two, "--replace") == "added: two\nremoved: one\n"
+    assert piped(running, "{}") == "nothing has changed\n"
+    assert running.cli("update", "--replace").process.returncode == 2
+    names = {row["task"]["metadata"]["reference"] for row in running.json("task", "list")}
+    assert names == {"build", "seven", "long", "two"}
 
 
 def test_resumed_is_told_once(running: Running) -> None:
