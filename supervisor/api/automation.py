@@ -1,7 +1,8 @@
 """gitpod.v1.EnvironmentAutomationService: services, tasks and executions of this environment.
 
-Calls are thin: they look at records, or submit one command. Calls that start, stop or delete return at once. Errors of
-the model become errors of the wire in one place for all services (`connect_errors`).
+Calls are thin: they look at records, or submit one command, never two: a call that is refused changes nothing. Calls
+that start, stop or delete return at once. Errors of the model become errors of the wire in one place for all services
+(`connect_errors`).
 """
 
 from __future__ import annotations
@@ -84,9 +85,8 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             role=read_role("metadata.role", metadata.role),
         )
         id_ = fresh()
-        self._engine.submit(CreateService(item, id_))
-        if request.spec.desired_phase == pb.SERVICE_PHASE_RUNNING:
-            self._engine.submit(StartService(id_, fresh()))
+        wanted = request.spec.desired_phase == pb.SERVICE_PHASE_RUNNING
+        self._engine.submit(CreateService(item, id_, session=fresh() if wanted else ""))
         return pb.CreateServiceResponse(service=self._translator.service(self._service(id_)))
 
     async def get_service(self, request: pb.GetServiceRequest, _ctx: Any) -> pb.GetServiceResponse:

@@ -41,7 +41,11 @@ def task_of(records: Records, task_id: str) -> Task:
 def create_service(records: Records, command: CreateService, now: Now) -> None:
     """Make a service of the API's. Raises AlreadyExists."""
     _refuse_second(records, command.item.reference)
-    records.put(Service(command.stamp, command.item, Source.API, now.wall_s, since_s=now.wall_s))
+    want = Want.UP if command.session else Want.DOWN
+    made = Service(
+        command.stamp, command.item, Source.API, now.wall_s, want, command.session, since_s=now.wall_s
+    )
+    records.put(made)
 
 
 def update_service(records: Records, command: UpdateService) -> None:

@@ -58,6 +58,8 @@ def obey(records: Records, command: Command, now: Now) -> None:
         case FireTrigger():
             _fire(records, command, now)
         case CreateService():
+            if command.session:
+                _refuse_drain(records, command.item.reference)
             create_service(records, command, now)
         case UpdateService():
             update_service(records, command)

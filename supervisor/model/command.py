@@ -37,10 +37,11 @@ class FireTrigger:
 
 @dataclass(frozen=True, slots=True)
 class CreateService:
-    """Make a service that the file does not have. The stamp becomes its id."""
+    """Make a service that the file does not have. The stamp becomes its id. `session`: of its start, if any."""
 
     item: ServiceItem
     stamp: str
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

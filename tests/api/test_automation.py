@@ -20,6 +20,7 @@ from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
+from supervisor.model.command import Drain
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import Exited, Started
@@ -165,6 +166,18 @@ def test_service_that_is_wanted_running_at_once_is_started() -> None:
     spec = {"commands": {"start": "serve"}, "desiredPhase": "SERVICE_PHASE_RUNNING"}
     created = bench.call("CreateService", environmentId=SEED, metadata={"reference": "web"}, spec=spec)
     assert created["service"]["status"]["phase"] == "SERVICE_PHASE_RUNNING"
+
+
+def test_service_that_cannot_be_started_as_it_was_asked_for_is_not_created() -> None:
+    bench = Bench()
+    bench.engine.submit(Drain(30.0))
+    metadata, spec = (
+        {"reference": "web"},
+        {"commands": {"start": "x"}, "desiredPhase": "SERVICE_PHASE_RUNNING"},
+    )
+    with pytest.raises(Precondition, match="shutting down"):
+        bench.call("CreateService", environmentId=SEED, metadata=metadata, spec=spec)
+    assert bench.call("ListServices") == {"pagination": {}}
 
 
 @pytest.mark.parametrize(

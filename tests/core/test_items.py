@@ -11,6 +11,7 @@ from supervisor.model.command import (
     CreateTask,
     DeleteService,
     DeleteTask,
+    Drain,
     StartService,
     StartTask,
     StopService,
@@ -35,6 +36,15 @@ def test_created_service_is_stopped_until_it_is_started() -> None:
     assert create(book, service("web")) == []
     assert (book.service("web").phase, book.service("web").source) == (ServicePhase.STOPPED, Source.API)
     assert book.do(StartService(book.service("web").id, book.stamp())) == ["spawn web"]
+
+
+def test_service_that_is_to_run_at_once_is_made_and_started_or_neither() -> None:
+    book = Playbook(service("other"))
+    assert book.do(CreateService(service("web"), book.stamp(), session=book.stamp())) == ["spawn web"]
+    book.do(Drain(30.0))
+    with pytest.raises(Precondition, match='cannot start "late": the supervisor is shutting down'):
+        book.do(CreateService(service("late"), book.stamp(), session=book.stamp()))
+    assert {s.item.reference for s in book.world.records.services.values()} == {"other", "web"}
 
 
 @pytest.mark.parametrize("item", [service("x"), task("x")])
