@@ -25,6 +25,8 @@ def command(client: Client, format_: str) -> None:
 
     Services and tasks go on, the sockets stay open, and requests wait for a moment. The new program is checked first:
     if it could not take over, the running one goes on and this exits 1. Returns when the new one serves.
+
+    Only root and the supervisor's own user may do this.
     """
     before = client.status()["instance"]
     done = Client(client.socket, CHECK_S).control("upgrade")
