@@ -41,7 +41,7 @@ from supervisor.model.record import Record
 if TYPE_CHECKING:
     import anyio
 
-TURN_S = 0.1
+TURN_S = 0.02
 """After so long a turn ends although there are facts left, so that the loop can do something else."""
 MOST_FACTS = 100
 """How many facts are folded in one step."""
@@ -120,7 +120,8 @@ class Engine:
             observe()
         finally:
             self._turning = False
-        self.turn()
+        # Of a hundred ends at once each is folded; what is left to do since before waits for `run`.
+        self.turn(0.0 if self._actions else TURN_S)
         if self.store_error or self.world.deadline() != before:
             self._wake()
 
@@ -135,12 +136,12 @@ class Engine:
         # The loop sleeps until a deadline that this may have brought forward.
         self._wake()
 
-    def turn(self) -> None:
-        """Fold all that was posted, and what is due, until nothing is left or it has taken long."""
+    def turn(self, most_s: float = TURN_S) -> None:
+        """Fold all that was posted, and what is due, until nothing is left or it has taken `most_s`."""
         assert not self._turning
         if not self._inbox and not self._actions and not self.store_error and self._patience_s() > 0:
             return
-        self._act_until = self._clock().mono_s + TURN_S
+        self._act_until = self._clock().mono_s + most_s
         while True:
             self._step([self._inbox.popleft() for _ in range(min(len(self._inbox), MOST_FACTS))])
             if not self._inbox and not self._actions:
