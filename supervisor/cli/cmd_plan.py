@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from supervisor.cli.group import did_you_mean
 from supervisor.cli.options import complete_task, file_argument, load_valid, output_format, trigger_option
-from supervisor.config.suggest import Suggester
 from supervisor.core.plan import make_plan
 from supervisor.core.records import Records
 from supervisor.core.triggers import started_by
@@ -62,7 +62,7 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
         raise NotFound(f'cannot plan "{reference}": it is a service, which has no plan: its start is all')
     if reference not in found:
         known = ", ".join(sorted(found)) or "none"
-        hint = Suggester().did_you_mean(reference or "", found) or f"it has {known}"
+        hint = did_you_mean(reference or "", found) or f"it has {known}"
         raise NotFound(f'cannot plan task "{reference}": the file has no such task; {hint}')
     return [], {reference: found[reference]}
 

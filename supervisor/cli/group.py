@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
-
-from supervisor.config.suggest import Suggester
 
 _MEANT = {
     **dict.fromkeys(
@@ -43,7 +42,7 @@ class Group(click.Group):
         names = self.list_commands(ctx)
         if ctx.parent is None and name in _MEANT:
             return _MEANT[name].format(name)
-        return Suggester().did_you_mean(name, names) or f"the commands are {', '.join(names)}"
+        return did_you_mean(name, names) or f"the commands are {', '.join(names)}"
 
 
 class Choice(click.Choice[str]):
@@ -53,7 +52,15 @@ class Choice(click.Choice[str]):
         """The word. Raises click.BadParameter."""
         names = list(map(str, self.choices))
         if value not in names:
-            near = Suggester().did_you_mean(str(value), names)
+            near = did_you_mean(str(value), names)
             hint = "; ".join(filter(None, [near, f"there are {', '.join(names)}"]))
             raise click.BadParameter(f'there is no "{value}"; {hint}', ctx, param)
         return str(value)
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """A hint with the nearest of these names; empty if none is near."""
+    # With it comes all that reads an automations file, which is 8 ms for every command and only a mistake needs.
+    from supervisor.config.suggest import Suggester
+
+    return Suggester().did_you_mean(word, names)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from supervisor.cli.client import Client, Json, Refused
-from supervisor.config.suggest import Suggester
+from supervisor.cli.group import did_you_mean
 from supervisor.model.errors import NotFound
 
 INSTEAD_OF_TASK = (
@@ -115,5 +115,5 @@ def _find(items: Iterable[Json], reference: str) -> Json | None:
 
 def _unknown(items: Iterable[Json], reference: str, kind: str) -> NotFound:
     names = sorted(map(name_of, items))
-    hint = Suggester().did_you_mean(reference, names) or f"there are {', '.join(names) or 'none'}"
+    hint = did_you_mean(reference, names) or f"there are {', '.join(names) or 'none'}"
     return NotFound(f'there is no {kind} "{reference}"; {hint}')

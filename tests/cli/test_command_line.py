@@ -172,3 +172,23 @@ def test_mistyped_task_of_a_file_gets_the_nearest_one(supervisor: Invoke, folder
 
     assert done.returncode == 1
     assert 'the file has no such task; did you mean "build"?' in done.stderr
+
+
+MODULES_OF = """
+import atexit, sys
+atexit.register(lambda: print("modules", *sys.modules))
+from supervisor.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["status", "--socket", "/nowhere"], ["task", "list", "--help"]]
+)
+def test_only_who_reads_a_file_imports_what_that_takes(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", MODULES_OF, *words], capture_output=True, text=True, timeout=60
+    )
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "supervisor.cli.app" in modules
+    assert not {"yaml", "supervisor.config.load", "supervisor.config.parse"} & modules
