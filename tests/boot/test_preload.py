@@ -26,6 +26,7 @@ EARLIER = {
     "supervisor.cli.standalone": "another command",
     "supervisor.host.passenv": "the first command",
     "_sha2": "the first command, from Python 3.12 on",
+    "_sha256": "the first command, before Python 3.12",
     "sqlite3": "the first database, where its module in C goes by another name",
     "yaml.cyaml": "the first file, where the package has no libyaml",
 }
