@@ -30,6 +30,10 @@ _PAGE = 100
 Json = dict[str, Any]
 
 
+_UNKNOWN_FIELD = "is unknown here; known are"
+"""What a supervisor says of a field that it does not know: this command line sends only those of its own version."""
+
+
 class Refused(SupervisorError):
     """The supervisor's own sentence on why it does not do what it was asked for. `code`: one of Connect's."""
 
@@ -66,7 +70,15 @@ class Client:
 
     def control(self, name: str, /, **request: Any) -> Json:
         """Have a control route do something."""
-        return self._json("POST", f"/control/{name}", request)
+        try:
+            return self._json("POST", f"/control/{name}", request)
+        except Refused as refused:
+            if _UNKNOWN_FIELD not in str(refused):
+                raise
+            raise SupervisorError(
+                f"cannot do this with the running supervisor, which is of another version ({refused}); "
+                '"supervisor upgrade" brings it to the version of this command'
+            ) from None
 
     def status(self) -> Json:
         """What the supervisor is and waits for."""
