@@ -107,7 +107,7 @@ class Installed:
 
 
 def _is_shallow() -> bool:
-    asked = ["git", "-C", ROOT, "rev-parse", "--is-shallow-repository"]
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--is-shallow-repository"]
     return subprocess.run(asked, capture_output=True, check=False).stdout == b"true\n"
 
 
