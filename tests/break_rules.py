@@ -50,7 +50,7 @@ RULES: list[tuple[str, str, str, str]] = [
     ("what a step begins to use is looked at", "records", "        self.news.setdefault(execution_id, {})[step.id] = step\n\n", "\n"),
     ("users are known after a restart", "records", "                self._note_use(execution.id, step, used)\n", "                pass\n"),
     ("who follows is not looked at", "settle", "                break\n", "                pass\n"),
-    ("a leader that gives up lets go", "records", "if executions.is_over(execution) or executions.gives_up(execution):", "if executions.is_over(execution):"),
+    ("a leader that is over lets go", "records", "            self.touch(self.leaders.ended(execution))\n", ""),
     ("what a leader has passed is taken over", "execution", "passed = leader.passed.cut(groups)", "passed = execution.passed"),
     ("those that follow need what runs", "records", "chain(others, heirs)", "others"),
     ("a past run that is shown is kept", "records", "and run_id not in self._refs", ""),

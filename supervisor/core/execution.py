@@ -9,7 +9,7 @@ never touches runs or services itself: `decide` returns requests, which the worl
 | PENDING | admitted | RUNNING, start group 0 |
 | PENDING | stop wanted | STOPPED |
 | RUNNING | group k all SUCCEEDED | group k+1, or SUCCEEDED |
-| RUNNING, following | the leader has passed the groups in common, or gives up | take over its groups, go on |
+| RUNNING, following | the leader has passed the groups in common, or is over | take over its groups, go on |
 | RUNNING | a step FAILED | give up the group's live steps, start nothing; nothing lives: FAILED |
 | RUNNING | stop wanted | give up the live steps; nothing lives: STOPPED, or FAILED if one had to be killed |
 | RUNNING, task step | its run ended: exit 0 / other | step SUCCEEDED / FAILED |
@@ -18,7 +18,7 @@ never touches runs or services itself: `decide` returns requests, which the worl
 
 Where the plans of one firing begin alike, one execution leads: it runs those groups, and those that follow it are not
 looked at until it has passed them; `core.records` knows who follows whom. They then take over how that went. They do so
-earlier, and go on by themselves, when the leader gives up.
+earlier, and go on by themselves, when the leader is over.
 
 Inputs are folded one at a time, so a stop that comes before the last step's success stops the execution, and one that
 comes after it finds the execution SUCCEEDED. A run that others still need is not stopped when this execution gives

@@ -1,7 +1,7 @@
 """Who leads: of the executions of one firing whose plans begin alike, one runs what they have in common.
 
 A part of a plan, from its first group up to one, is led by the execution that came to it first. Another one whose plan
-begins with that part follows: it is not looked at until the leader has passed the part or has given up. So a firing
+begins with that part follows: it is not looked at until the leader has passed the part or is over. So a firing
 costs what its tasks cost, and not what all plans list together: of a chain of n tasks, n²/2 steps.
 """
 
@@ -69,8 +69,8 @@ class Leaders:
         ids = [id_ for groups in reached for id_ in waiting.get(groups, ())]
         return [id_ for id_ in ids if self._let_go(id_, leader)]
 
-    def gave_up(self, leader: Execution) -> list[str]:
-        """One leads no more, or is over. Returns those that wait no more."""
+    def ended(self, leader: Execution) -> list[str]:
+        """A leader is over. Returns those that wait no more."""
         self._disown(leader)
         waiting = self._followers.get(leader.id, {})
         ids = [id_ for groups in list(waiting.values()) for id_ in groups]

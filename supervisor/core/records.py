@@ -235,11 +235,10 @@ class Records:
                 del self._firings[execution.firing]
             self.news.pop(execution.id, None)
             self._forget_uses(execution, ServiceStep)
+            self.touch(self.leaders.ended(execution))
         else:
             self.live[execution.id] = None
             firing[execution.id] = None
-        if executions.is_over(execution) or executions.gives_up(execution):
-            self.touch(self.leaders.gave_up(self.shown(execution)))
 
     def _index_passed(self, execution: Execution, before: Execution | None) -> None:
         self._refs.take(execution.passed)

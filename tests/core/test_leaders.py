@@ -141,3 +141,17 @@ def test_three_thousand_tasks_are_started_and_run_in_seconds(shape: str) -> None
         actions = [action for end in ended for action in world.step([end], now).actions]
     assert {x.phase for x in world.records.executions.values()} == {ExecutionPhase.SUCCEEDED}
     assert time.monotonic() - began < 20
+
+
+def test_run_that_one_has_given_up_is_kept_as_long_as_another_shows_it() -> None:
+    book = fired(*chain(3))
+    run_id = book.runs["t0"]
+    book.do(StopExecution(book.execution("t2").id))
+    for name in ("t0", "t1"):
+        book.exited(name)
+    assert [state.run_id for state in book.execution("t2").current.values()] == [run_id]
+    book.do(DeleteTask(book.task("t2").id))
+    assert run_id not in book.discarded
+    for name in ("t1", "t0"):
+        book.do(DeleteTask(book.task(name).id))
+    assert run_id in book.discarded
