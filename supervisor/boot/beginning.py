@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.host.sqlite import sqlite
 from supervisor.host.store import Store
 from supervisor.model.errors import MachineError
@@ -55,8 +56,11 @@ class Beginning:
             ) from error
 
     def firing(self, trigger: Trigger) -> str:
-        """The stamp of a trigger's firing in this beginning."""
-        return derived(self._stamp, trigger.value)
+        """The stamp of a trigger's firing in this beginning; the triggers of an environment's start are one firing.
+
+        Source: contract/automations-file.md, "When triggers fire".
+        """
+        return derived(self._stamp, "start" if trigger in ENVIRONMENT_START else trigger.value)
 
     def fired(self, trigger: Trigger) -> bool:
         """Whether it was fired, by this supervisor or one before."""

@@ -50,6 +50,21 @@ def test_one_firing_runs_a_shared_dependency_once(project: Project) -> None:
     assert (project.folder / ".scratch/shared").read_text() == "run\n"
 
 
+def test_triggers_of_one_start_are_one_firing(project: Project) -> None:
+    project.write(
+        "tasks:\n"
+        "  deps: {name: D, triggeredBy: [postMachineStart, postEnvironmentStart], command: 'echo deps >> ran'}\n"
+        "  build: {name: B, triggeredBy: [postDevcontainerStart], dependsOn: [deps], command: 'echo build >> ran'}\n"
+    )
+    program = project.run("--exit-when-done")
+    assert project.end(program) == 0
+    assert (project.folder / "ran").read_text().split() == ["deps", "build"]
+    assert (
+        program.event(kind="task", reference="deps", phase="running")["detail"]
+        == "started by postMachineStart"
+    )
+
+
 def test_failure_exits_1_and_shows_step_reason_and_last_lines(project: Project) -> None:
     project.write(
         "tasks:\n"
