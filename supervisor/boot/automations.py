@@ -252,7 +252,7 @@ class Automations:
             places = self._places()
             with anyio.CancelScope() as watching:
                 self._look_elsewhere = partial(self._leave_if_moved, places, watching.cancel)
-                since = look(places)
+                since = await look(places)
                 self._look_again()  # since it was read: the watch tells what comes after the look
                 await watch(places, self._look_again, self._report.notice, since=since)
 

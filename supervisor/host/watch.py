@@ -8,6 +8,9 @@ Twice a look at the files makes up for what inotify does not tell: once after th
 before, and every few seconds, for network filesystems, where others change files without an event here. While inotify
 gives no watch at all, that look is all there is, and somebody is told so once.
 
+All of this is done in threads: on a filesystem that does not answer, which the user of the workspace may have mounted
+there, a look never ends.
+
 The package's own `awatch` is not used: its cancellation waits for its thread, up to 5 s. Here the thread is told to
 stop and ends within one step. A step also costs an idle machine: 0.1 % of a core at 50 ms, 0.02 to 0.04 % at 250.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -31,14 +34,19 @@ _STEP_MS = 250
 _AT_MOST_MS = 1000
 """Changes are told when one step was quiet, or this long after the first of them."""
 _LOOK_S = 5.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there was at one moment: `{folder to watch: its identity}` and `{path: what changes with the content}`."""
+    """What there was at one moment."""
 
     folders: dict[str, tuple[int, ...]]
+    """{folder to watch: its identity}"""
     files: dict[str, tuple[int, ...]]
+    """{path: what changes with the content}"""
+    names: frozenset[str]
+    """Everything whose appearance or end may matter: the files and the folders above them."""
 
 
 class _NoWatch(Exception):
@@ -66,14 +74,14 @@ async def watch(
         since: what `look` saw before the content was read.
     """
     paths = list(map(os.path.abspath, paths))
-    seen = since or look(paths)
+    seen = since or await look(paths)
     warned = False
     while True:
         try:
-            watcher = _watcher(list(seen.folders))
+            watcher = await _in_thread(_watcher, [*seen.folders])
         except FileNotFoundError:  # gone since we looked
             await anyio.sleep(_STEP_MS / 1000)
-            seen = _told(seen, look(paths), changed)
+            seen = _told(seen, await look(paths), changed)
             continue
         except _NoWatch as error:
             if not warned:
@@ -84,15 +92,15 @@ async def watch(
                 )
             warned = True
             await anyio.sleep(look_s)
-            seen = _told(seen, look(paths), changed)
+            seen = _told(seen, await look(paths), changed)
             continue
         warned = False
         with watcher:
             hint = False
-            while (now := look(paths)).folders == seen.folders:
+            while (now := await look(paths)).folders == seen.folders:
                 seen = _told(seen, now, changed, hint)
                 touched = await _touched(watcher, look_s)
-                hint = not touched.isdisjoint(_names(paths))
+                hint = not touched.isdisjoint(now.names)
         seen = _told(seen, now, changed, hint)
 
 
@@ -103,7 +111,7 @@ def _told(before: Look, after: Look, changed: Callable[[], None], hint: bool = F
     return after
 
 
-def _watcher(folders: list[str]) -> RustNotify:
+def _watcher(folders: Sequence[str]) -> RustNotify:
     # The package makes a thread of its own, and panics if it gets none: that ends in a word on standard error.
     try:
         threading.Thread(target=int, daemon=True).start()
@@ -114,7 +122,7 @@ def _watcher(folders: list[str]) -> RustNotify:
 
     try:
         return RustNotify(
-            folders,
+            [*folders],
             debug=False,
             force_polling=False,
             poll_delay_ms=300,
@@ -157,16 +165,27 @@ async def _touched(watcher: RustNotify, timeout_s: float) -> set[str]:
     return touched
 
 
-def look(paths: Sequence[str]) -> Look:
+async def look(paths: Sequence[str]) -> Look:
     """What there is now where the file may be, for `watch`."""
-    folders, files = {}, {}
+    return await _in_thread(_look, paths)
+
+
+async def _in_thread(call: Callable[[Sequence[str]], T], paths: Sequence[str]) -> T:
+    return await workers.run(call, paths, abandon_on_cancel=True)
+
+
+def _look(paths: Sequence[str]) -> Look:
+    folders, files, names = {}, {}, set[str]()
     for path in _with_targets(paths):
         files[path] = _identity(path, content=True)
         folder = os.path.dirname(path)
         while not os.path.isdir(folder) and folder != os.path.dirname(folder):
             folder = os.path.dirname(folder)
         folders[folder] = _identity(folder)
-    return Look(folders, files)
+        while path not in names:
+            names.add(path)
+            path = os.path.dirname(path)
+    return Look(folders, files, frozenset(names))
 
 
 def _identity(path: str, content: bool = False) -> tuple[int, ...]:
@@ -185,13 +204,3 @@ def _with_targets(paths: Sequence[str]) -> Iterator[str]:
         yield path
         if (target := os.path.realpath(path)) != path:
             yield target
-
-
-def _names(paths: Sequence[str]) -> set[str]:
-    """Everything whose appearance or end may matter: the files and the folders above them."""
-    names = set()
-    for path in _with_targets(paths):
-        while path not in names:
-            names.add(path)
-            path = os.path.dirname(path)
-    return names
