@@ -413,9 +413,10 @@ class Supervisor:
 
     async def _preload(self) -> None:
         """Ask nothing more of the program's files from soon after the start."""
-        from supervisor.boot.preload import OF_A_PLANE, OF_THE_API, preload
+        from supervisor.boot.preload import OF_A_PLANE, OF_THE_API, preload, stillness
 
         await self._answering.wait()
+        await stillness(lambda: self.engine.world.records.revision)
         of_the_api = OF_THE_API if self.settings.api is not None else ()
         await preload(*of_the_api, *(OF_A_PLANE if self.settings.plane is not None else ()))
 

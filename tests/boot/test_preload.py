@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import subprocess
@@ -10,7 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import supervisor
+from supervisor.boot import preload
 from supervisor.host import shim, shimstart
 
 PACKAGE = Path(supervisor.__file__).parent
@@ -70,6 +74,21 @@ def test_every_module_that_a_running_supervisor_may_import_is_imported_soon_afte
         if wanted not in there and wanted not in EARLIER
     }
     assert missing == set()
+
+
+@pytest.mark.anyio
+async def test_preload_waits_until_nothing_changes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "_STILL_S", 0.001)
+    changes = iter([1, 2, 3, 3])
+    await preload.stillness(lambda: next(changes))
+    assert list(changes) == []
+
+
+@pytest.mark.anyio
+async def test_preload_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preload, "_STILL_S", 0.001)
+    monkeypatch.setattr(preload, "_LONGEST_WAIT_S", 0.01)
+    await preload.stillness(itertools.count().__next__)
 
 
 def test_held_shim_is_made_of_all_its_modules() -> None:
