@@ -199,7 +199,7 @@ class _Explainer:
                 )
             elif key not in known:
                 usual = [name for name, field in known.items() if "_" in key or not field.get("deprecated")]
-                hint = hints.for_unknown(path, key) or self.suggester.did_you_mean(key, usual)
+                hint = hints.for_unknown(path, key, entry.value) or self.suggester.did_you_mean(key, usual)
                 hint = hint or hints.known_fields(known)
                 yield self.problem((*path, key), entry.at, f"unknown field {quoted(key)}", hint)
 

@@ -30,6 +30,8 @@ _SHELL = "scripts run in bash; call another interpreter in the script"
 _CONTAINER = "a container has only an image and an environment here; run docker in the script for more"
 _NO_SWITCH = 'remove the item, or let no trigger start it: "triggeredBy: [manual]"'
 _NO_TIMEOUT = 'write "timeout" in the script'
+_NO_ACTIONS = "there are no actions here; do it in the script"
+_NO_EXTENSION = 'there are no fields of your own; put "&" and its name where the value is used first'
 _PORT = "a service opens its ports itself"
 
 
@@ -60,6 +62,7 @@ _BOTH = (
     ),
     ("volumes networks network_mode privileged cap_add mounts container_name hostname", _CONTAINER),
     ("build dockerfile context", _NO_IMAGE_BUILD),
+    ("uses with", _NO_ACTIONS),
     ("replicas scale numprocs matrix strategy", _SEVERAL),
 )
 
@@ -86,6 +89,7 @@ _FOREIGN = {
         ),
         ("postStartCommand postAttachCommand", 'write a task with "triggeredBy: [postEnvironmentStart]"'),
         ("name command commands triggeredBy", _BELOW_AN_ITEM),
+        ("on triggers trigger schedule", f"{_TRIGGERS} below each item that they start"),
     ),
     "service": _table(
         *_BOTH,
@@ -181,4 +185,6 @@ def for_unknown(where: str, field: str) -> str:
 
     `where`: file, service, task, commands or docker.
     """
+    if where == "file" and field.startswith("x-"):
+        return _NO_EXTENSION
     return _FOREIGN.get(where, {}).get(_fold(field), "")

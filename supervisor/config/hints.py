@@ -9,7 +9,7 @@ from supervisor.config import foreign
 from supervisor.config.blanks import BLANKS, blank_name, is_blank
 from supervisor.config.mistakes import TEXT_FIELDS
 from supervisor.config.problem import Path, quoted
-from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, entries
+from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, entries, is_null
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
 
 _LISTS = {
@@ -28,6 +28,14 @@ _LIST_WORD = re.compile(r"[\w=./-]+")
 _NO_SPACE = re.compile(
     rf"(?:(?P<field>[\w-]+:)|[-*\u2022\u00b7\u2010-\u2015])(?P<next>[\w\[{{\"'{BLANKS}]|$| )"
 )
+_EQUALS = re.compile(r"([\w-]+) = ")
+_FIELDS_OF = {
+    "commands": ("start", "ready", "stop", ""),
+    "docker": ("image", "environment"),
+    **dict.fromkeys(("runsOn", "runs_on"), ("docker", "machine")),
+    **dict.fromkeys(_LISTS, ("",)),
+}
+"""What may stand below a field, where that is not any word; empty: an item of a list."""
 _MINUTES = {"m": 60, "min": 60, "h": 3600}
 
 
@@ -63,10 +71,10 @@ def for_type(kind: str, path: Path, node: Node, written: str, root: Node) -> str
 
     `written` is the first character of what stands there, which tells whether it is in quotes or brackets.
     """
-    plain_text = node.text if isinstance(node, Scalar) and written not in ('"', "'", "|", ">") else ""
-    if kind in ("array", "object") and (hint := for_no_space(plain_text)):
-        return hint
     field = str(path[-1]) if path else ""
+    plain_text = node.text if isinstance(node, Scalar) and written not in ('"', "'", "|", ">") else ""
+    if kind in ("array", "object") and (hint := _for_no_space_in(field, plain_text)):
+        return hint
     match kind:
         case "array":
             return _as_list(field, node)
@@ -76,6 +84,15 @@ def for_type(kind: str, path: Path, node: Node, written: str, root: Node) -> str
             return _BOOLEANS.get(node.text.lower(), "") if isinstance(node, Scalar) else ""
         case _:
             return _as_text(path, field, node, written)
+
+
+def _for_no_space_in(field: str, text: str) -> str:
+    """The same as `for_no_space`, where what stands there may be meant so: `docker: node:20` is not."""
+    if (found := _EQUALS.match(text)) is not None:
+        return f'write "{found[1]}: "'
+    found = _NO_SPACE.match(text)
+    mark = (found and found["field"]) or ""
+    return for_no_space(text) if mark[:-1] in _FIELDS_OF.get(field, (mark[:-1],)) else ""
 
 
 def for_no_space(text: str) -> str:
@@ -98,6 +115,8 @@ def _as_text(path: Path, field: str, node: Node, written: str) -> str:
             return _as_trigger(node, path[0] == "services")
         case Sequence() if field in ("command", "start", "ready", "stop"):
             return 'write one script: "|", then one command a line'
+        case Mapping() if field == "ready" and not _is_braced_script(node):
+            return "write a command that exits 0 once the service is ready"
         case Mapping() if field in TEXT_FIELDS and written == "{":
             return f'a value that starts with "{written}" is a mapping in YAML: put it in quotes'
         case _:
@@ -120,19 +139,29 @@ def _as_list(field: str, node: Node) -> str:
 def _as_mapping(field: str, node: Node, root: Node) -> str:
     text = node.text if isinstance(node, Scalar) else ""
     match field:
-        case "commands" if text:
-            return 'write it as "start" below "commands"'
+        case "commands" if text or isinstance(node, Sequence):
+            return f'write {"it" if text else "one script"} as "start" below "commands"'
         case "docker" if text:
             return 'write it as "image" below "docker"'
         case "runsOn" | "runs_on" if text == "machine":
             return 'write "machine: {}" below it'
+        case "runsOn" | "runs_on" if text:
+            image = "NAME" if text == "docker" else text
+            return f'write "docker:" below it, and below that "image: {image}"'
         case "tasks" if isinstance(node, Sequence) and _is_classic(node, root):
             return foreign.CLASSIC
         case "services" | "tasks" if isinstance(node, Sequence):
             example = "web" if field == "services" else "build"
             return f'write a reference in place of each "-", as in "{example}:"'
+        case _ if isinstance(node, Sequence) and all(isinstance(item, Mapping) for item in node.items):
+            return 'remove the "-" before its fields'
         case _:
             return ""
+
+
+def _is_braced_script(node: Mapping) -> bool:
+    """Whether a script in braces was read as a mapping: `{ test -e x; }`."""
+    return all(is_null(entry.value) for entry in node.entries.values())
 
 
 def _is_classic(tasks: Sequence, root: Node) -> bool:
@@ -157,9 +186,16 @@ def _is_trigger(path: Path) -> bool:
     return len(path) > 1 and path[-2] in ("triggeredBy", "triggered_by")
 
 
-def for_unknown(path: Path, key: str) -> str:
-    """Where a field belongs that is unknown at `path`."""
+def for_unknown(path: Path, key: str, node: Node) -> str:
+    """Where a field belongs that is unknown at `path`; `node`: its value."""
+    if not path and isinstance(node, Mapping) and (kind := _kind_of_item(node)):
+        return f'indent it, with all below it, to stand below "{kind}"'
     return foreign.for_unknown(_kind(path), key)
+
+
+def _kind_of_item(node: Mapping) -> str:
+    """Where an item belongs that stands beside `services` and `tasks`; empty if it is none."""
+    return "services" if "commands" in node.entries else "tasks" if "command" in node.entries else ""
 
 
 def for_missing(node: Node, field: str) -> str:

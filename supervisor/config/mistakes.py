@@ -23,6 +23,7 @@ _MANY = 100
 
 TEXT_FIELDS = frozenset({"name", "description", "command", "start", "ready", "stop", "image"})
 _SCRIPTS = frozenset({"command", "start", "ready", "stop"})
+_LISTS = frozenset({"triggeredBy", "triggered_by", "dependsOn", "depends_on"})
 
 _AS_BLOCK = 'write "|" here and the text on the next line, indented more'
 _BELOW = "write the text on the next line, indented more"
@@ -53,6 +54,7 @@ _CLOSED = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:[^']|'')*')\s*""")
 _NO_SPACE = re.compile(rf"[ ]*(?:-[ ]+)*(?P<at>)(?P<mark>[\w-]+:)(?P<next>[^\s/:]|[{BLANKS}])")
 _NO_SPACE_IN_LIST = re.compile(rf"[ ]*(?P<at>)(?P<mark>-)(?P<next>[\w{BLANKS}])")
 _NO_COLON = re.compile(r"[ ]*(?:-[ ]+)*(?P<mark>[\w-]+)[ ]*(?P<at>[=\uff1a\ufe55\ua789\u2236])")
+_COMMENT = re.compile(r"[ ]*(?P<mark>//|/\*)")
 _NO_DASH = re.compile(r"[ ]*(?P<at>[\u2022\u00b7\u2010-\u2015\u2212\u25e6*])[ ]")
 _WORD = re.compile(r"[ ]*(?:-[ ]+)*(?P<mark>[\w-]+)(?=[ ]|$)")
 
@@ -208,6 +210,15 @@ def _mend(indicator: str, key: str) -> str:
             return "put it in quotes" + (f", or {_AS_BLOCK}" if key in _SCRIPTS else "")
 
 
+def _comment(stop: Stop) -> Place | None:
+    """A comment as other languages have it."""
+    line = stop.unfinished()
+    found = _COMMENT.match(line.content) if line is not None else None
+    if line is None or found is None:
+        return None
+    return Place(line.begins, f"{quoted(found['mark'])} begins no comment", 'write "#"')
+
+
 def _no_space(stop: Stop) -> Place | None:
     """`name:x`, `-manual`, `name = x`: what stands where "key: " or "- " should."""
     line = stop.unfinished()
@@ -251,7 +262,13 @@ def _text_not_indented(stop: Stop) -> Place | None:
     if _HEADER.fullmatch(field["value"] or ""):
         what = f'this line is no field, and it is not indented enough for the text of "{key}"'
         return Place(line.begins, what, f'indent each line of the text more than "{key}"')
-    hint = f'for a text of several lines write "{key}: |" and indent each of its lines more than "{key}"'
+    if _COMMENT.match(line.content):
+        return None
+    hint = ""
+    if key in TEXT_FIELDS:
+        hint = f'for a text of several lines write "{key}: |" and indent each of its lines more than "{key}"'
+    elif key in _LISTS:
+        hint = f'for an item of "{key}" write "- " before it'
     return Place(line.begins, 'this line is no field: a ":" is missing', hint)
 
 
@@ -303,6 +320,7 @@ _RULES: tuple[Callable[[Stop], Place | None], ...] = (
     _value_start,
     _no_space,
     _text_not_indented,
+    _comment,
     _indented_more,
     _fits_no_line,
     _no_comma,

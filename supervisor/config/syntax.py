@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from supervisor.config.libyaml import MarkedYAMLError, ReaderError, YAMLError
 from supervisor.config.mistakes import Stop, mistakes
 from supervisor.config.problem import quoted
@@ -9,7 +11,10 @@ from supervisor.config.text import Place
 
 _CLOSERS = {"[": "]", "{": "}"}
 _END = "found unexpected end of stream"
+_TYPOGRAPHIC = re.compile("[\u2018-\u201f](?=\\s)")
+"""Closing quotes as text processors write them."""
 
+_ESCAPE = ("unknown escape after the backslash", "write the backslash twice or use single quotes")
 # {libyaml's problem: (message, hint)}. libyaml gives a text and no code.
 _PLAIN_WORDS = {
     "mapping values are not allowed in this context": (
@@ -51,10 +56,8 @@ _PLAIN_WORDS = {
         "this escape names no character",
         "write the character itself",
     ),
-    "found unknown escape character": (
-        "unknown escape after the backslash",
-        "write the backslash twice or use single quotes",
-    ),
+    "found unknown escape character": _ESCAPE,
+    "did not find expected hexdecimal number": _ESCAPE,
     "found a tab character that violates indentation": ("a tab cannot indent", "use spaces"),
     "found a tab character where an indentation space is expected": ("a tab cannot indent", "use spaces"),
     "found incompatible YAML document": ("this version of YAML is not known", "remove the line"),
@@ -86,7 +89,9 @@ def _plain_words(error: MarkedYAMLError, text: str, innermost: int | None) -> Pl
     at = error.problem_mark.index if error.problem_mark else len(text)
     beginning = error.context_mark.index if error.context_mark else at
     if problem == _END and "quoted" in (error.context or ""):
-        return Place(beginning, "the quotes that open here are never closed")
+        closer = _TYPOGRAPHIC.search(text, beginning + 1)
+        hint = f"{quoted(closer[0])} does not close them; write {text[beginning]}" if closer else ""
+        return Place(beginning, "the quotes that open here are never closed", hint)
     if problem == "found character that cannot start any token":
         return _bad_start(at, text)
     if not text[at:].strip() and innermost is not None and text[innermost] in _CLOSERS:

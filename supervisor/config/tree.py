@@ -59,6 +59,10 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+_FIRST_FIELDS = frozenset({"name", "description", "command", "commands", "init", "before"})
+"""What an item may begin with, so that it is hardly its reference."""
+
+
 def is_null(node: Node) -> bool:
     """Whether the node is null, which counts as absent."""
     return isinstance(node, Scalar) and node.kind is Kind.NULL
@@ -94,13 +98,17 @@ def entries(node: Node | None, *names: str) -> Iterator[tuple[str, Entry]]:
 def listed_items(node: Node) -> Iterator[tuple[Path, int, Node]]:
     """The items of a list that stands where a mapping of items must: the way to each, its place, itself.
 
-    An entry of such a list is an item without a reference, or a mapping of references: `- build: {name: ...}`.
+    An entry of such a list is an item without a reference, or a mapping of references: `- build: {name: ...}`; or a
+    reference without a value stands among the item's fields, which were to be indented more.
     """
     for index, each in enumerate(node.items if isinstance(node, Sequence) else ()):
         named = list(entries(each))
         if named and all(isinstance(entry.value, Mapping) for _, entry in named):
             for reference, entry in named:
                 yield (index, reference), entry.at, entry.value
+        elif len(named) > 1 and named[0][0] not in _FIRST_FIELDS and is_null(named[0][1].value):
+            assert isinstance(each, Mapping)
+            yield (index, named[0][0]), named[0][1].at, Mapping(each.at, dict(named[1:]))
         else:
             yield (index,), each.at, each
 

@@ -226,3 +226,81 @@ def test_exclamation_mark_that_yaml_takes_away_is_a_warning() -> None:
         'f:4:14: warning: tasks.build.command: "!" is a tag of YAML, so that the value is "grep x"; '
         "put the whole value in quotes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("// all\ntasks: {}\n", 'f:1:1: "//" begins no comment; write "#"'),
+        (f"{HEAD}    command: x\n    // more\n", 'f:5:5: tasks.build: "//" begins no comment; write "#"'),
+        (
+            f"{HEAD}    command: |\n      node <<EOF\n// more\nEOF\n",
+            "f:6:1: tasks.build: this line is no field, and it is not indented enough",
+        ),
+        (
+            f'{HEAD}    command: "C:\\Users\\make.exe"\n',
+            "f:4:19: tasks.build.command: unknown escape after the backslash; write the backslash twice",
+        ),
+        (
+            'tasks:\n  build:\n    name: "Build\u201d\n    command: x\n',
+            "f:3:11: tasks.build.name: the quotes that open here are never closed; "
+            '"\u201d" does not close them; write "',
+        ),
+        (
+            f"{HEAD}    command: x\n    triggeredBy:\n    --manual\n",
+            'f:6:5: tasks.build.triggeredBy: this line is no field: a ":" is missing; '
+            'for an item of "triggeredBy" write "- " before it',
+        ),
+    ],
+)
+def test_line_that_other_languages_have(text: str, message: str) -> None:
+    [problem] = told(text)
+
+    assert problem.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("tasks:\nbuild: {name: B, command: x}\n", 'indent it, with all below it, to stand below "tasks"'),
+        ("web: {name: W, commands: {start: x}}\n", 'indent it, with all below it, to stand below "services"'),
+        ("x-base: &b {name: B}\n", 'put "&" and its name where the value is used first'),
+        ("on: push\n", 'write "triggeredBy" with a list of triggers below each item that they start'),
+        ("tasks:\n  build:\n    - name: Build\n    - command: x\n", 'remove the "-" before its fields'),
+        ("tasks:\n  build:\n    name = B\n    command = x\n", 'write "name: "'),
+        (
+            f"{HEAD}    command: x\n    runsOn: docker\n",
+            'write "docker:" below it, and below that "image: NAME"',
+        ),
+        (
+            f"{HEAD}    command: x\n    runsOn: node:20\n",
+            'write "docker:" below it, and below that "image: node:20"',
+        ),
+        (f"{HEAD}    command: x\n    runsOn: {{docker: node:20}}\n", 'write it as "image" below "docker"'),
+        (
+            f"{HEAD}    command: x\n    uses: actions/checkout@v4\n",
+            "there are no actions here; do it in the script",
+        ),
+        ("services: {a: {name: A, commands: [npm start]}}\n", 'write one script as "start" below "commands"'),
+        ("services: {a: {name: A, commands: 'npm:start'}}\n", 'write it as "start" below "commands"'),
+        (
+            "services: {a: {name: A, commands: {start: a, ready: {httpGet: {port: 80}}}}}\n",
+            "write a command that exits 0 once the service is ready",
+        ),
+        (
+            "services: {a: {name: A, commands: {start: a, ready: { test -e x; }}}}\n",
+            'a value that starts with "{" is a mapping in YAML: put it in quotes',
+        ),
+    ],
+)
+def test_habit_of_other_files_is_led_to_what_is_right(text: str, hint: str) -> None:
+    assert [problem for problem in told(text) if problem.endswith(f"; {hint}")], told(text)
+
+
+def test_reference_in_a_list_is_no_field_of_its_item() -> None:
+    problems = told("tasks:\n  - build:\n    name: Build\n    command: 7\n")
+
+    assert [problem.partition(": must be")[0] for problem in problems] == [
+        "f:2:3: tasks",
+        "f:4:14: tasks[0].build.command",
+    ]
