@@ -40,7 +40,12 @@ def reloaded(records: Records) -> Records:
 def test_indexes_hold_what_is_live_or_kept_and_no_more(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(settle, "KEPT_EXECUTIONS", 10)
     book = Playbook(
-        service("db"), task("a", "db"), task("b", "a", triggers=[START]), task("c", "b", triggers=[START])
+        service("db"),
+        service("slow", ready="probe"),
+        task("w", "slow"),
+        task("a", "db"),
+        task("b", "a", triggers=[START]),
+        task("c", "b", triggers=[START]),
     )
     seen = []
     for number in range(60):
@@ -60,6 +65,9 @@ def test_indexes_hold_what_is_live_or_kept_and_no_more(monkeypatch) -> None:  # 
             else:
                 book.do(StopExecution(execution_id))
                 book.exited("a", 143)
+        waiting = book.stamp()
+        book.do(StartTask(book.task("w").id, waiting))
+        book.do(StopExecution(waiting))
         seen.append(sizes(book.world.records))
     assert seen[-1] == seen[-7]
     assert seen[-1] == sizes(reloaded(book.world.records))
