@@ -211,8 +211,9 @@ def api() -> str:
     return page(
         "The API",
         "Connect over HTTP/1.1, in JSON and protobuf, on the Unix socket `api.sock` of the state directory, where the "
-        "supervisor's own user and root need no token, and on TCP, where every request needs `Authorization: Bearer "
-        f"TOKEN` (`supervisor token`). A method is called by `POST /SERVICE/METHOD`, also below `{PREFIXES[1]}`.",
+        "supervisor's own user, root and the user named by `--user` need no token, and on TCP, where every request "
+        "needs `Authorization: Bearer TOKEN` (`supervisor token`). A method is called by `POST /SERVICE/METHOD`, also "
+        f"below `{PREFIXES[1]}`.",
         *(service(name) for name in LISTED),
         logs(),
         "## Health\n\n"

@@ -63,7 +63,8 @@ def socket_path() -> str:
 def main(reference: str) -> None:
     """Start the task, print what it prints, then how it ended."""
     path = os.environ.get("SUPERVISOR_SOCKET") or socket_path()
-    tasks = call(path, "ListTasks", filter={"references": [reference]})["tasks"]
+    # Fields that are empty are not in the answer.
+    tasks = call(path, "ListTasks", filter={"references": [reference]}).get("tasks", [])
     if not tasks:
         sys.exit(f"there is no task {reference}")
     execution = call(path, "StartTask", id=tasks[0]["id"])["taskExecution"]
@@ -73,4 +74,6 @@ def main(reference: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

@@ -87,7 +87,7 @@ class EnvironmentAutomationService(Protocol):
 
     async def upsert_automations_file(self, request: UpsertAutomationsFileRequest, ctx: RequestContext[UpsertAutomationsFileRequest, UpsertAutomationsFileResponse], /) -> UpsertAutomationsFileResponse:
         """
-        Applies an automations file that is sent as a message, by the rules of the file on disk.
+        Adds and changes items as a file says that is sent as a message, and removes none. Answers the ids of those.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -558,7 +558,7 @@ class EnvironmentAutomationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> UpsertAutomationsFileResponse:
         """
-        Applies an automations file that is sent as a message, by the rules of the file on disk.
+        Adds and changes items as a file says that is sent as a message, and removes none. Answers the ids of those.
         """
         return await self.execute_unary(
             request=request,

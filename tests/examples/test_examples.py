@@ -65,16 +65,20 @@ def test_client_of_the_api_starts_a_task_and_reads_its_log(project: Project, wor
     socket_path = project.home.parent / "s/api.sock"
     until(socket_path.exists, "the API")
 
-    done = subprocess.run(
-        [sys.executable, "-I", workspaces / "examples/api-client/client.py", "count"],
-        env=project.env | {"SUPERVISOR_SOCKET": str(socket_path)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    def client(*words: str) -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-I", workspaces / "examples/api-client/client.py", *words],
+            env=project.env | {"SUPERVISOR_SOCKET": str(socket_path)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        return done.stdout, done.stderr
 
-    assert (done.stdout, done.stderr) == ("1\n2\n3\nTASK_EXECUTION_PHASE_SUCCEEDED\n", "")
+    assert client("count") == ("1\n2\n3\nTASK_EXECUTION_PHASE_SUCCEEDED\n", "")
+    assert client("nothing") == ("", "there is no task nothing\n")
+    assert "client.py REFERENCE" in client()[1]
     assert project.stop(program) == 130
 
 
