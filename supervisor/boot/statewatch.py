@@ -70,7 +70,6 @@ class StateWatch:
         broken: list[Watched] | None = None
         if not self._looking:
             with anyio.move_on_after(ANSWER_S):
-                self._looking = True
                 broken = await workers.run(self._broken, abandon_on_cancel=True)
         if broken is None:
             self._tell(f"its filesystem does not answer for {ANSWER_S:g} s")
@@ -79,6 +78,7 @@ class StateWatch:
         self._tell("; ".join(failed))
 
     def _broken(self) -> list[Watched]:
+        self._looking = True  # not before: one that finds no thread in time does not look at all
         try:
             return [line for line in self._lines if not _is_whole(line)]
         finally:

@@ -120,10 +120,10 @@ class Store:
             raise MachineError(f"another file is in the place of the database {os.fspath(self._path)}")
         # First out of the old file: closing it removes what lies beside it by name, where the new one's would be.
         kept = sqlite.connect(":memory:", isolation_level="IMMEDIATE", check_same_thread=False)
-        self._connection.backup(kept)
-        self._connection.close()
-        self._connection = kept
         try:
+            self._connection.backup(kept)
+            self._connection.close()
+            self._connection = kept
             _set_aside(self._path, _BESIDE)
             connection = _open(self._path)
             kept.backup(connection)

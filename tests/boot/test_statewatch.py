@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.boot import statewatch
 from supervisor.boot.statewatch import StateWatch, Watched
+from supervisor.host.workers import Workers
 from supervisor.model.errors import MachineError
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +89,22 @@ async def test_filesystem_that_does_not_answer_is_told_and_asked_once(
     while it._looking:
         await statewatch_turn()
     await it.look()
+    assert it.wrong == ""
+
+
+async def test_look_that_found_no_thread_in_time_keeps_no_later_one_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statewatch, "ANSWER_S", 0.05)
+    over, line = threading.Event(), Line()
+    it, _ = watch(("the lock", line.is_whole, line.restore))
+    with Workers(lambda _why: None, fixed=1, most=1) as workers:
+        held = workers.submit(over.wait, 20)
+        await it.look()
+        over.set()
+        await held
+        monkeypatch.setattr(statewatch, "ANSWER_S", 20.0)
+        await it.look()
     assert it.wrong == ""
 
 
