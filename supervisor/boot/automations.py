@@ -189,12 +189,15 @@ class Automations:
 
     async def moved(self) -> None:
         """A client may have set another path: then what stands there is carried out now."""
-        if self._told is None or self._told.specified == self._specified():
+        if self._told is None:
+            self._look_again()  # no version counts yet
+        elif self._told.specified == self._specified():
             return  # an update of something else is no order to read the file
-        try:
-            await self.update()
-        except (NotFound, Precondition):
-            self._look_again()
+        else:
+            try:
+                await self.update()
+            except (NotFound, Precondition):
+                self._look_again()
         self._look_elsewhere()
 
     async def _follow(self) -> None:

@@ -1,12 +1,17 @@
 """Edits of the automations file while the supervisor runs."""
 
+import json
 import signal
+import socket
 import subprocess
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 
 from tests.e2e.harness import Program, Project, until
 
+ID = "0197f2a1-0000-7000-8000-000000000001"
 WEB = """\
 services:
   web:
@@ -197,6 +202,38 @@ def test_file_that_is_written_at_the_start_is_read_once_that_is_over(project: Pr
 
     program.event(kind="service", reference="web", phase="running")
     assert project.stop(program) == 130
+
+
+def test_path_that_is_set_while_the_file_is_written_is_followed(project: Project) -> None:
+    with project.file.open("w") as file:
+        file.write("{}")
+        file.flush()
+        program = project.run("--environment-id", ID)
+        program.event(kind="notice", text="is not read yet")
+        other = project.folder / "other.yaml"
+        other.write_text(WEB % "one")
+        until(lambda: specify(project, "other.yaml"), "an answer")
+        program.event(kind="service", reference="web", phase="running")
+        other.write_text("services: {}\n")
+        program.event(kind="service", reference="web", phase="deleted")
+    assert project.stop(program) == 130
+
+
+def specify(project: Project, path: str) -> bool:
+    """Set the file's path as a client does; returns whether somebody answered."""
+    spec = {"automationsFile": {"automationsFilePath": path}}
+    with closing(HTTPConnection("localhost")) as client, socket.socket(socket.AF_UNIX) as client.sock:
+        client.sock.settimeout(20)
+        try:
+            client.sock.connect(str(project.state / "api.sock"))
+        except OSError:
+            return False
+        words = json.dumps({"environmentId": ID, "spec": spec})
+        method = "/gitpod.v1.EnvironmentService/UpdateEnvironment"
+        client.request("POST", method, words, {"Content-Type": "application/json"})
+        answer = client.getresponse()
+        assert answer.status == 200, answer.read()
+        return True
 
 
 def test_start_that_needs_a_good_file_waits_for_who_is_writing_it(project: Project) -> None:
