@@ -24,13 +24,17 @@ def ended(service: Service, fact: Exited, now: Now) -> Service:
     ready = fact.exit == SUCCESS
     late = service.probe_kill_at is None
     ended = f"did not end within {TIMEOUT_S:g} s" if late else exit_text(fact.exit)
+    reason = "" if ready else _with_last_line(f"probe {ended}", fact.tail)
+    # A test that fails without a word is how most services become ready, and clients read the log as the service's own.
+    silent = not late and not fact.tail.strip()
     return replace(
         service,
         probe=None,
         probe_kill_at=None,
         ready=ready,
         probe_at=None if ready else now.mono_s + INTERVAL_S,
-        reason="" if ready else _with_last_line(f"probe {ended}", fact.tail),
+        reason=reason,
+        noted=reason if silent else service.noted,
         probe_tail="" if ready else fact.tail,
     )
 

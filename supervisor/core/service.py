@@ -11,7 +11,7 @@ is the world; nothing else replaces them.
 | STOPPED, FAILED | want GONE | DELETED |
 | STARTING | start runs, no ready command | RUNNING |
 | STARTING | a probe exited 0 | RUNNING |
-| STARTING | a probe ended otherwise | probe again 1 s after it ended; how is noted in the log where that is news |
+| STARTING | a probe ended otherwise | probe again 1 s after it ended; the log tells what it said, where that is new |
 | STARTING | a probe runs for 10 s | kill it |
 | STARTING | readiness deadline | STOPPING, to end FAILED |
 | STARTING, RUNNING | start's tree ended: exit 0 / other / unknown | STOPPED / FAILED with the reason |
@@ -193,7 +193,7 @@ def _never_ready(service: Service, now: Now) -> Decision:
     assert spec is not None
     last = f" ({service.reason})" if service.reason else ""
     notes: tuple[Action, ...] = ()
-    if service.reason != service.noted:
+    if service.reason and (service.reason != service.noted or not service.probe_tail):
         service, notes = probes.note(service, now)
     blame = f"not ready after {spec.readiness_timeout_s:g} s{last}"
     service, actions = _stop(replace(service, blame=blame, tail=service.probe_tail), now)

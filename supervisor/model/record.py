@@ -87,7 +87,7 @@ class Service:
     probe_tail: str = ""
     """The last lines of output of the last probe, if it did not exit 0."""
     noted: str = ""
-    """What the log says of the probes."""
+    """How the last probe ended that the log told of, or that had said nothing."""
     noted_at: float | None = None
     output: Mapping[str, str] = field(default_factory=_empty)
     runs: int = 0

@@ -127,7 +127,7 @@ def test_probe_runs_once_a_second_after_the_last_ended_until_it_exits_0() -> Non
     web.start()
     assert web.started("web") == ["spawn web.ready"]
     web.after(0.4)
-    assert web.exited("web.ready", 7) == ["note web: probe exited 7"]
+    assert web.exited("web.ready", 7) == [], "it said nothing, so the log says nothing of it"
     assert web.service("web").reason == "probe exited 7"
     assert web.after(0.9) == []
     assert web.after(0.1) == ["spawn web.ready"]
@@ -220,7 +220,7 @@ def test_readiness_timeout_stops_the_service_and_fails_it_with_the_last_probe() 
     web.after(1)
     web.exited("web.ready", 7)
     web.mono_s += 2.0
-    assert web.do() == ["terminate web"]
+    assert web.do() == ["note web: probe exited 7", "terminate web"]
     assert web.phase is STOPPING
     web.exited("web", ExitSignal(15))
     assert (web.phase, web.service("web").reason) == (FAILED, "not ready after 3 s (probe exited 7)")
