@@ -139,7 +139,8 @@ def example(about: Json) -> str:
 
 
 def command_line() -> str:
-    context = click.Context(app, info_name="supervisor", max_content_width=WIDTH, terminal_width=WIDTH)
+    settings = {**app.context_settings, "max_content_width": WIDTH}
+    context = click.Context(app, info_name="supervisor", terminal_width=WIDTH, **settings)
     return page("The command line", help_text(context), *commands(context, app))
 
 
