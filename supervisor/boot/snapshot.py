@@ -83,7 +83,7 @@ class Snapshots:
         try:
             found = self._find(specified)
         except (OSError, MachineError) as error:  # there may be no process to look as the user, say
-            problem = Problem(f"cannot look for the file: {error}")
+            problem = Problem(f"cannot look for the file: {_why(error)}")
             place = self._last.found.path or self._workspace / PLACES[-1]
             self._note_shortage(error)
             return Snapshot(
@@ -138,7 +138,13 @@ class Snapshots:
 
     def _note_shortage(self, error: Exception) -> None:
         if isinstance(error, OSError) and error.errno in PASSING:
-            self._short = (error.strerror or str(error)).lower()
+            self._short = _why(error)
+
+
+def _why(error: Exception) -> str:
+    """The end of a sentence."""
+    why = error.strerror if isinstance(error, OSError) else None
+    return why[:1].lower() + why[1:] if why else str(error)
 
 
 def _open_as(reader: Account, path: Path | str) -> int:

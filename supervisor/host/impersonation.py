@@ -24,7 +24,7 @@ from supervisor.model.hints import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from supervisor.host.account import Account
 
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 """How long a filesystem may take to answer."""
 _DONE, _FAILED, _CANNOT_BECOME = b"d", b"f", b"c"
 _MOST_BYTES = 8192
@@ -68,15 +68,21 @@ def can_enter(account: Account, folder: str | os.PathLike[str]) -> bool:
 def _ask(account: Account, work: _Work) -> tuple[bytes, list[int]]:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, its:
-        pid = os.fork()
-        if pid == 0:
-            _answer(account, work, its.fileno())
+        # A signal that comes to the child is not to be taken for ours: handlers, and what wakes them, are shared.
+        mask = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _answer(account, work, its.fileno())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         its.close()
         ours.settimeout(ANSWER_S)
         try:
             data, descriptors, _, _ = socket.recv_fds(ours, _MOST_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
         except TimeoutError:
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+            why = f"its filesystem does not answer for {ANSWER_S:g} s"
+            raise OSError(errno.ETIMEDOUT, why) from None
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -97,9 +103,8 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
     """The child: becomes the user, does the work, and tells."""
     answer, descriptors = _CANNOT_BECOME, tuple[int, ...]()
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())  # handlers are the parent's
         os.dup2(descriptor, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        _close_but(3)
         gid = account.gid if account.gid >= 0 else _NO_GROUP
         os.setgroups(account.groups)
         os.setresgid(gid, gid, gid)
@@ -117,10 +122,20 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
         os._exit(0)
 
 
+def _close_but(last: int) -> None:
+    """Close all above. Not by closerange: where the C library lacks close_range(2) that tries each of a billion."""
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number > last:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # it listed the folder, and is closed already
+
+
 def _filesystem(descriptor: int) -> str:
     """The type of the filesystem that holds a file, as in mountinfo of proc_pid_mountinfo(5); empty: none of ours."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as info:
-        mount = next(line.split()[1] for line in info if line.startswith("mnt_id:"))
+        mount = next((line.split()[1] for line in info if line.startswith("mnt_id:")), "")
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
         for line in mounts:
             if line.partition(" ")[0] == mount:

@@ -18,11 +18,14 @@ needs_fuse = pytest.mark.skipif(
 
 
 @contextmanager
-def silent_filesystem(folder: Path) -> Iterator[None]:
-    """Stands over `folder`: who asks it for anything waits until the end of this, or for 30 s, and then fails."""
+def silent_filesystem(folder: Path, uid: int = 0, gid: int = 0) -> Iterator[None]:
+    """Stands over `folder`: who asks it for anything waits until the end of this, or for 30 s, and then fails.
+
+    `uid`, `gid`: of who mounted it, who alone is let in.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     server = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    options = f"fd={server},rootmode=40000,user_id={uid},group_id={gid}".encode()
     if libc.mount(b"silent", bytes(folder), b"fuse", 0, options) != 0:
         os.close(server)
         pytest.skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")

@@ -8,9 +8,11 @@ import pytest
 
 from supervisor.config.lookup import find_file
 from supervisor.config.source import Unreadable
+from supervisor.host import impersonation
 from supervisor.host.impersonation import can_enter, find_file_as, open_as
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import replace
+from tests.host.fuse import needs_fuse, silent_filesystem
 from tests.host.users import GID, GROUP, UID, needs_root, open_folder, other
 
 __all__ = ["open_folder"]
@@ -105,6 +107,18 @@ def test_link_is_found_alike_whatever_is_behind_a_closed_folder(open_folder: Pat
     (open_folder / ".ona/automations.yaml").unlink()
     assert find_file_as(other("/"), open_folder).path is None
     assert find_file(open_folder).path == open_folder / ".gitpod/automations.yaml"
+
+
+@needs_fuse
+def test_filesystem_of_the_users_that_does_not_answer_is_not_waited_for(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impersonation, "ANSWER_S", 0.2)
+    with (
+        silent_filesystem(open_folder, UID, GID),
+        pytest.raises(OSError, match="its filesystem does not answer"),
+    ):
+        find_file_as(replace(other("/"), groups=()), open_folder)
 
 
 @needs_root
