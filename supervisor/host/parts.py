@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from supervisor.host.codec import read_as, to_json
 from supervisor.host.sqlite import sqlite
@@ -53,7 +54,7 @@ class Parts:
         """What was written since the transaction began, which may be rolled back."""
         self._new_parts: dict[str, set[str]] = {}
         """{firing: ids of parts}, likewise"""
-        self._erased: list[Execution] = []
+        self._erased: dict[str, Execution] = {}
 
     def begin(self, executions: Iterable[Execution], reading: Reading) -> None:
         """This is what the store holds."""
@@ -88,14 +89,20 @@ class Parts:
         """Remove an execution, but for its own row."""
         connection.execute("DELETE FROM plans WHERE id = ?", (execution.id,))
         connection.execute("DELETE FROM steps WHERE execution_id = ?", (execution.id,))
-        self._erased.append(execution)
-        firing = self._firings.get(execution.firing)
-        if firing is None or firing.executions <= {erased.id for erased in self._erased}:
+        self._erased[execution.id] = execution
+        if self._is_unused(execution.firing):
             connection.execute("DELETE FROM parts WHERE firing = ?", (execution.firing,))
+
+    def _is_unused(self, firing_id: str) -> bool:
+        """Whether no execution of a firing is left, when the transaction is through."""
+        firing = self._firings.get(firing_id)
+        known = firing.executions if firing else ()
+        new = (execution.id for execution in self._new if execution.firing == firing_id)
+        return all(id_ in self._erased for id_ in chain(known, new))
 
     def start(self) -> None:
         """A transaction begins."""
-        self._new, self._new_parts, self._erased = [], {}, []
+        self._new, self._new_parts, self._erased = [], {}, {}
 
     def saved(self) -> None:
         """The transaction is committed."""
@@ -109,7 +116,7 @@ class Parts:
                 self._live[execution.id] = execution
             else:
                 self._forget(firing, execution.id)
-        for execution in self._erased:
+        for execution in self._erased.values():
             firing = self._firings.get(execution.firing) or _Firing()
             firing.executions.discard(execution.id)
             self._forget(firing, execution.id)

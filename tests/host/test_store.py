@@ -255,6 +255,14 @@ def test_executions_of_a_firing_are_written_with_what_they_share_once(store: Sto
     assert store._connection.execute("SELECT count(*) FROM parts").fetchone() == (0,)
 
 
+def test_parts_stay_when_one_of_a_firing_goes_as_another_comes(store: Store) -> None:
+    book = chain(2)
+    first, second = book.execution("t0"), book.execution("t1")
+    store.save([first], [])
+    store.save([second], [first])
+    assert contents(store) == {second.id: second}
+
+
 def test_a_rolled_back_part_is_written_again(store: Store) -> None:
     book = chain(2)
     bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, output=object())  # type: ignore[arg-type]
