@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -206,11 +207,11 @@ class Supervisor:
             )
         if self.beginning.restarted:
             self.engine.post(MachineRestarted())
-            self.engine.turn()
+            self.engine.turn(math.inf)
             self.machine.lose(inherited(records), RESTARTED)
         else:
             self.machine.adopt(inherited(records))
-        self.engine.turn()
+        self.engine.turn(math.inf)
         self.beginning.note()
         if crashed := self.beginning.crashed(files(self.state.path)):
             self.report.notice(f"a supervisor before this one met a bug: {crashed}")
