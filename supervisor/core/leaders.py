@@ -66,19 +66,17 @@ class Leaders:
         reached: Iterable[int] = range(groups_before + 1, leader.group + 1)
         if len(waiting) <= leader.group - groups_before:
             reached = sorted(groups for groups in waiting if groups <= leader.group)
-        ids = [id_ for groups in reached for id_ in waiting.get(groups, ())]
-        return [id_ for id_ in ids if self._let_go(id_, leader)]
+        return self._let_go([id_ for groups in reached for id_ in waiting.get(groups, ())], leader)
 
     def ended(self, leader: Execution) -> list[str]:
         """A leader is over. Returns those that wait no more."""
         self._disown(leader)
         waiting = self._followers.get(leader.id, {})
-        ids = [id_ for groups in list(waiting.values()) for id_ in groups]
-        return [id_ for id_ in ids if self._let_go(id_, leader)]
+        return self._let_go([id_ for groups in waiting.values() for id_ in groups], leader)
 
     def leave(self, follower: Execution, leader: Execution) -> None:
         """It does not want to wait any more."""
-        self._let_go(follower.id, leader)
+        self._let_go([follower.id], leader)
 
     def lead_of(self, execution_id: str) -> Lead | None:
         """Whom it follows; None if it follows nobody."""
@@ -116,16 +114,18 @@ class Leaders:
             yield from heirs
             stack.extend(heirs)
 
-    def _let_go(self, follower_id: str, leader: Execution) -> bool:
-        lead = self._followed.pop(follower_id)
-        waiting = self._followers[leader.id]
-        del waiting[lead.groups][follower_id]
-        if not waiting[lead.groups]:
-            del waiting[lead.groups]
-        if not waiting:
-            del self._followers[leader.id]
-        self._released[follower_id] = leader, lead.groups
-        return True
+    def _let_go(self, follower_ids: list[str], leader: Execution) -> list[str]:
+        """Returns the same ids."""
+        for follower_id in follower_ids:
+            lead = self._followed.pop(follower_id)
+            waiting = self._followers[leader.id]
+            del waiting[lead.groups][follower_id]
+            if not waiting[lead.groups]:
+                del waiting[lead.groups]
+            if not waiting:
+                del self._followers[leader.id]
+            self._released[follower_id] = leader, lead.groups
+        return follower_ids
 
     def _disown(self, execution: Execution) -> None:
         parts = self._parts.get(execution.firing, {})

@@ -28,6 +28,7 @@ from types import MappingProxyType
 
 from supervisor.host import cgroups
 from supervisor.host.environ import RUN_MARKER
+from supervisor.host.errnos import PASSING
 from supervisor.model.fact import Survivor
 from supervisor.model.frozen import dataclass
 
@@ -84,7 +85,6 @@ Members = dict[str, list[ProcRef]]
 NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
 
-_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _SIGNAL_S, _SIGNAL_PAUSE_S = 2.0, 0.02
 """How long a signal waits for a descriptor."""
 
@@ -321,7 +321,7 @@ def _stat(pid: int) -> _Stat | None:
         ref = ProcRef(pid, int(fields[19]), int(fields[2]), int(fields[3]))
         return _Stat(ref, int(fields[1]), ref.session, alive, environment)
     except OSError as error:
-        if error.errno in _SHORT:
+        if error.errno in PASSING:
             raise
         return None
     except (IndexError, ValueError):
@@ -341,7 +341,7 @@ def _variable(process: _Stat, name: str) -> str | None:
         try:
             environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
         except OSError as error:
-            if error.errno in _SHORT:
+            if error.errno in PASSING:
                 raise
             return None  # gone, or another user's
         _, found, rest = environment.partition(wanted if wanted in environment else cut)
