@@ -126,6 +126,7 @@ class Control:
         if replace and source is not Source.API:
             raise ConnectError(Code.INVALID_ARGUMENT, 'field "replace" needs "source" to be "api"')
         if source is Source.API:
+            body.text("content")  # must be there: with "replace" nothing would mean to remove all
             path, loaded, changes = await self._upsert(content or b"", replace, dry_run)
         else:
             path, loaded, changes = await self._hands.update_file(content, dry_run)

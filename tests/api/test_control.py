@@ -341,6 +341,9 @@ def test_update_for_the_api_adds_and_changes_and_removes_only_if_it_replaces(ben
 
     status, answer = bench.post("/control/update", content=two, replace=True)
     assert (status, answer["message"]) == (400, 'field "replace" needs "source" to be "api"')
+    status, answer = bench.post("/control/update", source="api", replace=True)
+    assert (status, answer["message"]) == (400, 'field "content" is missing')
+    assert len(bench.engine.world.records.tasks) == 2
 
 
 def test_token_has_scope_and_life(bench: Bench) -> None:
