@@ -30,6 +30,7 @@ from supervisor.model.command import (
     UpdateEnvironment,
     UpdateService,
     UpdateTask,
+    UpsertFile,
 )
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
@@ -293,8 +294,8 @@ def _brief(item: Command | Fact) -> object:
             return f"OutputRead({run_id!r}, {len(output)} outputs)"
         case Exited(run_id, end, output=output) if output:
             return f"Exited({run_id!r}, {end!r}, {len(output)} outputs)"
-        case ApplyFile(file):
-            return f"ApplyFile({len(file.services)} services, {len(file.tasks)} tasks)"
+        case ApplyFile(file) | UpsertFile(file):
+            return f"{type(item).__name__}({len(file.services)} services, {len(file.tasks)} tasks)"
         case CreateService(created) | CreateTask(created):
             return f"{type(item).__name__}({created.reference!r})"
         case UpdateService(id_) | UpdateTask(id_):

@@ -14,7 +14,7 @@ from supervisor.core.world import World
 from supervisor.engine import MOST_FACTS, TURN_S, Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn
-from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService, StopService
+from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService, StopService, UpsertFile
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
@@ -287,6 +287,8 @@ def test_bug_is_reported_with_recent_inputs_and_nothing_large_of_them() -> None:
     for number in range(50):
         bench.engine.post(OutputRead(run_id, {"KEY": f"secret {number}" * 1000}))
     bench.engine.turn()
+    for command in (ApplyFile, UpsertFile):
+        bench.engine.submit(command(file(service("other", stop="echo secret")), SEED))
     bench.engine.world.step = None  # type: ignore[assignment,method-assign]
     with pytest.raises(TypeError) as caught:
         bench.engine.submit(StopService(bench.web.id))

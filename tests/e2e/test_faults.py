@@ -13,9 +13,9 @@ from tests.e2e.harness import Program, Project
 ONE_TASK = "tasks: {{a: {{name: A, triggeredBy: [postEnvironmentStart], command: '{}'}}}}\n"
 
 
-def failed(project: Project, program: Program) -> str:
+def failed(project: Project, program: Program, status: int = 1) -> str:
     """The sentence of a supervisor that could not begin."""
-    assert project.end(program) == 1
+    assert project.end(program) == status
     assert "Traceback" not in program.err
     (line,) = program.err.splitlines()
     return line
@@ -54,7 +54,9 @@ def test_state_directory_that_others_may_write_is_told(project: Project) -> None
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
 
-    assert "other users may write there" in failed(project, project.run("--state-dir", str(open_to_all)))
+    assert "other users may write there" in failed(
+        project, project.run("--state-dir", str(open_to_all)), status=2
+    )
 
 
 @pytest.fixture
@@ -95,7 +97,8 @@ def test_missing_workspace_is_wrong_usage(project: Project) -> None:
     program = project.run("--workspace", "gone", "automations.yaml")
 
     assert project.end(program) == 2
-    assert program.err == 'supervisor: cannot use --workspace "gone": there is no such folder\n'
+    gone = project.folder / "gone"
+    assert program.err == f'supervisor: cannot use --workspace "{gone}": there is no such folder\n'
 
 
 def test_missing_shell_is_told(project: Project) -> None:

@@ -199,13 +199,12 @@ def test_report_of_a_bug_is_in_it_and_stalls_are_and_no_value_of_a_variable_is(
     assert running.program.wait() == 70
     (report,) = running.project.state.glob("crash-*.txt")
     (running.project.state / "stalls").write_text("Timeout (0:00:06)!\n")
-    for planted in ("pl4nted11", "pl4nted12", "pl4nted13", PLANTED["environment variable"]):
-        assert planted in report.read_text()
+    assert "pl4nted" not in report.read_text(), "it holds no value at all"
     _, files = bundle(running, tmp_path / "b")
     told = files[f"state/{report.name}"]
 
     assert b"ZeroDivisionError: division by zero" in told
-    assert b"EnvVar(name='COLOR', value=***)" in told
+    assert b"CreateService(" in told
     assert b"StopService(service_id=" in told
     assert files["state/stalls"] == b"Timeout (0:00:06)!\n"
     assert b"pl4nted" not in b"\0".join(files.values())
