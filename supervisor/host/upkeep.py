@@ -22,6 +22,8 @@ _SELDOM = 4
 _MUCH_BYTES = 32 << 20
 _SHOWN = 3
 _REMOVED = "it was removed"
+_GONE = -1
+"""The inode of a log that was removed before anybody saw it: of no file."""
 _MAX_COMPLAINTS = 100
 """So much is said of the outputs of one run, which may write other lines with each look."""
 
@@ -94,6 +96,7 @@ def restore(run: Run, account: Account | None) -> None:
     """
     if run.restored or run.log_lost != _REMOVED or run.main is None:
         return
+    run.log_inode = run.log_inode or _GONE
     shim_pid = run.link.shim_pid if run.link else 0
     facts = StartedFacts(run.main.pid, run.main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
     try:

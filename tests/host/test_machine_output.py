@@ -1,11 +1,13 @@
 """What commands write: logs and outputs."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from supervisor.host import upkeep
 from supervisor.host.logs import tail
 from supervisor.model.action import Discard, Kill, Note, RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
@@ -224,3 +226,18 @@ async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_pat
         (it.workspace / "go").touch()
         assert (await it.exited()).exit == ExitCode(3)
         await until(lambda: it.folder().exit() == ExitCode(3))
+
+
+async def test_a_removed_log_that_no_shim_told_of_stays_lost(tmp_path: Path) -> None:
+    """Of an older shim, or where the directory was gone when the supervisor took the run over."""
+    async with bench(tmp_path) as it:
+        it.spawn("until [ -e go ]; do sleep 0.01; done", kind=RunKind.START)
+        await it.fact(Started)
+        (run,) = it.machine._runs.values()
+        shutil.rmtree(it.folder().path)
+        run.log_inode = 0
+        await until(lambda: "the log was removed while the command ran" in tail(it.folder().log, 1, 200))
+        upkeep._log_size(run)
+        assert upkeep.lost_logs([run]) != ""
+        (it.workspace / "go").touch()
+        await it.exited()
