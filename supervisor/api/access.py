@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import struct
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,12 +27,12 @@ from connectrpc.errors import ConnectError
 from supervisor.api.connect_errors import as_connect_error, error_response, http_error_response
 from supervisor.api.connection import Connection
 from supervisor.api.tokens import BadToken, Scope, Tokens
+from supervisor.host.peer import peer_of
 
 OPEN = frozenset({"/healthz", "/readyz"})
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _LOGS = ("/logs/", "/api/logs/")
 _IN_QUERY = ("token", "access_token", "auth_token", "authorization", "jwt")
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 _PREFLIGHT_S = "7200"
 LOOK_S = 2.0
 """How often it is looked whether the tokens of calls in progress are revoked."""
@@ -153,7 +152,7 @@ class Access:
         self._look = asyncio.get_running_loop().call_later(LOOK_S, self._end_revoked)
 
     def _peer(self, request: web.Request, peer: socket.socket) -> Caller:
-        pid, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        pid, uid = peer_of(peer)
         if uid not in self._peers:
             raise ConnectError(
                 Code.PERMISSION_DENIED, f"process {pid} of user {uid} may not use this supervisor's socket"

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-import struct
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import anyio
+
+from supervisor.host.peer import peer_of
 
 _LONGEST_HEAD = 8192
 _PAUSE_S = 0.02
@@ -23,7 +24,6 @@ _MOST = 64
 """How many connections are taken here; more wait in the kernel's queue for the server, which has its limits."""
 _NOT_HERE = (b"\r\norigin:", b"\r\nauthorization:", b"\r\ncontent-length:", b"\r\ntransfer-encoding:")
 """What asks for a decision, or for a body to be read."""
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -115,8 +115,7 @@ class Reception:
                 return
 
     def _may_ask(self, connection: socket.socket) -> bool:
-        _, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        return uid in self._peers
+        return peer_of(connection)[1] in self._peers
 
     def _answer_to(self, head: bytes) -> Callable[[], Awaitable[bytes]] | None:
         head, end, _ = head.partition(b"\r\n\r\n")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 
 import click
 
 from supervisor.cli.client import Client
 from supervisor.cli.finding import connection
 from supervisor.cli.remote import with_client
-
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
+from supervisor.host.peer import peer_of
 
 
 @click.command("shutdown")
@@ -46,7 +44,7 @@ def command(client: Client, detach: bool, grace: float | None) -> None:
 
 def _process(held: socket.socket) -> int | None:
     """The supervisor's process as a pidfd; None where it cannot be seen, as from another container."""
-    pid, _, _ = _UCRED.unpack(held.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    pid, _ = peer_of(held)
     try:
         return os.pidfd_open(pid) if pid > 0 else None
     except OSError:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
+from supervisor.host.peer import peer_of
 from supervisor.host.statedir import default_path, system_path
 from supervisor.host.trust import doubt, is_of_outside
 from supervisor.model.errors import BadSettings
@@ -31,7 +31,6 @@ VARIABLE = "SUPERVISOR_SOCKET"
 # Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
 STATE_DIR = "SUPERVISOR_STATE_DIR"
 WORKSPACE = "SUPERVISOR_WORKSPACE"
-_UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 
 
@@ -94,7 +93,7 @@ def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
 
 def _check_server(connected: socket.socket, path: str) -> None:
     """See that it is root or our own user who listens."""
-    uid = _UCRED.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[1]
+    _, uid = peer_of(connected)
     if uid not in (0, os.geteuid()) and os.geteuid() != 0 and not is_of_outside(uid):
         raise Untrusted(
             f"cannot use {path}: user {uid} listens there, who is neither root nor you; "

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 
+from supervisor.host.peer import peer_of
 from supervisor.model.digest import sha256
 
-_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7)
 _BACKLOG = 4096
 
 
@@ -85,7 +84,7 @@ def _own_listener(name: bytes) -> int | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
         try:
             asking.connect(name)
-            pid, uid, _ = _UCRED.unpack(asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+            pid, uid = peer_of(asking)
         except OSError:
             return None
     return pid if uid == os.geteuid() else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Callable, Sequence
 
 from supervisor.host import inheritance, shimstart
+from supervisor.host.peer import peer_of
 from supervisor.host.stream import Message, Stream
 from supervisor.model.errors import MachineError
 from supervisor.model.frozen import dataclass
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long the shim may take to answer."""
-_UCRED = struct.Struct("3i")  # unix(7): pid, uid, gid
 _LATE_S = 1.0
 """How long before that the shim itself gives a request up, so that none is done after it was given up here."""
 
@@ -75,7 +74,7 @@ class ShimLink:
         except OSError:
             sock.close()
             return None
-        pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        pid, _ = peer_of(sock)
         return cls(sock, pid if _is_child(pid) else None)
 
     @property
@@ -83,9 +82,7 @@ class ShimLink:
         """The pid of the shim, ours or an earlier supervisor's."""
         if self.pid is not None:
             return self.pid
-        credentials = self._stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        pid, _, _ = _UCRED.unpack(credentials)
-        return int(pid)
+        return peer_of(self._stream.socket)[0]
 
     @property
     def lost(self) -> bool:
