@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from supervisor.api.reception import _MOST as MOST
 from supervisor.api.reception import Reception
 
 pytestmark = pytest.mark.anyio
@@ -141,3 +142,17 @@ async def test_client_that_goes_is_forgotten(tmp_path: Path) -> None:
         await answer(other)
     assert len(it.left) == 1
     other.close()
+
+
+async def test_it_takes_so_many_connections_and_leaves_the_others_to_the_server(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        clients = [await it.ask(b"GET") for _ in range(MOST + 2)]
+        with anyio.fail_after(10):
+            while len(it.reception._connections) < MOST:
+                await anyio.lowlevel.checkpoint()
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+        assert len(it.reception._connections) == MOST
+    assert len(it.left) == MOST
+    for client in clients:
+        client.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 
 import pytest
 
 from supervisor.cli import early
+from supervisor.host import cgroups
 from supervisor.host.shimlink import ShimLink
 from supervisor.model.errors import MachineError
 
@@ -38,3 +40,18 @@ def test_shim_that_cannot_be_started_at_all_is_an_error(monkeypatch: pytest.Monk
     Machine(monkeypatch, 2, errno.ENOENT)
     with pytest.raises(MachineError, match="cannot start the process that holds commands: No such file"):
         early.take_link()
+
+
+@pytest.mark.skipif(cgroups.own_folder() is None, reason="there is no cgroup v2 here")
+def test_thread_that_cannot_be_started_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    monkeypatch.setattr(early, "_started", [])
+    monkeypatch.setattr(early, "_asked", [])
+    monkeypatch.setattr(cgroups, "is_ours", lambda _: True)  # else there is no such thread
+
+    early.start_shim()
+
+    assert early.take_link().close() == 0

@@ -1,12 +1,15 @@
 """`supervisor init`: a file to start from."""
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from supervisor.config import find_file, load_file
 from supervisor.config.lookup import PLACES
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import PROGRAM, Invoke
 
 
 def test_starter_file_is_written_to_the_first_place_and_validates(supervisor: Invoke, folder: Path) -> None:
@@ -93,3 +96,20 @@ def test_folder_inside_a_workspace_gets_a_file_only_if_it_is_named(
     )
     assert not (folder / "a/b/.ona").exists()
     assert supervisor("init", ".ona/automations.yaml").status == 0
+
+
+def test_half_of_a_file_is_not_left_on_a_full_disk(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", PROGRAM, "init", "a.yaml"],
+        cwd=folder,
+        # Like a full disk: no file may grow beyond 100 bytes. Python itself ignores the signal for that.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == 'supervisor: cannot write "a.yaml": File too large\n'
+    assert list(folder.iterdir()) == []

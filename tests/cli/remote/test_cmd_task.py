@@ -39,6 +39,28 @@ def test_task_that_ran_for_another_is_shown_with_that_run_and_its_log(running: R
     assert running.json("task", "list")[0]["lastStep"] is None
 
 
+def test_last_of_a_tasks_own_executions_and_of_its_runs_for_others_is_shown(running: Running) -> None:
+    running.edit("""
+tasks:
+  first: {name: First, command: '[ -e go ]'}
+  middle: {name: Middle, dependsOn: [first], command: 'exit 7'}
+  last: {name: Last, dependsOn: [middle], command: 'true'}
+""")
+
+    def middle() -> list[str]:
+        return running.out("task", "list").splitlines()[2].split()
+
+    (running.project.folder / "go").touch()
+    assert running.cli("task", "start", "last", "--wait").process.returncode == 7
+    shown = middle()
+    assert (shown[:2], shown[3:]) == (["middle", "failed"], ["task", "last", "exited", "7"])
+
+    # It does not come to a run of its own, and its execution is newer all the same.
+    (running.project.folder / "go").unlink()
+    assert running.cli("task", "start", "middle", "--wait").process.returncode == 1
+    assert " ".join(middle()[3:]) == 'manual step "first" exited 1'
+
+
 def test_service_in_the_place_of_a_task_is_named_and_what_to_use(running: Running) -> None:
     for command in (["run-task"], ["task", "start"], ["task", "stop"], ["task", "logs"], ["task", "delete"]):
         program = running.cli(*command, "web")
