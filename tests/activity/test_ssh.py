@@ -75,7 +75,14 @@ def test_title_of_another_process_is_no_session(tmp_path: Path, way: str) -> Non
         if os.geteuid() == 0:
             os.chown(program, 64321, -1)
     title = "sshd: ada@pts/7"
-    with subprocess.Popen([title], executable=program, stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [title], executable=program, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        # Popen returns a moment before the program has its name.
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        assert process.stdout.read(1) == b"x"
         assert ssh._command(process.pid).strip() == "sshd"
         assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == f"{title}\0".encode()
         assert seen() is None
