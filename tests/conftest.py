@@ -1,6 +1,7 @@
 """What holds for every test: nothing is left behind, and Hypothesis does not judge by the clock."""
 
 import random
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -9,6 +10,11 @@ from hypothesis import HealthCheck, settings
 from tests import leaks
 
 leaks.mark_session()
+
+# Who starts the tests in the background or below nohup has them ignored, and the programs of the tests would, too.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 # A deadline for each example fails on a busy machine and not on an idle one; the timeout of the test remains.
 settings.register_profile(
