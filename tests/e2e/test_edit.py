@@ -262,3 +262,18 @@ def test_file_that_is_right_again_or_there_again_is_told(project: Project) -> No
     assert not [event for event in program.events if event["kind"] == "edit"]
     assert project.stop(program) == 130
     assert program.phases("web") == ["starting", "running", "stopping", "stopped"]
+
+
+def test_nothing_is_updated_once_everything_is_being_stopped(project: Project) -> None:
+    project.write(
+        WEB.replace("start: echo %s;", "stop: 'until [ -e go ]; do sleep 0.01; done', start: echo one;")
+    )
+    program = project.run()
+    program.event(kind="service", reference="web", phase="running")
+    program.send(signal.SIGTERM)
+    program.event(kind="service", reference="web", phase="stopping")
+    refused = project.program("update")
+    assert refused.wait() == 1
+    assert "cannot update: the supervisor is shutting down" in refused.err
+    (project.folder / "go").touch()
+    assert program.wait() == 0

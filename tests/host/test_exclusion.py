@@ -1,6 +1,7 @@
 """Who is kept out of a state directory whose lock was removed."""
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.host import exclusion
 from supervisor.host.exclusion import Exclusion
 from supervisor.host.statedir import StateDir
 from supervisor.model.errors import StateInUse
@@ -98,3 +100,39 @@ def test_name_that_was_handed_over_keeps_others_out(tmp_path: Path) -> None:
 def test_directories_that_differ_keep_nobody_out(tmp_path: Path) -> None:
     with StateDir(tmp_path / "one", "/w"), StateDir(tmp_path / "other", "/w"):
         pass
+
+
+@needs_root
+def test_same_path_on_another_filesystem_is_another_directory(tmp_path: Path) -> None:
+    """As in two containers that share a network namespace, and with it the names."""
+    look = (
+        "import sys; from supervisor.host.exclusion import Exclusion; print(Exclusion(sys.argv[1]).other())"
+    )
+    words = [sys.executable, "-c", look, str(tmp_path)]
+    mounted = f'mount -t tmpfs none {shlex.quote(str(tmp_path))} && exec "$@"'
+    mine = Exclusion(tmp_path)
+    try:
+        here = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        there = subprocess.run(
+            ["unshare", "-m", "sh", "-c", mounted, "sh", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+    finally:
+        mine.close()
+    if there.returncode != 0:
+        pytest.skip("cannot mount in a namespace")
+    assert (here.stdout, there.stdout) == (f"{os.getpid()}\n", "None\n")
+
+
+def test_whoever_asked_is_let_go_so_that_the_next_gets_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exclusion, "_BACKLOG", 0)
+    mine, other = Exclusion(tmp_path), Exclusion(tmp_path)
+    try:
+        assert other.other() == os.getpid()
+        assert other.other() is None, "its queue is full"
+        mine.drain()
+        assert other.other() == os.getpid()
+    finally:
+        mine.close()
+        other.close()

@@ -13,6 +13,8 @@ import pytest
 from supervisor.host import tree
 from supervisor.host.tree import ProcRef
 
+ROOT = Path(__file__).parents[2]
+
 Process = subprocess.Popen[bytes]
 
 
@@ -179,3 +181,27 @@ def test_a_process_is_found_in_the_middle_of_an_exec() -> None:
         finally:
             process.kill()
     assert len(set(found)) == 1
+
+
+def test_a_process_that_cannot_be_looked_at_is_not_taken_to_be_gone() -> None:
+    code = """
+import errno, os, resource
+from supervisor.host import tree
+mine = tree.find(os.getpid())
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+held = []
+try:
+    while True:
+        held.append(os.dup(0))
+except OSError:
+    pass
+print(tree.alive(mine))
+for look in (lambda: tree.find(os.getpid()), lambda: tree.census({"x": mine})):
+    try:
+        look()
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "EMFILE", "EMFILE"]

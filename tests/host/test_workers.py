@@ -70,12 +70,12 @@ async def test_spare_threads_end_and_the_fixed_ones_stay(
     monkeypatch.setattr(workers, "IDLE_S", 0.02)
     before = threading.active_count()
     with Workers(machine.told.append, fixed=2, most=8):
-        barrier = threading.Barrier(5)
-        async with anyio.create_task_group() as tasks:
-            for _ in range(5):
-                tasks.start_soon(workers.run, barrier.wait)
-        await until(lambda: threading.active_count() == before + 2)
-        assert await workers.run(int, "7") == 7
+        for _ in range(2):  # and there are as many as before when they are needed again
+            barrier = threading.Barrier(5)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(workers.run, barrier.wait, 20)
+            await until(lambda: threading.active_count() == before + 2)
     assert threading.active_count() == before
 
 
@@ -84,8 +84,8 @@ async def test_what_is_there_does_the_work_of_a_machine_without_threads(machine:
         machine.short = True
         gate = threading.Event()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(workers.run, gate.wait)
-            tasks.start_soon(workers.run, gate.wait)
+            tasks.start_soon(workers.run, gate.wait, 20)
+            tasks.start_soon(workers.run, gate.wait, 20)
             await until(lambda: machine.told == ["can't start new thread"])
             gate.set()
         machine.short = False
@@ -94,18 +94,19 @@ async def test_what_is_there_does_the_work_of_a_machine_without_threads(machine:
 
 async def test_call_waits_for_the_first_thread(machine: Machine) -> None:
     machine.short = True
-    with Workers(machine.told.append):
+    with Workers(machine.told.append) as them:
         async with anyio.create_task_group() as tasks:
             done = anyio.Event()
 
             async def call() -> None:
-                await workers.run(int)
+                await workers.run(int, abandon_on_cancel=True)
                 done.set()
 
             tasks.start_soon(call)
-            await until(lambda: bool(machine.told))
+            await until(lambda: them._unfinished == 1)
             machine.short = False
-            await done.wait()
+            with anyio.fail_after(20):
+                await done.wait()
         await until(lambda: machine.told[-1] == "")
 
 
@@ -128,6 +129,18 @@ async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(ma
             await workers.run(gate.wait, abandon_on_cancel=True)
         gate.set()
         assert await workers.run(int) == 0
+
+
+async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: Machine) -> None:
+    with Workers(machine.told.append, fixed=1, most=1) as them:
+        gate, called = threading.Event(), list[int]()
+        held = them.submit(gate.wait, 20)
+        with anyio.move_on_after(0.01):
+            await workers.run(called.append, 1, abandon_on_cancel=True)
+        gate.set()
+        await held
+        await workers.run(int)
+    assert called == []
 
 
 def test_names_are_looked_up_by_the_threads_that_are_there(machine: Machine) -> None:
