@@ -66,6 +66,15 @@ def test_leader_that_is_stopped_leaves_what_runs_to_those_that_follow() -> None:
     assert phases(book) == ["stopped", "succeeded", "succeeded"]
 
 
+def test_of_those_that_a_leader_leaves_one_leads_the_others() -> None:
+    book = fired(task("x", triggers=[START]), *(task(name, "x", triggers=[START]) for name in "pqr"))
+    book.do(StopExecution(book.execution("x").id))
+    leaders = book.world.records.leaders
+    followed = [leaders.lead_of(book.execution(name).id) for name in "pqr"]
+    assert followed[0] is None
+    assert [lead and lead.leader_id for lead in followed[1:]] == [book.execution("p").id] * 2
+
+
 def test_leader_that_fails_fails_all_that_follow_for_the_same_reason() -> None:
     book = fired(*chain(4))
     book.exited("t0")
