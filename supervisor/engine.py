@@ -126,13 +126,14 @@ class Engine:
         if self.store_error or self.world.deadline() != before:
             self._wake()
 
-    def submit(self, command: Command) -> None:
-        """Obey a command, now. Raises NotFound or Precondition if it is refused.
+    def submit(self, *commands: Command) -> None:
+        """Obey commands, now and in one step: they are stored together. Raises NotFound or Precondition if refused.
 
+        A command that can be refused must be alone: what those before it changed would not be known to the store.
         What takes long to do, as to start very many commands, is done in the turns that follow.
         """
         self._act_until = self._clock().mono_s + TURN_S
-        self._step([command])
+        self._step(list(commands))
         self.turn()
         # The loop sleeps until a deadline that this may have brought forward.
         self._wake()

@@ -229,11 +229,11 @@ class Supervisor:
         owed = environment is not None and environment.file_awaited
         if owed:
             self.automations.begun = partial(self.fire, *triggers)
-        for trigger in triggers:
-            if not self.beginning.fired(trigger):
-                self.engine.submit(FireTrigger(trigger, self.beginning.firing(trigger)))
-                if not owed:
-                    self.beginning.note_fired(trigger)
+        due = [trigger for trigger in triggers if not self.beginning.fired(trigger)]
+        # In one step: a supervisor that is cut off in between would leave a firing that is over before it is whole.
+        self.engine.submit(*(FireTrigger(trigger, self.beginning.firing(trigger)) for trigger in due))
+        for trigger in due if not owed else ():
+            self.beginning.note_fired(trigger)
         firings = {self.beginning.firing(trigger) for trigger in triggers}
         executions = self.engine.world.records.executions.values()
         return [execution.id for execution in executions if execution.firing in firings]

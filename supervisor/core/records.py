@@ -163,6 +163,11 @@ class Records:
         heirs = (heir for user in users for heir in self.leaders.heirs(user) if heir != besides)
         return any(not executions.gives_up(self.executions[id_]) for id_ in chain(others, heirs))
 
+    def is_spent(self, run_id: str) -> bool:
+        """Whether a run cannot be shared: it was told to stop, or only executions that are over know how it ended."""
+        run = self.runs.get(run_id)
+        return run.stopped if run is not None else run_id in self._users or run_id in self._refs
+
     def run_ids(self) -> set[str]:
         """All runs of tasks that any record refers to."""
         return {*self.runs, *self._users, *self._refs.run_ids()} - self.services.keys()

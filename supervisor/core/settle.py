@@ -77,11 +77,11 @@ def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
 
 
 def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
-    """The run of a step: the one that its firing shares, unless that was told to stop, or a new one."""
+    """The run of a step: the one that its firing shares, if that can be shared, or a new one."""
     run_id = derived(execution.firing, step.task_id)
-    while (known := records.runs.get(run_id)) is not None and known.stopped:
+    while records.is_spent(run_id):
         run_id = derived(run_id, "again")
-    if known is None:
+    if run_id not in records.runs:
         run = TaskRun(run_id, step.task_id, step.reference, execution.firing, step.spec)
         records.put(run)
         records.act(taskrun.spawn_of(run))

@@ -282,6 +282,20 @@ def test_same_firing_again_starts_nothing_twice() -> None:
     assert len(book.executions("build")) == 1
 
 
+def test_firing_that_goes_on_after_it_was_over_runs_what_it_needs_again() -> None:
+    book = Playbook(task("install", triggers=[START]))
+    stamp = book.stamp()
+    book.do(FireTrigger(START, stamp))
+    first = book.runs["install"]
+    book.exited("install")
+    book.apply(task("install", triggers=[START]), task("build", "install", triggers=[START]))
+    assert book.do(FireTrigger(START, stamp)) == ["spawn install"]
+    assert book.runs["install"] != first, "its directory is that of the run before"
+    book.exited("install")
+    book.exited("build")
+    assert [one.phase.value for one in book.executions("build")] == ["succeeded"]
+
+
 def test_deleted_service_goes_with_the_machine() -> None:
     book = Playbook(service("web", triggers=(START,)))
     book.do(FireTrigger(START, book.stamp()))
