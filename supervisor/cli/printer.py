@@ -190,10 +190,12 @@ def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[t
 
     What an execution takes over from another one, which it followed, was shown as that one's.
     """
-    if len(execution.plan) == 1 or before is None or (is_over(execution) and not before.current):
+    old = before.current if before is not None else {}
+    if len(execution.plan) == 1 or (is_over(execution) and not old):
         return
-    for index in range(before.group if before.current else execution.group, execution.group + 1):
-        was = before.current if index == before.group else {}
+    first = before.group if before is not None and old else execution.group
+    for index in range(first, execution.group + 1):
+        was = old if index == first else {}
         for step, state in _states(execution, index):
             if state.phase is not was.get(step.id, NOT_BEGUN).phase:
                 yield step.reference, step.id, state

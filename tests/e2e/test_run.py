@@ -25,6 +25,7 @@ def test_quickstart_builds_serves_and_tests(project: Project) -> None:
 
     assert program.phases("web", "service") == ["starting", "running"]
     assert program.phases("test", "task") == ["running", "succeeded"]
+    assert program.phases("build", "step") == program.phases("test", "step") == ["running", "succeeded"]
     program.event(kind="log", reference="test", line="2 pages are served as rendered")
     assert project.stop(program) == 130
     assert program.phases("web", "service")[2:] == ["stopping", "stopped"]
