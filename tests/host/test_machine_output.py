@@ -231,8 +231,9 @@ async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_pat
 async def test_a_removed_log_that_no_shim_told_of_stays_lost(tmp_path: Path) -> None:
     """Of an older shim, or where the directory was gone when the supervisor took the run over."""
     async with bench(tmp_path) as it:
-        it.spawn("until [ -e go ]; do sleep 0.01; done", kind=RunKind.START)
+        it.spawn("touch up; until [ -e go ]; do sleep 0.01; done", kind=RunKind.START)
         await it.fact(Started)
+        await until((it.workspace / "up").exists)  # the shell has its script, which is removed now
         (run,) = it.machine._runs.values()
         shutil.rmtree(it.folder().path)
         run.log_inode = 0
