@@ -26,6 +26,11 @@ MODULES = (
     "dataclasses",
     "email.utils",
     "encodings.idna",
+    # What json.loads takes bytes for that do not begin as UTF-8 does.
+    "encodings.utf_16_be",
+    "encodings.utf_16_le",
+    "encodings.utf_32_be",
+    "encodings.utf_32_le",
     "linecache",
     "pwd",
     "queue",
