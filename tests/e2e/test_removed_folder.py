@@ -130,6 +130,19 @@ REMOTE = (
 IN_REMOVED = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"
 
 
+def run_in_removed(project: Project, removed: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end in a folder that was removed."""
+    return subprocess.run(
+        [sys.executable, "-c", IN_REMOVED, sys.executable, "-I", "-S", *map(str, ENTRY), *arguments],
+        cwd=removed,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -153,15 +166,7 @@ IN_REMOVED = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.a
 def test_command_in_a_removed_folder_ends_in_a_sentence(
     project: Project, removed: Path, arguments: list[str], expected: int
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IN_REMOVED, sys.executable, "-I", "-S", *map(str, ENTRY), *arguments],
-        cwd=removed,
-        env=project.env,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run_in_removed(project, removed, arguments)
     assert (done.returncode, done.stdout) == (expected, "")
     assert re.fullmatch(SENTENCE, done.stderr) or "cannot run task" in done.stderr, done.stderr
     assert "the current folder was removed" in done.stderr
@@ -170,15 +175,7 @@ def test_command_in_a_removed_folder_ends_in_a_sentence(
 def test_run_needs_no_current_folder_if_it_is_told_another(project: Project, removed: Path) -> None:
     project.write("tasks: {a: {name: A, triggeredBy: [postEnvironmentStart], command: pwd}}\n")
     words = ["run", "--exit-when-done", "--logs", str(project.file)]
-    done = subprocess.run(
-        [sys.executable, "-c", IN_REMOVED, sys.executable, "-I", "-S", *map(str, ENTRY), *words],
-        cwd=removed,
-        env=project.env,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = run_in_removed(project, removed, words)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"a | {project.folder}" in done.stdout
 

@@ -85,14 +85,19 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_planted_link_leads_to_no_harm(scene: Scene, victim: Path, name: str) -> None:
-    begin_and_end(scene)
-    path = scene.state / name
+def cleared(path: Path) -> Path:
+    """The path, with nothing at it any more."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_planted_link_leads_to_no_harm(scene: Scene, victim: Path, name: str) -> None:
+    begin_and_end(scene)
+    path = cleared(scene.state / name)
     path.symlink_to(victim)
 
     said = serves_or_refuses(scene)
@@ -105,11 +110,7 @@ def test_planted_link_leads_to_no_harm(scene: Scene, victim: Path, name: str) ->
 @pytest.mark.parametrize("name", [*NAMES, "state.db-journal", "stacks", "stalls"])
 def test_planted_fifo_is_waited_for_by_nobody(scene: Scene, name: str) -> None:
     begin_and_end(scene)
-    path = scene.state / name
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    path = cleared(scene.state / name)
     os.mkfifo(path)
 
     said = serves_or_refuses(scene)
