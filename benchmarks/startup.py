@@ -18,7 +18,7 @@ EMPTY_RUN = ["run", "automations.yaml", "--exit-when-done", "--no-watch"]
 def measure() -> list[Row]:
     with workspace() as folder:
         (folder / "automations.yaml").write_text("tasks: {}\n")
-        modules = "import supervisor.cli.cmd_run, supervisor.config.parse, supervisor.config.decode"
+        modules = "import supervisor.cli.commands.cmd_run, supervisor.config.document.parse, supervisor.config.decode"
         programs: dict[str, Sequence[str]] = {
             "bare interpreter": [PYTHON, "-I", "-c", "pass"],
             "interpreter and the imports of run": [PYTHON, "-I", "-c", modules],

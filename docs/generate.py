@@ -23,11 +23,11 @@ sys.path.insert(0, str(DOCS.parent))
 
 import supervisor.api.assembly  # noqa: E402 - for the classes that serve
 import supervisor.wire  # noqa: E402
-from supervisor.api.connect_errors import STATUS  # noqa: E402
-from supervisor.api.logquery import HEADERS, PARAMETERS  # noqa: E402
-from supervisor.api.logs import routes as log_routes  # noqa: E402
-from supervisor.api.metrics import Metrics  # noqa: E402
-from supervisor.api.services import LISTED, PREFIXES  # noqa: E402
+from supervisor.api.connect.connect_errors import STATUS  # noqa: E402
+from supervisor.api.connect.service_routes import LISTED, PREFIXES  # noqa: E402
+from supervisor.api.http.metrics import Metrics  # noqa: E402
+from supervisor.api.logs.log_query import HEADERS, PARAMETERS  # noqa: E402
+from supervisor.api.logs.log_routes import routes as log_routes  # noqa: E402
 from supervisor.cli.app import app  # noqa: E402
 from supervisor.config.lookup import PLACES  # noqa: E402
 from supervisor.config.schema import schema_text  # noqa: E402

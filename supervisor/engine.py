@@ -19,8 +19,9 @@ from functools import partial
 
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
-from supervisor.host.sqlite import sqlite
 from supervisor.hub import Change, Hub, contained
+from supervisor.lean.sqlite import sqlite
+from supervisor.lean.typing import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
@@ -35,7 +36,6 @@ from supervisor.model.command import (
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
-from supervisor.model.hints import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 from supervisor.model.record import Record
 
 QUEUE_LIMIT = 1024

@@ -20,31 +20,31 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 PRIVATE = {
     "aiohttp": {
-        "aiohttp.web:RequestHandler._current_request": "api/connection.py: which connections are between two requests",
+        "aiohttp.web:RequestHandler._current_request": "api/http/connection.py: connections between two requests",
         "aiohttp.web:RequestHandler._loop": "as above",
         "aiohttp.web:RequestHandler._messages": "as above",
         "aiohttp.web:RequestHandler._request_count": "as above",
         "aiohttp.web:RequestHandler._waiter": "as above",
     },
-    "anyio": {"anyio._backends._asyncio:backend_class": "boot/meanwhile.py: imported early; not needed"},
+    "anyio": {"anyio._backends._asyncio:backend_class": "lean/loop_imports.py: imported early; not needed"},
     "pyyaml": {
-        "yaml._yaml:CParser": "config/libyaml.py: libyaml without the rest of PyYAML",
+        "yaml._yaml:CParser": "lean/libyaml.py: libyaml without the rest of PyYAML",
         "yaml.cyaml:CParser": "as above",
     },
     "watchfiles": {
-        "watchfiles._rust_notify:RustNotify.watch": "host/watch.py: awatch takes 5 s to be cancelled",
+        "watchfiles._rust_notify:RustNotify.watch": "host/state/file_watch.py: awatch takes 5 s to be cancelled",
         "watchfiles._rust_notify:WatchfilesRustInternalError": "as above",
     },
 }
 """{package: {module:name: where it is used and why}}. Names that a package may change without a word."""
 SHA256 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PYTHONS_OWN = {
-    "_ctypes:dlopen": "host/shim.py: ctypes takes too long to import",
-    "_sqlite3:connect": "host/sqlite.py: as above",
-    "_thread:start_new_thread": "cli/early.py: as above",
-    "_sha1:sha1": "model/digest.py: as above",
+    "_ctypes:dlopen": "shim/shim.py: ctypes takes too long to import",
+    "_sqlite3:connect": "lean/sqlite.py: as above",
+    "_thread:start_new_thread": "boot/prestart.py: as above",
+    "_sha1:sha1": "lean/digest.py: as above",
     f"{SHA256}:sha256": "as above",
-    "urllib.request:proxy_bypass_environment": "activity/transport.py, doctor/proxy.py: reads NO_PROXY as urllib does",
+    "urllib.request:proxy_bypass_environment": "activity/plane_transport.py and doctor/network/proxy.py: NO_PROXY",
 }
 """The same for CPython, whose versions the tests are run on."""
 

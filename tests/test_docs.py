@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api import logquery
+from supervisor.api.logs import log_query
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
@@ -23,7 +23,7 @@ def test_references_are_what_the_code_says() -> None:
 
 def test_references_name_every_parameter_and_header_of_a_log() -> None:
     """The tables stand beside the function that reads a request; these are the names that it looks up."""
-    tree = ast.parse(Path(logquery.__file__).read_text())
+    tree = ast.parse(Path(log_query.__file__).read_text())
     looked_up = {
         node.value
         for call in ast.walk(tree)
@@ -32,10 +32,10 @@ def test_references_name_every_parameter_and_header_of_a_log() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
-    assert logquery.PARAMETERS.keys() | logquery.HEADERS.keys() <= looked_up
+    assert log_query.PARAMETERS.keys() | log_query.HEADERS.keys() <= looked_up
     assert {word for word in looked_up if re.fullmatch(r"[a-z]+|[A-Z][A-Za-z-]+", word)} - {"true"} == {
-        *logquery.PARAMETERS,
-        *logquery.HEADERS,
+        *log_query.PARAMETERS,
+        *log_query.HEADERS,
     }
 
 

@@ -32,7 +32,7 @@ def wanted(requirements: list[str]) -> set[str]:
 
 UNTIL_THE_FIRST_COMMAND = """
 import os, sys
-from supervisor.host.shimlink import ShimLink
+from supervisor.host.runs.shim_client import ShimLink
 def spawn(*_, **__):
     print(*sys.modules, flush=True)
     os._exit(0)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from supervisor.activity.heartbeat import INTERVAL_S
-from supervisor.activity.keepalive import KeepAlive
-from supervisor.activity.kept import Keeper, Kept
+from supervisor.activity.keep_alive import KeepAlive
+from supervisor.activity.persisted import Keeper, Kept
 from supervisor.activity.plane import Plane
 from supervisor.activity.sources import Sources
 from supervisor.core.records import Records
@@ -20,7 +20,7 @@ from supervisor.model.fact import ActivitySeen
 from supervisor.model.moment import Instant
 
 if TYPE_CHECKING:
-    from supervisor.activity.pulse import Pulse
+    from supervisor.activity.reporter import Pulse
 
 GOOD_FOR_S = 10.0
 """Who asks is told of SSH sessions as they were up to so long ago."""
@@ -59,7 +59,7 @@ class Activity:
         """Tell the plane until cancelled; nothing, if there is none. See `Pulse` for the arguments."""
         if self._plane is None:
             return
-        from supervisor.activity.pulse import Pulse
+        from supervisor.activity.reporter import Pulse
 
         self._pulse = Pulse(self._sources, self._plane, self._kept, self._clock, post=post, notice=notice)
         await self._pulse.run(hub)
@@ -74,7 +74,7 @@ class Activity:
 
     async def explain(self) -> dict[str, Any]:
         """What keeps the environment awake, since when, and the last signals; see `explain`."""
-        from supervisor.activity.explain import explanation
+        from supervisor.activity.activity_report import explanation
 
         sightings = await self._sources.look(GOOD_FOR_S)
         return explanation(sightings, self._records().environment, self._pulse, self._clock())

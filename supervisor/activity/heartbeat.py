@@ -35,8 +35,8 @@ import math
 from typing import assert_never
 
 from supervisor.activity.sighting import Signal
-from supervisor.activity.verdict import Declined, Delivered, Failed, TokenRefused, Verdict
-from supervisor.model.frozen import dataclass, replace
+from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused, Verdict
+from supervisor.lean.frozen import dataclass, replace
 
 INTERVAL_S = 300.0
 """Source: contract/api.md, Heartbeats."""

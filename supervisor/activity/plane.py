@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from supervisor.activity.heartbeat import INTERVAL_S
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
+from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import InvalidActivity
-from supervisor.model.frozen import dataclass
 
 LEAST_CHARACTERS, MOST_CHARACTERS = 3, 80
 """Of a source. Source: contract/wire/environment.txt, EnvironmentActivitySignal."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from supervisor.activity.executions import running
+from supervisor.activity.editor_reports import Reports
 from supervisor.activity.heartbeat import INTERVAL_S
-from supervisor.activity.keepalive import KeepAlive, KeepAlives
-from supervisor.activity.kept import Kept
-from supervisor.activity.reports import Reports
+from supervisor.activity.keep_alive import KeepAlive, KeepAlives
+from supervisor.activity.persisted import Kept
+from supervisor.activity.running_executions import running
 from supervisor.activity.sighting import Sighting
 from supervisor.core.records import Records
 from supervisor.model.moment import Instant
@@ -63,10 +63,10 @@ class Sources:
     async def look(self, good_for_s: float) -> list[Sighting]:
         """What is active now, with SSH sessions as they were up to `good_for_s` ago."""
         if self._clock().boot_s - self._looked_s >= good_for_s:
-            from supervisor.host import workers
+            from supervisor.host.proc import worker_threads
 
             now = self._clock()
-            self._ssh = await workers.run(self._look_for_sessions, now, abandon_on_cancel=True)
+            self._ssh = await worker_threads.run(self._look_for_sessions, now, abandon_on_cancel=True)
             self._looked_s = now.boot_s
         return self.known()
 
@@ -82,7 +82,7 @@ class Sources:
 
     def _look_for_sessions(self, now: Instant) -> tuple[Sighting, ...]:
         if self._open_sessions is None:
-            from supervisor.activity.ssh import open_sessions
+            from supervisor.activity.ssh_sessions import open_sessions
 
             self._open_sessions = open_sessions
         try:

@@ -16,31 +16,31 @@ import anyio
 from connectrpc.server import ConnectASGIApplication
 
 from supervisor.activity.activity import Activity
-from supervisor.api import (
-    control,
+from supervisor.api.connect.codecs import codecs
+from supervisor.api.connect.interceptor import Screen
+from supervisor.api.connect.validation import problem
+from supervisor.api.control import (
     control_activity,
     control_recent,
     control_resumed,
+    control_routes,
     control_steps,
     control_upgrade,
-    logs,
 )
-from supervisor.api.access import Access
-from supervisor.api.automation import Automation
-from supervisor.api.codecs import codecs
-from supervisor.api.environment import EnvironmentApi
-from supervisor.api.events import Events
-from supervisor.api.identity import Identity
-from supervisor.api.metrics import Metrics
-from supervisor.api.reception import Status
-from supervisor.api.screen import Screen
-from supervisor.api.server import Server
-from supervisor.api.sockets import Sockets
-from supervisor.api.tokens import Scope, Tokens
-from supervisor.api.translate import Translator
-from supervisor.api.validation import problem
+from supervisor.api.http.access import Access
+from supervisor.api.http.early_status import Status
+from supervisor.api.http.metrics import Metrics
+from supervisor.api.http.server import Server
+from supervisor.api.http.sockets import Sockets
+from supervisor.api.http.tokens import Scope, Tokens
+from supervisor.api.logs import log_routes
+from supervisor.api.platform.automation_service import Automation
+from supervisor.api.platform.environment_service import EnvironmentApi
+from supervisor.api.platform.event_service import Events
+from supervisor.api.platform.identity_service import Identity
+from supervisor.api.platform.to_wire import Translator
 from supervisor.engine import Engine
-from supervisor.host.lag import Lag
+from supervisor.host.proc.loop_lag import Lag
 from supervisor.model.errors import MachineError
 from supervisor.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
 from supervisor.wire.environment_connect import EnvironmentServiceASGIApplication
@@ -59,7 +59,7 @@ class Site:
     workspace: Path
     state: Path
     """The state directory."""
-    update_file: control.UpdateFile
+    update_file: control_routes.UpdateFile
     file_moved: Callable[[], Awaitable[None]]
     """See `EnvironmentApi`."""
     end: Callable[[float, bool], None]
@@ -103,14 +103,14 @@ async def serve(site: Site) -> None:
         site.activity.signals,
     )
     site.lag.heard = metrics.lag
-    hands = control.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
+    hands = control_routes.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
     server = Server(
         site.sockets,
         Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),
         _services(site, translator, tokens, started_s, lambda: server.stopping),
         [
-            *logs.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
-            *control.routes(site.engine, site.status, hands),
+            *log_routes.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
+            *control_routes.routes(site.engine, site.status, hands),
             *control_activity.routes(site.activity),
             *control_recent.routes(site.recent),
             *control_resumed.routes(site.resumed),
@@ -144,7 +144,7 @@ def _services(
         site.engine,
         site.activity,
         translator,
-        lambda scope: tokens.mint(Scope(scope), control.LIFETIMES_S[Scope(scope)]),
+        lambda scope: tokens.mint(Scope(scope), control_routes.LIFETIMES_S[Scope(scope)]),
         site.file_moved,
         started_s,
     )

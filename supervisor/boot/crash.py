@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from supervisor import __version__
-from supervisor.host.regular import make_regular
+from supervisor.lean.typing import Any
 from supervisor.model.errors import SupervisorError
-from supervisor.model.hints import Any
+from supervisor.shim.regular_file import make_regular
 
 KEPT_FILES = 5
 LEAST_PAUSE_S, MOST_PAUSE_S = 1.0, 60.0

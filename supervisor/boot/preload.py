@@ -5,7 +5,7 @@ upgrade. What is imported only then is not there any more, or of another version
 of its own files and packages once this is done: what is imported late, to keep the start short, is imported here in any
 case, piece by piece in a thread, with pauses in between, once the start has come to rest (`stillness`): to import takes
 a seventh of what a chain of 200 short tasks takes. The shim, which may have to be started again, is held in memory
-(`host/shimstart`).
+(`shim/launcher`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
-from supervisor.host import shimstart, workers
+from supervisor.host.proc import worker_threads
+from supervisor.shim import launcher
 
 MODULES = (
     # The standard library's, for what happens seldom.
@@ -41,39 +42,39 @@ MODULES = (
     "urllib.parse",
     # Ours.
     "supervisor.activity.activity",
-    "supervisor.activity.explain",
+    "supervisor.activity.activity_report",
     "supervisor.activity.plane",
-    "supervisor.activity.pulse",
-    "supervisor.activity.ssh",
+    "supervisor.activity.reporter",
+    "supervisor.activity.ssh_sessions",
     "supervisor.boot.resume",
-    "supervisor.boot.stacks",
-    "supervisor.boot.statewatch",
-    "supervisor.boot.summary",
-    "supervisor.boot.upgrade",
-    "supervisor.cli.complaints",
-    "supervisor.cli.saying",
-    "supervisor.config.explain",
+    "supervisor.boot.stack_dump",
+    "supervisor.boot.state_watch",
+    "supervisor.boot.status_line",
+    "supervisor.boot.upgrade.self_check",
+    "supervisor.cli.terminal.log_handler",
+    "supervisor.cli.terminal.error_text",
+    "supervisor.config.explainer",
     "supervisor.config.suggest",
-    "supervisor.config.syntax",
-    "supervisor.host.account",
-    "supervisor.host.childprocess",
-    "supervisor.host.containers",
-    "supervisor.host.ending",
-    "supervisor.host.impersonation",
-    "supervisor.host.logs",
-    "supervisor.host.oom",
-    "supervisor.host.outputs",
-    "supervisor.host.programfiles",
-    "supervisor.host.readable",
-    "supervisor.host.upkeep",
-    "supervisor.host.watch",
+    "supervisor.config.document.syntax_errors",
+    "supervisor.host.users.account",
+    "supervisor.host.proc.child_process",
+    "supervisor.host.runs.containers",
+    "supervisor.host.runs.termination",
+    "supervisor.host.users.impersonation",
+    "supervisor.host.runs.log_file",
+    "supervisor.host.proc.oom_kill",
+    "supervisor.host.runs.outputs",
+    "supervisor.host.users.program_files",
+    "supervisor.host.proc.readable",
+    "supervisor.host.runs.upkeep",
+    "supervisor.host.state.file_watch",
     # Others'.
     "watchfiles._rust_notify",
 )
 """`tests/boot/test_preload.py` finds what is missing here."""
 OF_THE_API = ("supervisor.api.assembly", "google.protobuf.descriptor_pb2", "jwt")
 OF_A_PLANE = (
-    "supervisor.activity.client",
+    "supervisor.activity.plane_client",
     "pyqwest._glue",
     "opentelemetry.metrics",
     "opentelemetry.propagate",
@@ -100,8 +101,8 @@ async def preload(*more: str) -> None:
     sys.setswitchinterval(_SWITCH_S)
     try:
         await _import_all((*MODULES, *more))
-        await workers.run(_use_what_imports_more)
-        await workers.run(shimstart.hold)
+        await worker_threads.run(_use_what_imports_more)
+        await worker_threads.run(launcher.hold)
     finally:
         sys.setswitchinterval(before_s)
 
@@ -109,7 +110,7 @@ async def preload(*more: str) -> None:
 async def _import_all(names: Sequence[str]) -> None:
     for name in names:
         if name not in sys.modules:
-            await workers.run(_import_one, name)
+            await worker_threads.run(_import_one, name)
             await anyio.sleep(_PAUSE_S)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.boot.settings import Report
+from supervisor.boot.run_settings import Report
 from supervisor.config import Loaded
 from supervisor.core.diff import Changes
 from supervisor.hub import contained

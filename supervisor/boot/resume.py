@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.boot.settings import Report
-from supervisor.core import suspend
+from supervisor.boot.run_settings import Report
+from supervisor.core import resume_detector
 from supervisor.core.triggers import RESUME
 from supervisor.engine import Engine
 from supervisor.model.command import FireTrigger
@@ -26,7 +26,7 @@ class Resume:
         self._engine = engine
         self._report = report
         self._ahead_s = ahead_s
-        self._suspends = suspend.Suspends(ahead_s())
+        self._suspends = resume_detector.Suspends(ahead_s())
 
     async def watch(self) -> None:
         """Look at the clocks now and then, until cancelled."""
@@ -39,14 +39,14 @@ class Resume:
     def look(self) -> None:
         """Look at the clocks once."""
         now = self._engine.now()
-        self._suspends, slept_s = suspend.looked(self._suspends, self._ahead_s(), now.mono_s)
+        self._suspends, slept_s = resume_detector.looked(self._suspends, self._ahead_s(), now.mono_s)
         if slept_s:
             self._resumed(f"the machine was suspended for {slept_s:.0f} s")
 
     def tell(self) -> bool:
         """The runner says that the machine was resumed. Returns whether that was news."""
         now = self._engine.now()
-        self._suspends, news = suspend.told(self._suspends, self._ahead_s(), now.mono_s)
+        self._suspends, news = resume_detector.told(self._suspends, self._ahead_s(), now.mono_s)
         if news:
             self._resumed("the machine was resumed, as somebody told")
         return news

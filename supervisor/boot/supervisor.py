@@ -19,37 +19,37 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from supervisor import __version__
-from supervisor.api.sockets import Given, Sockets
-from supervisor.boot.announcing import Announcer
-from supervisor.boot.automations import Automations
-from supervisor.boot.beginning import Beginning
+from supervisor.api.http.sockets import Given, Sockets
+from supervisor.boot.automations_file import Automations
+from supervisor.boot.conditions import Troubles
 from supervisor.boot.crash import Edge, files, restarted
-from supervisor.boot.life import Life, Work
-from supervisor.boot.recent import Recent
+from supervisor.boot.lifecycle import Life, Work
+from supervisor.boot.recent_changes import Recent
 from supervisor.boot.report import ContainedReport
-from supervisor.boot.settings import Api, Report, Settings
-from supervisor.boot.troubles import Troubles
-from supervisor.core.succession import RESTARTED, inherited, known_runs
+from supervisor.boot.run_settings import Api, Report, Settings
+from supervisor.boot.service_manager import Announcer
+from supervisor.boot.session import Beginning
+from supervisor.boot.upgrade.handover import Handover
+from supervisor.core.recovery import RESTARTED, inherited, known_runs
 from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock, inheritance, signals
-from supervisor.host.account import completed
-from supervisor.host.cgroups import Cgroups
-from supervisor.host.environ import cleaned, compose
-from supervisor.host.handover import Handover
-from supervisor.host.machine import Machine
-from supervisor.host.notify import Notifier
-from supervisor.host.rundir import RunDir
-from supervisor.host.shimlink import ShimLink
-from supervisor.host.statedir import StateDir, default_path, system_path
-from supervisor.host.store import Store
+from supervisor.host.proc import clock, inheritance, signals
+from supervisor.host.proc.cgroups import Cgroups
+from supervisor.host.proc.notify import Notifier
+from supervisor.host.runs.environ import cleaned, compose
+from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.state.state_directory import StateDir, default_path, system_path
+from supervisor.host.state.store import Store
+from supervisor.host.users.account import completed
 from supervisor.hub import Hub
+from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.action import Spawn
 from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.errors import Precondition
 from supervisor.model.fact import EnvironmentStarted, MachineRestarted
-from supervisor.model.hints import TYPE_CHECKING, Any
 from supervisor.model.ids import fresh
 from supervisor.model.spec import Trigger
 from supervisor.settings import cwd
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
 
     from supervisor.activity.activity import Activity
     from supervisor.boot.resume import Resume
-    from supervisor.boot.statewatch import StateWatch
-    from supervisor.host.account import Account
-    from supervisor.host.lag import Lag
+    from supervisor.boot.state_watch import StateWatch
+    from supervisor.host.proc.loop_lag import Lag
+    from supervisor.host.users.account import Account
 
 FIRST_ANSWER_S = 0.1
 """How long the import of the server waits for somebody who asks how we are."""
@@ -96,9 +96,9 @@ class Supervisor:
         self._leave: Callable[[], Awaitable[tuple[int, ...]]] = _no_connections
         self.account = self._account()
         if self._other is not None and handover is None:  # before an upgrade, the self-check looks
-            from supervisor.host import programfiles
+            from supervisor.host.users import program_files
 
-            programfiles.check(self._other.name)
+            program_files.check(self._other.name)
         self.state = self._take_state()
         self.store = Store(self.state.database)
         records, revision = self.store.load_or_begin_anew()
@@ -159,14 +159,14 @@ class Supervisor:
     @functools.cached_property
     def lag(self) -> Lag:
         """How late the event loop comes."""
-        from supervisor.host.lag import Lag
+        from supervisor.host.proc.loop_lag import Lag
 
         return Lag(self.state.stalls, self.report.notice)
 
     @functools.cached_property
     def state_watch(self) -> StateWatch:
         """What sees that the state directory, or something in it, was taken away."""
-        from supervisor.boot.statewatch import StateWatch, Watched
+        from supervisor.boot.state_watch import StateWatch, Watched
 
         async def restore_state() -> None:
             self.state.restore()
@@ -262,7 +262,7 @@ class Supervisor:
         """The user that commands run as, if one is named. Raises MachineError."""
         if not self.settings.user:
             return None
-        from supervisor.host.account import account
+        from supervisor.host.users.account import account
 
         return account(self.settings.user)
 
@@ -294,7 +294,7 @@ class Supervisor:
         """How a command's environment is composed."""
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
         if self._other:
-            from supervisor.host.passenv import are_of_image, passed
+            from supervisor.host.users.pass_env import are_of_image, passed
 
             base = passed(base, self.settings.pass_env, are_of_image(os.environ))
         if self.account:
@@ -357,7 +357,7 @@ class Supervisor:
 
         Returns its version. Raises Precondition: then everything goes on.
         """
-        from supervisor.boot.upgrade import checked_version, see_that_nobody_else_wrote_it
+        from supervisor.boot.upgrade.self_check import checked_version, see_that_nobody_else_wrote_it
 
         if self.engine.world.records.draining:
             raise Precondition("cannot upgrade: the supervisor is shutting down")
@@ -399,7 +399,7 @@ class Supervisor:
 
     def _status(self, sockets: Sockets) -> Callable[[], Awaitable[dict[str, Any]]]:
         """What the status tells, as a function that looks."""
-        from supervisor.api.controlstatus import Place, health_json, status_json
+        from supervisor.api.control.control_status import Place, health_json, status_json
 
         workspace, started_s = str(self.settings.workspace), self.engine.now().mono_s
         place = Place(
@@ -439,8 +439,8 @@ class Supervisor:
             return
         import anyio
 
-        from supervisor.api.reception import Reception
-        from supervisor.host import workers
+        from supervisor.api.http.early_status import Reception
+        from supervisor.host.proc import worker_threads
 
         peers = [self._other.uid] if self._other else []
         status = self._status(self.sockets)
@@ -455,7 +455,7 @@ class Supervisor:
             tasks.start_soon(receive)
             # Half a second of imports, which leave others little of the interpreter: not before who waits is answered.
             await reception.first_attended(FIRST_ANSWER_S)
-            assembly = await workers.run(importlib.import_module, "supervisor.api.assembly")
+            assembly = await worker_threads.run(importlib.import_module, "supervisor.api.assembly")
             reception.relieve()
         api = self.settings.api
         site = assembly.Site(

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 import zstandard
 
+from supervisor.bundle.entry import LeftOut, Part
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.part import LeftOut, Part
 from supervisor.model.errors import SupervisorError
 
 MOST_BYTES = 32 * 1024 * 1024

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from supervisor.bundle.context import Scene
+from supervisor.bundle.entry import LeftOut, Part
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.part import LeftOut, Part
-from supervisor.bundle.scene import Scene
 from supervisor.bundle.state import state_parts
 from supervisor.bundle.system import system_parts
-from supervisor.bundle.workspacefile import automations_file
-from supervisor.config.source import Unreadable, read_file
+from supervisor.bundle.workspace_file import automations_file
+from supervisor.config.document.source import Unreadable, read_file
 from supervisor.doctor.finding import findings_json
 
 FILE_BYTES = 1 << 20

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from supervisor.api.mask import HIDDEN, Mask
+from supervisor.api.logs.mask import HIDDEN, Mask
 from supervisor.bundle import shapes
 
 SHOWN = HIDDEN.decode()

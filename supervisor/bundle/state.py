@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from supervisor.bundle.ends import masked_both_ends, masked_end
+from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.excerpt import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.part import LeftOut, Part
-from supervisor.host.regular import why_replaced
+from supervisor.shim.regular_file import why_replaced
 
 RECORDS = 2000
 """The last changed; a task keeps up to a thousand executions."""

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
-from supervisor.bundle.ends import masked_end
+from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.excerpt import masked_end
 from supervisor.bundle.masking import SHOWN, Masking
-from supervisor.bundle.part import LeftOut, Part
-from supervisor.bundle.told import process_environ
+from supervisor.bundle.start_options import process_environ
 
 BOOTED = "/run/systemd/system"
 """Source: sd_booted(3)."""

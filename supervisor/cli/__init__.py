@@ -12,7 +12,7 @@ def main() -> int:
     """Run the command line in `sys.argv`. Returns the exit status."""
     _open_standard_files()
     if os.getpid() == 1 and sys.argv[1:2] == ["run"]:
-        from supervisor.host.init import watch_over
+        from supervisor.host.proc.init import watch_over
 
         return _flushed(watch_over(_main))
     return _flushed(_main())
@@ -24,7 +24,7 @@ def _flushed(status: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError as error:
-        from supervisor.cli.output import unwritten
+        from supervisor.cli.terminal.output import unwritten
 
         return unwritten(error)
     return status
@@ -48,21 +48,21 @@ def _open_standard_files() -> None:
 def _main() -> int:
     arguments = sys.argv[1:]
     if "SUPERVISOR_HANDOVER" in os.environ:
-        from supervisor.host.handover import receive
+        from supervisor.boot.upgrade.handover import receive
 
         receive()
     if arguments[:1] == ["run"] or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
-        from supervisor.cli.early import start_shim
+        from supervisor.boot.prestart import start_shim
 
         # The shim starts up on another core while this process still imports what it needs.
         start_shim()
         # Looking for garbage, of which there is none yet, is a twentieth of the start. `Life` begins with it.
         gc.disable()
-    from supervisor.cli.terminal import guard_standard_files
+    from supervisor.cli.terminal.visible import guard_standard_files
 
     guard_standard_files()
     if arguments[:1] == ["run"] and not _completes():
-        from supervisor.cli.plainly import flags
+        from supervisor.cli.local.plain_arguments import flags
 
         if (given := flags(arguments[1:])) is not None:
             return _unparsed(lambda: _run(given))
@@ -87,7 +87,7 @@ def _completes() -> bool:
 
 def _unparsed(command: Callable[[], int]) -> int:
     """Run a command as an entrypoint or a script says it: without click, whose import takes a third of the start."""
-    from supervisor.cli.saying import say
+    from supervisor.cli.terminal.error_text import say
     from supervisor.model.errors import SupervisorError
 
     try:
@@ -98,8 +98,8 @@ def _unparsed(command: Callable[[], int]) -> int:
 
 def _run(flags: dict[str, str]) -> int:
     """`supervisor run`."""
-    from supervisor.cli.running import run
-    from supervisor.settings.spec import read_settings
+    from supervisor.cli.local.foreground_run import run
+    from supervisor.settings.initial_spec import read_settings
 
     return run(read_settings(flags, os.environ))
 
@@ -108,7 +108,7 @@ def _run_standalone(words: list[str]) -> int:
     """`supervisor run-task --standalone REF [FILE]`."""
     from pathlib import Path
 
-    from supervisor.cli.standalone import run_standalone
+    from supervisor.cli.local.standalone_task import run_standalone
 
     reference, *file = words
     return run_standalone(reference, Path(file[0]) if file else None, workspace=None, as_json=False)

@@ -8,9 +8,9 @@ import sys
 import click
 
 from supervisor import __version__
-from supervisor.cli.group import Group
-from supervisor.cli.output import OUTPUT_ERRORS, unwritten
-from supervisor.cli.saying import say
+from supervisor.cli.command_group import Group
+from supervisor.cli.terminal.error_text import say
+from supervisor.cli.terminal.output import OUTPUT_ERRORS, unwritten
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_INTERRUPTED
 
@@ -53,7 +53,7 @@ class Commands(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
-        module = importlib.import_module(f"supervisor.cli.cmd_{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"supervisor.cli.commands.cmd_{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterable
 from types import MappingProxyType
 
-from supervisor.config.tree import Kind, Mapping, Node, Scalar, Sequence, is_null
-from supervisor.model.hints import TypeVar
+from supervisor.config.document.nodes import Kind, Mapping, Node, Scalar, Sequence, is_null
+from supervisor.lean.typing import TypeVar
 from supervisor.model.spec import (
     SERVICE_TRIGGERS,
     TASK_TRIGGERS,

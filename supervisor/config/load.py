@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from supervisor.config import source
-from supervisor.config.advice import advice
 from supervisor.config.decode import Refused, decode
-from supervisor.config.parse import Parsed, parse
+from supervisor.config.dependencies import reference_problems
+from supervisor.config.document import source
+from supervisor.config.document.parse import Parsed, parse
+from supervisor.config.document.text import Text, decode_text
+from supervisor.config.lint import advice
 from supervisor.config.problem import LIMIT_PROBLEMS, Loaded, Problem, Severity
-from supervisor.config.references import reference_problems
 from supervisor.config.suggest import Suggester
-from supervisor.config.text import Text, decode_text
 from supervisor.model.spec import AutomationsFile
 
 
@@ -59,7 +59,7 @@ def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Itera
         yield from advice(parsed.root, file, text)
     elif parsed.root is not None:
         # Imported for a refused file alone: jsonschema costs more than all the rest of the start.
-        from supervisor.config.explain import explain
+        from supervisor.config.explainer import explain
 
         yield from explain(parsed.root, text, suggester)
 

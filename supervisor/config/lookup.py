@@ -6,7 +6,7 @@ import enum
 import os
 from pathlib import Path
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 
 PLACES = (
     ".ona/automations.yaml",

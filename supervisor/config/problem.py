@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 from supervisor.model.spec import AutomationsFile
 
 Path = tuple[str | int, ...]

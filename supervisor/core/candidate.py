@@ -17,7 +17,7 @@ is no candidate. Source: contract/automations-file.md, "Changes to the file whil
 
 from __future__ import annotations
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 
 QUIET_S = 0.5
 BLIND_QUIET_S = 1.0

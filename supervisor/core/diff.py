@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from supervisor.model.digest import sha1
+from supervisor.lean.digest import sha1
+from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import AlreadyExists
-from supervisor.model.frozen import dataclass
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
 from supervisor.model.record import Environment, Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem

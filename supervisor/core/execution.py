@@ -29,10 +29,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.core.taskrun import STOP_GRACE_S
+from supervisor.core.task_run import STOP_GRACE_S
+from supervisor.lean.frozen import dataclass, replace
+from supervisor.lean.typing import assert_never
 from supervisor.model.exit import SUCCESS, exit_text
-from supervisor.model.frozen import dataclass, replace
-from supervisor.model.hints import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import (

@@ -5,13 +5,13 @@ An item belongs to the file or to the API (`Source`); `core.diff` says what that
 
 from __future__ import annotations
 
-from supervisor.core import environment as environments
+from supervisor.core import environment_record as environments
 from supervisor.core.diff import Changes, digests, edit, items, said_anew, upsert
 from supervisor.core.graph import find_cycle
 from supervisor.core.records import Records
+from supervisor.lean.frozen import replace
 from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask, UpsertFile
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
-from supervisor.model.frozen import replace
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, Want

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 from supervisor.model.record import Execution
 
 

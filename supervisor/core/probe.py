@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Note
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.fact import Exited
-from supervisor.model.frozen import replace
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Service

@@ -12,10 +12,10 @@ from itertools import chain, islice
 from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.core.leaders import Leaders
-from supervisor.core.runrefs import RunRefs
+from supervisor.core.run_references import RunRefs
+from supervisor.lean.frozen import replace
+from supervisor.lean.typing import Any
 from supervisor.model.action import Action, Discard
-from supervisor.model.frozen import replace
-from supervisor.model.hints import Any
 from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase
 from supervisor.model.record import (
     Environment,

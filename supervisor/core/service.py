@@ -29,11 +29,11 @@ A session is run at most once: a service that ended by itself stays ended until 
 from __future__ import annotations
 
 from supervisor.core import probe as probes
+from supervisor.lean.frozen import replace
+from supervisor.lean.typing import assert_never
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
-from supervisor.model.frozen import replace
-from supervisor.model.hints import assert_never
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Service, StopStage

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
-from supervisor.core import taskrun
+from supervisor.core import task_run
 from supervisor.core.records import Records
-from supervisor.model.frozen import replace
-from supervisor.model.hints import assert_never
+from supervisor.lean.frozen import replace
+from supervisor.lean.typing import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
@@ -69,7 +69,7 @@ def _settle_service(records: Records, service: Service, now: Now) -> None:
 
 
 def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
-    decided, actions = taskrun.decide(run, now)
+    decided, actions = task_run.decide(run, now)
     records.act(*actions)
     if decided is not run:
         records.put(decided)
@@ -84,12 +84,12 @@ def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
     if run_id not in records.runs:
         run = TaskRun(run_id, step.task_id, step.reference, execution.firing, step.spec)
         records.put(run)
-        records.act(taskrun.spawn_of(run))
+        records.act(task_run.spawn_of(run))
     return run_id
 
 
 def _release(records: Records, run_id: str, now: Now) -> None:
-    run, actions = taskrun.stop(records.runs[run_id], now, records.drain_by)
+    run, actions = task_run.stop(records.runs[run_id], now, records.drain_by)
     records.act(*actions)
     records.put(run)
 

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from supervisor.core import environment as environments
+from supervisor.core import environment_record as environments
 from supervisor.core import service as services
-from supervisor.core import taskrun
-from supervisor.core.obey import obey
+from supervisor.core import task_run
+from supervisor.core.commands import obey
 from supervisor.core.records import Records
+from supervisor.core.recovery import lose_all
 from supervisor.core.settle import settle
-from supervisor.core.succession import lose_all
+from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.fact import Fact, MachineRestarted, RunFact
-from supervisor.model.frozen import dataclass
 from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, TaskRun
 
@@ -74,7 +74,7 @@ class World:
         records = self.records
         owner: TaskRun | Service | None
         if (owner := records.runs.get(fact.run_id)) is not None:
-            seen: TaskRun | Service = taskrun.observe(owner, fact)
+            seen: TaskRun | Service = task_run.observe(owner, fact)
         elif (owner := records.services.get(fact.run_id.partition(".")[0])) is not None:
             seen = services.observe(owner, fact, now)
         else:

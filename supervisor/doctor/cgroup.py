@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from supervisor.doctor.finding import State, Verdict
-from supervisor.host.cgroups import BOOTED, is_ours, own_folder
+from supervisor.host.proc.cgroups import BOOTED, is_ours, own_folder
 
 _WITHOUT = "what a command leaves behind is looked for in /proc, and daemons that hide are missed"
 

@@ -11,14 +11,14 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from supervisor.doctor import verdict
-from supervisor.doctor.aside import aside
-from supervisor.doctor.attempt import attempt
 from supervisor.doctor.finding import Finding, State, Verdict
-from supervisor.doctor.proxy import Proxies
-from supervisor.doctor.seen import Seen
-from supervisor.doctor.target import Skip, Target
-from supervisor.doctor.tls import Trust
+from supervisor.doctor.network import assessment
+from supervisor.doctor.network.attempt import attempt
+from supervisor.doctor.network.bounded_call import aside
+from supervisor.doctor.network.observation import Seen
+from supervisor.doctor.network.proxy import Proxies
+from supervisor.doctor.network.target import Skip, Target
+from supervisor.doctor.network.tls import Trust
 
 T = TypeVar("T")
 
@@ -111,7 +111,9 @@ def _endpoints(endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target,
     in_order = iter(tried)
     now_s = time.time()
     return [
-        verdict.skipped(endpoint) if isinstance(endpoint, Skip) else verdict.finding(*next(in_order), now_s)
+        assessment.skipped(endpoint)
+        if isinstance(endpoint, Skip)
+        else assessment.finding(*next(in_order), now_s)
         for endpoint in endpoints
     ]
 
@@ -127,6 +129,6 @@ def _network(
     answer = plane.answer if plane is not None and plane.broken is None else None
     return [
         Finding(NETWORK, "proxy", False, Verdict(State.OK, named or "none: no variable names one")),
-        Finding(NETWORK, "TLS interception", False, verdict.interception(tried)),
-        Finding(NETWORK, "clock", True, verdict.clock_skew(answer)),
+        Finding(NETWORK, "TLS interception", False, assessment.interception(tried)),
+        Finding(NETWORK, "clock", True, assessment.clock_skew(answer)),
     ]

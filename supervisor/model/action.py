@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 from supervisor.model.spec import EnvVar, RunsOn
 
 

@@ -6,7 +6,7 @@ the core derives ids.
 
 from __future__ import annotations
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigger
 
 

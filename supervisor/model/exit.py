@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from supervisor.model.frozen import dataclass
-from supervisor.model.hints import assert_never
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import assert_never
 from supervisor.model.sysexits import EXIT_NOT_STARTED, EXIT_UNKNOWN
 
 

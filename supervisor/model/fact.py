@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from supervisor.lean.frozen import dataclass
 from supervisor.model.exit import Exit
-from supervisor.model.frozen import dataclass
 from supervisor.model.spec import Trigger
 
 

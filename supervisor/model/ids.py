@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from supervisor.model.digest import sha1
+from supervisor.lean.digest import sha1
 
 
 def derived(stamp: str, *names: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Kill, Spawn, Terminate
-from supervisor.model.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.model.frozen import dataclass
+from supervisor.lean.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

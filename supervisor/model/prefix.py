@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.model.hints import Any, Generic, TypeVar
+from supervisor.lean.typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 _NEAR = 8

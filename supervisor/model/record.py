@@ -11,8 +11,8 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
-from supervisor.model.frozen import dataclass, field
 from supervisor.model.ids import derived
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
 from supervisor.model.prefix import NOTHING, Prefix

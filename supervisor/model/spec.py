@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from supervisor.model.frozen import dataclass, field
+from supervisor.lean.frozen import dataclass, field
 
 
 class Trigger(enum.Enum):

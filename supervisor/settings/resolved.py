@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from supervisor.lean.frozen import dataclass, field
+from supervisor.lean.typing import Any, TypeVar
 from supervisor.model.errors import BadSettings
-from supervisor.model.frozen import dataclass, field
-from supervisor.model.hints import Any, TypeVar
 from supervisor.settings.setting import VARIABLE_PREFIX, Setting
 from supervisor.settings.table import (
     DEFAULT_SPEC,

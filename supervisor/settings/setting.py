@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.model.frozen import dataclass
-from supervisor.model.hints import Generic, TypeVar
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import Generic, TypeVar
 
 T = TypeVar("T")
 

@@ -1,12 +1,12 @@
 """Every setting, once. The flags of `supervisor run`, the variables and the keys of the runner's spec follow from this.
 
 A setting `log-limit` is the flag `--log-limit` and the variable `SUPERVISOR_LOG_LIMIT`. What one setting means for
-another (FILE sets the workspace, say) stands where settings become what a supervisor is told: `boot/settings.py`.
+another (FILE sets the workspace, say) stands where settings become what a supervisor is told: `boot/run_settings.py`.
 """
 
 from __future__ import annotations
 
-from supervisor.model.hints import Any
+from supervisor.lean.typing import Any
 from supervisor.settings.setting import Setting
 from supervisor.settings.values import (
     TRIGGERS,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor.model.frozen import dataclass
-from supervisor.model.hints import TypeVar
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TypeVar
 from supervisor.model.spec import Trigger
 
 T = TypeVar("T")

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from supervisor.activity.client import PlaneClient
 from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
-from supervisor.activity.kept import Kept
+from supervisor.activity.persisted import Kept
 from supervisor.activity.plane import Plane
-from supervisor.activity.pulse import Pulse
+from supervisor.activity.plane_client import PlaneClient
+from supervisor.activity.reporter import Pulse
 from supervisor.activity.sighting import Kind, Sighting, Signal
+from supervisor.activity.signal_result import Delivered, Verdict
 from supervisor.activity.sources import Sources
-from supervisor.activity.verdict import Delivered, Verdict
 from supervisor.core.records import Records
+from supervisor.lean.frozen import replace
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
-from supervisor.model.frozen import replace
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.prefix import NOTHING

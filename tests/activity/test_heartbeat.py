@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, backoff, conclude, decide
 from supervisor.activity.sighting import Signal
-from supervisor.activity.verdict import Declined, Delivered, Failed, TokenRefused, Verdict
+from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused, Verdict
 from tests.activity.fakes import Scene, always
 
 DAY_S = 24 * 3600

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.cli.client import Client
+from supervisor.cli.remote.client import Client
 from tests.activity.plane import ENVIRONMENT, METHOD
 from tests.activity.sshd import MISSING, sshd
 from tests.e2e.harness import Program, Project, until

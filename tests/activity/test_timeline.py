@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from supervisor.activity.verdict import Delivered
+from supervisor.activity.signal_result import Delivered
 from tests.activity.fakes import Stage
 from tests.activity.plane import plane, status
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import ClientResponse, ClientSession, TCPConnector, web
 
-from supervisor.api.logs import routes
+from supervisor.api.logs.log_routes import routes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase

@@ -15,13 +15,13 @@ import aiohttp
 import anyio
 from aiohttp import web
 
-from supervisor.api.access import Access, Caller, caller
-from supervisor.api.codecs import codecs
-from supervisor.api.screen import Screen
-from supervisor.api.server import Server
-from supervisor.api.sockets import Sockets
-from supervisor.api.tokens import Scope, Tokens
-from supervisor.api.validation import problem
+from supervisor.api.connect.codecs import codecs
+from supervisor.api.connect.interceptor import Screen
+from supervisor.api.connect.validation import problem
+from supervisor.api.http.access import Access, Caller, caller
+from supervisor.api.http.server import Server
+from supervisor.api.http.sockets import Sockets
+from supervisor.api.http.tokens import Scope, Tokens
 from supervisor.settings.values import Address
 from supervisor.wire import environment_automation_connect as automation_connect
 from supervisor.wire import environment_automation_pb2 as automation_pb

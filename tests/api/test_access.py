@@ -13,8 +13,8 @@ import anyio
 import pytest
 from aiohttp import web
 
-from supervisor.api.access import Caller
-from supervisor.api.tokens import Scope, Tokens
+from supervisor.api.http.access import Caller
+from supervisor.api.http.tokens import Scope, Tokens
 from tests.api.serving import ENVIRONMENT, GET_SERVICE, ID, JSON, Served, error, serving
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from supervisor.api import connection
-from supervisor.api.tokens import Scope
+from supervisor.api.http import connection
+from supervisor.api.http.tokens import Scope
 from tests.api.serving import WATCH, Served, envelope, eventually, serving
 
 pytestmark = pytest.mark.anyio

@@ -13,9 +13,9 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from supervisor.api.automation import Automation
-from supervisor.api.encoded import Encoded
-from supervisor.api.translate import Translator
+from supervisor.api.platform.automation_service import Automation
+from supervisor.api.platform.large_answers import Encoded
+from supervisor.api.platform.to_wire import Translator
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Hub

@@ -14,21 +14,21 @@ import anyio
 import pytest
 
 from supervisor.activity.activity import Activity
-from supervisor.api import control_activity, control_recent
-from supervisor.api.access import Access
-from supervisor.api.control import Hands, routes
-from supervisor.api.controlstatus import Place, status_json
-from supervisor.api.server import Server
-from supervisor.api.sockets import Sockets
-from supervisor.api.tokens import Scope, Tokens
-from supervisor.boot.automations import Automations
-from supervisor.boot.settings import Settings
+from supervisor.api.control import control_activity, control_recent
+from supervisor.api.control.control_routes import Hands, routes
+from supervisor.api.control.control_status import Place, status_json
+from supervisor.api.http.access import Access
+from supervisor.api.http.server import Server
+from supervisor.api.http.sockets import Sockets
+from supervisor.api.http.tokens import Scope, Tokens
+from supervisor.boot.automations_file import Automations
+from supervisor.boot.run_settings import Settings
 from supervisor.config import Loaded, load_bytes
 from supervisor.core.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock
-from supervisor.host.tree import find
+from supervisor.host.proc import clock
+from supervisor.host.proc.process_tree import find
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from supervisor.api.encoded import SMALL_BYTES, Encoded, encoded
+from supervisor.api.platform.large_answers import SMALL_BYTES, Encoded, encoded
 from supervisor.wire import environment_automation_pb2 as pb
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from supervisor.api.events import CREATE, DELETE, UPDATE, UPDATE_STATUS, Events, operation_of
+from supervisor.api.platform.event_service import CREATE, DELETE, UPDATE, UPDATE_STATUS, Events, operation_of
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Change, Hub

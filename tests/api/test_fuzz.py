@@ -37,14 +37,14 @@ from yarl import URL
 from supervisor import wire
 from supervisor.activity.activity import Activity
 from supervisor.api import assembly
-from supervisor.api.sockets import Sockets
+from supervisor.api.http.sockets import Sockets
 from supervisor.config import Loaded, load_bytes
 from supervisor.core.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock
-from supervisor.host.lag import Lag
-from supervisor.host.store import Store
+from supervisor.host.proc import clock
+from supervisor.host.proc.loop_lag import Lag
+from supervisor.host.state.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
 from supervisor.model.command import CreateService, CreateTask, StartTask

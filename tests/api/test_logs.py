@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.logpiece import Form, Part
-from supervisor.host import logs
+from supervisor.api.logs.chunks import Form, Part
+from supervisor.host.runs import log_file
 from tests.api.logscene import (
     BUILD,
     WEB,
@@ -373,8 +373,8 @@ def test_log_that_is_no_file_is_told(scene: Scene, tmp_path: Path) -> None:
 def test_dropped_head_is_told_in_one_line(scene: Scene) -> None:
     scene.ended(lines(0, 100_000))
     path = str(scene.log(f"{WEB}.1"))
-    logs.enforce_limit(path, 400_000)
-    first = logs.first_kept(path)
+    log_file.enforce_limit(path, 400_000)
+    first = log_file.first_kept(path)
 
     async def body() -> None:
         async with serving(scene) as site:
@@ -401,7 +401,7 @@ def test_head_dropped_while_a_slow_reader_follows(scene: Scene) -> None:
             reader, writer = await asyncio.open_connection(sock=slow, limit=4096)
             writer.write(f"GET {site.web} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
-            logs.enforce_limit(path, MIB)
+            log_file.enforce_limit(path, MIB)
             scene.service(live=False)
             got = dechunked(head + await reader.read())
             writer.close()
@@ -576,7 +576,7 @@ def test_event_source_that_has_all_is_told_to_stop(scene: Scene) -> None:
 
 
 def test_silence_is_filled_for_event_sources(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervisor.api.logstream.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("supervisor.api.logs.log_stream.KEEP_ALIVE_S", 0.05)
     scene.service()
 
     async def body() -> None:

@@ -6,8 +6,8 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.api.logpiece import Shelf, look
-from supervisor.api.mask import HIDDEN, Mask
+from supervisor.api.logs.chunks import Shelf, look
+from supervisor.api.logs.mask import HIDDEN, Mask
 
 
 def masked(text: bytes, *secrets: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from prometheus_client.parser import text_string_to_metric_families
 
-from supervisor.api.metrics import Metrics, kept_log_bytes
+from supervisor.api.http.metrics import Metrics, kept_log_bytes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase, ServicePhase

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from supervisor.api.querypage import with_query
+from supervisor.api.connect.query_page import with_query
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from supervisor.api.reception import _MOST as MOST
-from supervisor.api.reception import Reception
+from supervisor.api.http.early_status import _MOST as MOST
+from supervisor.api.http.early_status import Reception
 
 pytestmark = pytest.mark.anyio
 

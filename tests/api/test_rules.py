@@ -12,8 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from schemas import generate
-from supervisor.api.rules import RULES
-from supervisor.api.validation import violations
+from supervisor.api.connect.validation import violations
+from supervisor.api.platform.rules import RULES
 from tests.api import facts
 
 FACTS = facts.facts()

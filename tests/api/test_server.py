@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from supervisor.api import server
-from supervisor.api.server import STOP_GRACE_S
+from supervisor.api.http import server
+from supervisor.api.http.server import STOP_GRACE_S
 from tests.api.serving import (
     GET_SERVICE,
     ID,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.sockets import Sockets, short
+from supervisor.api.http.sockets import Sockets, short
+from supervisor.lean.frozen import replace
 from supervisor.model.errors import MachineError
-from supervisor.model.frozen import replace
 from supervisor.settings.values import Address
 
 FREE = Address("127.0.0.1", 0)
@@ -144,7 +144,7 @@ def test_a_port_is_free_again_although_connections_linger() -> None:
 
 def test_room_is_made_for_clients_up_to_the_hard_limit() -> None:
     code = (
-        "import resource; from supervisor.api.sockets import room_for_clients\n"
+        "import resource; from supervisor.api.http.sockets import room_for_clients\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 1000))\n"
         "assert room_for_clients() == (1000 - 256) // 2\n"
         "assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1000, 1000)\n"

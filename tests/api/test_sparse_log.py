@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host import logs
+from supervisor.host.runs import log_file
 from supervisor.model.phase import ExecutionPhase
 from tests.api.logscene import Scene, events, eventually, read_until, serving, within_deadline
 
@@ -105,18 +105,18 @@ def test_search_ends_when_its_client_leaves(scene: Scene, monkeypatch: pytest.Mo
     run_id = scene.service(live=False)
     scene.write(run_id, b"x\n" * (1 << 20))
     searching, over = threading.Event(), threading.Event()
-    find_tail = logs.find_tail
+    find_tail = log_file.find_tail
 
-    def endless(path: str, lines: int, most_bytes: int, stop: object) -> logs.Tail:
+    def endless(path: str, lines: int, most_bytes: int, stop: object) -> log_file.Tail:
         """A search of a log that takes for ever."""
         assert callable(stop)
         searching.set()
         while not stop():
             find_tail(path, lines, most_bytes, stop)
         over.set()
-        return logs.Tail(0, 0, 0)
+        return log_file.Tail(0, 0, 0)
 
-    monkeypatch.setattr(logs, "find_tail", endless)
+    monkeypatch.setattr(log_file, "find_tail", endless)
 
     async def body() -> None:
         async with serving(scene) as site:

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 
-from supervisor.api.tokens import BadToken, Fault, Scope, Tokens
+from supervisor.api.http.tokens import BadToken, Fault, Scope, Tokens
 from supervisor.model.errors import MachineError
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.api.errors import InvalidArgument
-from supervisor.api.validation import problem, validate, violations
+from supervisor.api.connect.request_errors import InvalidArgument
+from supervisor.api.connect.validation import problem, validate, violations
 from supervisor.wire import environment_automation_pb2 as automation
 from supervisor.wire import environment_pb2, event_pb2
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.logpiece import Look, look
-from supervisor.api.waiting import Waiting
+from supervisor.api.logs.chunks import Look, look
+from supervisor.api.logs.waiters import Waiting
 from supervisor.hub import Hub
 from tests.api.logscene import within_deadline
 

@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.api.errors import InvalidArgument
-from supervisor.api.wirejson import decode, encode
+from supervisor.api.connect.request_errors import InvalidArgument
+from supervisor.api.connect.strict_json import decode, encode
 from supervisor.wire import environment_automation_pb2 as automation
 from supervisor.wire import environment_pb2 as environment
 from supervisor.wire import environmentopts_pb2 as ops

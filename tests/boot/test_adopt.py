@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from supervisor.boot.settings import Settings
+from supervisor.boot.run_settings import Settings
 from supervisor.boot.supervisor import Supervisor
 from supervisor.config import Loaded
 from supervisor.core.diff import Changes
-from supervisor.host.shimlink import ShimLink
-from supervisor.host.store import Store
+from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.spec import Trigger

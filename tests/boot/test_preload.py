@@ -15,20 +15,20 @@ import pytest
 
 import supervisor
 from supervisor.boot import preload
-from supervisor.host import shim, shimstart
+from supervisor.shim import launcher, shim
 
 PACKAGE = Path(supervisor.__file__).parent
 LOADED = """
 import importlib, json, sys
 from supervisor.boot.preload import MODULES, OF_A_PLANE, OF_THE_API
-for name in ("supervisor.cli.running", *MODULES, *OF_THE_API, *OF_A_PLANE):
+for name in ("supervisor.cli.local.foreground_run", *MODULES, *OF_THE_API, *OF_A_PLANE):
     importlib.import_module(name)
 print(json.dumps(list(sys.modules)))
 """
 EARLIER = {
     "supervisor.cli.app": "other commands than `run`",
-    "supervisor.cli.standalone": "another command",
-    "supervisor.host.passenv": "the first command",
+    "supervisor.cli.local.standalone_task": "another command",
+    "supervisor.host.users.pass_env": "the first command",
     "_sha2": "the first command, from Python 3.12 on",
     "_sha256": "the first command, before Python 3.12",
     "sqlite3": "the first database, where its module in C goes by another name",
@@ -92,10 +92,10 @@ async def test_preload_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_held_shim_is_made_of_all_its_modules() -> None:
-    code = f"import sys; sys.argv = ['x']; sys.path.insert(0, {str(PACKAGE.parent)!r}); import supervisor.host.shim"
+    code = f"import sys; sys.argv = ['x']; sys.path.insert(0, {str(PACKAGE.parent)!r}); import supervisor.shim.shim"
     shown = f"{code}; print(*(name for name in sys.modules if name.startswith('supervisor')))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", shown], capture_output=True, text=True, check=True
     )
-    held = re.findall(r"\('(supervisor[\w.]*)', ", shimstart._script())
+    held = re.findall(r"\('(supervisor[\w.]*)', ", launcher._script())
     assert sorted(done.stdout.split()) == sorted([*held, shim.__name__])

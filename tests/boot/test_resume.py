@@ -13,7 +13,7 @@ from supervisor.config import Loaded
 from supervisor.core.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
-from supervisor.host import clock
+from supervisor.host.proc import clock
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, Drain

@@ -10,8 +10,8 @@ import pytest
 
 from supervisor.bundle import archive
 from supervisor.bundle.archive import pack
+from supervisor.bundle.entry import LeftOut, Part
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.part import LeftOut, Part
 from supervisor.model.errors import SupervisorError
 from tests.bundle.unpacking import manifest_of, unpacked
 

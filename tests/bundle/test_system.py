@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.bundle import system
+from supervisor.bundle.entry import LeftOut
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.part import LeftOut
 from supervisor.bundle.system import system_parts, told
 
 MASKING = Masking(["pl4nted-secret"])

@@ -17,7 +17,7 @@ from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.conftest import PROGRAM, Invoke
 from tests.doctor.guard import loopback_only
 from tests.doctor.servers import closed
-from tests.host.users import GID, UID, needs_root, open_folder
+from tests.host.users.other_user import GID, UID, needs_root, open_folder
 
 __all__ = ["loopback_only", "open_folder"]
 

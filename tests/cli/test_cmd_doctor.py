@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.doctor.listing import parse_listing
+from supervisor.doctor.endpoint_list import parse_listing
 from tests.cli.conftest import PROGRAM, Invoke, Result
 from tests.doctor.guard import loopback_only
 from tests.doctor.servers import OK, Authority, answering, closed, serving, silent, within_tls

@@ -191,4 +191,4 @@ def test_only_who_reads_a_file_imports_what_that_takes(words: list[str]) -> None
     )
     modules = set(done.stdout.splitlines()[-1].split())
     assert "supervisor.cli.app" in modules
-    assert not {"yaml", "supervisor.config.load", "supervisor.config.parse"} & modules
+    assert not {"yaml", "supervisor.config.load", "supervisor.config.document.parse"} & modules

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.output import Outlet
-from supervisor.cli.terminal import style
+from supervisor.cli.terminal.output import Outlet
+from supervisor.cli.terminal.visible import style
 
 STYLED = f"{style('failed', 'red')} \x1b[2Kand"
 ITEMS: list[str | bytes] = [STYLED, b"raw \x1b[1m\xff\n", "end é"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from supervisor.config import Loaded, load_bytes
 from supervisor.config.decode import Refused, decode
-from supervisor.config.explain import validator
+from supervisor.config.explainer import validator
 from supervisor.config.problem import path_text
 from tests.config.trees import KEYS, VALUES, Data, Written, at, files, mutated, node, ways
 from tests.contract import ACCEPTED, OUR_OWN

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from supervisor.config import Loaded, load_bytes
+from supervisor.config.document.text import LIMIT_BYTES
 from supervisor.config.problem import LIMIT_PROBLEMS
-from supervisor.config.text import LIMIT_BYTES
 from tests.contract import CORPUS, OUR_OWN
 
 REAL = sorted(CORPUS.glob("*/*.yaml")) or OUR_OWN

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from supervisor.config import decode, load_bytes, schema
-from supervisor.config.explain import validator
+from supervisor.config.explainer import validator
 from supervisor.config.schema import schema_path
 from supervisor.config.starter import starter_text
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Role

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from supervisor.config.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
+from supervisor.config.document.nodes import Entry, Kind, Mapping, Node, Scalar, Sequence
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
 
 Data = Any

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from supervisor.core import settle
 from supervisor.core.leaders import Leaders
 from supervisor.core.records import Records
-from supervisor.core.runrefs import RunRefs
+from supervisor.core.run_references import RunRefs
 from supervisor.core.world import World
 from supervisor.model.command import FireTrigger, StartTask, StopExecution
 from supervisor.model.record import Record

@@ -9,14 +9,14 @@ from typing import Any
 
 import anyio
 
-from supervisor.doctor import verdict
-from supervisor.doctor.attempt import attempt
+from supervisor.doctor.endpoint_list import Entry
 from supervisor.doctor.finding import Finding
-from supervisor.doctor.listing import Entry
-from supervisor.doctor.proxy import Proxies
-from supervisor.doctor.seen import Seen
-from supervisor.doctor.target import Circumstances, Target, targets
-from supervisor.doctor.tls import Trust
+from supervisor.doctor.network import assessment
+from supervisor.doctor.network.attempt import attempt
+from supervisor.doctor.network.observation import Seen
+from supervisor.doctor.network.proxy import Proxies
+from supervisor.doctor.network.target import Circumstances, Target, targets
+from supervisor.doctor.network.tls import Trust
 from tests.doctor.servers import Authority
 
 PATIENCE_S = 30.0
@@ -53,4 +53,4 @@ def see(
 
 def find(endpoint: Target, *trusted: Authority, **more: Any) -> Finding:
     """What an attempt comes to."""
-    return verdict.finding(endpoint, see(endpoint, *trusted, **more), time.time())
+    return assessment.finding(endpoint, see(endpoint, *trusted, **more), time.time())

@@ -16,6 +16,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+from tests.doctor.network.test_udp import datagrams
 from tests.doctor.servers import (
     OK,
     Authority,
@@ -27,7 +28,6 @@ from tests.doctor.servers import (
     silent,
     within_tls,
 )
-from tests.doctor.test_udp import datagrams
 
 PROGRAM = Path(__file__).resolve().parents[2] / "supervisor/__main__.py"
 

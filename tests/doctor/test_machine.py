@@ -17,7 +17,7 @@ from supervisor.doctor.finding import State
 from supervisor.doctor.inotify import inotify
 from supervisor.doctor.kernel import pidfd
 from supervisor.doctor.machine import checks
-from supervisor.host.cgroups import Cgroups
+from supervisor.host.proc.cgroups import Cgroups
 
 MIB = 1 << 20
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from supervisor.doctor.listing import PACKAGED, Expect, Runner, read_listing
-from supervisor.doctor.target import Circumstances, Target, targets
+from supervisor.doctor.endpoint_list import PACKAGED, Expect, Runner, read_listing
+from supervisor.doctor.network.target import Circumstances, Target, targets
 from tests.contract import ENDPOINTS
 
 PLATFORM = ENDPOINTS.read_text(encoding="utf-8").partition("AMI Requirements")[0]

@@ -186,7 +186,7 @@ def test_bug_in_the_core_ends_the_supervisor_and_not_what_runs(project: Project,
         tmp_path / "copy",
         "--listen",
         "none",
-        core__obey=(
+        core__commands=(
             "        case StopService(service_id):\n",
             "        case StopService(service_id):\n            1 / 0\n",
         ),

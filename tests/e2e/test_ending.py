@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from supervisor.host.signals import MEANINGS, Meaning
+from supervisor.host.proc.signals import MEANINGS, Meaning
 from tests.e2e.harness import Project, until
 
 

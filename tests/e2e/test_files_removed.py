@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.cli.client import Client, Refused
+from supervisor.cli.remote.client import Client, Refused
 from supervisor.wire import environment_automation_pb2 as automation_pb
 from tests.e2e.harness import ROOT, Program, Project, until
 
@@ -43,8 +43,8 @@ MODULES = """
 
 def summary(records):
     import json, sys
-    from supervisor.host import shimstart
-    return json.dumps({"held": shimstart._held >= 0, "modules": sorted(sys.modules)})
+    from supervisor.shim import launcher
+    return json.dumps({"held": launcher._held >= 0, "modules": sorted(sys.modules)})
 """
 
 
@@ -60,9 +60,9 @@ def copied(project: Project, folder: Path, *arguments: str) -> Program:
     python.symlink_to(sys._base_executable)  # type: ignore[attr-defined]
     (folder / ".venv/pyvenv.cfg").write_text(f"home = {Path(sys._base_executable).parent}\n")  # type: ignore[attr-defined]
     project.within = ("sh", "-c", f'shift; exec {python} "$@"', "sh")
-    text = (ROOT / "supervisor/boot/summary.py").read_text()
+    text = (ROOT / "supervisor/boot/status_line.py").read_text()
     assert LOOK[0] in text
-    program = project.run_copy(folder, *arguments, boot__summary=(text, text.replace(*LOOK) + MODULES))
+    program = project.run_copy(folder, *arguments, boot__status_line=(text, text.replace(*LOOK) + MODULES))
     project.within = ()
     return program
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Project, until
-from tests.host.users import GID, UID, needs_root
+from tests.host.users.other_user import GID, UID, needs_root
 
 CODES = {
     "exit-0": 0,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client
+from supervisor.cli.remote.client import Client
 from tests.e2e.harness import Program, Project, until
 from tests.e2e.test_user import Machine
-from tests.host.users import UID, needs_root, open_folder
+from tests.host.users.other_user import UID, needs_root, open_folder
 
 __all__ = ["open_folder"]  # a fixture
 pytestmark = [needs_root, pytest.mark.slow, pytest.mark.timeout(180)]

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client
+from supervisor.cli.remote.client import Client
 from tests.e2e.harness import MARKER, Program, Project, until
 from tests.e2e.namespace import children, unshare
-from tests.host.users import GID, GROUP, UID, needs_root
+from tests.host.users.other_user import GID, GROUP, UID, needs_root
 
 pytestmark = [needs_root, pytest.mark.slow]
 

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.cli import main
-from supervisor.host.machine import Machine
-from supervisor.host.rundir import RunDir
-from supervisor.host.statedir import StateDir
-from supervisor.host.store import Store
-from supervisor.host.stream import Stream
+from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.state.state_directory import StateDir
+from supervisor.host.state.store import Store
 from supervisor.hub import Hub
+from supervisor.shim.stream import Stream
 
 POINTS = {
     "state": (StateDir, "__init__"),

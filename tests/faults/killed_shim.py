@@ -18,8 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the shim's Python has no site
 
-from supervisor.host import shim, shimstart
-from supervisor.host.shim import Shim
+from supervisor.shim import launcher, shim
+from supervisor.shim.shim import Shim
 
 POINTS = ("_answer", "_spawn", "_note_start", "_write", "_reap", "_tell", "_listen")
 NAMES = [f"{side} {point}" for point in POINTS for side in ("before", "after")]
@@ -64,7 +64,7 @@ def be_the_supervisor() -> int:
     from supervisor.cli import main
 
     os.environ[VARIABLE] = ":".join(sys.argv[1:4])
-    shimstart._SHIM = __file__
+    launcher._SHIM = __file__
     sys.argv[:] = ["supervisor", *sys.argv[4:]]
     return main()
 

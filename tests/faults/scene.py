@@ -16,14 +16,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from supervisor.cli.client import Client
-from supervisor.cli.finding import NotRunning
+from supervisor.cli.remote.client import Client
+from supervisor.cli.remote.discovery import NotRunning
 from supervisor.core.invariants import violations
 from supervisor.core.records import Records
-from supervisor.host.environ import RUN_MARKER
-from supervisor.host.statedir import default_path
-from supervisor.host.store import Store
-from supervisor.host.tree import RUNS_MARKER
+from supervisor.host.proc.process_tree import RUNS_MARKER
+from supervisor.host.runs.environ import RUN_MARKER
+from supervisor.host.state.state_directory import default_path
+from supervisor.host.state.store import Store
 from supervisor.model.errors import SupervisorError
 from supervisor.model.phase import RunPhase
 from tests.e2e.harness import ENTRY, Program, Project

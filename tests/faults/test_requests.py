@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from supervisor.cli.finding import NotRunning
+from supervisor.cli.remote.discovery import NotRunning
 from supervisor.model.errors import SupervisorError
 from tests.faults.scene import Scene, until
 

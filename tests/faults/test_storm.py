@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import WentAway
+from supervisor.cli.remote.client import WentAway
 from tests.e2e.harness import Project
 from tests.faults import skewed
 from tests.faults.model import Life, World

@@ -22,7 +22,7 @@ tasks:
 
 
 def answers(scene: Scene) -> bool:
-    from supervisor.cli.finding import NotRunning
+    from supervisor.cli.remote.discovery import NotRunning
     from supervisor.model.errors import SupervisorError
 
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_user import Machine
-from tests.host.users import needs_root
+from tests.host.users.other_user import needs_root
 
 pytestmark = [needs_root, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.finding import NotRunning
+from supervisor.cli.remote.discovery import NotRunning
 from supervisor.model.errors import SupervisorError
 from tests.e2e.harness import Program
 from tests.faults.scene import Scene, read_errors, until

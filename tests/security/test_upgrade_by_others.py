@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.harness import ROOT, Program, until
 from tests.e2e.test_user import Machine
-from tests.host.users import GID, UID, needs_root
+from tests.host.users.other_user import GID, UID, needs_root
 
 pytestmark = [needs_root, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import pytest
 
-from supervisor.cli.cmd_run import command
-from supervisor.cli.flags import flags_of
+from supervisor.cli.commands.cmd_run import command
+from supervisor.cli.setting_flags import flags_of
 from supervisor.settings.argv import absolute_arguments, absolute_variables
 from supervisor.settings.table import BY_NAME
 

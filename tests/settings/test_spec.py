@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from supervisor.model.errors import BadSettings
 from supervisor.settings import table
+from supervisor.settings.initial_spec import LIMIT_BYTES, parse_spec, read_settings
+from supervisor.settings.plane_token import Token, TokenUnavailable, token_of
 from supervisor.settings.resolved import Source
-from supervisor.settings.spec import LIMIT_BYTES, parse_spec, read_settings
-from supervisor.settings.token import Token, TokenUnavailable, token_of
 
 UUID = "07e03a28-65a5-4d98-b532-8ea67b188048"
 SPEC = {

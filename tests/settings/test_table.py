@@ -5,10 +5,10 @@ import re
 import click
 import pytest
 
-from supervisor.boot.settings import Api, Settings, told
-from supervisor.cli import finding
-from supervisor.cli.cmd_config import command as config
-from supervisor.cli.cmd_run import command as run
+from supervisor.boot.run_settings import Api, Settings, told
+from supervisor.cli.commands.cmd_config import command as config
+from supervisor.cli.commands.cmd_run import command as run
+from supervisor.cli.remote import discovery
 from supervisor.settings import table
 from supervisor.settings.resolved import resolve
 from supervisor.settings.setting import Setting
@@ -49,8 +49,8 @@ def test_the_options_of_a_command_are_those_of_the_table(command: click.Command)
 
 
 def test_who_looks_for_a_supervisor_knows_the_variables() -> None:
-    assert table.STATE_DIR.variable == finding.STATE_DIR
-    assert table.WORKSPACE.variable == finding.WORKSPACE
+    assert table.STATE_DIR.variable == discovery.STATE_DIR
+    assert table.WORKSPACE.variable == discovery.WORKSPACE
 
 
 def test_a_secret_has_neither_flag_nor_variable() -> None:

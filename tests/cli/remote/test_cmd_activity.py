@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client, Json, Refused
+from supervisor.cli.remote.client import Client, Json, Refused
 from tests.cli.remote.conftest import Running
 from tests.e2e.harness import Project
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client
+from supervisor.cli.remote.client import Client
 from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.remote.conftest import Running
 from tests.e2e.harness import Program
@@ -173,7 +173,7 @@ def test_report_of_a_bug_is_in_it_and_stalls_are_and_no_value_of_a_variable_is(
     running.project.env["DEPLOY_TOKEN"] = PLANTED["environment variable"]
     obeyed = "        case StopService(service_id):\n"
     running.program = running.project.run_copy(
-        tmp_path / "copy", "--listen", "none", core__obey=(obeyed, f"{obeyed}            1 / 0\n")
+        tmp_path / "copy", "--listen", "none", core__commands=(obeyed, f"{obeyed}            1 / 0\n")
     )
     running.program.event(kind="task", reference="build", phase="succeeded")
     container = {"docker": {"image": "none", "environment": ["MODE=pl4nted11-in-a-container"]}}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.client import Client
+from supervisor.cli.remote.client import Client
 from supervisor.model.errors import SupervisorError
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.finding import NotRunning, find_socket
-from supervisor.host.statedir import default_path
-from tests.host.users import GID, UID, needs_root, open_folder
+from supervisor.cli.remote.discovery import NotRunning, find_socket
+from supervisor.host.state.state_directory import default_path
+from tests.host.users.other_user import GID, UID, needs_root, open_folder
 
 __all__ = ["open_folder"]
 pytestmark = needs_root

@@ -1,0 +1,100 @@
+"""Keep-alives: processes that somebody said are worth staying awake for, for as long as they live.
+
+A process is known by its pid and when it began, so that a later one with the same pid is not taken for it. The next
+supervisor of the same boot goes on with the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from supervisor.activity.persisted import Kept
+from supervisor.activity.sighting import Kind, Sighting, checked_source
+from supervisor.host.proc.process_tree import ProcRef, alive, find, name_of
+from supervisor.lean.frozen import dataclass
+from supervisor.model.errors import InvalidActivity, NotFound, Precondition
+
+SOURCE = "Keep-alive"
+"""The name of one that was given none."""
+MOST = 100
+_MOST_PID = 2**22  # pid_max of proc_sys_kernel(5)
+_KEY = "keep_alives"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """One process, and the name that its activity has."""
+
+    process: ProcRef
+    source: str
+    since_s: float
+    """When it was asked for, on the clock of `Instant.boot_s`."""
+
+
+class KeepAlives:
+    """All of them."""
+
+    def __init__(self, kept: Kept, most: int = MOST) -> None:
+        """Go on with those of the supervisor before. `most`: how many there may be."""
+        self._kept = kept
+        self._most = most
+        self._all = {item.process: item for item in _items(kept.get(_KEY))}
+
+    def add(self, pid: int, source: str, now_s: float, start_ticks: int | None = None) -> KeepAlive:
+        """Stay awake for a process; once more for the same one gives it another name.
+
+        `start_ticks`: when the caller saw it begin, in clock ticks since boot; None: it did not look.
+        Raises InvalidActivity on a source that no signal can carry, NotFound on a process that is not there, and
+        Precondition if there are too many.
+        """
+        process = find(pid) if 0 < pid <= _MOST_PID else None
+        if process is None:
+            raise NotFound(
+                f"cannot stay awake for process {pid}: there is none with this id; it may have ended"
+            )
+        if start_ticks is not None and process.start_ticks != start_ticks:
+            raise NotFound(
+                f"cannot stay awake for process {pid}: the supervisor sees another one by this id; it may have ended, "
+                "or you are in another PID namespace than the supervisor"
+            )
+        self._forget()
+        known = self._all.get(process)
+        if known is None and len(self._all) >= self._most:
+            raise Precondition(
+                f"cannot stay awake for process {pid}: there are {self._most} keep-alives already; end some of those "
+                "processes"
+            )
+        made = KeepAlive(process, checked_source(source), known.since_s if known else now_s)
+        self._all[process] = made
+        self._keep()
+        return made
+
+    def sightings(self, now_s: float) -> Iterator[Sighting]:
+        """Those whose process lives. The others are forgotten."""
+        self._forget()
+        for item in self._all.values():
+            detail = f"process {item.process.pid} ({name_of(item.process)})"
+            yield Sighting(Kind.KEEP_ALIVE, item.source, detail, item.since_s, now_s)
+
+    def _forget(self) -> None:
+        gone = [process for process in self._all if not alive(process)]
+        for process in gone:
+            del self._all[process]
+        if gone:
+            self._keep()
+
+    def _keep(self) -> None:
+        items = self._all.values()
+        self._kept.put(
+            _KEY, [[item.process.pid, item.process.start_ticks, item.source, item.since_s] for item in items]
+        )
+
+
+def _items(kept: Any) -> Iterator[KeepAlive]:
+    """What was kept, unless it is no value of ours."""
+    try:
+        for pid, start_ticks, source, since_s in kept or ():
+            yield KeepAlive(ProcRef(int(pid), int(start_ticks)), checked_source(str(source)), float(since_s))
+    except (ValueError, TypeError, InvalidActivity):
+        return

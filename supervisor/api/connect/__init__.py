@@ -1,0 +1,1 @@
+"""The Connect protocol over aiohttp: codecs, strict JSON, errors, paging, streams. Knows no services and tasks."""

@@ -1,0 +1,1 @@
+"""The server: sockets, who may connect and call, tokens, metrics."""

@@ -1,0 +1,187 @@
+"""What /metrics tells, in Prometheus's text form.
+
+What exists is looked at when somebody asks: services, subscribers, disk. What happens is counted as it happens, from
+the hub's changes, each in a microsecond or so. Counters begin at zero with the process, as Prometheus expects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from supervisor.core.records import Records
+from supervisor.host.proc import worker_threads
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.hub import Change, Hub
+from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution, Service
+
+_DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+_OVER = ("succeeded", "failed", "stopped")
+
+
+class Metrics:
+    """The supervisor's numbers. Used on the event loop alone."""
+
+    def __init__(
+        self,
+        records: Callable[[], Records],
+        hub: Hub,
+        runs: Path,
+        subscribers: Callable[[], int],
+        signals: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    ) -> None:
+        """Begin at zero; `run` counts.
+
+        Args:
+            records: what exists.
+            hub: tells what happens.
+            runs: the folder of run directories, for the size of the logs in them.
+            subscribers: how many read the hub.
+            signals: how many activity signals got through to the management plane, and how many did not.
+        """
+        self._hub = hub
+        self._runs = runs
+        self._registry = CollectorRegistry()
+        self._seen = _Seen(records, subscribers, signals)
+        self._registry.register(self._seen)
+        ProcessCollector(registry=self._registry)
+        self._executions = Counter(
+            "supervisor_executions", "Task executions that have ended.", ["outcome"], registry=self._registry
+        )
+        self._durations = Histogram(
+            "supervisor_execution_duration_seconds",
+            "From the start of a task execution to its end.",
+            ["outcome"],
+            buckets=_DURATIONS_S,
+            registry=self._registry,
+        )
+        self._probes = Counter(
+            "supervisor_probe_failures",
+            "Readiness probes that found no ready service.",
+            registry=self._registry,
+        )
+        lag = Histogram(
+            "supervisor_event_loop_lag_seconds",
+            "How much later than asked for the event loop wakes a sleeper.",
+            buckets=_LAGS_S,
+            registry=self._registry,
+        )
+        self.lag: Callable[[float], None] = lag.observe
+        """Is told how late the event loop came."""
+        for outcome in _OVER:  # a series that is absent until it happens cannot be alerted on
+            self._executions.labels(outcome)
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon(count)
+
+        def count() -> None:
+            for change in subscription.take():
+                if isinstance(change, Change):
+                    self._count(change)
+
+        subscription = self._hub.subscribe(wake)
+
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self._hub.unsubscribe(subscription)
+
+    async def text(self) -> bytes:
+        """All numbers as they are now."""
+        # Thousands of run directories: not on the loop.
+        self._seen.log_bytes = await worker_threads.run(kept_log_bytes, self._runs)
+        return generate_latest(self._registry)
+
+    def _count(self, change: Change) -> None:
+        before, after = change.before, change.after
+        if isinstance(after, Execution):
+            was_over = isinstance(before, Execution) and before.phase in EXECUTION_ENDED
+            if after.phase in EXECUTION_ENDED and not was_over:
+                self._ended(after)
+        elif isinstance(before, Service) and isinstance(after, Service) and _probe_failed(before, after):
+            self._probes.inc()
+
+    def _ended(self, execution: Execution) -> None:
+        outcome = execution.phase.value
+        self._executions.labels(outcome).inc()
+        if execution.started_s is not None and execution.ended_s is not None:
+            self._durations.labels(outcome).observe(execution.ended_s - execution.started_s)
+
+
+class _Seen(Collector):
+    """What is looked at rather than counted."""
+
+    def __init__(
+        self,
+        records: Callable[[], Records],
+        subscribers: Callable[[], int],
+        signals: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._signals = signals
+        self._records = records
+        self._subscribers = subscribers
+        self.log_bytes = 0
+
+    def collect(self) -> Iterator[Metric]:
+        records = self._records()
+        services = Tally(service.phase for service in records.services.values())
+        live = Tally(records.executions[id_].phase for id_ in records.live)
+        yield _gauge("supervisor_services", "Services by phase.", "phase", {
+            phase.value: services[phase] for phase in ServicePhase if phase is not ServicePhase.DELETED
+        })  # fmt: skip
+        yield _gauge("supervisor_executions_live", "Task executions that are not over.", "phase", {
+            phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
+        })  # fmt: skip
+        yield GaugeMetricFamily(
+            "supervisor_subscribers", "Readers of changes: watchers and followers.", self._subscribers()
+        )
+        heartbeats = CounterMetricFamily(
+            "supervisor_heartbeats", "Activity signals to the management plane.", labels=["outcome"]
+        )
+        for outcome, number in zip(("sent", "failed"), self._signals(), strict=True):
+            heartbeats.add_metric([outcome], number)
+        yield heartbeats
+        yield GaugeMetricFamily(
+            "supervisor_log_bytes", "What the logs of all kept runs take on disk.", self.log_bytes
+        )
+
+
+def kept_log_bytes(runs: Path) -> int:
+    """What the logs in all run directories take on disk. Heads that were dropped take nothing."""
+    total = 0
+    try:
+        with os.scandir(runs) as entries:
+            for entry in entries:
+                try:
+                    total += os.lstat(RunDir(runs, entry.name).log).st_blocks * 512
+                except OSError:
+                    continue  # removed meanwhile, or not begun
+    except FileNotFoundError:
+        pass  # nothing has run yet
+    return total
+
+
+def _probe_failed(before: Service, after: Service) -> bool:
+    """Whether a probe has ended and there will be another one."""
+    return bool(before.probe) and not after.probe and not after.ready and after.probe_at is not None
+
+
+def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family

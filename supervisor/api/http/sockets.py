@@ -1,0 +1,240 @@
+"""The sockets that a supervisor listens on: a Unix socket in its state directory, and TCP.
+
+Bound before anything is served, so that the addresses are known to what writes URLs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from supervisor.host.proc.inheritance import raise_descriptors
+from supervisor.lean.frozen import dataclass
+from supervisor.model.errors import MachineError
+from supervisor.settings.values import Address
+
+_BACKLOG = 512
+_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
+_RESERVED_FDS = 256  # for what a supervisor needs beside its clients
+_MOST_FDS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Descriptors of listening sockets."""
+
+    unix: int | None = None
+    tcp: int | None = None
+    address: str = ""
+    """What the TCP socket was to listen on, as `repr` shows it."""
+
+
+class Sockets:
+    """Listening sockets. `close` removes the Unix socket's file, if it is still ours."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        address: Address | None,
+        notice: Callable[[str], None] = lambda _: None,
+        owner: int | None = None,
+        given: Given = Given(),  # noqa: B008 - frozen
+    ) -> None:
+        """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError.
+
+        `owner`: the user who may connect to the Unix socket, beside root; None: our own. `given`: sockets that listen
+        already, used instead.
+        """
+        self.path = path
+        self._owner = owner
+        self.rebound: Callable[[socket.socket], Awaitable[None]] | None = None
+        """Has another Unix socket be served in the place of the one before; None: nothing is served at the moment."""
+        self.listening: list[socket.socket] = []
+        self.address: tuple[str, int] | None = None
+        """The TCP socket's own."""
+        self._inode = (0, 0)
+        # What is not used must not stay open: who connects to it would wait for ever.
+        unix = _given(given.unix, use=path is not None and path.is_socket())
+        tcp = _given(given.tcp, use=address is not None and given.address == repr(address))
+        try:
+            if path is not None:
+                self.listening.append(unix or _unix(path, owner))
+                self._inode = _inode(path)
+            if address is not None:
+                self.listening.append(tcp or _tcp(address, notice))
+                self.address = self.listening[-1].getsockname()[:2]
+        except BaseException:
+            self.close()
+            raise
+
+    def is_bound(self) -> bool:
+        """Whether whoever connects to the Unix socket's path comes to us. Raises OSError."""
+        try:
+            return self.path is None or self.rebound is None or _inode(self.path) == self._inode
+        except FileNotFoundError:
+            return False
+
+    async def rebind(self) -> None:
+        """Bind the Unix socket anew where its file is gone, or nobody answers on what is there. Raises MachineError."""
+        if self.path is None or self.rebound is None:
+            return
+        before = self.listening[0]
+        self.listening[0] = _unix(self.path, self._owner)
+        self._inode = _inode(self.path)
+        await self.rebound(self.listening[0])
+        before.close()
+
+    @property
+    def url(self) -> str:
+        """The base of the TCP address's URLs, without a final slash; empty if there is none."""
+        if self.address is None:
+            return ""
+        host, port = self.address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def keep(self) -> Given:
+        """Have the sockets listen on after `close`, for a program that takes over: who connects waits."""
+        self._inode = (0, 0)
+        by_family = {
+            listening.family == socket.AF_UNIX: os.dup(listening.fileno()) for listening in self.listening
+        }
+        return Given(by_family.get(True), by_family.get(False))
+
+    def close(self) -> None:
+        """Stop listening."""
+        for listening in self.listening:
+            listening.close()
+        self.listening.clear()
+        # Before another supervisor can bind there it needs the state directory's lock, which we still hold.
+        if self.path is not None and self._inode != (0, 0):
+            with contextlib.suppress(OSError):
+                if _inode(self.path) == self._inode:
+                    self.path.unlink()
+
+
+@contextmanager
+def short(path: Path) -> Iterator[str]:
+    """A socket's name that fits into an address: through a descriptor of its folder, if the path is too long."""
+    if len(os.fsencode(path)) <= _MAX_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def room_for_clients() -> int:
+    """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
+    return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
+
+
+def _given(fd: int | None, use: bool) -> socket.socket | None:
+    if fd is None:
+        return None
+    if not use:
+        os.close(fd)
+        return None
+    listening = socket.socket(fileno=fd)
+    listening.setblocking(False)
+    return listening
+
+
+def _unix(path: Path, owner: int | None) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        _check_free(path)
+        with contextlib.suppress(FileNotFoundError):
+            aside.unlink()
+        # On Linux the file gets the mode of the socket: never is there a moment in which others may connect.
+        os.fchmod(listening.fileno(), 0o600)
+        with short(aside) as name:
+            listening.bind(name)
+        if owner is not None:
+            os.chown(aside, owner, -1, follow_symlinks=False)
+        listening.listen(_BACKLOG)
+        os.replace(aside, path)
+    except OSError as error:
+        listening.close()
+        raise MachineError(f"cannot listen on the socket {path}: {error.strerror or error}") from error
+    except BaseException:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def _check_free(path: Path) -> None:
+    """A socket that nobody answers on may be replaced. Raises MachineError, OSError."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise MachineError(f"cannot listen on the socket {path}: there is a file that is no socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, short(path) as name:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(name)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+    raise MachineError(f"cannot listen on the socket {path}: another process answers there")
+
+
+def _tcp(address: Address, notice: Callable[[str], None]) -> socket.socket:
+    try:
+        return _bound(address.host, address.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or address.fixed:
+            raise _unlistenable(address, error) from error
+    try:
+        listening = _bound(address.host, 0)
+    except OSError as error:
+        raise _unlistenable(address, error) from error
+    port = listening.getsockname()[1]
+    notice(f"port {address.port} is taken, by another supervisor perhaps: this one listens on port {port}")
+    return listening
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, name = socket.getaddrinfo(
+        # Text would be encoded as IDNA, whose import costs 2 ms before the first command.
+        host.encode() if host.isascii() else host,
+        port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_PASSIVE,
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        # The port of a supervisor that has just ended is free, whatever its last connections linger in.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(name)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _unlistenable(address: Address, error: OSError) -> MachineError:
+    why = {errno.EADDRINUSE: "the port is taken", errno.EACCES: "ports below 1024 are root's"}.get(
+        error.errno or 0, error.strerror or str(error)
+    )
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return MachineError(
+        f"cannot listen on {host}:{address.port}: {why}; choose another with --listen HOST:PORT, or --listen none"
+    )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,93 @@
+"""What a request for a log asks for: where to begin, how long to go on, in which form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from supervisor.api.logs.chunks import Form
+
+VERY_LARGE = 2**53 - 1
+"""Stands for the end of what still grows: RFC 8673, section 2.2."""
+
+PARAMETERS = {
+    "follow": "`true` (the default): go on until the run has ended and all is sent; `false`: what is there now.",
+    "offset": "Begin at this byte of the log.",
+    "tail": "Begin so many lines before the end; what is looked at is bounded.",
+    "cursor": "Go on after this place: an `X-Log-Cursor`, or an event's id.",
+}
+"""What may stand in a log's URL. `offset`, `tail` and `cursor` exclude each other."""
+HEADERS = {
+    "Accept": "`text/plain` (the default); `text/event-stream`: events whose ids are cursors.",
+    "Range": "`bytes=N-` or `bytes=-N`: begin at byte N, or N bytes before the end. Counts where no parameter says.",
+    "Last-Event-ID": "The cursor of an EventSource that connects again; counts more than the parameters.",
+}
+"""What a log's reader may say in headers."""
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class BadQuery(Exception):
+    """A parameter that cannot be understood; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request's parameters. At most one of `cursor`, `tail`, `offset` and `last` says where to begin."""
+
+    follow: bool
+    form: Form
+    cursor: str | None = None
+    resumes: bool = False
+    """Whether the cursor is an EventSource's own, which asks again until it is told not to."""
+    tail: int | None = None
+    offset: int | None = None
+    last: int | None = None
+    """So many bytes before the end."""
+    ranged: bool = False
+    """Whether `offset` or `last` is a Range header's."""
+
+
+def parse(parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
+    """Read a request's query and headers.
+
+    A reconnecting EventSource repeats its URL, so its cursor counts more than what that says. Raises BadQuery.
+    """
+    follow = _WORDS.get(parameters.get("follow", "true").lower())
+    if follow is None:
+        raise BadQuery(f'cannot read parameter "follow": {parameters["follow"]!r} is neither true nor false')
+    accepted = [word.partition(";")[0].strip().lower() for word in headers.get("Accept", "").split(",")]
+    form = next((form for form in (Form.EVENTS, Form.PARTS) if form.value in accepted), Form.TEXT)
+    tail, offset = _number(parameters, "tail"), _number(parameters, "offset")
+    cursor, resumes = parameters.get("cursor"), False
+    if sum(where is not None for where in (tail, offset, cursor)) > 1:
+        raise BadQuery('cannot begin at more than one of "offset", "tail" and "cursor"')
+    if form is Form.EVENTS and headers.get("Last-Event-ID"):
+        tail, offset, cursor, resumes = None, None, headers["Last-Event-ID"], True
+    if form is not Form.TEXT or tail is not None or offset is not None or cursor is not None:
+        return Query(follow, form, cursor, resumes, tail, offset)
+    first, last = _range(headers.get("Range", ""))
+    return Query(follow, form, offset=first, last=last, ranged=first is not None or last is not None)
+
+
+def _number(parameters: Mapping[str, str], name: str) -> int | None:
+    text = parameters.get(name)
+    if text is None:
+        return None
+    if not _DIGITS.fullmatch(text):
+        raise BadQuery(f'cannot read parameter "{name}": {text!r} is not a number, 0 or more')
+    return int(text)
+
+
+def _range(header: str) -> tuple[int | None, int | None]:
+    """First byte, or how many last ones. A range with an end is answered with the whole, which RFC 9110 allows."""
+    found = _RANGE.fullmatch(header.replace(" ", ""))
+    if found is None or not any(found.groups()):
+        return None, None
+    first, last = found.groups()
+    if not first:
+        return None, int(last)
+    return (int(first), None) if not last or int(last) >= VERY_LARGE else (None, None)

@@ -1,0 +1,289 @@
+"""gitpod.v1.EnvironmentAutomationService: services, tasks and executions of this environment.
+
+Calls are thin: they look at records, or submit one command, never two: a call that is refused changes nothing. Calls
+that start, stop or delete return at once. Errors of the model become errors of the wire in one place for all services
+(`connect_errors`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from google.protobuf.json_format import MessageToDict
+
+from supervisor.api.connect.paging import page
+from supervisor.api.platform.from_wire import (
+    invalid,
+    read_role,
+    read_service_spec,
+    read_service_triggers,
+    read_task_spec,
+    read_triggers,
+)
+from supervisor.api.platform.large_answers import encoded, size_bytes
+from supervisor.api.platform.to_wire import EXECUTION_PHASES, ROLES, Translator
+from supervisor.api.platform.updates import (
+    required,
+    with_service_metadata,
+    with_service_spec,
+    with_task_metadata,
+    with_task_spec,
+)
+from supervisor.config import load_bytes
+from supervisor.core.diff import upsert
+from supervisor.core.records import Records
+from supervisor.engine import Engine
+from supervisor.model.command import (
+    CreateService,
+    CreateTask,
+    DeleteService,
+    DeleteTask,
+    StartService,
+    StartTask,
+    StopExecution,
+    StopService,
+    UpdateService,
+    UpdateTask,
+    UpsertFile,
+)
+from supervisor.model.errors import NotFound, Precondition
+from supervisor.model.ids import fresh
+from supervisor.model.phase import SERVICE_AT_REST, Want
+from supervisor.model.record import Execution, Service, Task
+from supervisor.model.spec import ServiceItem, TaskItem
+from supervisor.wire import environment_automation_connect
+from supervisor.wire import environment_automation_pb2 as pb
+
+
+class Automation(environment_automation_connect.EnvironmentAutomationService):
+    """The service's methods. Requests have passed the rules of the wire."""
+
+    def __init__(self, engine: Engine, translator: Translator) -> None:
+        """Serve what `engine` holds."""
+        self._engine = engine
+        self._translator = translator
+
+    @property
+    def _records(self) -> Records:
+        return self._engine.world.records
+
+    # Services
+
+    async def create_service(self, request: pb.CreateServiceRequest, _ctx: Any) -> pb.CreateServiceResponse:
+        self._check_environment(request.environment_id)
+        metadata = request.metadata
+        item = ServiceItem(
+            reference=required("metadata.reference", metadata.reference),
+            name=metadata.name or metadata.reference,
+            spec=read_service_spec(request.spec),
+            description=metadata.description,
+            triggers=read_service_triggers("metadata.triggeredBy", metadata.triggered_by),
+            role=read_role("metadata.role", metadata.role),
+        )
+        id_ = fresh()
+        wanted = request.spec.desired_phase == pb.SERVICE_PHASE_RUNNING
+        self._engine.submit(CreateService(item, id_, session=fresh() if wanted else ""))
+        return pb.CreateServiceResponse(service=self._translator.service(self._service(id_)))
+
+    async def get_service(self, request: pb.GetServiceRequest, _ctx: Any) -> pb.GetServiceResponse:
+        return pb.GetServiceResponse(service=self._translator.service(self._service(request.id)))
+
+    async def list_services(self, request: pb.ListServicesRequest, ctx: Any) -> pb.ListServicesResponse:
+        wanted = request.filter
+        found = [
+            service
+            for service in self._records.services.values()
+            if self._is_mine(wanted.environment_ids)
+            and (not wanted.references or service.item.reference in wanted.references)
+            and (not wanted.service_ids or service.id in wanted.service_ids)
+            and (not wanted.roles or ROLES[service.item.role] in wanted.roles)
+        ]
+        items, pagination = page(found, request.pagination, size_bytes)
+
+        def make() -> pb.ListServicesResponse:
+            messages = [self._translator.service(service) for service in items]
+            return pb.ListServicesResponse(pagination=pagination, services=messages)
+
+        return await encoded(make, sum(map(size_bytes, items)), ctx)
+
+    async def update_service(self, request: pb.UpdateServiceRequest, _ctx: Any) -> pb.UpdateServiceResponse:
+        if request.HasField("status"):
+            text = "cannot set the status of a service: only the environment that runs it may, and it needs no call"
+            raise ConnectError(Code.PERMISSION_DENIED, text)
+        service = self._service(request.id)
+        item = service.item
+        if request.HasField("metadata"):
+            item = with_service_metadata(item, request.metadata)
+        if request.HasField("spec"):
+            # Also if nothing in it is new: otherwise it would depend on that whether the same call is an error.
+            if service.phase not in SERVICE_AT_REST:
+                text = f"it is {service.phase.value}; stop it first"
+                raise Precondition(f'cannot change the spec of service "{item.reference}": {text}')
+            item = replace(item, spec=with_service_spec(item.spec, request.spec))
+        self._engine.submit(UpdateService(request.id, item))
+        return pb.UpdateServiceResponse()
+
+    async def delete_service(self, request: pb.DeleteServiceRequest, _ctx: Any) -> pb.DeleteServiceResponse:
+        self._engine.submit(DeleteService(request.id, request.force))
+        return pb.DeleteServiceResponse()
+
+    async def start_service(self, request: pb.StartServiceRequest, _ctx: Any) -> pb.StartServiceResponse:
+        self._engine.submit(StartService(request.id, fresh()))
+        return pb.StartServiceResponse()
+
+    async def stop_service(self, request: pb.StopServiceRequest, _ctx: Any) -> pb.StopServiceResponse:
+        self._engine.submit(StopService(request.id))
+        return pb.StopServiceResponse()
+
+    # The file
+
+    async def upsert_automations_file(
+        self, request: pb.UpsertAutomationsFileRequest, _ctx: Any
+    ) -> pb.UpsertAutomationsFileResponse:
+        self._check_environment(request.environment_id)
+        # A JSON document is a YAML document: the same reader judges both by the same rules. The wire's maps have no
+        # order, not even the same one twice, so they get one.
+        loaded = load_bytes(json.dumps(MessageToDict(request.automations_file), sort_keys=True).encode())
+        if loaded.file is None:
+            raise invalid("automationsFile", "; ".join(f"{p.path}: {p.text}" for p in loaded.errors))
+        changes = upsert(loaded.file, self._records.services.values(), self._records.tasks.values())
+        self._engine.submit(UpsertFile(loaded.file, fresh()))
+        after = self._items()
+        touched = [after[name] for name in changes.touched]
+        return pb.UpsertAutomationsFileResponse(
+            updated_service_ids=[item.id for item in touched if isinstance(item, Service)],
+            updated_task_ids=[item.id for item in touched if isinstance(item, Task)],
+        )
+
+    # Tasks
+
+    async def create_task(self, request: pb.CreateTaskRequest, _ctx: Any) -> pb.CreateTaskResponse:
+        self._check_environment(request.environment_id)
+        metadata = request.metadata
+        item = TaskItem(
+            reference=required("metadata.reference", metadata.reference),
+            name=metadata.name or metadata.reference,
+            spec=read_task_spec(request.spec),
+            description=metadata.description,
+            triggers=read_triggers("metadata.triggeredBy", metadata.triggered_by),
+        )
+        id_ = fresh()
+        self._engine.submit(CreateTask(item, tuple(request.depends_on), id_))
+        return pb.CreateTaskResponse(task=self._translator.task(self._task(id_)))
+
+    async def get_task(self, request: pb.GetTaskRequest, _ctx: Any) -> pb.GetTaskResponse:
+        return pb.GetTaskResponse(task=self._translator.task(self._task(request.id)))
+
+    async def list_tasks(self, request: pb.ListTasksRequest, _ctx: Any) -> pb.ListTasksResponse:
+        wanted = request.filter
+        found = [
+            task
+            for task in self._records.tasks.values()
+            if not task.gone
+            and self._is_mine(wanted.environment_ids)
+            and (not wanted.references or task.item.reference in wanted.references)
+            and (not wanted.task_ids or task.id in wanted.task_ids)
+        ]
+        items, pagination = page(found, request.pagination)
+        messages = [self._translator.task(task) for task in items]
+        return pb.ListTasksResponse(pagination=pagination, tasks=messages)
+
+    async def update_task(self, request: pb.UpdateTaskRequest, _ctx: Any) -> pb.UpdateTaskResponse:
+        task = self._task(request.id)
+        item = task.item
+        if request.HasField("metadata"):
+            item = with_task_metadata(item, request.metadata)
+        if request.HasField("spec"):
+            item = replace(item, spec=with_task_spec(item.spec, request.spec))
+        depends_on = tuple(request.depends_on) or task.depends_on
+        self._engine.submit(UpdateTask(request.id, item, depends_on))
+        return pb.UpdateTaskResponse()
+
+    async def delete_task(self, request: pb.DeleteTaskRequest, _ctx: Any) -> pb.DeleteTaskResponse:
+        self._engine.submit(DeleteTask(request.id))
+        return pb.DeleteTaskResponse()
+
+    async def start_task(self, request: pb.StartTaskRequest, ctx: Any) -> pb.StartTaskResponse:
+        id_ = fresh()
+        self._engine.submit(StartTask(request.id, id_))
+        execution = self._execution(id_)
+
+        def make() -> pb.StartTaskResponse:
+            return pb.StartTaskResponse(task_execution=self._translator.execution(execution))
+
+        return await encoded(make, size_bytes(execution), ctx)
+
+    # Executions
+
+    async def list_task_executions(
+        self, request: pb.ListTaskExecutionsRequest, ctx: Any
+    ) -> pb.ListTaskExecutionsResponse:
+        wanted = request.filter
+        found = [
+            execution
+            for execution in self._records.executions.values()
+            if self._is_mine(wanted.environment_ids)
+            and (not wanted.task_ids or execution.task_id in wanted.task_ids)
+            and (not wanted.task_references or execution.reference in wanted.task_references)
+            and (not wanted.phases or EXECUTION_PHASES[execution.phase] in wanted.phases)
+        ]
+        found, pagination = page(found, request.pagination, size_bytes)
+        items = list(self._records.shown_all(found))
+
+        def make() -> pb.ListTaskExecutionsResponse:
+            messages = [self._translator.execution(execution) for execution in items]
+            return pb.ListTaskExecutionsResponse(pagination=pagination, task_executions=messages)
+
+        return await encoded(make, sum(map(size_bytes, items)), ctx)
+
+    async def get_task_execution(
+        self, request: pb.GetTaskExecutionRequest, ctx: Any
+    ) -> pb.GetTaskExecutionResponse:
+        execution = self._execution(request.id)
+
+        def make() -> pb.GetTaskExecutionResponse:
+            return pb.GetTaskExecutionResponse(task_execution=self._translator.execution(execution))
+
+        return await encoded(make, size_bytes(execution), ctx)
+
+    async def stop_task_execution(
+        self, request: pb.StopTaskExecutionRequest, _ctx: Any
+    ) -> pb.StopTaskExecutionResponse:
+        self._engine.submit(StopExecution(request.id))
+        return pb.StopTaskExecutionResponse()
+
+    # Parts
+
+    def _service(self, id_: str) -> Service:
+        service = self._records.services.get(id_)
+        if service is None:
+            raise NotFound(f'cannot find service "{id_}": there is none with this id')
+        return service
+
+    def _task(self, id_: str) -> Task:
+        task = self._records.tasks.get(id_)
+        if task is None or task.gone:
+            raise NotFound(f'cannot find task "{id_}": there is none with this id')
+        return task
+
+    def _execution(self, id_: str) -> Execution:
+        execution = self._records.executions.get(id_)
+        if execution is None:
+            raise NotFound(f'cannot find task execution "{id_}": there is none with this id')
+        return self._records.shown(execution)
+
+    def _check_environment(self, id_: str) -> None:
+        if id_ != self._translator.environment_id:
+            raise NotFound(f'cannot find environment "{id_}": this is {self._translator.environment_id}')
+
+    def _is_mine(self, environment_ids: Any) -> bool:
+        return not environment_ids or self._translator.environment_id in environment_ids
+
+    def _items(self) -> dict[str, Service | Task]:
+        """What there is, by reference."""
+        services = {s.item.reference: s for s in self._records.services.values() if s.want is not Want.GONE}
+        return {**services, **{t.item.reference: t for t in self._records.tasks.values() if not t.gone}}

@@ -1,0 +1,189 @@
+"""gitpod.v1.EnvironmentService: the one environment that this supervisor runs.
+
+What clients set is kept as the environment's spec. Of that, only the path of the automations file changes what the
+supervisor does; the rest is for those who ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from google.protobuf.json_format import MessageToJson, Parse
+
+from supervisor import __version__
+from supervisor.activity.activity import Activity
+from supervisor.api.platform.to_wire import Translator, text, timestamp, triggers
+from supervisor.engine import Engine
+from supervisor.model.command import UpdateEnvironment
+from supervisor.model.errors import NotFound
+from supervisor.model.fact import ActivitySeen
+from supervisor.model.record import Environment
+from supervisor.wire import environment_connect
+from supervisor.wire import environment_pb2 as pb
+
+UNNAMED = "API client"
+"""The source of activity that is reported without one, as the wire allows."""
+MintToken = Callable[[str], str]
+"""Makes a token of a scope."""
+
+
+class EnvironmentApi(environment_connect.EnvironmentService):
+    """The service's methods. Requests have passed the rules of the wire."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        activity: Activity,
+        translator: Translator,
+        mint: MintToken,
+        file_moved: Callable[[], Awaitable[None]],
+        started_s: float,
+    ) -> None:
+        """`file_moved`: looks whether the automations file is another; `started_s`: when this supervisor began."""
+        self._engine = engine
+        self._activity = activity
+        self._translator = translator
+        self._mint = mint
+        self._file_moved = file_moved
+        self._started_s = started_s
+
+    async def get_environment(
+        self, request: pb.GetEnvironmentRequest, _ctx: Any
+    ) -> pb.GetEnvironmentResponse:
+        return pb.GetEnvironmentResponse(environment=self._message(self._environment(request.environment_id)))
+
+    async def update_environment(
+        self, request: pb.UpdateEnvironmentRequest, _ctx: Any
+    ) -> pb.UpdateEnvironmentResponse:
+        environment = self._environment(request.environment_id)
+        name, spec = environment.name, spec_of(environment)
+        if request.HasField("metadata") and request.metadata.HasField("name"):
+            name = request.metadata.name
+        if request.HasField("spec"):
+            _refuse_unserved(request.spec)
+            merge(spec, request.spec)
+        self._engine.submit(UpdateEnvironment(name, MessageToJson(spec, indent=None)))
+        await self._file_moved()
+        return pb.UpdateEnvironmentResponse()
+
+    async def mark_environment_active(
+        self, request: pb.MarkEnvironmentActiveRequest, _ctx: Any
+    ) -> pb.MarkEnvironmentActiveResponse:
+        self._environment(request.environment_id)
+        signal, at_s = request.activity_signal, self._engine.now().wall_s
+        if signal.HasField("timestamp"):
+            # Shown as given; what counts for staying awake is that the report has come.
+            at_s = signal.timestamp.ToNanoseconds() / 1e9
+        source = signal.source or UNNAMED
+        self._activity.report(source)
+        self._engine.post(ActivitySeen(source, at_s))
+        return pb.MarkEnvironmentActiveResponse()
+
+    async def create_environment_logs_token(
+        self, request: pb.CreateEnvironmentLogsTokenRequest, _ctx: Any
+    ) -> pb.CreateEnvironmentLogsTokenResponse:
+        self._environment(request.environment_id)
+        return pb.CreateEnvironmentLogsTokenResponse(access_token=self._mint("logs"))
+
+    async def create_environment_access_token(
+        self, request: pb.CreateEnvironmentAccessTokenRequest, _ctx: Any
+    ) -> pb.CreateEnvironmentAccessTokenResponse:
+        self._environment(request.environment_id)
+        return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint("environment"))
+
+    def _environment(self, id_: str) -> Environment:
+        environment = self._engine.world.records.environment
+        if environment is None or id_ != environment.id:
+            raise NotFound(f'cannot find environment "{id_}": this is {self._translator.environment_id}')
+        return environment
+
+    def _message(self, environment: Environment) -> pb.Environment:
+        spec = spec_of(environment)
+        spec.spec_version = environment.spec_version
+        spec.desired_phase = pb.ENVIRONMENT_PHASE_RUNNING
+        if environment.trigger_filter:
+            spec.automations_file.trigger_filter.extend(triggers(environment.trigger_filter))
+        return pb.Environment(
+            id=environment.id,
+            metadata=pb.EnvironmentMetadata(
+                name=environment.name,
+                creator=self._translator.subject,
+                created_at=timestamp(environment.created_s),
+                last_started_at=timestamp(self._started_s),
+                role=pb.ENVIRONMENT_ROLE_DEFAULT,
+            ),
+            spec=spec,
+            status=self._status(environment),
+        )
+
+    def _status(self, environment: Environment) -> pb.EnvironmentStatus:
+        draining = self._engine.world.records.draining
+        status = pb.EnvironmentStatus(
+            status_version=environment.revision,
+            phase=pb.ENVIRONMENT_PHASE_STOPPING if draining else pb.ENVIRONMENT_PHASE_RUNNING,
+            automations_file=_file(environment),
+            machine=pb.EnvironmentStatus.Machine(
+                phase=pb.EnvironmentStatus.Machine.PHASE_RUNNING,
+                versions=pb.EnvironmentStatus.Machine.Versions(supervisor_version=__version__),
+            ),
+            environment_urls=pb.EnvironmentStatus.EnvironmentURLs(
+                logs=f"{self._translator.public_url}/logs", ops=self._translator.public_url
+            ),
+        )
+        if environment.active_s is not None:
+            signal = pb.EnvironmentActivitySignal(
+                source=environment.active_source, timestamp=timestamp(environment.active_s)
+            )
+            status.activity_signal.CopyFrom(signal)
+        return status
+
+
+def spec_of(environment: Environment) -> pb.EnvironmentSpec:
+    """What clients set, as a message."""
+    return Parse(environment.spec, pb.EnvironmentSpec(), ignore_unknown_fields=True)
+
+
+def merge(spec: pb.EnvironmentSpec, update: pb.UpdateEnvironmentRequest.Spec) -> None:
+    """Set in `spec` what `update` has. Lists replace the lists before them."""
+    for name in ("content", "automations_file", "timeout"):
+        if update.HasField(name):
+            mine, theirs = getattr(spec, name), getattr(update, name)
+            for field, value in theirs.ListFields():
+                if field.message_type is not None:
+                    getattr(mine, field.name).CopyFrom(value)
+                else:
+                    setattr(mine, field.name, value)
+    if update.ports:
+        del spec.ports[:]
+        spec.ports.extend(update.ports)
+    if update.ssh_public_keys:
+        kept = {key.id: key for key in spec.ssh_public_keys}
+        for key in update.ssh_public_keys:
+            kept[key.id] = pb.EnvironmentSpec.SSHPublicKey(id=key.id, value=key.value)
+        keys = [key for key in kept.values() if key.value]
+        del spec.ssh_public_keys[:]
+        spec.ssh_public_keys.extend(keys)
+
+
+def _refuse_unserved(update: pb.UpdateEnvironmentRequest.Spec) -> None:
+    for name in ("devcontainer", "kernel_controls_config"):
+        if update.HasField(name):
+            text = f"spec.{name}: this supervisor does not change it; leave it out"
+            raise ConnectError(Code.UNIMPLEMENTED, text)
+
+
+def _file(environment: Environment) -> pb.EnvironmentStatus.AutomationsFile:
+    states = pb.EnvironmentStatus
+    absent = environment.file_presence == "ABSENT"
+    phase = states.CONTENT_PHASE_UNAVAILABLE if absent else states.CONTENT_PHASE_READY
+    return states.AutomationsFile(
+        session=environment.file_session,
+        automations_file_path=text(environment.file_path),
+        phase=states.CONTENT_PHASE_FAILED if environment.file_failure else phase,
+        failure_message=text(environment.file_failure),
+        automations_file_presence=f"PRESENCE_{environment.file_presence}",
+        warning_message=text(environment.file_warning),
+    )

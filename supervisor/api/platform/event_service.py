@@ -1,0 +1,163 @@
+"""gitpod.v1.EventService: what changed, as it happens.
+
+An event names a resource and what was done to it; clients get the resource to see it. A client that reads too slowly is
+told of an update of everything that exists instead of the events it missed, so that it looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from supervisor.api.platform.from_wire import invalid
+from supervisor.engine import Engine
+from supervisor.hub import Change, Resync
+from supervisor.model.errors import NotFound
+from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
+from supervisor.wire import event_connect
+from supervisor.wire import event_pb2 as pb
+
+CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
+DELETE, UPDATE_STATUS = pb.RESOURCE_OPERATION_DELETE, pb.RESOURCE_OPERATION_UPDATE_STATUS
+
+
+class Events(event_connect.EventService):
+    """The service's one method."""
+
+    def __init__(self, engine: Engine, environment_id: str) -> None:
+        """Tell what `engine` publishes."""
+        self._engine = engine
+        self._environment_id = environment_id
+
+    async def watch_events(
+        self, request: pb.WatchEventsRequest, _ctx: Any
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        """Every event from now on, until the client leaves."""
+        wanted = self._wanted(request)
+        news = anyio.Event()
+        subscription = self._engine.hub.subscribe(lambda: news.set())
+        try:
+            while True:
+                for change in subscription.take():
+                    for event in self._events(change):
+                        if wanted(event):
+                            yield event
+                await news.wait()
+                news = anyio.Event()
+        finally:
+            self._engine.hub.unsubscribe(subscription)
+
+    def _wanted(self, request: pb.WatchEventsRequest) -> Any:
+        """A predicate for events. Raises NotFound for another environment, ConnectError for no scope."""
+        match request.WhichOneof("scope"):
+            case "environment_id":
+                if request.environment_id != self._environment_id:
+                    raise NotFound(
+                        f'cannot find environment "{request.environment_id}": this is {self._environment_id}'
+                    )
+                types = None
+            case "organization" if request.organization:
+                types = {pb.RESOURCE_TYPE_ENVIRONMENT}
+            case _:
+                raise invalid("scope", "must be environmentId, or organization set to true")
+        # All that there is was made by the environment itself: it is the creator that `translate` names.
+        filters: dict[int, list[frozenset[str]]] = {}
+        for one in request.resource_type_filters:
+            if not one.creator_ids or self._environment_id in one.creator_ids:
+                filters.setdefault(one.resource_type, []).append(frozenset(one.resource_ids))
+        filtered = bool(request.resource_type_filters)
+
+        def wanted(event: pb.WatchEventsResponse) -> bool:
+            if types is not None and event.resource_type not in types:
+                return False
+            passing = filters.get(event.resource_type, ())
+            return not filtered or any(not ids or event.resource_id in ids for ids in passing)
+
+        return wanted
+
+    def _events(self, change: Change | Resync) -> Iterator[pb.WatchEventsResponse]:
+        if isinstance(change, Change):
+            operation, kind = operation_of(change), type_of(change.record)
+            if operation is not None and kind is not None:
+                yield pb.WatchEventsResponse(
+                    operation=operation, resource_type=kind, resource_id=change.record.id
+                )
+            # What an execution leads is shown as the state of those that follow it.
+            for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)) if operation else ():
+                yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
+            return
+        records = self._engine.world.records
+        for table in (records.environments, records.services, records.tasks, records.executions):
+            for record in table.values():
+                kind = type_of(record)
+                yield pb.WatchEventsResponse(
+                    operation=UPDATE_STATUS, resource_type=kind, resource_id=record.id
+                )
+
+
+def type_of(record: Record) -> pb.ResourceType | None:
+    """What clients call the kind of a record; None for one that they do not know."""
+    match record:
+        case Environment():
+            return pb.RESOURCE_TYPE_ENVIRONMENT
+        case Service():
+            return pb.RESOURCE_TYPE_SERVICE
+        case Task():
+            return pb.RESOURCE_TYPE_TASK
+        case Execution():
+            return pb.RESOURCE_TYPE_TASK_EXECUTION
+        case TaskRun():
+            return None
+
+
+def operation_of(change: Change) -> pb.ResourceOperation | None:
+    """What was done; None if clients can see nothing of it, as when a deadline moved."""
+    before, after = change.before, change.after
+    if after is None:
+        return DELETE
+    if before is None:
+        return CREATE
+    if _visible(before) == _visible(after):
+        return None
+    return UPDATE if _wish(before) != _wish(after) else UPDATE_STATUS
+
+
+def _wish(record: Record) -> object:
+    """What somebody asked for: the part of a record that is not status."""
+    match record:
+        case Service():
+            return record.item, record.want, record.session
+        case Task():
+            return record.item, record.depends_on
+        case Execution():
+            return record.stop_wanted
+        case Environment():
+            return record.name, record.spec
+        case TaskRun():
+            return None
+
+
+def _visible(record: Record) -> object:
+    """What clients can see of a record."""
+    match record:
+        case Service():
+            status = (
+                record.phase,
+                record.reason,
+                record.ran_session,
+                record.log_run,
+                tuple(record.output.items()),
+            )
+            return _wish(record), status
+        case Execution():
+            return replace(record, revision=0)
+        case Task():
+            # That it is to go shows when it is gone: a task has no status to tell it by.
+            return replace(record, revision=0, gone=False)
+        case Environment():
+            return replace(record, revision=0)
+        case TaskRun():
+            return None

@@ -1,0 +1,107 @@
+"""What changed last, kept in memory for whoever is to help: of each thing the records tell only its last change.
+
+A change is kept where a phase, what is said of it, or the spec changed: which thing, from where to where, and why in
+short. Never what a command printed, nor a variable. The ring takes each change on the writer's thread, in microseconds,
+and holds on to no record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from supervisor.hub import Change, Hub, Resync
+from supervisor.lean.typing import Any, assert_never
+from supervisor.model.exit import exit_text
+from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
+
+KEPT = 500
+REASON_CHARACTERS = 120
+
+_KINDS: dict[type[Record], str] = {
+    Service: "service",
+    Task: "task",
+    TaskRun: "run",
+    Execution: "execution",
+    Environment: "environment",
+}
+_Entry = tuple[float, str, str, str, str | None, str | None, str]
+"""Wall clock, kind, id, reference, phase before (None: new) and after (None: gone), reason."""
+
+
+class Recent:
+    """The last changes."""
+
+    def __init__(self, hub: Hub, wall_s: Callable[[], float], kept: int = KEPT) -> None:
+        """Listen to `hub` from now on, for good."""
+        self.total = 0
+        """How many changes there were, the forgotten ones too."""
+        self._entries: deque[_Entry] = deque(maxlen=kept)
+        self._wall_s = wall_s
+        # Woken for the first change of an empty queue, and so, as it is emptied there, for each.
+        self._news = hub.subscribe(self._take)
+
+    def told(self) -> dict[str, Any]:
+        """The changes as JSON, the oldest first, and how many came before them."""
+        names = ("time", "kind", "id", "reference", "before", "after", "reason")
+        changes = [dict(zip(names, entry, strict=True)) for entry in self._entries]
+        return {"forgotten": self.total - len(changes), "changes": changes}
+
+    def _take(self) -> None:
+        for change in self._news.take():
+            if not isinstance(change, Resync):
+                self._note(change)
+
+    def _note(self, change: Change) -> None:
+        before = None if change.before is None else _shown(change.before)
+        after = None if change.after is None else _shown(change.after)
+        # That the run of a task is forgotten once it has ended is no news.
+        if before == after or (after is None and isinstance(change.before, TaskRun)):
+            return
+        record = change.record
+        phase, reason, version = _shown(record)
+        if before is not None and before[2] != version:
+            reason = f"edited; {reason}" if reason else "edited"
+        self.total += 1
+        self._entries.append(
+            (
+                self._wall_s(),
+                _KINDS[type(record)],
+                record.id,
+                _reference(record),
+                before[0] if before else None,
+                phase if after else None,
+                reason[:REASON_CHARACTERS],
+            )
+        )
+
+
+def _shown(record: Record) -> tuple[str, str, int]:
+    """Phase, reason and version of the spec."""
+    match record:
+        case Service():
+            return record.phase.value, record.reason, record.spec_version
+        case Execution():
+            return record.phase.value, record.reason, 0
+        case TaskRun():
+            return record.phase.value, "" if record.exit is None else exit_text(record.exit), 0
+        case Task():
+            return "gone" if record.gone else "known", "", record.spec_version
+        case Environment():
+            # What is wrong with the file quotes it.
+            refused = "the automations file is refused" if record.file_failure else ""
+            return record.file_presence.lower(), refused, record.spec_version
+        case _:
+            assert_never(record)
+
+
+def _reference(record: Record) -> str:
+    match record:
+        case Service() | Task():
+            return record.item.reference
+        case Execution() | TaskRun():
+            return record.reference
+        case Environment():
+            return ""
+        case _:
+            assert_never(record)

@@ -1,0 +1,172 @@
+"""What a supervisor is told at its start, and whom it tells what happens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from supervisor.config import Loaded
+from supervisor.core.diff import Changes
+from supervisor.host.state.state_directory import default_path, system_path
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import Protocol
+from supervisor.model.errors import BadSettings
+from supervisor.model.spec import Trigger
+from supervisor.settings import cwd, table
+from supervisor.settings.plane_token import Token, token_of
+from supervisor.settings.resolved import Resolved, Source
+from supervisor.settings.values import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asked for."""
+
+    workspace: Path
+    specified: Path | None = None
+    """The automations file, if the user named it; None: looked up in the workspace."""
+    strict: bool = False
+    """Whether an automations file that is missing or refused is an error, before anything starts."""
+    state_dir: Path | None = None
+    """None: the default for this workspace."""
+    watch: bool = True
+    log_limit_bytes: int = 64 * 1024 * 1024
+    drain_grace_s: float = 30.0
+    """How long everything has to stop at the end, before what is left is killed."""
+    api: Api | None = None
+    """None: no API is served."""
+    user: str = ""
+    """Who commands run as; empty: the supervisor's own user."""
+    pass_env: tuple[str, ...] = ()
+    """Patterns of variables of ours that commands of `user` see or do not see."""
+    environment_id: str | None = None
+    """As the runner says; None: made once and kept in the state directory."""
+    trigger_filter: tuple[Trigger, ...] = ()
+    """The triggers that may fire; empty: all."""
+    plane: Plane | None = None
+    """None: nobody is told that the environment is in use."""
+    notices: tuple[str, ...] = ()
+    """Sentences about settings that have no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How the API is served beside the Unix socket in the state directory."""
+
+    listen: Address | None = Address()
+    """None: on the Unix socket alone."""
+    public_url: str = ""
+    host_names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The management plane, which is told that the environment is in use."""
+
+    url: str
+    """The base of its API, without a final slash."""
+    token: Token
+    heartbeat_interval_s: float = 300.0
+
+
+class Report(Protocol):
+    """Who is told what happens to the file and to the supervisor itself."""
+
+    def loaded(self, name: str, loaded: Loaded) -> None:
+        """The file was read: these are its problems."""
+
+    def applied(self, changes: Changes) -> None:
+        """An edit was carried out."""
+
+    def notice(self, text: str) -> None:
+        """Something else that a person should know."""
+
+
+def workspace_of(file: Path | None, workspace: Path | None) -> Path:
+    """The folder that commands run in: as given, else that of the file (above `.ona` and `.gitpod`), else this one.
+
+    Paths are absolute. Raises BadSettings if it is this one, and that was removed.
+    """
+    if workspace is not None:
+        return workspace
+    if file is None:
+        return Path(cwd.current("find the workspace"))
+    folder = file.parent
+    return folder.parent if folder.name in (".ona", ".gitpod") else folder
+
+
+def told(resolved: Resolved) -> Settings:
+    """What a supervisor is told by the settings of its start. Raises BadSettings if two of them exclude each other.
+
+    A workspace that is not there is a slip, unless a supervisor has served it before: then somebody makes it again.
+    """
+    file, folder = resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]
+    workspace = workspace_of(file, folder)
+    if folder is not None and not workspace.is_dir() and not state_dir_of(resolved).is_dir():
+        origin = resolved.origin(table.WORKSPACE)
+        raise BadSettings([f'cannot use {origin.name} "{folder}": there is no such folder'])
+    plane, why_none = _plane(resolved)
+    return Settings(
+        workspace=workspace,
+        specified=file,
+        strict=is_strict(resolved),
+        state_dir=resolved[table.STATE_DIR],
+        watch=not resolved[table.NO_WATCH],
+        log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
+        drain_grace_s=resolved[table.DRAIN_GRACE],
+        api=None if resolved[table.NO_API] else _api(resolved),
+        user=resolved[table.USER],
+        pass_env=resolved[table.PASS_ENV],
+        environment_id=resolved[table.ENVIRONMENT_ID],
+        trigger_filter=resolved[table.TRIGGER_FILTER],
+        plane=plane,
+        notices=(*resolved.notices, *why_none),
+    )
+
+
+def state_dir_of(resolved: Resolved) -> Path:
+    """Where a supervisor with these settings keeps its state. Raises BadSettings as `workspace_of` does."""
+    if (given := resolved[table.STATE_DIR]) is not None:
+        return given
+    workspace = str(workspace_of(resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]))
+    if resolved[table.USER] and os.geteuid() == 0:
+        return system_path(workspace)
+    return default_path(workspace, os.environ)
+
+
+def is_strict(resolved: Resolved) -> bool:
+    """Whether the user stands by the command and is to be told, or waits for an end that could not come.
+
+    Elsewhere a slip in the workspace's file must not cost its user the API. Source: contract/api.md, "Which file".
+    """
+    named = resolved.origin(table.AUTOMATIONS).source is Source.FLAG
+    return named or resolved[table.EXIT_WHEN_DONE] or Trigger.PREBUILD in resolved[table.TRIGGER]
+
+
+def _api(resolved: Resolved) -> Api:
+    return Api(
+        listen=resolved[table.LISTEN],
+        public_url=resolved[table.PUBLIC_URL] or "",
+        host_names=resolved[table.HOST_NAME],
+        origins=resolved[table.ALLOW_ORIGIN],
+    )
+
+
+def _plane(resolved: Resolved) -> tuple[Plane | None, tuple[str, ...]]:
+    """The management plane, or why there is none, where something of it was given."""
+    url, token = resolved[table.CONTROL_PLANE_URL], token_of(resolved)
+    missing = [
+        what
+        for what, value in (
+            ("its URL", url),
+            ("a token", token),
+            ("an environment id", resolved[table.ENVIRONMENT_ID]),
+        )
+        if value is None
+    ]
+    if url is not None and token is not None and not missing:
+        return Plane(url, token, resolved[table.HEARTBEAT_INTERVAL]), ()
+    if url is None and token is None:
+        return None, ()  # stand-alone, with an id of its own or a given one
+    return None, (f"the management plane is not told of activity: {' and '.join(missing)} is missing",)

@@ -1,0 +1,107 @@
+"""Whether what the supervisor relies on is still what it opened, looked at every few seconds.
+
+| what | is gone | something else is in its place |
+|---|---|---|
+| the state directory, its lock, `runs` | is made again, and held | is held if it is free and is ours; else told |
+| the database | is written anew | told: it may be somebody's |
+| `api.sock` | is bound anew | the same, unless somebody answers there; else told |
+| `shim.sock` | the shim is asked to listen again | the same |
+| a live run's directory | is made again, with what is known of the run | told |
+| a live run's log | told, in a new log as well: what is written cannot be had again | told |
+
+The lines of runs are the machine's (`host.upkeep`), which looks at each of them anyway.
+
+Told: in the status, as a trouble. Where it lasts until the end, the exit status is 1: what was remembered may be lost.
+Who takes the directory's name meanwhile is kept out by `host.exclusion`. Only the look itself may meet a filesystem
+that does not answer, so it is made in a thread, and there is never a second one while the first hangs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from supervisor.lean.frozen import dataclass
+from supervisor.model.errors import SupervisorError
+
+INTERVAL_S = 5.0
+ANSWER_S = 5.0
+"""How long a look may take before it is told that the filesystem does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A line of the table."""
+
+    what: str
+    is_whole: Callable[[], bool]
+    """Looks; called in a thread. Raises OSError."""
+    restore: Callable[[], Awaitable[None]]
+    """Called on the loop where it is not. Raises SupervisorError, OSError."""
+
+
+class StateWatch:
+    """Looks at the lines of the table, in their order, and restores what can be."""
+
+    def __init__(
+        self, lines: Sequence[Watched], met: Callable[[str], None], notice: Callable[[str], None]
+    ) -> None:
+        """`met`: told what could not be restored, and with an empty text once all is whole; `notice`: what was."""
+        self._lines = lines
+        self._met = met
+        self._notice = notice
+        self._looking = False
+        self.wrong = ""
+        """What is not whole and could not be made so."""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        import anyio
+
+        while True:
+            await anyio.sleep(INTERVAL_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once."""
+        import anyio
+
+        from supervisor.host.proc import worker_threads
+
+        broken: list[Watched] | None = None
+        if not self._looking:
+            with anyio.move_on_after(ANSWER_S):
+                broken = await worker_threads.run(self._broken, abandon_on_cancel=True)
+        if broken is None:
+            self._tell(f"its filesystem does not answer for {ANSWER_S:g} s")
+            return
+        failed = [why for line in broken if (why := await self._restored(line))]
+        self._tell("; ".join(failed))
+
+    def _broken(self) -> list[Watched]:
+        self._looking = True  # not before: one that finds no thread in time does not look at all
+        try:
+            return [line for line in self._lines if not _is_whole(line)]
+        finally:
+            self._looking = False
+
+    async def _restored(self, line: Watched) -> str:
+        """Restore; returns why it cannot be, or nothing."""
+        try:
+            await line.restore()
+        except SupervisorError as error:
+            return f"{line.what}: {error}"
+        except OSError as error:
+            return f"{line.what}: {error.filename or ''}: {error.strerror or error}"
+        self._notice(f"{line.what} was removed or replaced while the supervisor ran: it is there again")
+        return ""
+
+    def _tell(self, wrong: str) -> None:
+        self.wrong = wrong
+        self._met(wrong)
+
+
+def _is_whole(line: Watched) -> bool:
+    try:
+        return line.is_whole()
+    except OSError:
+        return False  # restoring it says why

@@ -1,0 +1,1 @@
+"""The program on the disk takes the place of the running one, in the same process."""

@@ -1,0 +1,69 @@
+"""The ends of a file, as much as the bundle has room for, with no secret shown in part where it is cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.masking import Masking
+from supervisor.host.runs import log_file
+from supervisor.shim.regular_file import Replaced, open_regular, why_replaced
+
+
+def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
+    """A file whose lines each stand for themselves; of a longer one the first and the last half of `longest_bytes`.
+
+    A line that does not fit is left out whole: what is a secret in it may be told by its beginning alone. Raises
+    LeftOut, OSError.
+    """
+    with open(_opened(path), "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_size <= longest_bytes:
+            return masking.text(file.read(longest_bytes))
+        half = longest_bytes // 2
+        head = file.read(half)
+        file.seek(status.st_size - half)
+        tail = file.read(half)
+    head = head[: head.rfind(b"\n") + 1]
+    begin = tail.find(b"\n") + 1 or len(tail)
+    missing = status.st_size - len(head) - (len(tail) - begin)
+    between = f"[{missing} bytes between this are not in the bundle]\n".encode()
+    return masking.text(head) + between + masking.text(tail, begin)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return open_regular(path, os.O_RDONLY)
+    except Replaced as error:
+        raise LeftOut(error.strerror) from error
+
+
+def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
+    """The last `longest_bytes` of a file, after a line that says how much is missing. Raises LeftOut, OSError."""
+    if why := why_replaced(os.lstat(path)):
+        raise LeftOut(why)
+    first, end = log_file.first_kept(str(path)), log_file.size(str(path))
+    end = min(end, log_file.find_tail(str(path), 1, 1).end)  # without a hole at its end
+    cut = max(first, end - longest_bytes)
+    begin = max(first, cut - masking.overlap)
+    offset, data = _between(str(path), begin, end)
+    skip = max(0, cut - offset)  # the head may have been dropped meanwhile
+    if offset and skip < masking.overlap:
+        # What stood before this is gone, and so it may begin within a secret; a line does not, nor what is far enough.
+        line = data.find(b"\n") + 1 or masking.overlap
+        skip = max(skip, min(line, masking.overlap))
+    missing = f"[{offset + skip} bytes before this are not in the bundle]\n".encode() if skip else b""
+    return missing + masking.text(data, skip, final=False)
+
+
+def _between(path: str, begin: int, end: int) -> tuple[int, bytes]:
+    """A log's data between two offsets, with a line in place of each hole, and where it begins. Raises OSError."""
+    start, data = begin, b""
+    for chunk in log_file.chunks(path, begin, end):
+        if not data:
+            start = chunk.offset
+        elif chunk.dropped:
+            data += f"\n[{log_file.missing(chunk.dropped, chunk.head)}]\n".encode()
+        data += chunk.data
+    return start, data

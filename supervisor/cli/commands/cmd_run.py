@@ -1,0 +1,34 @@
+"""`supervisor run`: the supervisor in the foreground."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from supervisor.cli.common_options import output_format
+from supervisor.cli.setting_flags import given, setting_flags
+
+
+@click.command("run")
+@setting_flags
+@output_format
+def command(format_: str, **flags: Any) -> int:
+    """Run the services and tasks of FILE, or of the workspace's automations file, until Ctrl-C.
+
+    Starts what the triggers start, follows edits of the file, and stops everything at the end. A second Ctrl-C kills.
+
+    Every flag --some-name has a variable SUPERVISOR_SOME_NAME, which counts where the flag is not given; then counts
+    the runner's initial-spec.json. "supervisor config" prints each value and where it comes from.
+
+    \b
+      supervisor run
+      supervisor run --logs --exit-when-done
+      supervisor run --trigger prebuild
+      SUPERVISOR_LISTEN=none supervisor run
+    """
+    settings = given(flags)
+    # Not at the top: wrong usage and --help need none of it.
+    from supervisor.cli.local.foreground_run import run
+
+    return run(settings, as_json=format_ == "json")

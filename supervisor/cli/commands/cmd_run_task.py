@@ -1,0 +1,96 @@
+"""`supervisor run-task`: one task with its dependencies, its output on this terminal, its exit code as ours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from supervisor.cli.common_options import complete_task, output_format
+from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.discovery import NotRunning, find_socket
+from supervisor.cli.remote.options import complete_from_supervisor, print_json, socket_option
+
+_complete_running = complete_from_supervisor("tasks")
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The tasks of the running supervisor; where none runs, those of the file."""
+    return _complete_running(ctx, param, incomplete) or complete_task(ctx, param, incomplete)
+
+
+@click.command("run-task")
+@click.argument("reference", metavar="REF", shell_complete=_complete)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--standalone", is_flag=True, help="Without a running supervisor: in this process.")
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Whose supervisor is meant; with --standalone: where commands run.",
+)
+@socket_option
+@output_format
+def command(
+    reference: str,
+    file: Path | None,
+    standalone: bool,
+    workspace: Path | None,
+    socket: str | None,
+    format_: str,
+) -> int:
+    """Run the task REF in the running supervisor, and exit with its exit code.
+
+    The output of the commands goes to standard output, what happens to them to standard error. If a step fails, its
+    exit code is this command's. Ctrl-C stops the execution and exits 130; a second one leaves that to the supervisor.
+    Services that were started for it stay. Exits 3 if no supervisor is running.
+
+    With --standalone no supervisor is needed: the task of FILE, or of the workspace's automations file, is run with its
+    dependencies in this process, and services that were started for it are stopped at the end.
+
+    \b
+      supervisor run-task build
+      supervisor run-task build automations.yaml --standalone
+    """
+    if standalone:
+        if socket is not None:
+            raise click.UsageError("--socket names a running supervisor, and --standalone needs none")
+        # Not at the top: in a running supervisor a task starts at once.
+        from supervisor.cli.local.standalone_task import run_standalone
+
+        return run_standalone(reference, file, workspace, as_json=format_ == "json")
+    if file is not None:
+        raise click.UsageError("FILE is for --standalone: a running supervisor has its own")
+    return _run_in_supervisor(reference, socket, workspace, format_)
+
+
+def _run_in_supervisor(reference: str, socket: str | None, workspace: Path | None, format_: str) -> int:
+    from supervisor.cli.remote.attached_task import run_task
+
+    try:
+        client = Client(find_socket(socket, None if workspace is None else str(workspace)))
+    except NotRunning as error:
+        raise NotRunning(
+            f'cannot run task "{reference}": {error.message}; '
+            f'"supervisor run-task {reference} --standalone" runs it in this process'
+        ) from None
+    status, ended = run_task(client, reference)
+    _tell(ended, format_)
+    return status
+
+
+def _tell(ended: Json, format_: str) -> None:
+    """How it ended, if that is worth a word."""
+    if format_ == "json":
+        print_json(ended, err=True)
+    elif ended["phase"] != "succeeded":
+        why = f": {ended['reason']}" if ended["reason"] else ""
+        sys.stdout.flush()
+        click.echo(f'supervisor: task "{ended["reference"]}" {_said(ended["phase"])}{why}', err=True)
+
+
+def _said(phase: str) -> str:
+    return {"failed": "has failed", "stopped": "was stopped", "stopping": "is being stopped"}.get(
+        phase, phase
+    )

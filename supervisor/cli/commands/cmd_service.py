@@ -1,0 +1,145 @@
+"""`supervisor service`: the services of the running supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from supervisor.cli.command_group import Group
+from supervisor.cli.common_options import output_format
+from supervisor.cli.remote import references
+from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.log_output import log_options, print_log
+from supervisor.cli.remote.options import (
+    complete_from_supervisor,
+    print_json,
+    reference_argument,
+    with_client,
+)
+from supervisor.cli.remote.wait import service_at_rest, service_settled
+from supervisor.cli.terminal.tables import phase_of, table
+
+_complete = complete_from_supervisor("services")
+_waits = click.option("--wait", is_flag=True, help="Return only when it has come to that.")
+
+
+@click.group("service", cls=Group)
+def command() -> None:
+    """List, start, stop, restart and delete services of the running supervisor, and read their logs.
+
+    REF is a service's reference, as the automations file has it, or its id. Starting what runs and stopping what is
+    stopped are no errors. Exits 0 if it was done, 1 if not, 2 if the command line is wrong, 3 if no supervisor runs.
+    """
+
+
+@command.command("list")
+@with_client
+@output_format
+def list_(client: Client, format_: str) -> None:
+    """List all services with their phases."""
+    services = references.services(client)
+    if format_ == "json":
+        print_json(services)
+    elif not services:
+        click.echo("there are no services")
+    else:
+        rows = [
+            (references.name_of(item), phase_of(item), _triggers(item), _about(item)) for item in services
+        ]
+        click.echo(table(("SERVICE", "PHASE", "STARTED BY", "ABOUT"), rows))
+
+
+@command.command("start")
+@with_client
+@reference_argument(_complete, many=True)
+@_waits
+def start(client: Client, references: tuple[str, ...], wait: bool) -> int:
+    """Start services; no effect on one that runs. With --wait: until it is ready, or has failed (exit status 1)."""
+    return _each(client, references, wait, lambda id_: client.call("StartService", id=id_), _until_up)
+
+
+@command.command("stop")
+@with_client
+@reference_argument(_complete, many=True)
+@_waits
+def stop(client: Client, references: tuple[str, ...], wait: bool) -> int:
+    """Stop services. With --wait: until nothing of them lives."""
+    return _each(client, references, wait, lambda id_: client.call("StopService", id=id_), _until_down)
+
+
+@command.command("restart")
+@with_client
+@reference_argument(_complete, many=True)
+@_waits
+def restart(client: Client, references: tuple[str, ...], wait: bool) -> int:
+    """Stop services that run and start them again. With --wait: until they are ready, or have failed (status 1)."""
+    return _each(client, references, wait, lambda id_: client.control("restart", id=id_), _until_up)
+
+
+@command.command("delete")
+@with_client
+@reference_argument(_complete, many=True)
+@click.option("--force", is_flag=True, help="Kill it at once instead of stopping it first.")
+@_waits
+def delete(client: Client, references: tuple[str, ...], force: bool, wait: bool) -> int:
+    """Stop services and forget them. One that the automations file has comes back when that is read again."""
+
+    def act(id_: str) -> Json:
+        return client.call("DeleteService", id=id_, force=force)
+
+    return _each(client, references, wait, act, _until_down)
+
+
+@command.command("logs")
+@with_client
+@reference_argument(_complete)
+@log_options
+def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None:
+    """Print the log of a service's last run."""
+    print_log(client, f"services/{references.service(client, reference)['id']}", follow, tail)
+
+
+def _each(
+    client: Client,
+    names: tuple[str, ...],
+    wait: bool,
+    act: Callable[[str], Json],
+    arrived: Callable[[Client, str, str], bool],
+) -> int:
+    """Do something to all services before waiting for any. None is touched if one is unknown."""
+    ids = [references.service(client, name)["id"] for name in names]
+    for id_ in ids:
+        act(id_)
+    if not wait:
+        return 0
+    return 0 if all([arrived(client, id_, name) for id_, name in zip(ids, names, strict=True)]) else 1
+
+
+def _until_up(client: Client, id_: str, name: str) -> bool:
+    service = service_settled(client, id_)
+    phase = phase_of(service)
+    if phase == "failed":
+        click.echo(f'supervisor: service "{name}" has failed: {_about(service)}', err=True)
+    elif phase == "stopped":
+        click.echo(f'supervisor: service "{name}" has stopped already', err=True)
+    return phase != "failed"
+
+
+def _until_down(client: Client, id_: str, name: str) -> bool:
+    service = service_at_rest(client, id_)
+    if service is not None and phase_of(service) == "failed":
+        click.echo(f'supervisor: service "{name}" has ended as failed: {_about(service)}', err=True)
+    return True
+
+
+def _triggers(item: Json) -> str:
+    names = (name for trigger in item["metadata"].get("triggeredBy", []) for name in trigger)
+    return ", ".join(names) or "hand"
+
+
+def _about(item: Json) -> str:
+    """Why it has failed, or what it is called."""
+    failure: str = item["status"].get("failureMessage", "")
+    name: str = item["metadata"].get("name", "")
+    return failure.partition("\n")[0] or name

@@ -1,0 +1,149 @@
+"""`supervisor task`: the tasks of the running supervisor."""
+
+from __future__ import annotations
+
+import click
+
+from supervisor.cli.command_group import Group
+from supervisor.cli.common_options import output_format
+from supervisor.cli.remote import references
+from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.log_output import log_options, print_log
+from supervisor.cli.remote.options import (
+    complete_from_supervisor,
+    print_json,
+    reference_argument,
+    with_client,
+)
+from supervisor.cli.remote.wait import execution_ended
+from supervisor.cli.terminal.tables import local_time, phase_of, table
+from supervisor.model.errors import NotFound
+
+_complete = complete_from_supervisor("tasks")
+
+
+@click.group("task", cls=Group)
+def command() -> None:
+    """List, start, stop and delete tasks of the running supervisor, and read their logs.
+
+    REF is a task's reference, as the automations file has it, or its id; for stop and logs the id of an execution, too.
+    To start a task and see its output, use "supervisor run-task REF". Exits 0 if it was done, 1 if not, 2 if the
+    command line is wrong, 3 if no supervisor runs.
+    """
+
+
+@command.command("list")
+@with_client
+@output_format
+def list_(client: Client, format_: str) -> None:
+    """List all tasks, each with its last execution, or the other task's that it ran for last."""
+    rows = [(task, references.latest(client, task)) for task in references.tasks(client)]
+    steps = client.steps()
+    if format_ == "json":
+        print_json(
+            [{"task": task, "lastExecution": last, "lastStep": steps.get(task["id"])} for task, last in rows]
+        )
+    elif not rows:
+        click.echo("there are no tasks")
+    else:
+        click.echo(
+            table(
+                ("TASK", "LAST", "AT", "BY", "ABOUT"),
+                [_row(task, last or {}, steps.get(task["id"])) for task, last in rows],
+            )
+        )
+
+
+@command.command("start")
+@with_client
+@reference_argument(_complete)
+@click.option("--wait", is_flag=True, help="Return when it has ended, with its exit code.")
+@output_format
+def start(client: Client, reference: str, wait: bool, format_: str) -> int:
+    """Start a task with its dependencies; prints the id of the execution, which "task stop" and "logs" take."""
+    task = references.task(client, reference)
+    execution = client.call("StartTask", id=task["id"])["taskExecution"]
+    if format_ == "json":
+        print_json(execution)
+    else:
+        click.echo(execution["id"])
+    if not wait:
+        return 0
+    ended = execution_ended(client, execution["id"])
+    if ended["reason"]:
+        click.echo(f'supervisor: task "{reference}" has {ended["phase"]}: {ended["reason"]}', err=True)
+    status: int = ended["exitStatus"]
+    return status
+
+
+@command.command("stop")
+@with_client
+@reference_argument(_complete)
+@click.option("--wait", is_flag=True, help="Return when nothing of them lives.")
+def stop(client: Client, reference: str, wait: bool) -> None:
+    """Stop a task's executions, or the one execution whose id is given. None running is no error."""
+    ids = _live(client, reference)
+    for id_ in ids:
+        client.call("StopTaskExecution", id=id_)
+    for id_ in ids if wait else []:
+        execution_ended(client, id_)
+
+
+@command.command("logs")
+@with_client
+@reference_argument(_complete)
+@log_options
+def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None:
+    """Print the log of a task's last execution, or of the execution whose id is given."""
+    print_log(client, _log_path(client, reference), follow, tail)
+
+
+@command.command("delete")
+@with_client
+@reference_argument(_complete, many=True)
+def delete(client: Client, references: tuple[str, ...]) -> None:
+    """Stop the executions of tasks and forget the tasks. One that the automations file has comes back when that is read
+    again; one that another task depends on cannot be deleted.
+    """
+    for id_ in _ids(client, references):
+        client.call("DeleteTask", id=id_)
+
+
+def _ids(client: Client, names: tuple[str, ...]) -> list[str]:
+    return [references.task(client, name)["id"] for name in names]
+
+
+def _live(client: Client, reference: str) -> list[str]:
+    try:
+        task = references.task(client, reference)
+    except NotFound:
+        if references.execution(client, reference) is None:
+            raise
+        return [reference]
+    return [execution["id"] for execution in references.executions(client, task, references.LIVE)]
+
+
+def _log_path(client: Client, reference: str) -> str:
+    try:
+        return references.execution_log_path(client, references.task(client, reference))
+    except NotFound:
+        if references.execution(client, reference) is None:
+            raise
+        return f"executions/{reference}"
+
+
+def _row(task: Json, last: Json, step: Json | None) -> tuple[str, ...]:
+    name = task["metadata"].get("name", "")
+    if step is not None:
+        about = step["reason"] if step["phase"] == "failed" else name
+        by = f"task {step['reference']}"
+        return references.name_of(task), step["phase"], local_time(step["at"]), by, about
+    metadata = last.get("metadata", {})
+    failure = last.get("status", {}).get("failureMessage", "").partition("\n")[0]
+    return (
+        references.name_of(task),
+        phase_of(last) or "never ran",
+        local_time(metadata.get("completedAt") or metadata.get("startedAt") or ""),
+        metadata.get("startedBy", ""),
+        failure or name,
+    )

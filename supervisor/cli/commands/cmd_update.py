@@ -1,0 +1,79 @@
+"""`supervisor update`: have the running supervisor carry out an automations file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor.cli.common_options import file_argument, output_format
+from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.options import print_json, with_client
+from supervisor.config.document.source import read
+from supervisor.config.problem import Problem, Severity
+from supervisor.model.errors import SupervisorError
+from supervisor.settings import cwd
+
+_CHANGES = ("added", "removed", "restarted", "updated")
+
+
+@click.command("update")
+@with_client
+@file_argument
+@click.option("--replace", is_flag=True, help='With "-": remove what else was made through the API.')
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@output_format
+def command(client: Client, file: Path | None, replace: bool, dry_run: bool, format_: str) -> int:
+    """Read the workspace's automations file again, carry out FILE in its place, or add what standard input has ("-").
+
+    Standard input adds and changes items beside those of the file, as the API does: it removes nothing, and no edit
+    of the file removes what it has added. FILE counts as an edit of the workspace's file: what is new in it is
+    carried out, and what the file had and FILE has not is removed.
+
+    A file that is refused changes nothing: its problems are printed, and the exit status is 1. A workspace's file
+    that somebody has open for writing is not read.
+    """
+    from_stdin = str(file) == "-"
+    if replace and not from_stdin:
+        raise click.UsageError('--replace goes with "-": FILE always replaces what the file said before')
+    content = None if file is None else _content(file)
+    upserts: Json = {"source": "api", "replace": replace} if from_stdin else {}
+    answer = client.control("update", content=content, dryRun=dry_run, **upserts)
+    if format_ == "json":
+        print_json(answer)
+    else:
+        _print(answer, "<stdin>" if from_stdin else str(file or _shown(answer["path"])), dry_run)
+    return 0 if answer["changes"] is not None else 1
+
+
+def _content(file: Path) -> str:
+    data = read(file)
+    if isinstance(data, Problem):
+        raise SupervisorError(f"cannot update: {data.render(str(file))}")
+    # What is no UTF-8 travels as surrogates, so that the supervisor can say what is wrong with it.
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _print(answer: Json, name: str, dry_run: bool) -> None:
+    for problem in answer["problems"]:
+        click.echo(_problem(problem).render(name), err=True)
+    changes = answer["changes"]
+    if changes is None:
+        click.echo(f"supervisor: {name} is refused: nothing changes", err=True)
+        return
+    done = [f"{word}: {', '.join(changes[word])}" for word in _CHANGES if changes[word]]
+    if not done:
+        click.echo("nothing would change" if dry_run else "nothing has changed")
+    for line in done:
+        click.echo(f"would be {line}" if dry_run else line)
+
+
+def _problem(fields: dict[str, Any]) -> Problem:
+    return Problem(**fields | {"severity": Severity(fields["severity"])})
+
+
+def _shown(path: str) -> str:
+    """A path as it looks from here, if it is below."""
+    here = cwd.started_in()
+    return path.removeprefix(f"{here}/") if here else path

@@ -1,0 +1,1 @@
+"""What runs here: a supervisor in the foreground, and a task in a supervisor of its own."""

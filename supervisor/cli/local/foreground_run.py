@@ -1,0 +1,149 @@
+"""Runs a supervisor in the foreground, without click: `supervisor run` with no options must not wait for its import."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from contextlib import closing
+
+from supervisor import __version__
+from supervisor.boot import Supervisor, Work
+from supervisor.boot.crash import Bug, noted
+from supervisor.boot.prestart import take_link, take_notifier
+from supervisor.boot.run_settings import told
+from supervisor.boot.upgrade.handover import Handover, execute, taken
+from supervisor.cli.terminal.follow import Follower, Lines
+from supervisor.cli.terminal.output import Outlet
+from supervisor.cli.terminal.printer import Printer
+from supervisor.core.records import Records
+from supervisor.host.proc import signals
+from supervisor.host.proc.notify import Notifier
+from supervisor.lean.frozen import replace
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution, TaskStep
+from supervisor.model.spec import Trigger
+from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED, EXIT_FAILED, EXIT_INTERRUPTED
+from supervisor.settings import cwd, table
+from supervisor.settings.resolved import Resolved
+
+
+def run(asked: Resolved, as_json: bool = False) -> int:
+    """Run until what was asked for is done, or a signal came. Returns the exit status.
+
+    For an upgrade this process executes the program that stands where it came from, and this never returns; if it
+    cannot be executed, this one goes on with what was to be handed over.
+    """
+    held = signals.hold()
+    cwd.leave()
+    handover, notifier = taken(), take_notifier()
+    while True:
+        try:
+            ended = _run(asked, as_json, held, notifier, handover)
+        except Bug as error:
+            print(f"supervisor: {error}", file=sys.stderr)
+            return EXIT_BUG
+        if isinstance(ended, int):
+            return ended
+        handover, late = ended
+        try:
+            execute(handover, late, notifier.environ)
+        except OSError as error:
+            print(f"supervisor: cannot execute {sys.executable}: {error.strerror}; going on", file=sys.stderr)
+            held = signals.hold()
+
+
+def _run(
+    asked: Resolved, as_json: bool, held: signals.Numbers, notifier: Notifier, handover: Handover | None
+) -> int | tuple[Handover, signals.Numbers]:
+    """One supervisor's life: its exit status, or what goes to the next program and the signals that nobody heeded."""
+    settings = told(asked)
+    triggers = asked[table.TRIGGER]
+    outlet = Outlet(sys.stdout)
+    printer = Printer(outlet, as_json=as_json)
+    with (
+        closing(outlet),
+        closing(Supervisor(settings, take_link(), printer, notifier, handover)) as supervisor,
+        noted(supervisor.state.path),
+    ):
+        follower = Follower(
+            supervisor,
+            printer,
+            functools.partial(Lines, write_line=printer.log) if asked[table.LOGS] else None,
+            outlet,
+            handover.printed if handover else {},
+        )
+        if handover:
+            printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
+        elif supervisor.resumes:
+            printer.notice("the supervisor before this one has left what ran: going on with it")
+        supervisor.automations.require(lambda: bool(held))
+        adopted = supervisor.adopt()
+        loaded = supervisor.automations.start()
+        fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
+        work: Work
+        if Trigger.PREBUILD in triggers:
+            work = functools.partial(_prebuild, supervisor, fired)
+        elif asked[table.EXIT_WHEN_DONE]:
+            work = functools.partial(_until_done, supervisor, fired)
+        else:
+            work = _until_signal
+        status = supervisor.serve(work, [follower.run, functools.partial(_complaints, printer)], held)
+        if supervisor.handover is not None:
+            left = replace(supervisor.handover, printed=follower.pause())
+            outlet.pause()
+            return left, supervisor.life.late
+        if status > 128 and status != EXIT_INTERRUPTED:
+            outlet.hurry()
+        follower.finish()
+        if work is _until_signal:
+            # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
+            status = status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
+        elif loaded is not None and loaded.file is None:
+            return EXIT_FAILED
+        return status or (EXIT_FAILED if supervisor.state_watch.wrong else 0)
+
+
+async def _complaints(printer: Printer) -> None:
+    from supervisor.cli.terminal.log_handler import tell_complaints  # logging takes a while to import
+
+    await tell_complaints(printer.complaint)
+
+
+async def _until_signal() -> int:
+    import anyio
+
+    await anyio.sleep_forever()
+    return 0
+
+
+async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
+    """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
+    await supervisor.engine.until(_quiet)
+    records = supervisor.engine.world.records
+    executions = (records.executions[id_] for id_ in fired if id_ in records.executions)
+    failed = any(execution.phase is not ExecutionPhase.SUCCEEDED for execution in executions)
+    return int(failed or any(service.phase is ServicePhase.FAILED for service in records.services.values()))
+
+
+async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
+    """The prebuild's tasks, then those before the snapshot; 1 if one that the prebuild requires did not succeed.
+
+    A service is waited for until it is ready or over, never until it ends: most never do.
+    """
+    await supervisor.engine.until(_quiet)
+    fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
+    await supervisor.engine.until(_quiet)
+    records = supervisor.engine.world.records
+    required = (records.executions[id_] for id_ in fired if id_ in records.executions)
+    return int(any(_is_required(x) and x.phase is not ExecutionPhase.SUCCEEDED for x in required))
+
+
+def _quiet(records: Records) -> bool:
+    phases = {service.phase for service in records.services.values()}
+    return not records.live and not phases & {ServicePhase.STARTING, ServicePhase.STOPPING}
+
+
+def _is_required(execution: Execution) -> bool:
+    """Whether the task itself, or one that it depends on, says that the prebuild requires its success."""
+    steps = (step for group in execution.plan for step in group)
+    return any(isinstance(step, TaskStep) and step.spec.prebuild_requires_success for step in steps)

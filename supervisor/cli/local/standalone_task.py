@@ -1,0 +1,149 @@
+"""A task in a supervisor of its own, which lives as long as the task: `supervisor run-task REF --standalone`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from supervisor.boot import Settings, Supervisor
+from supervisor.boot.prestart import take_link
+from supervisor.boot.run_settings import workspace_of
+from supervisor.cli.terminal.follow import Follower, Lines, Sink
+from supervisor.cli.terminal.output import Outlet
+from supervisor.cli.terminal.printer import Printer
+from supervisor.cli.terminal.visible import log_line
+from supervisor.config.suggest import Suggester
+from supervisor.core.execution import is_over
+from supervisor.core.exit_status import exit_status
+from supervisor.host.proc import signals
+from supervisor.host.users.folder_trust import doubt
+from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError
+from supervisor.model.ids import fresh
+from supervisor.settings import cwd
+
+
+def run_standalone(reference: str, file: Path | None, workspace: Path | None, as_json: bool) -> int:
+    """Run a task of a file with its dependencies; its state is gone afterwards. Returns the exit status.
+
+    Raises SupervisorError if there is no such task, or no valid file.
+    """
+    file, workspace = _absolute(file), _absolute(workspace)
+    workspace = workspace_of(file, workspace)
+    cwd.leave()
+    held = signals.hold()
+    with (
+        closing(Outlet(sys.stdout)) as output,
+        closing(Outlet(sys.stderr)) as news,
+        _temporary_state() as state,
+    ):
+        settings = Settings(
+            workspace=workspace,
+            specified=file,
+            state_dir=state,
+            watch=False,
+        )
+        return _run(settings, reference, Printer(news, as_json), output, held)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    try:
+        return None if path is None else Path(cwd.absolute(str(path)))
+    except ValueError as error:
+        raise BadSettings([f'cannot find "{path}": {error}']) from None
+
+
+@contextmanager
+def _temporary_state() -> Iterator[Path]:
+    """An empty folder for the state, which is gone afterwards. `tempfile` would cost 10 ms at import."""
+    path = Path("/", os.environ.get("TMPDIR") or "tmp", f"supervisor-run-task-{fresh()[:8]}")
+    try:
+        if (found := doubt(path.parent)) is not None:
+            raise BadSettings(
+                [
+                    f"cannot use the folder {path.parent}: {found.path} {found.why}, who could exchange what is in it; "
+                    "set TMPDIR to one below folders that are root's or yours"
+                ]
+            )
+        os.mkdir(path, 0o700)
+    except OSError as error:
+        raise MachineError(
+            f"cannot make the folder {path}: {error.strerror}; set TMPDIR to another"
+        ) from error
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        for folder, folders, files in os.walk(path, topdown=False):
+            for name in files:
+                os.unlink(f"{folder}/{name}")
+            for name in folders:
+                os.rmdir(f"{folder}/{name}")
+        os.rmdir(path)
+    except OSError:  # a link to a folder, or a folder that may not be read: what a command made for itself
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
+    with closing(Supervisor(settings, take_link(), printer)) as supervisor:
+        supervisor.automations.wait_for_writers(lambda: bool(held))
+        supervisor.adopt()
+        loaded = supervisor.automations.start()
+        if loaded is None or loaded.file is None:
+            why = "its problems are above" if loaded else "there is none"
+            raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
+        task_id = _task_id(supervisor, reference)
+        alone = not loaded.file.tasks[reference].depends_on
+        sink = functools.partial(_Raw if alone else _prefixed, output)
+        follower = Follower(supervisor, printer, sink, output)
+        work = functools.partial(_exit_status, supervisor, supervisor.start_task(task_id))
+        status = supervisor.serve(work, [follower.run], held)
+        follower.finish()
+        return status
+
+
+def _task_id(supervisor: Supervisor, reference: str) -> str:
+    tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
+    if reference not in tasks:
+        services = supervisor.engine.world.records.services.values()
+        if any(service.item.reference == reference for service in services):
+            raise NotFound(f'cannot run task "{reference}": it is a service; "supervisor run" runs it')
+        known = ", ".join(sorted(tasks)) or "none"
+        hint = Suggester().did_you_mean(reference, tasks) or f"it has {known}"
+        raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')
+    return tasks[reference]
+
+
+async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
+    """The execution's end as an exit status."""
+    await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
+    status = exit_status(supervisor.engine.world.records.executions[execution_id])
+    assert status is not None
+    return status
+
+
+class _Raw:
+    """The output as it is: bytes, progress bars and all."""
+
+    def __init__(self, outlet: Outlet, _name: str) -> None:
+        self._outlet = outlet
+
+    def write(self, data: bytes) -> None:
+        self._outlet.put(data)
+
+    def end(self) -> None:
+        pass
+
+
+def _prefixed(outlet: Outlet, name: str) -> Sink:
+    """Several commands share the terminal: whole lines, each with its command's name."""
+    return Lines(name, lambda name, line: outlet.put(f"{name} | {log_line(line)}"))

@@ -1,0 +1,104 @@
+"""Runs a task in the running supervisor as if it ran here: its output on this terminal, its exit code as ours.
+
+Ctrl-C stops the execution, and what it still prints is printed; a second one leaves it to the supervisor. The handler
+of the signal makes its call on a connection of its own, so that the stream of the log, which it interrupts, goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Self
+
+from supervisor.cli.remote import references
+from supervisor.cli.remote.client import Client, Json, WentAway
+from supervisor.cli.remote.discovery import NotRunning
+from supervisor.cli.remote.log_output import write
+from supervisor.cli.remote.wait import execution_ended
+from supervisor.cli.terminal.output import abandon
+from supervisor.model.errors import SupervisorError
+from supervisor.model.sysexits import EXIT_INTERRUPTED
+
+
+def run_task(client: Client, reference: str) -> tuple[int, Json]:
+    """Start a task, print its log, and see how it ended. Returns the exit status, and the end as the supervisor has it.
+
+    Raises NotFound, WentAway, NotRunning.
+    """
+    task = references.task(client, reference)
+    with _Interrupts(client) as interrupts:
+        id_ = client.call("StartTask", id=task["id"])["taskExecution"]["id"]
+        interrupts.began(id_)
+        try:
+            _print_log(client, id_)
+            ended = execution_ended(client, id_)
+        except (WentAway, NotRunning):
+            raise WentAway(
+                f'the supervisor went away while task "{reference}" ran: how that ended is not known here; '
+                '"supervisor status" tells whether there is one again'
+            ) from None
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED, {"id": id_, "reference": reference, "phase": "stopping", "reason": ""}
+    return (EXIT_INTERRUPTED if interrupts.any else ended["exitStatus"]), ended
+
+
+def _print_log(client: Client, execution_id: str) -> None:
+    """Print all of a log. Whoever reads our output may go; the task goes on as it would have in a pipe of its own."""
+    with client.log(f"executions/{execution_id}", follow=True) as pieces:
+        for piece in pieces:
+            try:
+                write(piece)
+            except OSError:
+                abandon(sys.stdout)
+
+
+class _Interrupts:
+    """SIGINT and SIGTERM while it is entered: the first stops the execution, the next raises KeyboardInterrupt."""
+
+    def __init__(self, client: Client) -> None:
+        self.any = self._asked = False
+        self._client = client
+        self._execution_id = ""
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]  # what signal() gave
+
+    def began(self, execution_id: str) -> None:
+        """There is something to stop now; a signal that came before counts."""
+        self._execution_id = execution_id
+        if self.any:
+            self._stop()
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        if not self.any and self._execution_id:
+            self.any = True
+            self._stop()
+        self.any = True
+
+    def _stop(self) -> None:
+        """Have the execution stopped. A signal that comes meanwhile does not keep that from being asked for."""
+        try:
+            self._client.call("StopTaskExecution", id=self._execution_id)
+        except (SupervisorError, NotRunning):
+            pass  # it ended meanwhile, or the supervisor did: the stream that is being read finds out
+        self._asked = True
+        _say("supervisor: stopping the task; Ctrl-C again leaves that to the supervisor")
+
+
+def _say(text: str) -> None:
+    """Print from a signal's handler, which may have interrupted somebody who prints."""
+    try:
+        os.write(2, f"{text}\n".encode())
+    except OSError:
+        pass  # nobody listens

@@ -1,0 +1,155 @@
+"""Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, where the settings of `supervisor run` put its state
+(`SUPERVISOR_STATE_DIR`, `SUPERVISOR_WORKSPACE`), or the workspace that the current folder is in.
+
+A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path: one for
+each user, and one that root uses when it runs commands as another user, who may then use the socket in it. So the
+folders from here upwards are asked one by one, the nearest first; a socket that nobody answers on is what a killed
+supervisor left behind.
+
+Somebody else may have been first where it would be (in /tmp, for a user without a home): nothing is looked for in a
+folder that others can exchange, and nobody is talked to but root and our own user. Root may name any user's socket.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from supervisor.host.state.state_directory import default_path, system_path
+from supervisor.host.users.folder_trust import doubt, is_of_outside
+from supervisor.host.users.peer_credentials import peer_of
+from supervisor.model.errors import BadSettings
+from supervisor.model.sysexits import EXIT_NOT_RUNNING
+from supervisor.settings import cwd
+
+VARIABLE = "SUPERVISOR_SOCKET"
+# Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
+STATE_DIR = "SUPERVISOR_STATE_DIR"
+WORKSPACE = "SUPERVISOR_WORKSPACE"
+_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
+
+
+class NotRunning(click.ClickException):
+    """There is no supervisor to talk to. The message is a sentence that says how to start one."""
+
+    exit_code = EXIT_NOT_RUNNING
+
+    def show(self, file: object = None) -> None:
+        click.echo(f"supervisor: {self.message}", err=True)
+
+
+class Untrusted(NotRunning):
+    """Somebody else listens where our supervisor would."""
+
+
+def find_socket(given: str | None = None, workspace: str | None = None) -> str:
+    """The path of the socket to talk to. Raises NotRunning if nobody answers on any that it could be.
+
+    Args:
+        given: the value of `--socket`.
+        workspace: where to look, in place of the current folder and those above it.
+    """
+    if given is not None:
+        return _answering(given, "--socket")
+    if workspace is not None:
+        try:
+            found = _of_workspace(cwd.absolute(workspace))
+        except ValueError as error:
+            raise NotRunning(f'cannot find the supervisor of "{workspace}": {error}') from None
+        if found is None:
+            raise NotRunning(f'no supervisor runs for {workspace}; "supervisor run" there starts one')
+        return found
+    named = os.environ.get(VARIABLE)
+    if named:
+        return _answering(named, VARIABLE)
+    if state_dir := os.environ.get(STATE_DIR):
+        return _answering(os.path.join(state_dir, "api.sock"), STATE_DIR)
+    if workspace := os.environ.get(WORKSPACE):
+        return find_socket(workspace=workspace)
+    return _from_here()
+
+
+@contextmanager
+def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
+    """A socket that is connected, and closed unless the caller detaches it. Raises OSError, Untrusted."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
+        connecting.settimeout(timeout_s)
+        if len(os.fsencode(path)) <= _MAX_PATH:
+            connecting.connect(path)
+        else:
+            folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                connecting.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+            finally:
+                os.close(folder)
+        _check_server(connecting, path)
+        yield connecting
+
+
+def _check_server(connected: socket.socket, path: str) -> None:
+    """See that it is root or our own user who listens."""
+    _, uid = peer_of(connected)
+    if uid not in (0, os.geteuid()) and os.geteuid() != 0 and not is_of_outside(uid):
+        raise Untrusted(
+            f"cannot use {path}: user {uid} listens there, who is neither root nor you; "
+            "name the supervisor's own socket with --socket"
+        )
+
+
+def _answering(path: str, source: str) -> str:
+    try:
+        with connection(path, 1.0):
+            return path
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise NotRunning(
+            f'no supervisor answers on {path} ({source}): {why.lower()}; "supervisor run" in the workspace starts one'
+        ) from None
+
+
+def _from_here() -> str:
+    try:
+        here = cwd.current("tell which supervisor is meant")
+    except BadSettings as error:
+        raise NotRunning(f"{error}, or name its socket with --socket") from None
+    folder = here
+    while True:
+        found = _of_workspace(folder)
+        if found is not None:
+            return found
+        above = os.path.dirname(folder)
+        if above == folder:
+            raise NotRunning(
+                f'no supervisor runs for {here} or a folder above it; "supervisor run" in the workspace starts one, '
+                "--socket names one that keeps its state elsewhere"
+            )
+        folder = above
+
+
+def _of_workspace(folder: str) -> str | None:
+    """The socket of a folder's supervisor: our own, or the one that root runs for us with `--user`."""
+    for state in (default_path(folder, os.environ), system_path(folder)):
+        if found := _answers(str(state / "api.sock")):
+            return found
+    return None
+
+
+def _answers(path: str) -> str | None:
+    if not os.path.lexists(path):
+        return None
+    try:
+        if found := doubt(os.path.dirname(path)):
+            print(f"supervisor: not using {path}: {found.path} {found.why}", file=sys.stderr)
+            return None
+        with connection(path, 1.0):
+            return path
+    except (ConnectionRefusedError, FileNotFoundError):
+        return None
+    except OSError as error:
+        print(f"supervisor: cannot use {path}: {error.strerror or error}", file=sys.stderr)
+        return None

@@ -1,0 +1,119 @@
+"""Which service, task or execution a person means: by its reference, as the file has it, or by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from supervisor.cli.command_group import did_you_mean
+from supervisor.cli.remote.client import Client, Json, Refused
+from supervisor.model.errors import NotFound
+
+INSTEAD_OF_TASK = (
+    '"supervisor service" starts, stops and follows it, for example "supervisor service start {}"'
+)
+INSTEAD_OF_SERVICE = '"supervisor run-task {}" runs it, and "supervisor task" does the rest'
+LIVE = ("TASK_EXECUTION_PHASE_PENDING", "TASK_EXECUTION_PHASE_RUNNING")
+
+
+def services(client: Client) -> list[Json]:
+    """All services, in the order of the file."""
+    return client.pages("ListServices", "services")[::-1]
+
+
+def tasks(client: Client) -> list[Json]:
+    """All tasks, in the order of the file."""
+    return client.pages("ListTasks", "tasks")[::-1]
+
+
+def executions(client: Client, task: Json, phases: Sequence[str] = ()) -> list[Json]:
+    """A task's executions, newest first."""
+    wanted = {"taskIds": [task["id"]], "phases": list(phases)}
+    return client.pages("ListTaskExecutions", "taskExecutions", filter=wanted)
+
+
+def latest(client: Client, task: Json) -> Json | None:
+    """A task's newest execution; None if it never ran."""
+    answer = client.call("ListTaskExecutions", filter={"taskIds": [task["id"]]}, pagination={"pageSize": 1})
+    found: list[Json] = answer.get("taskExecutions", [])
+    return found[0] if found else None
+
+
+def service(client: Client, reference: str) -> Json:
+    """The service that is meant. Raises NotFound."""
+    found = _find(known := services(client), reference)
+    if found is None and _find(tasks(client), reference) is not None:
+        raise NotFound(f'"{reference}" is a task and no service; {INSTEAD_OF_SERVICE.format(reference)}')
+    return found or _no(known, reference, "service")
+
+
+def task(client: Client, reference: str) -> Json:
+    """The task that is meant. Raises NotFound."""
+    found = _find(known := tasks(client), reference)
+    if found is None and _find(services(client), reference) is not None:
+        raise NotFound(f'"{reference}" is a service and no task; {INSTEAD_OF_TASK.format(reference)}')
+    return found or _no(known, reference, "task")
+
+
+def execution(client: Client, id_: str) -> Json | None:
+    """The execution of an id; None if there is none, or if this is no id at all."""
+    try:
+        found: Json = client.call("GetTaskExecution", id=id_).get("taskExecution", {})
+    except Refused as error:
+        if error.code in ("not_found", "invalid_argument"):
+            return None
+        raise
+    return found
+
+
+def log_path(client: Client, reference: str) -> str:
+    """Where the log of what is meant is: a service's, that of a task's newest execution, or of an execution's id.
+
+    Raises NotFound.
+    """
+    known_services, known_tasks = services(client), tasks(client)
+    if (found := _find(known_services, reference)) is not None:
+        return f"services/{found['id']}"
+    if (found := _find(known_tasks, reference)) is not None:
+        return execution_log_path(client, found)
+    if execution(client, reference) is not None:
+        return f"executions/{reference}"
+    raise _unknown([*known_services, *known_tasks], reference, "service, task or execution")
+
+
+def execution_log_path(client: Client, task: Json) -> str:
+    """Where the log of a task's last run is, of its own execution or as a step of another one's.
+
+    Raises NotFound if it never ran.
+    """
+    if (step := client.steps().get(task["id"])) is not None:
+        return f"executions/{step['executionId']}/steps/{step['stepId']}"
+    newest = latest(client, task)
+    if newest is None:
+        name = name_of(task)
+        raise NotFound(f'task "{name}" has no log: it never ran; "supervisor task start {name}" starts it')
+    return f"executions/{newest['id']}"
+
+
+def name_of(item: Json) -> str:
+    """An item's reference."""
+    reference: str = item["metadata"]["reference"]
+    return reference
+
+
+def _no(items: Sequence[Json], reference: str, kind: str) -> NoReturn:
+    raise _unknown(items, reference, kind)
+
+
+def _find(items: Iterable[Json], reference: str) -> Json | None:
+    """The item of a reference; if none has it, the item of the id. A reference may look like an id."""
+    items = list(items)
+    by_reference = (item for item in items if name_of(item) == reference)
+    by_id = (item for item in items if item["id"] == reference.lower())
+    return next(by_reference, None) or next(by_id, None)
+
+
+def _unknown(items: Iterable[Json], reference: str, kind: str) -> NotFound:
+    names = sorted(map(name_of, items))
+    hint = did_you_mean(reference, names) or f"there are {', '.join(names) or 'none'}"
+    return NotFound(f'there is no {kind} "{reference}"; {hint}')

@@ -1,0 +1,158 @@
+"""Output whose reader may stall or go away: what is supervised must not suffer from that."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import signal
+import sys
+import time
+
+from supervisor.cli.terminal.visible import Terminal
+from supervisor.lean.typing import TYPE_CHECKING, TextIO
+from supervisor.model.sysexits import EXIT_FAILED, EXIT_READER_GONE
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+    from threading import Thread
+
+BEHIND_ITEMS = 1000
+"""With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
+MOST_ITEMS = 100_000
+"""With so much unprinted, more is dropped, and that is told."""
+LAST_WORDS_S = 5.0
+"""How long a reader may take nothing at the end while whoever ended us waits."""
+PAUSE_S = 1.0
+"""How long a reader that stalls may hold up an upgrade."""
+
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a full disk, and a terminal that is gone, say to a write."""
+
+
+class Outlet:
+    """Prints in a thread of its own: a reader that stalls (a pager, Ctrl-S) or goes away stalls nothing but this."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Print to `out`; without colours where that is no terminal or NO_COLOR is set."""
+        self._out = out if isinstance(out, Terminal) else Terminal(out)
+        self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
+        self._dropped = 0
+        self._printed = self._printed_before = 0
+        self._stalled_since = 0.0
+        self._patience_s: float | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the reader is slower than what is printed."""
+        return self._printing is not None and self._printing[0].qsize() > BEHIND_ITEMS
+
+    def hurry(self) -> None:
+        """From now on a reader that stalls is not waited for: a service manager kills what does not end in time."""
+        self._patience_s, self._stalled_since = LAST_WORDS_S, time.monotonic()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is hurry, and the reader has taken nothing for so long that it is not waited for any more."""
+        if self._printed != self._printed_before:
+            self._printed_before, self._stalled_since = self._printed, time.monotonic()
+        return self._patience_s is not None and time.monotonic() - self._stalled_since > self._patience_s
+
+    def put(self, item: str | bytes) -> None:
+        """Print a line of text, or bytes as they are. Never waits."""
+        queue, thread = self._printing = self._printing or self._begun()
+        _ = thread.ident or _started(thread)
+        if queue.qsize() > MOST_ITEMS:
+            self._dropped += 1
+            return
+        if self._dropped:
+            queue.put(f"[{self._dropped} lines are not shown: nobody read them in time]")
+            self._dropped = 0
+        queue.put(item)
+
+    def close(self) -> None:
+        """Wait until all is printed. For the time when nothing is supervised any more."""
+        if self._printing is not None:
+            signals_end_us()
+            thread = self._printing[1]
+            self._finish(None)
+            if thread.is_alive():
+                # It holds the file in a write that does not return, and Python would wait for the file at its end.
+                sys.stdout = sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
+
+    def pause(self) -> None:
+        """Wait for a moment until all is printed: another program goes on with that in this process."""
+        if self._printing is not None:
+            self._finish(PAUSE_S)
+
+    def _finish(self, patience_s: float | None) -> None:
+        assert self._printing is not None
+        queue, thread = self._printing
+        queue.put(None)
+        if thread.ident is None and not _started(thread):
+            self._print(queue)
+        until = math.inf if patience_s is None else time.monotonic() + patience_s
+        while thread.is_alive() and not self.given_up and time.monotonic() < until:
+            thread.join(0.05)
+        self._printing = None
+
+    def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:
+        # Not at the top: the first command must not wait for these imports.
+        from queue import SimpleQueue
+        from threading import Thread
+
+        queue: SimpleQueue[str | bytes | None] = SimpleQueue()
+        # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
+        return queue, Thread(target=self._print, args=(queue,), name="output", daemon=True)
+
+    def _print(self, queue: SimpleQueue[str | bytes | None]) -> None:
+        while (item := queue.get()) is not None:
+            try:
+                self._write(item)
+            except Exception:  # whatever it is: who prints must go on taking, or all of it is kept
+                with contextlib.suppress(Exception):
+                    abandon(self._out)
+            self._printed += 1
+
+    def _write(self, item: str | bytes) -> None:
+        if isinstance(item, str):
+            self._out.write(f"{item}\n")
+            self._out.flush()
+        else:
+            self._out.buffer.write(item)
+            self._out.buffer.flush()
+
+
+def _started(thread: Thread) -> bool:
+    """Start a thread; False: the machine has none to give at the moment, and what is to be printed waits."""
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    return True
+
+
+def signals_end_us() -> None:
+    """From now on Ctrl-C and SIGTERM end this process at once: it may only wait for somebody to read what it says."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def unwritten(error: OSError) -> int:
+    """Standard output takes no more, and nobody is to hear of that twice. Returns the exit status."""
+    abandon(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return EXIT_READER_GONE
+    why = (error.strerror or str(error)).lower()
+    print(f"supervisor: cannot write the output: {why}", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def abandon(out: TextIO | Terminal) -> None:
+    """Let what is written to `out` go nowhere. Python would complain at exit about what it could not flush."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, out.fileno())
+    finally:
+        os.close(nowhere)

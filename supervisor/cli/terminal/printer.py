@@ -1,0 +1,220 @@
+"""What `run` and `run-task` show: phase changes as they happen, log lines, what is waited for, why something failed.
+
+A printer reads the hub like any other watcher. Logs are read from their files by offset; what a run wrote is printed
+before the change that says it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from supervisor.cli.terminal.output import Outlet
+from supervisor.cli.terminal.visible import log_line, style
+from supervisor.config import Loaded, Severity
+from supervisor.core.diff import Changes
+from supervisor.core.execution import is_over, live_steps
+from supervisor.core.records import Records
+from supervisor.hub import Change
+from supervisor.lean.typing import Any
+from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
+from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState
+
+COLOURS = {
+    "running": "green",
+    "succeeded": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "deleted": "yellow",
+}
+MOST_NOT_RUN = 20
+"""So many steps that were not run are named."""
+PATIENCE_S = 5.0
+"""How long something is waited for before the waiting is worth a line, and how long until the next line."""
+
+
+class Event(dict[str, Any]):
+    """One thing to print: the keys of its JSON form."""
+
+
+class Printer:
+    """Prints events as lines for people, or as one JSON object a line."""
+
+    def __init__(self, outlet: Outlet, as_json: bool = False) -> None:
+        """Print to `outlet`."""
+        self._outlet = outlet
+        self._json = as_json
+        self.catch_up: Callable[[], None] = lambda: None
+        """Prints what happened and is not printed yet; set by who knows."""
+        self.was_shown: Callable[[str], bool] = lambda _: False
+        """Whether output was printed already; set by who knows."""
+        self._since: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+
+    # The file and the supervisor itself (boot.Report)
+
+    def loaded(self, name: str, loaded: Loaded) -> None:
+        """The file was read: print its problems."""
+        for problem in loaded.problems:
+            word = "warning" if problem.severity is Severity.WARNING else "error"
+            self._event(Event(kind="file", severity=word, text=problem.render(name)))
+
+    def applied(self, changes: Changes) -> None:
+        """An edit was carried out: print what it did."""
+        done = {name: list(getattr(changes, name)) for name in ("added", "removed", "restarted", "updated")}
+        not_started = {"added": " (not started)"}
+        text = "; ".join(
+            f"{name} {', '.join(items)}{not_started.get(name, '')}" for name, items in done.items() if items
+        )
+        if text:
+            self._event(Event(kind="edit", text=f"file edited: {text}", **done))
+
+    def notice(self, text: str) -> None:
+        """Something else that a person should know, after what happened before it."""
+        self.catch_up()
+        self._event(Event(kind="notice", text=text))
+
+    def complaint(self, text: str) -> None:
+        """A module complains, in any thread."""
+        self._event(Event(kind="notice", text=text))
+
+    # Changes
+
+    def change(self, change: Change) -> None:
+        """Print what a change means to people; most changes of deadlines and the like mean nothing."""
+        match change.after:
+            case Service() as service:
+                before = change.before if isinstance(change.before, Service) else None
+                self._service(before, service)
+            case Execution() as execution:
+                before_execution = change.before if isinstance(change.before, Execution) else None
+                self._execution(before_execution, execution)
+            case _:
+                pass
+
+    def waiting(self, records: Records) -> bool:
+        """Say what is being waited for, if it has been for a while. Returns whether anything is."""
+        now = time.monotonic()
+        waits = bool(records.live)
+        for service in records.services.values():
+            if service.phase in (ServicePhase.STARTING, ServicePhase.STOPPING):
+                waits = True
+                why = service.reason or (
+                    "to end" if service.phase is ServicePhase.STOPPING else "to be ready"
+                )
+                self._patience(service.id, f"service {service.item.reference}", why, now)
+        for id_ in records.live:
+            for step, state in live_steps(records.executions[id_]):
+                if state.run_id is not None:
+                    self._patience(f"{id_}/{step.id}", f"step {step.reference}", "to end", now, factor=6)
+        return waits
+
+    def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
+        waited = now - self._since.get(id_, now)
+        if waited >= PATIENCE_S * factor and now - self._told.get(id_, 0.0) >= PATIENCE_S * factor:
+            self._told[id_] = now
+            colon = "" if why.startswith("to ") else ":"
+            text = f"waiting for {name}{colon} {why}, {waited:.0f} s"
+            self._event(Event(kind="waiting", text=text))
+
+    def _service(self, before: Service | None, service: Service) -> None:
+        if before is None or before.phase is service.phase:
+            return
+        detail = self._took(service.id, service.phase.value)
+        if service.phase in SERVICE_AT_REST:
+            detail = service.reason or detail
+        self._phase("service", service.item.reference, service.phase.value, detail)
+        if service.phase is ServicePhase.FAILED:
+            self._tail(service.tail)
+
+    def _execution(self, before: Execution | None, execution: Execution) -> None:
+        if (before is None or before.phase is not execution.phase) and not is_over(execution):
+            self._took(execution.id, execution.phase.value)
+            self._phase(
+                "task", execution.reference, execution.phase.value, f"started by {execution.started_by}"
+            )
+        for reference, id_, state in _changed_steps(execution, before):
+            detail = self._took(f"{execution.id}/{id_}", state.phase.value)
+            self._phase("step", reference, state.phase.value, state.reason or detail)
+        if is_over(execution) and (before is None or not is_over(before)):
+            detail = execution.reason or self._took(execution.id, execution.phase.value)
+            self._phase("task", execution.reference, execution.phase.value, detail)
+            self._tail(execution.tail if execution.phase is ExecutionPhase.FAILED else "")
+
+    def _took(self, id_: str, phase: str) -> str:
+        """How long the phase before lasted, once there was one."""
+        now = time.monotonic()
+        began = self._since.get(id_)
+        if phase in ("starting", "pending", "running", "stopping"):
+            self._since[id_] = now
+        self._told.pop(id_, None)
+        return f"after {now - began:.1f} s" if began is not None else ""
+
+    # Lines
+
+    def log(self, name: str, line: str) -> None:
+        """Print one line of a command's output."""
+        if self._json:
+            self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
+        else:
+            self._write(f"{style(f'{name:>12}', 'dim')} | {log_line(line)}")
+
+    def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
+        self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
+
+    def _tail(self, tail: str) -> None:
+        if tail and not self._json and not self.was_shown(tail):
+            for line in tail.splitlines():
+                self._write(f"{'':>12} | {line}")
+
+    def _event(self, event: Event) -> None:
+        if self._json:
+            self._write(json.dumps({"time": _stamp()} | event))
+        elif "phase" in event:
+            phase = f"{event['phase']:<9}"
+            if colour := COLOURS.get(event["phase"]):
+                phase = style(phase, colour)
+            line = f"{time.strftime('%H:%M:%S')}  {event['kind']:<8}{event['reference']:<16} {phase}  {event['detail']}"
+            self._write(line.rstrip())
+        else:
+            self._write(f"{time.strftime('%H:%M:%S')}  {event['text']}")
+
+    def _write(self, line: str) -> None:
+        self._outlet.put(line)
+
+
+def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[tuple[str, str, StepState]]:
+    """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows.
+
+    What an execution takes over from another one, which it followed, was shown as that one's.
+    """
+    old = before.current if before is not None else {}
+    if len(execution.plan) == 1 or (is_over(execution) and not old):
+        return
+    first = before.group if before is not None and old else execution.group
+    for index in range(first, execution.group + 1):
+        was = old if index == first else {}
+        for step, state in _states(execution, index):
+            if state.phase is not was.get(step.id, NOT_BEGUN).phase:
+                yield step.reference, step.id, state
+    if is_over(execution):
+        yield from ((step.reference, step.id, NOT_RUN) for step in islice(_not_run(execution), MOST_NOT_RUN))
+
+
+def _not_run(execution: Execution) -> Iterator[PlanStep]:
+    begun = execution.group + bool(execution.current)
+    return (step for group in islice(execution.plan, begun, None) for step in group)
+
+
+def _states(execution: Execution, index: int) -> Iterator[tuple[PlanStep, StepState]]:
+    """The steps of a group that was begun."""
+    group = execution.plan[index] if index < len(execution.plan) else ()
+    if index < execution.group:
+        return zip(group, execution.passed.cut(index + 1).last, strict=True)
+    return ((step, execution.current[step.id]) for step in group if execution.current)
+
+
+def _stamp() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,162 @@
+"""Commands: what each changes in the records. A refusal is raised before anything is changed."""
+
+from __future__ import annotations
+
+from supervisor.core.environment_record import update
+from supervisor.core.items import (
+    apply_file,
+    create_service,
+    create_task,
+    delete_service,
+    delete_task,
+    service_of,
+    task_of,
+    update_service,
+    update_task,
+    upsert_file,
+)
+from supervisor.core.plan import Planner
+from supervisor.core.records import Records
+from supervisor.core.settle import want_up
+from supervisor.core.triggers import may_fire, started_by
+from supervisor.lean.frozen import replace
+from supervisor.lean.typing import assert_never
+from supervisor.model.command import (
+    ApplyFile,
+    Command,
+    CreateService,
+    CreateTask,
+    DeleteService,
+    DeleteTask,
+    Drain,
+    FireTrigger,
+    RestartService,
+    StartService,
+    StartTask,
+    StopExecution,
+    StopService,
+    UpdateEnvironment,
+    UpdateService,
+    UpdateTask,
+    UpsertFile,
+)
+from supervisor.model.errors import NotFound, Precondition
+from supervisor.model.ids import derived
+from supervisor.model.moment import Now
+from supervisor.model.phase import ExecutionPhase, Want
+from supervisor.model.prefix import NOTHING
+from supervisor.model.record import Execution, Task
+
+
+def obey(records: Records, command: Command, now: Now) -> None:
+    """Change the records as `command` says. Raises NotFound, AlreadyExists or Precondition."""
+    match command:
+        case ApplyFile(file, stamp):
+            apply_file(records, file, stamp, now)
+        case UpsertFile():
+            upsert_file(records, command, now)
+        case FireTrigger():
+            _fire(records, command, now)
+        case CreateService():
+            if command.session:
+                _refuse_drain(records, command.item.reference)
+            create_service(records, command, now)
+        case UpdateService():
+            update_service(records, command)
+        case CreateTask():
+            create_task(records, command, now)
+        case UpdateTask():
+            update_task(records, command)
+        case StartService(service_id, stamp):
+            _refuse_drain(records, service_of(records, service_id).item.reference)
+            want_up(records, service_id, stamp)
+        case RestartService(service_id, stamp):
+            service = service_of(records, service_id)
+            _refuse_drain(records, service.item.reference)
+            records.put(replace(service, want=Want.UP, session=stamp))
+        case StopService(service_id):
+            service = service_of(records, service_id)
+            if service.want is Want.UP:
+                records.put(replace(service, want=Want.DOWN))
+        case DeleteService(service_id, force):
+            delete_service(records, service_of(records, service_id), force, now)
+        case StartTask(task_id, stamp, started_by_name):
+            task = task_of(records, task_id)
+            _refuse_drain(records, task.item.reference)
+            _execute(records, task, stamp, started_by_name, stamp, _planner(records, stamp), now)
+        case StopExecution(execution_id):
+            _stop_execution(records, execution_id)
+        case DeleteTask(task_id):
+            delete_task(records, task_of(records, task_id))
+        case UpdateEnvironment(name, spec):
+            _update_environment(records, name, spec)
+        case Drain(grace_s):
+            _drain(records, grace_s, now)
+        case _:
+            assert_never(command)
+
+
+def _refuse_drain(records: Records, reference: str) -> None:
+    if records.draining:
+        raise Precondition(f'cannot start "{reference}": the supervisor is shutting down')
+
+
+def _fire(records: Records, command: FireTrigger, now: Now) -> None:
+    if not may_fire(command.trigger, records.environment):
+        return
+    service_ids, task_ids = started_by(command.trigger, records.services, records.tasks, records.environment)
+    for service_id in service_ids:
+        session = derived(command.stamp, service_id)
+        if records.services[service_id].session != session:  # else the same firing again, as below
+            want_up(records, service_id, session)
+    planner = _planner(records, command.stamp)
+    for task_id in task_ids:
+        id_, task = derived(command.stamp, "execution", task_id), records.tasks[task_id]
+        _execute(records, task, id_, command.trigger.value, command.stamp, planner, now)
+
+
+def _planner(records: Records, firing: str) -> Planner:
+    return Planner(firing, records.tasks, records.services)
+
+
+def _execute(
+    records: Records, task: Task, id_: str, started_by_name: str, firing: str, planner: Planner, now: Now
+) -> None:
+    if records.draining or id_ in records.executions:
+        return  # the same firing again: it was cut off before it was noted, or waited for the file
+    lost = planner.missing(task.id)
+    plan = NOTHING if lost else planner.plan(task.id)
+    execution = Execution(id_, task.id, task.item.reference, started_by_name, firing, plan, now.wall_s)
+    if lost:
+        reason = f'depends on "{lost}", which was deleted'
+        execution = replace(execution, phase=ExecutionPhase.FAILED, reason=reason, ended_s=now.wall_s)
+    records.put(execution)
+
+
+def _stop_execution(records: Records, execution_id: str) -> None:
+    execution = records.executions.get(execution_id)
+    if execution is None:
+        raise NotFound(f'cannot find task execution "{execution_id}": there is none with this id')
+    if execution_id in records.live and not execution.stop_wanted:
+        records.put(replace(execution, stop_wanted=True))
+
+
+def _update_environment(records: Records, name: str, spec: str) -> None:
+    environment = records.environment
+    if environment is None:
+        raise NotFound("cannot update the environment: it has not started yet")
+    updated = update(environment, name, spec)
+    if updated is not environment:
+        records.put(updated)
+
+
+def _drain(records: Records, grace_s: float, now: Now) -> None:
+    kill_at = now.mono_s + grace_s
+    records.drain_by = kill_at if records.drain_by is None else min(kill_at, records.drain_by)
+    for service in records.services.values():
+        if service.kill_at is not None:
+            records.put(replace(service, kill_at=min(service.kill_at, records.drain_by)))
+    for run in records.runs.values():
+        if run.kill_at is not None:
+            records.put(replace(run, kill_at=min(run.kill_at, records.drain_by)))
+    records.touch([*records.live, *records.services])

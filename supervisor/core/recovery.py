@@ -1,0 +1,118 @@
+"""What the records of an earlier supervisor mean to the one that goes on with them.
+
+Records are stored before anything is done, so a supervisor that was killed may have left actions undone, some or all
+of a step's. None of them is kept anywhere: each follows from the record that asked for it. A run in a slot was to be
+started, one that is being stopped was to be told so. Whether it was is for the machine to find out (`host.adoption`);
+to tell a process twice that it must end does no harm, and to start one twice would.
+
+| record | its run | is started if it never was | is told |
+|---|---|---|---|
+| service STARTING | start | yes, unless it is known to have run | |
+| | probe | yes | KILL if it took too long |
+| service RUNNING | start | | |
+| service STOPPING | start | no: it is to stop | TERM or KILL as the stage says; not while its stop command runs |
+| | probe | no | KILL |
+| | stop command | yes, while it is the stage | KILL in that stage |
+| task run LIVE | itself | yes | |
+| task run STOPPING | itself | no: it is to stop | TERM, KILL once it took too long |
+
+A restart of the machine ends every process. `lose_all` folds that into the records: deadlines of that boot mean nothing
+any more, services are STOPPED and not wanted until somebody or a trigger asks for them, executions with groups left
+fail, and those in their last group end as their runs have, as far as that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from supervisor.core import service as services
+from supervisor.core.records import Records
+from supervisor.core.task_run import spawn_of
+from supervisor.lean.frozen import replace
+from supervisor.lean.typing import assert_never
+from supervisor.model.action import Kill, RunKind, Terminate
+from supervisor.model.inherited import Inherited
+from supervisor.model.moment import Now
+from supervisor.model.phase import SERVICE_AT_REST, RunPhase, ServicePhase, Want
+from supervisor.model.record import Service, StopStage, TaskRun
+
+RESTARTED = "ended when the machine was restarted"
+
+
+def inherited(records: Records) -> list[Inherited]:
+    """Every run that the records say lives, in the order in which their owners were made."""
+    found = [one for service in records.services.values() for one in _of_service(service)]
+    return found + [_of_task(run) for run in records.runs.values() if run.phase is not RunPhase.ENDED]
+
+
+def known_runs(records: Records) -> set[str]:
+    """The ids of all runs that any record names, past ones too."""
+    known = records.run_ids()
+    for service in records.services.values():
+        known.update(service.kept_runs, services.live_runs(service))
+    return known
+
+
+def lose_all(records: Records, now: Now) -> None:
+    """The machine was restarted: nothing lives. Runs of tasks are ended by facts of their own."""
+    for service in records.services.values():
+        if service.phase not in SERVICE_AT_REST or service.want is Want.UP:
+            records.put(_lost(service, now))
+    live = [records.executions[id_] for id_ in records.live]
+    unfinished = [x for x in live if records.shown(x).group < len(x.plan) - 1 and not x.reason]
+    for execution in unfinished:
+        records.put(replace(execution, reason="the machine was restarted"))
+
+
+def _of_service(service: Service) -> Iterator[Inherited]:
+    stage, starting = service.stop_stage, service.phase is ServicePhase.STARTING
+    if (start := service.start) is not None:
+        wanted = starting and not service.started
+        yield Inherited(services.spawn_of(service, RunKind.START, start), wanted, _told(start, stage))
+    if (probe := service.probe) is not None:
+        overdue = not starting or service.probe_kill_at is None
+        spawn = services.spawn_of(service, RunKind.READY, probe)
+        yield Inherited(spawn, starting, Kill(probe) if overdue else None)
+    if (stop := service.stop) is not None:
+        spawn = services.spawn_of(service, RunKind.STOP, stop)
+        killed = stage is StopStage.KILLED
+        yield Inherited(spawn, stage is StopStage.COMMAND, Kill(stop) if killed else None)
+
+
+def _told(start: str, stage: StopStage) -> Terminate | Kill | None:
+    match stage:
+        case StopStage.NONE | StopStage.COMMAND:
+            return None
+        case StopStage.TERMINATED:
+            return Terminate(start)
+        case StopStage.KILLED:
+            return Kill(start)
+        case _:
+            assert_never(stage)
+
+
+def _of_task(run: TaskRun) -> Inherited:
+    if run.phase is RunPhase.LIVE:
+        return Inherited(spawn_of(run), wanted=True)
+    return Inherited(spawn_of(run), wanted=False, told=Kill(run.id) if run.killed else Terminate(run.id))
+
+
+def _lost(service: Service, now: Now) -> Service:
+    lived = service.phase not in SERVICE_AT_REST
+    service = replace(
+        service,
+        want=Want.GONE if service.want is Want.GONE else Want.DOWN,
+        start=None,
+        probe=None,
+        stop=None,
+        started=False,
+        probe_at=None,
+        probe_kill_at=None,
+        ready_by=None,
+        kill_at=None,
+    )
+    if not lived:
+        return service
+    return replace(
+        service, phase=ServicePhase.STOPPED, since_s=now.wall_s, blame="", reason=RESTARTED, tail=""
+    )

@@ -1,0 +1,1 @@
+"""One endpoint: the steps of a real client, what each saw, and what that means."""

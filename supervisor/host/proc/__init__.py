@@ -1,0 +1,1 @@
+"""What Linux knows of processes, and what this one is to it."""

@@ -1,0 +1,1 @@
+"""One run from wish to end."""

@@ -1,0 +1,150 @@
+"""Runs that an earlier supervisor started, found again after it died or was replaced.
+
+What is asked, in this order: the shim that holds the run, if it could be met again; the facts in the run directory; and
+if nothing was written there, the processes that carry the run's marker.
+
+| found | then |
+|---|---|
+| the shim holds it, or a process of this boot that `started` names, or that carries the marker | it is taken over |
+| an `exit` file, or a status that the shim could not write | it has ended like that |
+| `started` and no end | it has ended, nobody knows how |
+| no more than its log | nobody knows whether it began (its shim died at once): as if it had ended |
+| not even that | it never began |
+
+No process outlives the boot that it was started in, so after another one only exit files are looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from supervisor.host.proc import cgroups, process_tree
+from supervisor.host.proc.clock import boot_id
+from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.runs.run import Asked, Run
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.shim_client import Listing, ShimLink
+from supervisor.model.action import Kill, Terminate
+from supervisor.model.exit import ExitUnknown
+from supervisor.model.inherited import Inherited
+
+STRAY_GRACE_S = 2.0
+"""How long runs that no record names have between SIGTERM and SIGKILL."""
+_POLL_S = 0.01
+
+
+def found_again(
+    inherited: Iterable[Inherited], folder: Path, held: Listing, held_by: ShimLink | None
+) -> tuple[list[Run], list[Inherited]]:
+    """The runs that did start, dead or alive, and those that never did."""
+    boot = boot_id()
+    began: list[Run] = []
+    unknown: list[tuple[Run, Inherited]] = []
+    for one in inherited:
+        run = _run(one, folder)
+        facts = run.dir.started()
+        if facts is not None and facts.boot_id == boot:
+            run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
+        if run.run_id in held.runs:
+            run.main, run.link = ProcRef(*held.runs[run.run_id]), held_by
+        elif facts is not None and facts.boot_id == boot:
+            run.main = ProcRef(facts.pid, facts.start_ticks)
+        elif facts is None and run.run_id not in held.ended and run.dir.exit() is None:
+            unknown.append((run, one))
+            continue
+        began.append(run)
+    # The one before died, or its disk was full, before anything could be written.
+    _look_for([run for run, _ in unknown])
+    never = []
+    for run, one in unknown:
+        if run.main or os.path.lexists(run.log):
+            began.append(run)
+        else:
+            never.append(one)
+    return began, never
+
+
+def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:
+    """The runs of an earlier boot, as they ended; `why` they did if that was not noted."""
+    runs = [_run(one, folder) for one in inherited]
+    for run in runs:
+        run.exit = run.dir.exit() or ExitUnknown(why)
+    return runs
+
+
+def strays(folder: Path, known: Collection[str]) -> list[str]:
+    """The ids of run directories that no record names.
+
+    Nobody can ask for them any more, or their supervisor could not write that they had begun: the disk was full, or the
+    database was lost.
+    """
+    return [name for name in os.listdir(folder) if name not in known]
+
+
+def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRACE_S) -> int:
+    """End what lives of runs that nobody knows, and remove their directories; returns how many lived.
+
+    Waits for that: a new run may get the id of one of them, and the port that it holds.
+    """
+    facts = {run_id: RunDir(folder, run_id).started() for run_id in run_ids}
+    groups = {run_id: began.cgroup for run_id, began in facts.items() if began and began.cgroup}
+    members = process_tree.census(dict.fromkeys(run_ids), groups) if run_ids else {}
+    live = [ref for refs in members.values() for ref in refs]
+    process_tree.terminate(live)
+    deadline = time.monotonic() + grace_s
+    while (alive := [ref for ref in live if process_tree.alive(ref)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    while alive and time.monotonic() < deadline + grace_s:
+        for group in groups.values():
+            cgroups.kill(group)
+        process_tree.kill(alive)
+        time.sleep(_POLL_S)
+        alive = [ref for refs in process_tree.census(dict.fromkeys(run_ids), groups).values() for ref in refs]
+    for run_id in run_ids:
+        RunDir(folder, run_id).remove()
+    return sum(bool(refs) for refs in members.values())
+
+
+def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
+    """The runs whose command began although its shim ended before it could say so; their processes are noted.
+
+    One that has a log and no process may have ended already: it counts as begun, so that no command is run twice.
+    """
+    unknown = []
+    for run in (runs := list(runs)):
+        if (facts := run.dir.started()) is not None:
+            run.main = ProcRef(facts.pid, facts.start_ticks)
+        else:
+            unknown.append(run)
+    _look_for(unknown)
+    return [run for run in runs if run.main or os.path.lexists(run.log)]
+
+
+def _look_for(runs: list[Run]) -> None:
+    """Note the processes of runs about which nothing was written; one pass over /proc serves all."""
+    if runs:
+        members = process_tree.census({run.run_id: None for run in runs})
+        for run in runs:
+            run.main = eldest(members[run.run_id])
+
+
+def eldest(members: Iterable[ProcRef]) -> ProcRef | None:
+    """The process of a run that the others come from, as far as can be told."""
+    return min(members, key=lambda ref: ref.start_ticks, default=None)
+
+
+def _run(one: Inherited, folder: Path) -> Run:
+    spawn = one.spawn
+    directory = RunDir(folder, spawn.run_id)
+    run = Run(spawn.run_id, spawn.kind, spawn.reference, directory, directory.in_container)
+    match one.told:
+        case Kill():
+            run.asked = Asked.KILL
+        case Terminate():
+            run.asked = Asked.TERMINATE
+        case None:
+            pass
+    return run

@@ -1,0 +1,78 @@
+"""Whether there is room for what commands print.
+
+A command writes its log itself, so on a full disk it is the command that is told ENOSPC, and what it would have written
+is lost without a count. What can be told is since when, and for how long: in the status, and in the log itself once
+there is room for that line. A quota that is used up does not show here; the store meets it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from supervisor.host.runs.run import Run
+from supervisor.host.runs.run_directory import RunDir
+
+
+def why_full(path: str, as_root: bool) -> str:
+    """Why nothing can be written below `path`; empty: there is room, or that cannot be known.
+
+    `as_root`: root may use blocks that a filesystem keeps back from others; statvfs(3).
+    """
+    room = _room(path)
+    return "" if room is None else _why_none(room, as_root)
+
+
+def _room(path: str) -> os.statvfs_result | None:
+    try:
+        return os.statvfs(path)
+    except OSError:
+        return None
+
+
+def _why_none(room: os.statvfs_result, as_root: bool) -> str:
+    if (room.f_bfree if as_root else room.f_bavail) == 0 and room.f_blocks:
+        return "no space left on it"
+    if room.f_ffree == 0 and room.f_files:
+        return "no room for more files on it"
+    return ""
+
+
+class LogDisk:
+    """Looks whether the disk of the logs is full, and notes it in those that may miss something."""
+
+    def __init__(
+        self, folder: str, as_root: bool, met: Callable[[str], None], mono_s: Callable[[], float]
+    ) -> None:
+        """`folder`: of all runs; `met`: told why it is full, and with an empty text once it is not."""
+        self._folder = folder
+        self._as_root = as_root
+        self._met = met
+        self._mono_s = mono_s
+        self._since_s = 0.0
+        self._short: dict[str, RunDir] = {}
+        self.full = False
+        """Whether it was at the last look."""
+        self.free_bytes = 0
+        """How much was free at the last look."""
+
+    def look(self, runs: Iterable[Run]) -> None:
+        """Look once. `runs`: those that live."""
+        room = _room(self._folder)
+        why = "" if room is None else _why_none(room, self._as_root)
+        self.free_bytes = 0 if room is None else room.f_bfree * room.f_frsize
+        if why and not self.full:
+            self._since_s = self._mono_s()
+        if why:
+            self._short.update((run.run_id, run.dir) for run in runs)
+        elif self.full:
+            self._note()
+        self.full = bool(why)
+        self._met(why)
+
+    def _note(self) -> None:
+        lasted_s = self._mono_s() - self._since_s
+        for folder in self._short.values():
+            if os.path.exists(folder.log):
+                folder.note(f"the disk was full for {lasted_s:.0f} s: what was printed meanwhile is lost")
+        self._short.clear()

@@ -1,0 +1,404 @@
+"""Logs that nobody pumps: a command writes into its file, and the size is kept from outside.
+
+A log is opened with O_APPEND and inherited by the command; every byte has an offset that never changes. When the file
+has grown past its limit, the blocks at its head are given back to the filesystem (a hole is punched) while the command
+goes on writing at the end. The first byte kept is where SEEK_DATA says that data begins; the hole ends on a block, so
+the first line kept is usually the end of a line.
+
+Where the filesystem cannot punch holes (NFS before 4.2, some FUSE), the file is truncated to nothing and `log.base`
+beside it counts what is gone: offset = base + position in the file. That has a race which holes do not have: bytes
+written between the look at the size and the truncation are lost and not counted, and somebody who reads between the
+new base and the truncation sees old bytes at new offsets.
+
+A command can truncate its log itself: `> /dev/stdout` opens the file anew. Then offsets start again, and a reader whose
+offset lies past the end begins at the first byte.
+
+A command can leave a hole anywhere (`truncate -s 15T /dev/stdout`). What was never written is never read: a reader goes
+on at the next data and is told how many bytes lie between. So the work of a reader is bounded by the data that exists,
+whatever size the file claims to have. The zeros that fill the blocks beside a hole are part of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from supervisor.lean.frozen import dataclass
+from supervisor.shim.regular_file import Replaced, make_regular, open_regular
+
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
+_BLOCK = 65536
+_PIECE = 8192
+_PASS = 1 << 20
+_HOLE = bytes(512)
+"""No filesystem has smaller blocks, so no hole is smaller."""
+_BESIDE = 4095
+"""So many zeros beside a hole can be the rest of a block."""
+_LOOKS = 8
+"""How often a log is read again whose blocks are given back meanwhile."""
+SEARCH_BYTES = 256 << 20
+"""How much of a log is searched for its last lines: four times the default limit of a log, and 0.1 s."""
+_CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
+_LARGEST = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of a log, where they begin, and how many before them were asked for and are not there."""
+
+    offset: int
+    data: bytes
+    dropped: int = 0
+    head: bool = False
+    """Whether nothing at all is left before `offset`: then the dropped bytes are the log's head, otherwise a hole."""
+    hole: bool = False
+    """Whether a hole follows: then more may come after it, and `data` is complete in itself."""
+
+    @property
+    def end(self) -> int:
+        """The offset to read on from."""
+        return self.offset + len(self.data)
+
+
+def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
+    """Drop the head of a log that keeps more than `limit_bytes`, down to three quarters of that; returns bytes dropped.
+
+    Meant to be called now and then: a log under its limit costs one stat. Between two calls the file may grow past the
+    limit. A missing file is within its limit, and so is another one than that of `inode`, if that is given: it may have
+    been put there, and be somebody's. Raises OSError.
+    """
+    try:
+        if os.stat(path, follow_symlinks=False).st_size <= limit_bytes:
+            return 0
+        with _opened(path, os.O_RDWR) as fd:
+            status = os.fstat(fd)
+            if inode not in (0, status.st_ino):
+                return 0
+            first = _next_data(fd, 0, status.st_size)
+            if status.st_size - first <= limit_bytes:
+                return 0
+            keep_from = status.st_size - limit_bytes * 3 // 4
+            keep_from -= keep_from % status.st_blksize
+            if keep_from <= first:
+                return 0
+            try:
+                _punch(fd, first, keep_from - first)
+            except OSError as error:
+                if error.errno not in _CANNOT_PUNCH:
+                    raise
+                return _truncate(fd, path)
+            return keep_from - first
+    except FileNotFoundError:
+        return 0
+
+
+def size(path: str) -> int:
+    """The offset at which the log ends: how many bytes were ever written; 0 if there is no log. Raises OSError."""
+    return _span(path)[1]
+
+
+def first_kept(path: str) -> int:
+    """The offset of the first byte that can still be read; 0 if there is no log. Raises OSError."""
+    return _span(path)[0]
+
+
+def read(path: str, offset: int, max_bytes: int) -> Chunk:
+    """At most `max_bytes` from `offset` on, or from the next data if that is gone or was never written.
+
+    A chunk ends where a hole begins. One that is empty and drops nothing: nothing more yet, or no log. Raises OSError.
+    """
+    try:
+        with _opened(path) as fd:
+            for _ in range(_LOOKS):
+                base = _base(path)
+                chunk = _read(fd, base, offset, max_bytes)
+                if chunk is not None and base == _base(path):
+                    return chunk
+    except FileNotFoundError:
+        pass
+    return Chunk(offset, b"")
+
+
+def missing(count: int, head: bool) -> str:
+    """The sentence for readers about bytes that are not there; `head`: see `Chunk`."""
+    if head:
+        return f"{count} bytes are gone: the log is larger than its limit"
+    return f"{count} bytes were never written: the command left a hole in its log"
+
+
+def chunks(path: str, start: int, end: int) -> Iterator[Chunk]:
+    """All data between two offsets, without the holes. Raises OSError."""
+    while start < end:
+        chunk = read(path, start, min(end - start, _PASS))
+        if chunk.offset < start or chunk.end == start:
+            return
+        if chunk.offset < end and chunk.data:
+            yield Chunk(chunk.offset, chunk.data[: end - chunk.offset], chunk.dropped)
+        start = chunk.end
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where the last lines of a log begin and end, and how many they are."""
+
+    start: int
+    end: int
+    lines: int
+    """Fewer than were asked for: there are no more, or no more were looked for."""
+    searched_bytes: int = 0
+    cut: bool = False
+    """Whether the search ended before the lines and the log did."""
+
+
+def find_tail(
+    path: str, lines: int, most_bytes: int = SEARCH_BYTES, stop: Callable[[], bool] = lambda: False
+) -> Tail:
+    """Find the last `lines` lines; a last one without its newline counts. Raises OSError.
+
+    Reads backwards, block by block, at most `most_bytes`, and until `stop` says so.
+    """
+    try:
+        with _opened(path) as fd:
+            base = _base(path)
+            found = _find_tail(fd, lines, most_bytes, stop)
+    except FileNotFoundError:
+        return Tail(0, 0, 0)
+    return Tail(base + found.start, base + found.end, found.lines, found.searched_bytes, found.cut)
+
+
+def tail(path: str, lines: int, max_bytes: int) -> str:
+    """The last `lines` lines, at most `max_bytes` of them; what is not UTF-8 is replaced. Raises OSError."""
+    found = find_tail(path, lines, max_bytes)
+    data = b""
+    for chunk in chunks(path, found.start, found.end):
+        if chunk.dropped and data and not data.endswith(b"\n"):
+            data += b"\n"
+        data += chunk.data
+    if found.cut:  # anywhere, maybe within a character
+        data = data[next((i for i in range(min(3, len(data))) if data[i] & 0xC0 != 0x80), 0) :]
+    return data.decode("utf-8", "replace")
+
+
+class LineFollower:
+    """Makes lines of text from bytes as they come, however they were cut.
+
+    A line of more than 8192 characters is given out in pieces of that size, so that one without an end needs no
+    memory. Only a newline ends a line: carriage returns and escapes are text.
+    """
+
+    __slots__ = ("_decoder", "_rest")
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that `data` completes, without their newlines."""
+        *whole, rest = (self._rest + self._decoder.decode(data)).split("\n")
+        lines = [piece for line in whole for piece in _pieces(line)]
+        *full, self._rest = _pieces(rest)
+        return lines + full
+
+    def flush(self) -> list[str]:
+        """The line begun and not ended, if any. Bytes of a character that never came whole are replaced."""
+        rest = self._rest + self._decoder.decode(b"", final=True)
+        self._rest = ""
+        self._decoder.reset()
+        return _pieces(rest) if rest else []
+
+
+def _pieces(line: str) -> list[str]:
+    return [line[i : i + _PIECE] for i in range(0, len(line), _PIECE)] or [""]
+
+
+@contextmanager
+def _opened(path: str, mode: int = os.O_RDONLY) -> Iterator[int]:
+    fd = open_regular(path, mode)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _span(path: str) -> tuple[int, int]:
+    """The offsets of the first byte kept and of the end."""
+    try:
+        with _opened(path) as fd:
+            base, size_bytes = _base(path), os.fstat(fd).st_size
+            return base + _next_data(fd, 0, size_bytes), base + size_bytes
+    except FileNotFoundError:
+        return 0, 0
+
+
+def _read(fd: int, base: int, offset: int, max_bytes: int) -> Chunk | None:
+    """As `read`; None: blocks were given back between the looks."""
+    # The size first: what is appended later is then not taken for a hole.
+    end = os.fstat(fd).st_size
+    at = offset - base if base <= offset <= base + end else 0
+    found = _written(fd, at, end, max_bytes)
+    if found is not None and found[2] and not found[1]:
+        found = _written(fd, _next_hole(fd, found[0], end), end, max_bytes)
+    if found is None:
+        return None
+    start, data, hole = found
+    dropped = max(0, base + start - offset)
+    # Of a log that is one hole nothing was dropped: its limit leaves data.
+    head = dropped > 0 and (start < end or end == 0) and _next_data(fd, 0, end) >= start - _BESIDE
+    return Chunk(base + start, data, dropped, head, hole)
+
+
+def _written(fd: int, at: int, end: int, max_bytes: int) -> tuple[int, bytes, bool] | None:
+    """Where the next data begins, as much of it as comes before a hole, and whether one follows; None: as `_read`."""
+    start = _next_data(fd, at, end)
+    if start > at:
+        beside = os.pread(fd, _BESIDE, start)
+        start += len(beside) - len(beside.lstrip(b"\0"))
+    data = os.pread(fd, max_bytes, start)
+    # To look for zeros takes less time than to ask for holes.
+    if data[:1] != b"\0" and data[-1:] != b"\0" and _HOLE not in data:
+        return start, data, False
+    if _next_data(fd, start, end) != start:
+        return None
+    hole_at = _next_hole(fd, start, end)
+    rest = hole_at - start - len(data)
+    hole = hole_at < end and (rest <= 0 or (rest <= _BESIDE and _is_zero(fd, hole_at - rest, rest)))
+    data = data[: hole_at - start]
+    if hole:
+        data = data[:-_BESIDE] + data[-_BESIDE:].rstrip(b"\0")
+    return start, data, hole
+
+
+def _is_zero(fd: int, at: int, length: int) -> bool:
+    return not os.pread(fd, length, at).strip(b"\0")
+
+
+def _next_data(fd: int, at: int, end: int) -> int:
+    """Where data is, at `at` or after it; `end`, the size before this was called, if there is none."""
+    return _seek(fd, at, os.SEEK_DATA, at, end)
+
+
+def _next_hole(fd: int, at: int, end: int) -> int:
+    """Where a hole is, at `at` or after it; `end` if there is none before."""
+    return _seek(fd, at, os.SEEK_HOLE, end, end)
+
+
+def _seek(fd: int, at: int, whence: int, unknown: int, end: int) -> int:
+    try:
+        return os.lseek(fd, at, whence)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # at the end, or in a hole that goes on until there
+            return end
+        if error.errno == errno.EINVAL:  # a filesystem that does not tell
+            return unknown
+        raise
+
+
+def _end_of_data(fd: int, before: int) -> int:
+    """Where the last data before an offset ends; 0 if there is none. Nothing seeks backwards: some 40 halvings do."""
+    if before == 0 or _next_data(fd, before - 1, before) < before:
+        return before
+    low = _next_data(fd, 0, before)
+    if low >= before:
+        return 0
+    high = before - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = _next_data(fd, middle, before)
+        low, high = (max(middle, min(found, high - 1)), high) if found < before else (low, middle)
+    return low + 1
+
+
+def _end_of_written(fd: int, before: int) -> int:
+    """The same without the zeros beside a hole."""
+    end = _end_of_data(fd, before)
+    if end < before:
+        beside = os.pread(fd, min(_BESIDE, end), max(0, end - _BESIDE))
+        end -= len(beside) - len(beside.rstrip(b"\0"))
+    return end
+
+
+def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -> Tail:
+    size_bytes = os.fstat(fd).st_size
+    end = _end_of_written(fd, size_bytes)
+    if lines <= 0 or end == 0:
+        return Tail(size_bytes, size_bytes, 0)
+    # The newline that ends the last line begins no other.
+    found, searched, at = 0, 1, end - 1
+    while (at := _end_of_written(fd, at)) > 0:
+        if searched >= most_bytes or stop():
+            return Tail(at, end, found + 1, searched, cut=True)
+        start = max(0, at - min(_BLOCK, most_bytes - searched))
+        start = min(_next_data(fd, start, at), at - 1)  # a hole is not looked through
+        block = os.pread(fd, at - start, start)
+        newlines = block.count(b"\n")
+        searched += at - start
+        if found + newlines >= lines:
+            start += _nth_last(block, lines - found) + 1
+            chunk = _read(fd, 0, start, 1)  # a line does not begin with a hole
+            return Tail(chunk.offset if chunk else start, end, lines, searched)
+        found, at = found + newlines, start
+    return Tail(_next_data(fd, 0, end), end, found + 1, searched)
+
+
+def _nth_last(block: bytes, count: int) -> int:
+    at = len(block)
+    for _ in range(count):
+        at = block.rindex(b"\n", 0, at)
+    return at
+
+
+def _base(path: str) -> int:
+    """How many bytes were dropped by truncation; 0 if the file that says so is none of ours. Raises OSError."""
+    try:
+        with _opened(f"{path}.base") as fd:
+            base = int(os.read(fd, 32))
+    except (ValueError, FileNotFoundError, Replaced, BlockingIOError):
+        return 0  # it appears whole, so a damaged one is not our writing
+    return base if 0 <= base <= _LARGEST else 0
+
+
+def _truncate(fd: int, path: str) -> int:
+    """Drop everything: the base first, so that a crash in between makes offsets too large and never repeats one."""
+    dropped = os.fstat(fd).st_size
+    aside = f"{path}.base.new"
+    with open(make_regular(aside), "w", encoding="ascii") as file:
+        file.write(str(_base(path) + dropped))
+    os.replace(aside, f"{path}.base")
+    os.ftruncate(fd, 0)
+    return dropped
+
+
+def _punch(fd: int, offset: int, length: int) -> None:
+    call = _fallocate()
+    while True:
+        try:
+            call(fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
+            return
+        except InterruptedError:  # only what Python calls itself is begun again after a signal
+            continue
+
+
+_call: Callable[[int, int, int, int], None] | None = None
+
+
+def _fallocate() -> Callable[[int, int, int, int], None]:
+    """fallocate(2), which Python does not have. ctypes is loaded when the first log is full, which is usually never."""
+    global _call
+    if _call is None:
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        # Where off_t has 32 bits, the call with 64 has a name of its own.
+        function = getattr(libc, "fallocate64", None) or libc.fallocate
+        function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+        def call(fd: int, mode: int, offset: int, length: int) -> None:
+            if function(fd, mode, offset, length) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+
+        _call = call
+    return _call

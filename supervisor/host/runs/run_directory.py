@@ -1,0 +1,219 @@
+"""A run's directory: the facts of one run on disk, readable by anyone who finds it.
+
+    runs/<run id>/
+      script.sh   the command, as it was run (the file's name shows in the shell's error messages)
+      log         stdout and stderr, in the order written
+      started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid",
+                  "cgroup", "log_inode"}
+      exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
+      container   empty; there if the command runs in a container, which outlives the client that started it
+      gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
+
+`started` and `exit` appear whole (written aside, then renamed). No `started`: the run was wanted, and the supervisor or
+the shim died before it began. `started` and no `exit`: it lives, or ended while no shim was there to see it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from supervisor.host.users.folder_trust import give_folder
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.action import RunKind
+from supervisor.model.exit import Exit, ExitCode, ExitSignal
+from supervisor.shim.regular_file import make_regular, open_regular, read_regular
+
+if TYPE_CHECKING:
+    from supervisor.host.users.account import Account
+
+_FACTS_BYTES = 64 * 1024
+"""No file of facts is longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedFacts:
+    """What the shim saw when the process began. `start_ticks` with `boot_id` tells a reused pid.
+
+    `cgroup`: the folder of the control group that it began in; empty: it has none of its own.
+    """
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    shim_pid: int
+    cgroup: str = ""
+    log_inode: int = 0
+    """Of the log's file; 0: the shim that began it was an older one."""
+
+
+def output_name(kind: RunKind, reference: str) -> str:
+    """The name of the GITPOD_OUTPUT file; programs in the field look for the service form."""
+    return (
+        f"gitpod-task-{reference}.output"
+        if kind is RunKind.TASK
+        else f"gitpod-service-start-{reference}.output"
+    )
+
+
+class RunDir:
+    """The paths and facts of one run. Making the object touches nothing."""
+
+    __slots__ = ("path", "run_id")
+
+    def __init__(self, runs: Path, run_id: str) -> None:
+        """`runs` is the folder that holds all run directories."""
+        self.run_id = run_id
+        self.path = os.path.join(runs, run_id)
+
+    @property
+    def script(self) -> str:
+        """The path of the command's script."""
+        return f"{self.path}/script.sh"
+
+    @property
+    def log(self) -> str:
+        """The path of the log."""
+        return f"{self.path}/log"
+
+    def output(self, kind: RunKind, reference: str) -> str:
+        """The path of the GITPOD_OUTPUT file."""
+        return f"{self.path}/{output_name(kind, reference)}"
+
+    @property
+    def in_container(self) -> bool:
+        """Whether the command runs in a container."""
+        return os.path.exists(f"{self.path}/container")
+
+    def create(self, script: str, in_container: bool = False) -> None:
+        """Make the directory and write the script. Raises OSError."""
+        os.mkdir(self.path, 0o700)
+        _write(self.script, script.encode("utf-8", "surrogateescape"))
+        if in_container:
+            _write(f"{self.path}/container", b"")
+
+    def open_to(self, account: Account, output: str) -> None:
+        """Let the user that commands run as reach the script and write the output file. Raises OSError.
+
+        The directory and its facts stay ours, so that no command can change what is told of it. That is why the output
+        file is made here: nothing can be put in its place, a link to a file of ours, say.
+        """
+        give_folder(self.path, 0o710, account.gid)
+        # The script is the user's own: that user's first group may be one that others are in, "users" for example.
+        for path, mode in ((self.script, 0o400), (output, 0o600)):
+            _give(path, mode, account)
+
+    def restore(self, facts: StartedFacts, account: Account | None, output: str | None) -> None:
+        """Make the directory of a live run again, as far as something that others need is missing. Raises OSError."""
+        try:
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            pass
+        if account:
+            give_folder(self.path, 0o710, account.gid)
+            if output:
+                _give(output, 0o600, account)
+        if not os.path.lexists(f"{self.path}/started"):
+            names = ("pid", "start_ticks", "boot_id", "shim_pid", "cgroup", "log_inode")
+            with open(make_regular(f"{self.path}/started.new"), "w", encoding="ascii") as file:
+                json.dump({name: getattr(facts, name) for name in names}, file)
+            os.rename(f"{self.path}/started.new", f"{self.path}/started")
+
+    def remove(self) -> None:
+        """Remove the directory and all that is in it, as far as that is possible."""
+        try:
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                for name in os.listdir(folder):
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            pass
+        except NotADirectoryError:
+            os.unlink(self.path)  # a link, say, which a command put there: what it leads to is not ours
+        except OSError:
+            # A folder of the command's own, or a file that came while we listed: the shim tells that a command has
+            # ended before it writes that down. Imported here, as it is slow to load.
+            import shutil
+
+            for _ in range(3):
+                shutil.rmtree(self.path, ignore_errors=True)
+                if not os.path.exists(self.path):
+                    return
+
+    def started(self) -> StartedFacts | None:
+        """What the shim wrote when the process began; None if it never did."""
+        match self._read("started"):
+            case {
+                "pid": int(pid),
+                "start_ticks": int(ticks),
+                "boot_id": str(boot_id),
+                "shim_pid": int(shim_pid),
+                **more,
+            }:
+                inode = more.get("log_inode")
+                return StartedFacts(
+                    pid,
+                    ticks,
+                    boot_id,
+                    shim_pid,
+                    str(more.get("cgroup", "")),
+                    inode if isinstance(inode, int) else 0,
+                )
+            case _:
+                return None
+
+    def exit(self) -> Exit | None:
+        """How the process ended; None if that is not known (yet)."""
+        # The shim may have been killed before it could give the file its name. What is not whole is no JSON.
+        match self._read("exit") or self._read("exit.new"):
+            case {"code": int(code)}:
+                return ExitCode(code)
+            case {"signal": int(number)}:
+                return ExitSignal(number)
+            case _:
+                return None
+
+    def note(self, text: str) -> None:
+        """Append lines of the supervisor's own to the log; without effect where that fails."""
+        try:
+            fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
+            try:
+                if os.fstat(fd).st_nlink != 1:
+                    return  # another file, which a command put there, and which has a name elsewhere
+                os.write(fd, lines.encode("utf-8", "replace"))
+            finally:
+                os.close(fd)
+        except OSError:
+            pass  # the disk is full: the command's own lines are lost as well
+
+    def _read(self, name: str) -> dict[str, int | str] | None:
+        try:
+            facts = json.loads(read_regular(f"{self.path}/{name}", _FACTS_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return None
+        return facts if isinstance(facts, dict) else None
+
+
+def _give(path: str, mode: int, account: Account) -> None:
+    """Have a file belong to a user, made if it is not there. Raises OSError."""
+    fd = open_regular(path, os.O_RDONLY | os.O_CREAT)
+    try:
+        os.fchown(fd, account.uid, account.gid)
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)

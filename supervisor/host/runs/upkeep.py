@@ -1,0 +1,188 @@
+"""What live runs need now and then: their logs kept within the limit, their outputs read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping
+
+from supervisor.host.proc.clock import boot_id
+from supervisor.host.runs.run import Run
+from supervisor.host.runs.run_directory import StartedFacts
+from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.fact import OutputRead
+from supervisor.shim.regular_file import why_replaced
+
+if TYPE_CHECKING:
+    from supervisor.host.users.account import Account
+
+_INTERVAL_S = 1.0
+_QUIET_S = 2.0
+_SELDOM = 4
+_MUCH_BYTES = 32 << 20
+_SHOWN = 3
+_REMOVED = "it was removed"
+_GONE = -1
+"""The inode of a log that was removed before anybody saw it: of no file."""
+_MAX_COMPLAINTS = 100
+"""So much is said of the outputs of one run, which may write other lines with each look."""
+
+
+class Pace:
+    """How often runs are looked at: each second while one writes, and down to every eighth while all are quiet.
+
+    A look takes 5 to 18 microseconds a run, which is most of what an idle supervisor does. Whether the disk has filled
+    meanwhile is one question, so that a run that writes much after a long silence is noticed within two seconds.
+    """
+
+    def __init__(self) -> None:
+        self._quiet_looks = 0
+        self._turns = 0
+        self._free_bytes = 0
+
+    @property
+    def interval_s(self) -> float:
+        """When to ask `is_due`."""
+        return _QUIET_S if self._quiet_looks else _INTERVAL_S
+
+    def begin(self) -> None:
+        """A run has begun: it is looked at soon."""
+        self._quiet_looks = 0
+
+    def is_due(self, free_bytes: int) -> bool:
+        """Whether the runs have to be looked at now; `free_bytes`: what is free on the disk of their logs."""
+        filled = self._free_bytes - free_bytes > _MUCH_BYTES
+        self._free_bytes = free_bytes
+        self._turns += 1
+        return filled or self._turns >= min(self._quiet_looks, _SELDOM)
+
+    def note(self, quiet: bool) -> None:
+        """They were looked at; `quiet`: none of them had written anything."""
+        self._turns = 0
+        self._quiet_looks = self._quiet_looks + 1 if quiet else 0
+
+
+async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[OutputRead], None]) -> bool:
+    """Look at all runs once: two stats for one that wrote nothing since the last look.
+
+    Returns whether none wrote anything.
+    """
+    quiet = True
+    for run in list(runs.values()):
+        if _log_size(run) != run.log_size:
+            quiet = False
+            await trim(run, limit_bytes)
+        if run.output_file is not None and run.run_id in runs:
+            seen = _look(run.output_file)
+            if seen != run.output_seen:
+                quiet = False
+                run.output_seen = seen
+                await _tell(run, post)
+    return quiet
+
+
+def lost_logs(runs: Iterable[Run]) -> str:
+    """Which live runs' logs get nothing of what is written, as a part of a sentence; empty: none."""
+    lost = [f"{run.reference} ({run.log}: {run.log_lost})" for run in runs if run.log_lost]
+    more = [f"{len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
+    return ", ".join(lost[:_SHOWN] + more)
+
+
+def restore(run: Run, account: Account | None) -> None:
+    """Make a run's directory again if it was removed, with a log that says so; without effect where that fails.
+
+    The next supervisor is to find what is known of the run, and the shim to be able to write how it ended. `account`:
+    the user that commands run as, if that is another one.
+    """
+    if run.restored or run.log_lost != _REMOVED or run.main is None:
+        return
+    run.log_inode = run.log_inode or _GONE
+    shim_pid = run.link.shim_pid if run.link else 0
+    facts = StartedFacts(run.main.pid, run.main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
+    try:
+        run.dir.restore(facts, account, run.output_file)
+    except OSError:
+        return  # tried again at the next look
+    run.dir.note(
+        "the log was removed while the command ran: what it prints is lost until it is started again"
+    )
+    run.restored = True
+
+
+def is_over_limit(run: Run, limit_bytes: int) -> bool:
+    """Whether a run's log has grown, and past its limit, since `trim` was last called."""
+    size = _log_size(run)
+    return size != run.log_size and size > limit_bytes
+
+
+async def trim(run: Run, limit_bytes: int) -> None:
+    """Keep a run's log within its limit; also once after its end, for what came since the last look."""
+    size = _log_size(run)
+    if size != run.log_size and size > limit_bytes:
+        from supervisor.host.proc import worker_threads  # runs end before there is a loop, too
+
+        # To give back a gigabyte of blocks takes the kernel 150 ms.
+        await worker_threads.run(_enforce, run.log, limit_bytes, run.log_inode)
+    run.log_size = size
+
+
+async def _tell(run: Run, post: Callable[[OutputRead], None]) -> None:
+    from supervisor.host.proc import worker_threads
+
+    # A command may have put out so much that to read it takes a while, and may do so all the time.
+    values = await worker_threads.run(output, run, False)
+    if values != run.output:
+        run.output = values
+        post(OutputRead(run.run_id, values))
+
+
+def output(run: Run, final: bool) -> dict[str, str]:
+    """The run's outputs as they are now. Each complaint about one is noted in the log, once."""
+    from supervisor.host.runs.outputs import read_output
+
+    if run.output_file is None:
+        return {}
+    values, complaints = read_output(run.output_file, final)
+    for complaint in complaints:
+        if complaint not in run.complaints and len(run.complaints) < _MAX_COMPLAINTS:
+            run.complaints.add(complaint)
+            last = len(run.complaints) == _MAX_COMPLAINTS
+            run.dir.note("no more is said of output lines that are ignored" if last else complaint)
+    return values
+
+
+def _enforce(path: str, limit_bytes: int, inode: int) -> None:
+    from supervisor.host.runs.log_file import enforce_limit
+
+    try:
+        enforce_limit(path, limit_bytes, inode)
+    except OSError:
+        pass  # tried again when the log has grown
+
+
+def _log_size(run: Run) -> int:
+    """The size of a run's log. What stands in its place by now is none, and is noted in `log_lost`."""
+    try:
+        status = os.lstat(run.log)
+    except OSError as error:
+        if run.main is not None:
+            run.log_lost = (
+                _REMOVED if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
+            )
+        return 0
+    why = why_replaced(status)
+    if not why and run.log_inode not in (0, status.st_ino):
+        why = run.log_lost or "another file was put in its place"
+    if not why:
+        run.log_inode = status.st_ino
+    run.log_lost = why
+    return 0 if why else status.st_size
+
+
+def _look(path: str) -> tuple[int, int]:
+    """Size and time of change; nothing for what is no file, or not there."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return 0, 0
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else (0, 0)

@@ -1,0 +1,90 @@
+"""A name in the kernel that says: a supervisor holds this state directory, whatever became of the folder meanwhile.
+
+flock(2) holds an inode. Once somebody has removed the directory, the next supervisor would make and lock a new one
+beside the first. So whoever has the lock also listens, without ever answering, on a socket in the abstract namespace,
+unix(7): the name goes with the process and can be removed by nobody. It is made of
+
+- the directory's path, the root folder and the filesystem that this path is on, so that containers which share a
+  network namespace, and with it these names, but not their files, do not take each other for one;
+- something random, so that nobody can be there first. Names are looked for by their beginning, in /proc/net/unix.
+
+A name counts only if a process of our own user listens there (SO_PEERCRED): others keep nobody out. In another network
+namespace it is not seen: there the lock alone holds. Where there are no such sockets, it alone holds as well.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from supervisor.host.users.peer_credentials import peer_of
+from supervisor.lean.digest import sha256
+
+_BACKLOG = 4096
+
+
+class Exclusion:
+    """Holds the name of a state directory until `close`, or the end of the process."""
+
+    __slots__ = ("_prefix", "_socket")
+
+    def __init__(self, folder: str | os.PathLike[str], given: int | None = None) -> None:
+        """`folder`: there already, as an absolute path; `given`: a descriptor that holds the name."""
+        root, here = os.stat("/"), os.stat(folder)
+        path = os.fsencode(os.path.realpath(folder))
+        identity = b"%b\0%d %d %d" % (path, root.st_dev, root.st_ino, here.st_dev)
+        self._prefix = f"supervisor-{sha256(identity).hex()[:32]}-".encode()
+        self._socket = socket.socket(fileno=given) if given is not None else self._bound()
+        if self._socket is not None:
+            self._socket.setblocking(False)
+
+    def other(self) -> int | None:
+        """The pid of another supervisor that holds the same folder; None: there is none that could be seen."""
+        try:
+            with open("/proc/net/unix", "rb") as file:
+                names = {line.rpartition(b" @")[2].strip() for line in file if b" @" + self._prefix in line}
+        except OSError:
+            return None
+        if self._socket is not None:
+            names.discard(self._socket.getsockname()[1:])
+        pids = (_own_listener(b"\0" + name) for name in names)
+        return next((pid for pid in pids if pid is not None), None)
+
+    def drain(self) -> None:
+        """Let go of whoever has connected: a full queue would not tell any more who listens."""
+        try:
+            while self._socket is not None:
+                self._socket.accept()[0].close()
+        except OSError:
+            pass  # nobody is left
+
+    def keep(self) -> int | None:
+        """A descriptor that holds the name after `close` as well; None: there is none."""
+        return None if self._socket is None else os.dup(self._socket.fileno())
+
+    def close(self) -> None:
+        """Let go of the name."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _bound(self) -> socket.socket | None:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listening.bind(b"\0" + self._prefix + os.urandom(8).hex().encode())
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            return None
+        return listening
+
+
+def _own_listener(name: bytes) -> int | None:
+    """The process of our own user that listens there; 0: one that cannot be seen from here; None: there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
+        try:
+            asking.connect(name)
+            pid, uid = peer_of(asking)
+        except OSError:
+            return None
+    return pid if uid == os.geteuid() else None

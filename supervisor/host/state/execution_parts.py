@@ -1,0 +1,202 @@
+"""The parts of executions in the store: groups of plans, and the states of groups that were passed.
+
+Executions of one firing share them, so each is a row of its own that names the part below it. They go when the last
+execution of their firing does. Databases from before version 2 have a plan and all steps for each execution; they are
+read as they are, and written anew when the execution changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from supervisor.host.state.codec import read_as, to_json
+from supervisor.lean.sqlite import sqlite
+from supervisor.lean.typing import Any
+from supervisor.model.ids import derived
+from supervisor.model.phase import ExecutionPhase
+from supervisor.model.prefix import NOTHING, Prefix
+from supervisor.model.record import (
+    NOT_RUN,
+    Execution,
+    Group,
+    Plan,
+    StepState,
+    changed_steps,
+    plan_of,
+)
+
+_WRITE = "REPLACE INTO parts VALUES (?, ?, ?, ?)"
+
+
+class _Firing:
+    """What is written of one firing."""
+
+    __slots__ = ("executions", "live", "parts")
+
+    def __init__(self) -> None:
+        self.executions: set[str] = set()
+        self.live: set[str] = set()
+        self.parts: set[str] = set()
+        """Ids, as long as any of its executions is live."""
+
+
+class Parts:
+    """Writes what is new of executions, and knows what is written."""
+
+    def __init__(self) -> None:
+        """Nothing is written."""
+        self._firings: dict[str, _Firing] = {}
+        self._live: dict[str, Execution] = {}
+        """{id: an execution as it was written last}"""
+        self._new: list[Execution] = []
+        """What was written since the transaction began, which may be rolled back."""
+        self._new_parts: dict[str, set[str]] = {}
+        """{firing: ids of parts}, likewise"""
+        self._erased: dict[str, Execution] = {}
+
+    def begin(self, executions: Iterable[Execution], reading: Reading) -> None:
+        """This is what the store holds."""
+        for execution in executions:
+            firing = self._firings.setdefault(execution.firing, _Firing())
+            firing.executions.add(execution.id)
+            if execution.ended_s is None and execution.id not in reading.outdated:
+                firing.live.add(execution.id)
+                firing.parts = reading.ids(execution.firing)
+                self._live[execution.id] = execution
+
+    def write(self, connection: sqlite.Connection, execution: Execution) -> None:
+        """Write what has changed of an execution, but for its own row."""
+        before = self._live.get(execution.id)
+        firing = self._firings.get(execution.firing)
+        known, new = firing.parts if firing else set(), self._new_parts.setdefault(execution.firing, set())
+        parts = [] if before else list(_unknown(execution.plan, known, new))
+        if before is None or before.passed is not execution.passed:
+            parts += _unknown(execution.passed, known, new)
+        if parts:
+            rows = [(execution.firing, part.id, part.below.id, to_json(part.last)) for part in parts]
+            connection.executemany(_WRITE, rows)
+            new.update(part.id for part in parts)
+        same_group = before is not None and before.group == execution.group
+        changed = changed_steps(before.current if before and same_group else {}, execution.current)
+        steps = [(execution.id, id_, to_json(execution.current[id_])) for id_ in changed]
+        if steps:
+            connection.executemany("REPLACE INTO steps VALUES (?, ?, ?)", steps)
+        self._new.append(execution)
+
+    def erase(self, connection: sqlite.Connection, execution: Execution) -> None:
+        """Remove an execution, but for its own row."""
+        connection.execute("DELETE FROM plans WHERE id = ?", (execution.id,))
+        connection.execute("DELETE FROM steps WHERE execution_id = ?", (execution.id,))
+        self._erased[execution.id] = execution
+        if self._is_unused(execution.firing):
+            connection.execute("DELETE FROM parts WHERE firing = ?", (execution.firing,))
+
+    def _is_unused(self, firing_id: str) -> bool:
+        """Whether no execution of a firing is left, when the transaction is through."""
+        firing = self._firings.get(firing_id)
+        known = firing.executions if firing else ()
+        new = (execution.id for execution in self._new if execution.firing == firing_id)
+        return all(id_ in self._erased for id_ in chain(known, new))
+
+    def start(self) -> None:
+        """A transaction begins."""
+        self._new, self._new_parts, self._erased = [], {}, {}
+
+    def saved(self) -> None:
+        """The transaction is committed."""
+        for id_, parts in self._new_parts.items():
+            self._firings.setdefault(id_, _Firing()).parts.update(parts)
+        for execution in self._new:
+            firing = self._firings[execution.firing]
+            firing.executions.add(execution.id)
+            if execution.ended_s is None:
+                firing.live.add(execution.id)
+                self._live[execution.id] = execution
+            else:
+                self._forget(firing, execution.id)
+        for execution in self._erased.values():
+            firing = self._firings.get(execution.firing) or _Firing()
+            firing.executions.discard(execution.id)
+            self._forget(firing, execution.id)
+            if not firing.executions:
+                self._firings.pop(execution.firing, None)
+        self.start()
+
+    def _forget(self, firing: _Firing, id_: str) -> None:
+        self._live.pop(id_, None)
+        firing.live.discard(id_)
+        if not firing.live:
+            firing.parts = set()
+
+
+class Reading:
+    """Makes executions of rows; what they share is one object again."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        """Read from `connection`."""
+        self._connection = connection
+        self._rows: dict[str, dict[str, tuple[str, str]]] = {}
+        """{firing: {part id: (id of the part below, body)}}"""
+        self._parts: dict[str, Prefix[Any]] = {"": NOTHING}
+        self.outdated: set[str] = set()
+        """The executions that an earlier version wrote."""
+
+    def ids(self, firing: str) -> set[str]:
+        """The ids of the parts of a firing."""
+        return set(self._of(firing))
+
+    def execution(self, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that an execution's own row lacks."""
+        query = "SELECT id, body FROM steps WHERE execution_id = ?"
+        steps = {step_id: json.loads(state) for step_id, state in self._connection.execute(query, (id_,))}
+        if "plan" not in body:
+            self.outdated.add(id_)
+            return self._outdated(id_, body["group"], steps)
+        plan = self._part(body["firing"], body["plan"], Group)
+        passed = self._part(body["firing"], body["passed"], tuple[StepState, ...])
+        group = plan[body["group"]] if body["group"] < len(plan) else ()
+        current = {step.id: steps[step.id] for step in group if step.id in steps}
+        return {"plan": plan, "passed": passed, "current": current}
+
+    def _outdated(self, id_: str, group: int, steps: Mapping[str, Any]) -> dict[str, Any]:
+        (text,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
+        plan: Plan = plan_of(read_as(tuple[Group, ...], json.loads(text)))
+        states: Mapping[str, StepState] = read_as(Mapping[str, StepState], steps)
+        passed: Prefix[tuple[StepState, ...]] = NOTHING
+        for number, done in enumerate(plan.cut(group)):
+            passed = passed.grown(
+                tuple(states[step.id] for step in done), derived(id_, "passed", str(number))
+            )
+        now = plan[group] if group < len(plan) else ()
+        begun = any(states[step.id].phase is not ExecutionPhase.PENDING for step in now)
+        not_run = all(states[step.id] == NOT_RUN for step in now)
+        current = {step.id: steps[step.id] for step in now} if begun and not not_run else {}
+        return {"plan": plan, "passed": passed, "current": current}
+
+    def _part(self, firing: str, id_: str, kind: Any) -> Prefix[Any]:
+        rows = self._of(firing)
+        missing = []
+        while id_ not in self._parts:
+            missing.append(id_)
+            id_ = rows[id_][0]
+        part = self._parts[id_]
+        for id_ in reversed(missing):
+            part = self._parts[id_] = part.grown(read_as(kind, json.loads(rows[id_][1])), id_)
+        return part
+
+    def _of(self, firing: str) -> dict[str, tuple[str, str]]:
+        if firing not in self._rows:
+            query = "SELECT id, below, body FROM parts WHERE firing = ?"
+            found = self._connection.execute(query, (firing,)).fetchall()
+            self._rows[firing] = {id_: (below, body) for id_, below, body in found}
+        return self._rows[firing]
+
+
+def _unknown(part: Prefix[Any], known: set[str], new: set[str]) -> Iterator[Prefix[Any]]:
+    """The parts of `part` that are in neither; below one that is, all are."""
+    for below in part.down_to(0):
+        if below.id in known or below.id in new:
+            return
+        yield below

@@ -1,0 +1,1 @@
+"""The user that commands run as, and who else may change what."""

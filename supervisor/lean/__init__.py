@@ -1,0 +1,1 @@
+"""What makes the start quick, and nothing else."""

@@ -1,0 +1,1 @@
+"""The process that holds commands. Standard library only: it outlives the files that it came from."""

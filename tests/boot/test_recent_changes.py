@@ -1,0 +1,120 @@
+"""The ring of what changed last: what is kept, what is not, and how much memory that takes."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from dataclasses import replace
+from typing import Any
+
+from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, Recent
+from supervisor.hub import Change, Hub
+from supervisor.model.exit import ExitCode
+from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
+from supervisor.model.prefix import NOTHING
+from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
+from tests.core import playbook
+
+WEB = Service("s", playbook.service("web"), Source.FILE, 0.0)
+BUILD = Task("t", playbook.task("build"), Source.FILE, 0.0)
+
+
+class Ring:
+    """A hub with a ring that reads a clock which goes on by a second with each reading."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.hub = Hub()
+        self.now_s = 100.0
+        self.recent = Recent(self.hub, self._wall_s, kept)
+
+    def _wall_s(self) -> float:
+        self.now_s += 1.0
+        return self.now_s
+
+    def changes(self, *changes: tuple[Record | None, Record | None]) -> list[dict[str, Any]]:
+        """What the ring tells once these were published in one step."""
+        self.hub.publish([Change(before, after) for before, after in changes])
+        told: list[dict[str, Any]] = self.recent.told()["changes"]
+        return told
+
+
+def test_every_change_of_a_phase_is_told_in_order_also_within_one_step() -> None:
+    starting = replace(WEB, phase=ServicePhase.STARTING, reason="waits for its probe")
+    told = Ring().changes((None, WEB), (WEB, starting), (starting, None))
+
+    assert told == [
+        {
+            "time": 101.0, "kind": "service", "id": "s", "reference": "web",
+            "before": None, "after": "stopped", "reason": "",
+        },
+        {
+            "time": 102.0, "kind": "service", "id": "s", "reference": "web",
+            "before": "stopped", "after": "starting", "reason": "waits for its probe",
+        },
+        {
+            "time": 103.0, "kind": "service", "id": "s", "reference": "web",
+            "before": "starting", "after": None, "reason": "waits for its probe",
+        },
+    ]  # fmt: skip
+
+
+def test_each_kind_of_record_is_told() -> None:
+    run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
+    ended = replace(run, phase=RunPhase.ENDED, exit=ExitCode(7))
+    execution = Execution("e", "t", "build", "manual", "f", NOTHING, 0.0)
+    failed = replace(execution, phase=ExecutionPhase.FAILED, reason='step "build" exited 7')
+    environment = Environment("n", 0.0)
+    broken = replace(environment, file_presence="DISCOVERED", file_failure="a: TOKEN=pl4nted")
+    edited = replace(BUILD, spec_version=2)
+
+    told = Ring().changes(
+        (run, ended), (execution, failed), (environment, broken), (BUILD, edited), (edited, None)
+    )
+
+    assert [(each["kind"], each["before"], each["after"], each["reason"]) for each in told] == [
+        ("run", "live", "ended", "exited 7"),
+        ("execution", "pending", "failed", 'step "build" exited 7'),
+        ("environment", "absent", "discovered", "the automations file is refused"),
+        ("task", "known", "known", "edited"),
+        ("task", "known", None, ""),
+    ]
+
+
+def test_what_nobody_would_look_for_is_not_kept() -> None:
+    run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
+
+    assert (
+        Ring().changes(
+            (WEB, replace(WEB, probe_at=7.0, tail="pl4nted", output={"A": "b"})),
+            (run, None),
+        )
+        == []
+    )
+
+
+def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:
+    ring = Ring(kept=3)
+    told = ring.changes(*((None, replace(WEB, id=str(number))) for number in range(10)))
+
+    assert [each["id"] for each in told] == ["7", "8", "9"]
+    assert ring.recent.told()["forgotten"] == 7
+
+
+def test_ring_is_small_and_quick() -> None:
+    ring = Ring()
+    failed = [
+        Change(WEB, replace(WEB, id=f"{number:036}", phase=ServicePhase.FAILED, reason=f"{number}" * 10_000))
+        for number in range(4 * KEPT)
+    ]
+    tracemalloc.start()
+    ring.hub.publish(failed)
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    began = time.process_time()
+    ring.hub.publish(failed)
+    spent_s = time.process_time() - began
+
+    assert kept_bytes < 300 * KEPT + 50_000, "worst case: every reason as long as it may be"
+    assert spent_s / len(failed) < 100e-6
+    assert len(json.dumps(ring.recent.told())) < KEPT * (250 + REASON_CHARACTERS)

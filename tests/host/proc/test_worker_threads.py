@@ -1,0 +1,176 @@
+"""Threads for what would hold up the loop: some are there from the start, more come and go, and a shortage is told."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from supervisor.host.proc import worker_threads
+from supervisor.host.proc.worker_threads import Loop, Workers
+from tests.host.runs.harness import until
+
+PACKAGE = Path(worker_threads.__file__).parents[2]
+
+
+class Machine:
+    """Gives threads, or none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.short = False
+        self.told: list[str] = []
+        start = threading.Thread.start
+
+        def maybe(thread: threading.Thread) -> None:
+            if self.short:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", maybe)
+        monkeypatch.setattr(worker_threads, "RETRY_S", 0.02)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    machine = Machine(monkeypatch)
+    yield machine
+    machine.short = False
+
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_calls_get_threads_of_their_own_up_to_the_most(machine: Machine) -> None:
+    with Workers(machine.told.append, fixed=1, most=3):
+        gate = threading.Event()
+        seen: set[int] = set()
+
+        def wait() -> None:
+            seen.add(threading.get_ident())
+            gate.wait(20)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(worker_threads.run, wait)
+            await until(lambda: len(seen) == 3)
+            gate.set()
+        assert len(seen) == 3
+    assert machine.told == []
+
+
+async def test_spare_threads_end_and_the_fixed_ones_stay(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_threads, "IDLE_S", 0.02)
+    before = threading.active_count()
+    with Workers(machine.told.append, fixed=2, most=8):
+        for _ in range(2):  # and there are as many as before when they are needed again
+            barrier = threading.Barrier(5)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(worker_threads.run, barrier.wait, 20)
+            await until(lambda: threading.active_count() == before + 2)
+    assert threading.active_count() == before
+
+
+async def test_what_is_there_does_the_work_of_a_machine_without_threads(machine: Machine) -> None:
+    with Workers(machine.told.append, fixed=1, most=3):
+        machine.short = True
+        gate = threading.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(worker_threads.run, gate.wait, 20)
+            tasks.start_soon(worker_threads.run, gate.wait, 20)
+            await until(lambda: machine.told == ["can't start new thread"])
+            gate.set()
+        machine.short = False
+        await until(lambda: machine.told[1:] == [""])
+
+
+async def test_call_waits_for_the_first_thread(machine: Machine) -> None:
+    machine.short = True
+    with Workers(machine.told.append) as them:
+        async with anyio.create_task_group() as tasks:
+            done = anyio.Event()
+
+            async def call() -> None:
+                await worker_threads.run(int, abandon_on_cancel=True)
+                done.set()
+
+            tasks.start_soon(call)
+            await until(lambda: them._unfinished == 1)
+            machine.short = False
+            with anyio.fail_after(20):
+                await done.wait()
+        await until(lambda: machine.told[-1] == "")
+
+
+async def test_somebody_elses_shortage_is_told_until_it_is_over(machine: Machine) -> None:
+    with Workers(machine.told.append):
+        machine.short = True
+        worker_threads.missed("unable to start watchdog thread")
+        await until(lambda: len(machine.told) >= 2)  # it is tried again, and told
+        assert "" not in machine.told
+        machine.short = False
+        await until(lambda: machine.told[-1] == "")
+
+
+async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(machine: Machine) -> None:
+    with Workers(machine.told.append, fixed=2):
+        with pytest.raises(ValueError, match="invalid literal"):
+            await worker_threads.run(int, "x")
+        gate = threading.Event()
+        with anyio.move_on_after(0.01):
+            await worker_threads.run(gate.wait, abandon_on_cancel=True)
+        gate.set()
+        assert await worker_threads.run(int) == 0
+
+
+async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: Machine) -> None:
+    with Workers(machine.told.append, fixed=1, most=1) as them:
+        gate, called = threading.Event(), list[int]()
+        held = them.submit(gate.wait, 20)
+        with anyio.move_on_after(0.01):
+            await worker_threads.run(called.append, 1, abandon_on_cancel=True)
+        gate.set()
+        await held
+        await worker_threads.run(int)
+    assert called == []
+
+
+def test_names_are_looked_up_by_the_threads_that_are_there(machine: Machine) -> None:
+    async def look_up() -> object:
+        with Workers(machine.told.append, fixed=1):
+            machine.short = True
+            found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
+            machine.short = False
+            return found[0][4]
+
+    address = anyio.run(look_up, backend_options={"loop_factory": Loop})
+    assert address == ("127.0.0.1", 80)
+
+
+OWN = {
+    "host/proc/worker_threads.py": "they are these threads",
+    "host/state/file_watch.py": "asks whether there is a thread, for the sake of its package",
+    "cli/terminal/output.py": "tries again, and prints without one at the end",
+    "doctor/network/bounded_call.py": "a program of its own; it says so",
+    "bundle/archive.py": "a program of its own",
+}
+
+
+def test_nobody_else_of_the_package_starts_a_thread() -> None:
+    """A machine may have none to give: whoever needs one asks `workers`, or knows what to do without."""
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if re.search(
+            r"\bto_thread\.|\bThread\(|run_in_executor\(|\brun_process\(|open_process\(", path.read_text()
+        )
+    }
+    assert found <= OWN.keys()

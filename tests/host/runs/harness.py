@@ -1,0 +1,184 @@
+"""A machine with nothing above it: real processes, facts in a list, and waits that have a deadline."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+
+from supervisor.host.proc import process_tree
+from supervisor.host.proc.cgroups import Cgroups
+from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.shim_client import ShimLink, ShimLost
+from supervisor.host.users.account import Account
+from supervisor.model.action import Kill, RunKind, Spawn, Terminate
+from supervisor.model.fact import Exited, MainExited, RunFact, Started
+from supervisor.model.inherited import Inherited
+
+DEADLINE_S = 20.0
+F = TypeVar("F", bound=RunFact)
+Told = type[Terminate] | type[Kill] | None
+
+
+class Bench:
+    """A machine under test. Runs are named by the caller; `reference` is the run id."""
+
+    def __init__(
+        self,
+        folder: Path,
+        env: dict[str, str] | None = None,
+        log_limit_bytes: int = 64 << 20,
+        account: Account | None = None,
+        cgroups: Cgroups | None = None,
+    ) -> None:
+        self.state = folder / "state"
+        self.workspace = folder / "workspace"
+        self.state.mkdir(exist_ok=True)
+        self.workspace.mkdir(exist_ok=True)
+        self.env = {"PATH": os.environ["PATH"]} if env is None else env
+        self.facts: list[RunFact] = []
+        self.met: list[tuple[str, str]] = []
+        """What the machine refused, and when it no more did: changes only."""
+        self._news = anyio.Event()
+        self.link = ShimLink.start()
+        self.machine = Machine(
+            self.state,
+            self.link,
+            self.environ,
+            self.workspace,
+            self._post,
+            log_limit_bytes,
+            account,
+            cgroups,
+            self._met,
+        )
+
+    def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
+        # As the supervisor does it: what a test starts is found by its marker in the test's environment.
+        marker = {name: os.environ[name] for name in ("SUPERVISOR_TEST_SESSION",) if name in os.environ}
+        return {**self.env, **marker, "GITPOD_OUTPUT": folder.output(spawn.kind, spawn.reference)}
+
+    def _post(self, fact: RunFact) -> None:
+        self.facts.append(fact)
+        self._news.set()
+
+    def _met(self, what: str, why: str) -> None:
+        if bool(why) != bool(dict(self.met).get(what)):
+            self.met.append((what, why))
+
+    def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
+        self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ()))
+
+    def folder(self, run_id: str = "run") -> RunDir:
+        return RunDir(self.state / "runs", run_id)
+
+    def log(self, run_id: str = "run") -> str:
+        return os.fsdecode(Path(self.folder(run_id).log).read_bytes())
+
+    def of(self, run_id: str) -> list[RunFact]:
+        return [fact for fact in self.facts if fact.run_id == run_id]
+
+    async def fact(self, kind: type[F], run_id: str = "run") -> F:
+        """Wait for a fact about a run."""
+        with anyio.fail_after(DEADLINE_S):
+            while True:
+                for fact in self.facts:
+                    if isinstance(fact, kind) and fact.run_id == run_id:
+                        return fact
+                self._news = anyio.Event()
+                await self._news.wait()
+
+    async def exited(self, run_id: str = "run") -> Exited:
+        return await self.fact(Exited, run_id)
+
+    async def main_exited(self, run_id: str = "run") -> MainExited:
+        return await self.fact(MainExited, run_id)
+
+    def main(self, run_id: str = "run") -> ProcRef:
+        """The process that a run was started as. Does not need the machine to run."""
+        poll, give_up_at = select.poll(), time.monotonic() + DEADLINE_S
+        while not (found := [fact for fact in self.of(run_id) if isinstance(fact, Started)]):
+            assert time.monotonic() < give_up_at, "it did not start in time"
+            poll.register(self.link, select.POLLIN)
+            poll.poll(100)
+            self.machine.attend()
+        # The shim tells first and writes afterwards.
+        while (facts := self.folder(run_id).started()) is None:
+            assert time.monotonic() < give_up_at, "its start was not noted in time"
+            time.sleep(0.001)
+        assert facts.pid == found[0].pid
+        return ProcRef(found[0].pid, facts.start_ticks)
+
+    def members(self, run_id: str = "run") -> list[ProcRef]:
+        """The live processes of a run."""
+        return process_tree.census({run_id: None})[run_id]
+
+    async def words(self, count: int, run_id: str = "run") -> list[str]:
+        """Wait until a run has written so many whole words into its log."""
+        await until(
+            lambda: os.path.exists(self.folder(run_id).log) and len(self.log(run_id).split()) >= count
+        )
+        return self.log(run_id).split()
+
+
+def inherited(
+    run_id: str,
+    kind: RunKind = RunKind.TASK,
+    script: str = "exit 3",
+    *,
+    told: Told = None,
+    wanted: bool = True,
+) -> Inherited:
+    """A run as the records of an earlier supervisor have it."""
+    spawn = Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ())
+    return Inherited(spawn, wanted and told is None, None if told is None else told(run_id))
+
+
+async def leave(it: Bench, *, answered: bool = True) -> None:
+    """Let the supervisor part of a bench go, as if it was killed: no word to anybody.
+
+    `answered`: not before the shim has done what it was asked for, if it lives.
+    """
+    if answered:
+        with suppress(ShimLost):
+            it.link.listing()
+    it.link._stream.socket.close()
+    it.machine._shims._links.clear()
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path,
+    env: dict[str, str] | None = None,
+    log_limit_bytes: int = 64 << 20,
+    account: Account | None = None,
+    cgroups: Cgroups | None = None,
+) -> AsyncIterator[Bench]:
+    """A machine that runs; at the end it must be able to leave nothing behind."""
+    found = Bench(folder, env, log_limit_bytes, account, cgroups)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(found.machine.run)
+            try:
+                yield found
+                assert await found.machine.sweep(0.0) == ()
+            finally:
+                tasks.cancel_scope.cancel()
+    finally:
+        assert found.machine.close() == 0
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+    """Wait for what nothing announces."""
+    give_up_at = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not come true in time"
+        await anyio.sleep(0.005)

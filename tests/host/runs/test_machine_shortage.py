@@ -1,0 +1,111 @@
+"""A machine that is short of something: commands wait, and logs say what they may miss."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from supervisor.host.runs import spawner
+from supervisor.model.action import RunKind, Terminate
+from supervisor.model.exit import SUCCESS, NotStarted
+from tests.host.runs.harness import Bench, bench, until
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def no_descriptors(it: Bench) -> Iterator[None]:
+    """The process that starts commands may open nothing more."""
+    pid = it.link.pid
+    assert pid is not None
+    it.link.listing()  # it is there, and has opened what it opens at its start
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+async def waits(it: Bench) -> None:
+    await until(lambda: bool(it.met))
+    [(what, why)] = it.met
+    assert what == "commands"
+    assert "too many open files" in why
+
+
+async def test_a_command_waits_for_what_the_machine_lacks(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        with no_descriptors(it):
+            it.spawn("echo done", "one")
+            it.spawn("echo done", "two")
+            await waits(it)
+            assert it.facts == []
+
+        for run_id in ("one", "two"):
+            assert (await it.exited(run_id)).exit == SUCCESS
+            assert it.log(run_id) == "done\n"
+        assert it.met[1:] == [("commands", "")]
+
+
+async def test_a_command_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spawner, "_PATIENCE_S", 0.2)
+    async with bench(tmp_path) as it:
+        with no_descriptors(it):
+            it.spawn("echo done")
+            end = (await it.exited()).exit
+
+        assert isinstance(end, NotStarted)
+        assert end.why == f"cannot write the log {it.folder().log}: too many open files"
+        assert it.met[-1] == ("commands", "")
+
+
+@pytest.mark.parametrize("kind", [RunKind.TASK, RunKind.START])
+async def test_a_command_that_waits_can_be_stopped(tmp_path: Path, kind: RunKind) -> None:
+    async with bench(tmp_path) as it:
+        with no_descriptors(it):
+            it.spawn("echo done", kind=kind)
+            await waits(it)
+            it.machine.perform(Terminate("run"))
+            end = (await it.exited()).exit
+
+        assert isinstance(end, NotStarted)
+        assert end.why.endswith("too many open files; it was to stop before it could start")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no right to mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_full_disk_is_noticed_and_the_logs_say_what_they_may_miss(small_disk: Path) -> None:
+    async with bench(small_disk) as it:
+        script = "set +e; echo begun; while [ ! -e ../go ]; do echo lost; sleep 0.05; done 2>/dev/null; echo on; exit 3"
+        it.spawn(script)
+        await it.words(1)
+        with pytest.raises(OSError, match="No space left"):
+            (small_disk / "fill").write_bytes(bytes(1 << 21))
+        await until(lambda: bool(it.met))
+        assert it.met == [("disk", "no space left on it")]
+
+        (small_disk / "fill").unlink()
+        await until(lambda: len(it.met) == 2)
+        assert it.met[1] == ("disk", "")
+        (small_disk / "go").touch()
+        await it.exited()
+        note = next(line for line in it.log().splitlines() if "supervisor:" in line)
+        assert "supervisor: the disk was full for " in note
+        assert it.log().endswith("on\n")

@@ -1,0 +1,43 @@
+"""How often live runs are looked at."""
+
+from supervisor.host.runs.upkeep import Pace
+
+MEGABYTE = 1 << 20
+
+
+def looks(pace: Pace, for_s: float, free_bytes: int = 0) -> list[float]:
+    """When the runs were looked at, in seconds from now, while none of them writes."""
+    at_s, times = 0.0, []
+    while at_s < for_s:
+        at_s += pace.interval_s
+        if pace.is_due(free_bytes):
+            times.append(at_s)
+            pace.note(quiet=True)
+    return times
+
+
+def test_runs_that_stay_quiet_are_looked_at_ever_more_seldom() -> None:
+    assert looks(Pace(), 50) == [1, 3, 7, 13, 21, 29, 37, 45]
+
+
+def test_while_one_writes_all_are_looked_at_each_second() -> None:
+    pace = Pace()
+    looks(pace, 50)
+    pace.note(quiet=False)
+    assert pace.interval_s == 1
+    assert pace.is_due(0)
+
+
+def test_a_new_run_is_looked_at_soon() -> None:
+    pace = Pace()
+    looks(pace, 50)
+    pace.begin()
+    assert looks(pace, 10) == [1, 3, 7]
+
+
+def test_a_disk_that_fills_has_the_runs_looked_at_at_once() -> None:
+    pace = Pace()
+    looks(pace, 45, free_bytes=1000 * MEGABYTE)
+    assert not pace.is_due(1000 * MEGABYTE)
+    assert not pace.is_due(990 * MEGABYTE), "a little is no reason"
+    assert pace.is_due(900 * MEGABYTE)
