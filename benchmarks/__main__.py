@@ -8,6 +8,7 @@ import sys
 
 from benchmarks import (
     chain,
+    compare,
     downtime,
     events,
     first_instruction,
@@ -39,6 +40,8 @@ TABLES = {"recovery": recovery.table}
 
 
 def main(names: list[str]) -> int:
+    if names[:1] == ["--against"] and len(names) > 1:
+        return compare.main(names[1], names[2:])
     known = [*MEASURES, *TABLES]
     if names == ["--list"]:
         print("\n".join(known))

@@ -15,15 +15,15 @@ TASKS = 200
 ROUNDS = 5
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 LEAST = [PYTHON, "-I", "-S", str(ROOT / "benchmarks" / "programs" / "least.py")]
-RUN_TASK = [SUPERVISOR, "run-task", "last", "automations.yaml", "--standalone"]
+RUN_TASK = ["run-task", "last", "automations.yaml", "--standalone"]
 
 
 def measure() -> list[Row]:
     with workspace() as folder:
-        _write(folder)
+        write(folder)
         medians = interleaved(
             {
-                "supervisor": lambda: wall_s(RUN_TASK, folder),
+                "supervisor": lambda: wall_s([SUPERVISOR, *RUN_TASK], folder),
                 "the least that Python takes": lambda: _least_s(folder),
                 "just, scripts": lambda: wall_s([JUST, "-f", "scripts.just", "last"], folder),
                 "just, plain": lambda: wall_s([JUST, "-f", "plain.just", "last"], folder),
@@ -42,7 +42,8 @@ def _least_s(folder: Path) -> float:
     return wall_s([*LEAST, str(state), str(TASKS)], folder)
 
 
-def _write(folder: Path) -> None:
+def write(folder: Path) -> None:
+    """Write the same chain for the supervisor and, twice, for just."""
     names = [f"t{number}" for number in range(TASKS - 1)] + ["last"]
     yaml, scripts, plain = ["tasks:\n"], [], []
     for before, name in zip(["", *names], names, strict=False):

@@ -56,8 +56,9 @@ class Ours:
 
     title = "this supervisor"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = SUPERVISOR) -> None:
         self._folder = folder
+        self._program = program
         self._ids: dict[str, str] = {}
 
     def configure(self, names: Sequence[str]) -> None:
@@ -70,7 +71,7 @@ class Ours:
 
     @property
     def argv(self) -> list[str]:
-        return [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state", "--listen", "none"]
+        return [self._program, "run", "automations.yaml", "--state-dir", "state", "--listen", "none"]
 
     def states(self) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -76,12 +76,7 @@ def table() -> str:
     for _ in range(ROUNDS):
         for kind in DAEMONS:
             with workspace() as folder:
-                daemon = kind(folder)
-                try:
-                    one, took = _round(daemon, folder)
-                finally:
-                    _clean_up(folder)
-                    daemon.close()
+                one, took = one_round(kind(folder), folder)
             found[kind.title].add(one)
             times[kind.title].append(took)
     rows: list[tuple[str, Callable[[Found], str]]] = [
@@ -105,8 +100,19 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def one_round(daemon: Daemon, folder: Path) -> tuple[Found, tuple[float, float]]:
+    """One kill and what came of it; how long it took until the next one answered, and its CPU time until then.
+
+    Nothing lives in the folder afterwards, and the daemon is closed.
+    """
+    try:
+        return _round(daemon, folder)
+    finally:
+        _clean_up(folder)
+        daemon.close()
+
+
 def _round(daemon: Daemon, folder: Path) -> tuple[Found, tuple[float, float]]:
-    """One kill and what came of it; how long it took until the next one answered, and its CPU time until then."""
     for name in ("commands", "starts", "copies"):
         (folder / name).mkdir()
     for name in NAMES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.chain import RUN_TASK
-from benchmarks.measure import JUST, Row, interleaved, wall_s, workspace
+from benchmarks.measure import JUST, SUPERVISOR, Row, interleaved, wall_s, workspace
 
 TASKS = 500
 ROUNDS = 3
@@ -13,10 +13,10 @@ ROUNDS = 3
 
 def measure() -> list[Row]:
     with workspace() as folder:
-        _write(folder)
+        write(folder)
         medians = interleaved(
             {
-                "supervisor": lambda: wall_s(RUN_TASK, folder),
+                "supervisor": lambda: wall_s([SUPERVISOR, *RUN_TASK], folder),
                 "just": lambda: wall_s([JUST, "-f", "sequential.just", "last"], folder),
                 # It forks while another thread has a script open for writing: some turns end with "Text file busy".
                 "just, [parallel]": lambda: wall_s([JUST, "-f", "parallel.just", "last"], folder, attempts=9),
@@ -39,7 +39,8 @@ def measure() -> list[Row]:
     ]
 
 
-def _write(folder: Path) -> None:
+def write(folder: Path) -> None:
+    """Write the same tasks for the supervisor and, twice, for just."""
     names = [f"t{number}" for number in range(TASKS)]
     tasks = "".join(f"  {name}:\n    name: {name}\n    command: 'true'\n" for name in names)
     last = f"  last:\n    name: last\n    dependsOn: [{', '.join(names)}]\n    command: 'true'\n"
