@@ -30,7 +30,7 @@ from supervisor.api.logs.log_query import HEADERS, PARAMETERS  # noqa: E402
 from supervisor.api.logs.log_routes import routes as log_routes  # noqa: E402
 from supervisor.cli.app import app  # noqa: E402
 from supervisor.config.lookup import PLACES  # noqa: E402
-from supervisor.config.schema import schema_text  # noqa: E402
+from supervisor.config.resources import schema_text  # noqa: E402
 from supervisor.core.records import Records  # noqa: E402
 from supervisor.hub import Hub  # noqa: E402
 from supervisor.model.sysexits import MEANINGS  # noqa: E402

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 import supervisor
-from supervisor.config.schema import schema_text
-from supervisor.config.starter import starter_text
+from supervisor.config.resources import schema_text, starter_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "automations_supervisor"

@@ -26,8 +26,8 @@ from supervisor.boot.run_settings import Report, Settings
 from supervisor.config import Loaded, Presence
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
-from supervisor.core.candidate import Candidate, counts_at, look_at, seen
-from supervisor.core.diff import Changes, edit
+from supervisor.core.items.candidate import Candidate, counts_at, look_at, seen
+from supervisor.core.items.diff import Changes, edit
 from supervisor.engine import Engine
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.command import ApplyFile

@@ -19,7 +19,7 @@ from supervisor.config import Found, Loaded, Presence, find_file, load_bytes
 from supervisor.config.document.source import Unreadable, open_file, read
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
-from supervisor.core.candidate import BLIND_QUIET_S
+from supervisor.core.items.candidate import BLIND_QUIET_S
 from supervisor.host.proc.errnos import PASSING
 from supervisor.host.state.lease import being_written
 from supervisor.lean.frozen import dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from supervisor.boot.run_settings import Report
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.hub import contained
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from supervisor.boot.run_settings import Report
 from supervisor.core import resume_detector
-from supervisor.core.triggers import RESUME
+from supervisor.core.plans.triggers import RESUME
 from supervisor.engine import Engine
 from supervisor.model.command import FireTrigger
 from supervisor.model.ids import fresh

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.host.state.state_directory import default_path, system_path
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import Protocol

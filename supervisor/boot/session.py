@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from supervisor.core.triggers import ENVIRONMENT_START
+from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.host.state.store import Store
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.errors import MachineError

@@ -30,8 +30,8 @@ from supervisor.boot.run_settings import Api, Report, Settings
 from supervisor.boot.service_manager import Announcer
 from supervisor.boot.session import Beginning
 from supervisor.boot.upgrade.handover import Handover
+from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.core.recovery import RESTARTED, inherited, known_runs
-from supervisor.core.triggers import ENVIRONMENT_START
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock, inheritance, signals

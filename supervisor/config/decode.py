@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable
 from types import MappingProxyType
 
-from supervisor.config.document.nodes import Kind, Mapping, Node, Scalar, Sequence, is_null
+from supervisor.config.document.nodes import Mapping, Node, Scalar, ScalarKind, Sequence, is_null
 from supervisor.lean.typing import TypeVar
 from supervisor.model.spec import (
     SERVICE_TRIGGERS,
@@ -40,8 +40,8 @@ Fields = dict[str, Node]
 _T = TypeVar("_T")
 
 
-class Refused(Exception):
-    """The tree is no automations file. It carries no reason: finding reasons is `explain`'s work."""
+class Undecodable(Exception):
+    """The tree does not describe an automations file. It carries no reason: `explainer` finds the reasons."""
 
 
 def snake(name: str) -> str:
@@ -64,7 +64,7 @@ _DOCKER = _spellings("image", "environment")
 
 
 def decode(root: Node | None) -> AutomationsFile:
-    """The typed file; None, as null, is the empty one. Raises `Refused`. `references` sees whether references meet."""
+    """The typed file; None, like null, is an empty one. `dependencies` checks the references. Raises Undecodable."""
     fields = {} if root is None or is_null(root) else _fields(root, _FILE)
     services = {
         reference: decode_service(reference, node) for reference, node in _items(fields.get("services"))
@@ -74,7 +74,7 @@ def decode(root: Node | None) -> AutomationsFile:
 
 
 def decode_service(reference: str, node: Node) -> ServiceItem:
-    """One service. Raises `Refused`."""
+    """One service. Raises `Undecodable`."""
     fields = _fields(node, _SERVICE)
     commands = _fields(_present(fields.get("commands")), _COMMANDS)
     spec = ServiceSpec(
@@ -95,7 +95,7 @@ def decode_service(reference: str, node: Node) -> ServiceItem:
 
 
 def decode_task(reference: str, node: Node) -> TaskItem:
-    """One task. Raises `Refused`."""
+    """One task. Raises `Undecodable`."""
     fields = _fields(node, _TASK)
     spec = TaskSpec(
         command=_filled(fields.get("command")),
@@ -120,19 +120,19 @@ def _items(node: Node | None) -> list[tuple[str, Node]]:
     if node is None:
         return []
     if not isinstance(node, Mapping) or not all(map(REFERENCE.fullmatch, node.entries)):
-        raise Refused
+        raise Undecodable
     return [(reference, entry.value) for reference, entry in node.entries.items()]
 
 
 def _fields(node: Node, spellings: dict[str, str]) -> Fields:
     """The message's fields without the null ones. A field in both spellings is refused even if one of them is null."""
     if not isinstance(node, Mapping):
-        raise Refused
+        raise Undecodable
     found: Fields = {}
     for key, entry in node.entries.items():
         name = spellings.get(key)
         if name is None or name in found:
-            raise Refused
+            raise Undecodable
         found[name] = entry.value
     return {name: value for name, value in found.items() if not is_null(value)}
 
@@ -148,7 +148,7 @@ def _runs_on(node: Node | None) -> RunsOn | None:
             _fields(machine, {})
             return Machine()
         case _:
-            raise Refused
+            raise Undecodable
 
 
 # ---- values ----
@@ -156,7 +156,7 @@ def _runs_on(node: Node | None) -> RunsOn | None:
 
 def _present(node: Node | None) -> Node:
     if node is None:
-        raise Refused
+        raise Undecodable
     return node
 
 
@@ -164,15 +164,15 @@ def _text(node: Node | None) -> str:
     """A string; absent means empty. A NUL cannot be handed to a process, so no string may hold one."""
     if node is None:
         return ""
-    if not isinstance(node, Scalar) or node.kind is not Kind.STRING or "\0" in node.text:
-        raise Refused
+    if not isinstance(node, Scalar) or node.kind is not ScalarKind.STRING or "\0" in node.text:
+        raise Undecodable
     return node.text
 
 
 def _filled(node: Node | None) -> str:
     text = _text(node)
     if not text:
-        raise Refused
+        raise Undecodable
     return text
 
 
@@ -180,15 +180,15 @@ def _texts(node: Node | None) -> tuple[str, ...]:
     if node is None:
         return ()
     if not isinstance(node, Sequence):
-        raise Refused
+        raise Undecodable
     return tuple(map(_text, node.items))
 
 
 def _flag(node: Node | None) -> bool:
     if node is None:
         return False
-    if not isinstance(node, Scalar) or node.kind is not Kind.BOOL:
-        raise Refused
+    if not isinstance(node, Scalar) or node.kind is not ScalarKind.BOOL:
+        raise Undecodable
     return node.text.lower() == "true"
 
 
@@ -197,17 +197,17 @@ def _duration_s(node: Node | None) -> float:
         return 0.0
     text = _text(node)
     if not _DURATION.fullmatch(text):
-        raise Refused
+        raise Undecodable
     seconds = float(text[:-1])
     if seconds > READINESS_TIMEOUT_LIMIT_S:
-        raise Refused
+        raise Undecodable
     return seconds
 
 
 def _triggers(node: Node | None, allowed: Collection[Trigger]) -> tuple[Trigger, ...]:
     triggers = _unique(_member(text, _TRIGGERS) for text in _texts(node))
     if not all(trigger in allowed for trigger in triggers):
-        raise Refused
+        raise Undecodable
     return triggers
 
 
@@ -215,7 +215,7 @@ def _member(text: str, members: dict[str, _T]) -> _T:
     try:
         return members[text]
     except KeyError:
-        raise Refused from None
+        raise Undecodable from None
 
 
 def _unique(values: Iterable[_T]) -> tuple[_T, ...]:

@@ -17,22 +17,22 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from supervisor.config import messages
-from supervisor.config.decode import REFERENCE, Refused, decode_service, decode_task
-from supervisor.config.document.blanks import blank_name, is_blank
+from supervisor.config.decode import REFERENCE, Undecodable, decode_service, decode_task
 from supervisor.config.document.nodes import (
-    Entry,
-    Kind,
+    MapEntry,
     Mapping,
     Node,
     Scalar,
+    ScalarKind,
     Sequence,
     entries,
     listed_items,
     walk_to,
 )
+from supervisor.config.document.spaces import blank_name, is_blank
 from supervisor.config.document.text import Text
 from supervisor.config.problem import Path, Problem, path_text, quoted
-from supervisor.config.schema import schema_text
+from supervisor.config.resources import schema_text
 from supervisor.config.suggest import Suggester
 
 # Plain JSON data and schema pieces: jsonschema knows no types for them.
@@ -62,9 +62,9 @@ def _listed_items(root: Node) -> tuple[Mapping, dict[Path, Path]]:
         items = Mapping(entry.value.at)
         for way, at, node in listed_items(entry.value):
             name = str(len(items.entries))
-            items.entries[name] = Entry(at, node)
+            items.entries[name] = MapEntry(at, node)
             paths[kind, name] = (kind, *way)
-        listed.entries[kind] = Entry(entry.at, items)
+        listed.entries[kind] = MapEntry(entry.at, items)
     return listed, paths
 
 
@@ -88,14 +88,14 @@ def plain(node: Node) -> Data:
             return {key: plain(entry.value) for key, entry in node.entries.items()}
         case Sequence():
             return [plain(item) for item in node.items]
-        case Scalar(kind=Kind.STRING):
+        case Scalar(kind=ScalarKind.STRING):
             return node.text
-        case Scalar(kind=Kind.BOOL):
+        case Scalar(kind=ScalarKind.BOOL):
             return node.text.lower() == "true"
-        case Scalar(kind=Kind.NULL):
+        case Scalar(kind=ScalarKind.NULL):
             return None
         case Scalar():
-            return 0 if node.kind is Kind.INT else 0.5
+            return 0 if node.kind is ScalarKind.INT else 0.5
 
 
 def _refused_part(root: Node) -> Node:
@@ -113,14 +113,14 @@ def _refused_part(root: Node) -> Node:
                 if not REFERENCE.fullmatch(name) or not _decodes(kinds[key], name, item.value)
             }
             value = Mapping(value.at, wrong)
-        part.entries[key] = Entry(entry.at, value)
+        part.entries[key] = MapEntry(entry.at, value)
     return part
 
 
 def _decodes(decode: Callable[[str, Node], object], reference: str, node: Node) -> bool:
     try:
         decode(reference, node)
-    except Refused:
+    except Undecodable:
         return False
     return True
 
@@ -172,7 +172,7 @@ class _Explainer:
         types: Data = error.validator_value
         kind = types if isinstance(types, str) else next(each for each in types if each != "null")
         expected = messages.expected(kind, path)
-        if isinstance(node, Scalar) and node.kind is Kind.NULL:
+        if isinstance(node, Scalar) and node.kind is ScalarKind.NULL:
             place = at if node.text == "" else node.at
             return self.problem(
                 path, place, f"has no value; it must be {expected}", self.commented_out(place)
@@ -227,7 +227,7 @@ class _Explainer:
         return self.problem(path, node.at, *messages.for_duration(node.text))
 
     def not_one_of(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
-        if not isinstance(node, Scalar) or node.kind is not Kind.STRING:
+        if not isinstance(node, Scalar) or node.kind is not ScalarKind.STRING:
             return  # told by the rule "type"
         enum: Data = error.validator_value
         choices = [choice for choice in enum if choice]

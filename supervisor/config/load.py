@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from supervisor.config.decode import Refused, decode
+from supervisor.config.decode import Undecodable, decode
 from supervisor.config.dependencies import reference_problems
 from supervisor.config.document import source
 from supervisor.config.document.parse import Parsed, parse
@@ -45,7 +45,7 @@ def load_bytes(data: bytes) -> Loaded:
 def _decoded(parsed: Parsed) -> AutomationsFile | None:
     try:
         return None if parsed.is_broken else decode(parsed.root)
-    except Refused:
+    except Undecodable:
         return None
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from supervisor.config import foreign_fields
-from supervisor.config.document.blanks import BLANKS, blank_name, is_blank
 from supervisor.config.document.mistakes import TEXT_FIELDS
-from supervisor.config.document.nodes import Kind, Mapping, Node, Scalar, Sequence, entries, is_null
+from supervisor.config.document.nodes import Mapping, Node, Scalar, ScalarKind, Sequence, entries, is_null
+from supervisor.config.document.spaces import BLANKS, blank_name, is_blank
 from supervisor.config.problem import Path, quoted
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
 
@@ -57,9 +57,9 @@ def describe(node: Node) -> str:
             return "a mapping"
         case Sequence():
             return "a list"
-        case Scalar(kind=Kind.NULL):
+        case Scalar(kind=ScalarKind.NULL):
             return "nothing"
-        case Scalar(kind=Kind.STRING):
+        case Scalar(kind=ScalarKind.STRING):
             return f"the string {quoted(node.text)}"
         case Scalar():
             shown = node.text if len(node.text) <= 40 else node.text[:39] + "…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.core.environment_record import update
-from supervisor.core.items import (
+from supervisor.core.items.item_commands import (
     apply_file,
     create_service,
     create_task,
@@ -15,10 +15,10 @@ from supervisor.core.items import (
     update_task,
     upsert_file,
 )
-from supervisor.core.plan import Planner
+from supervisor.core.plans.planner import Planner
+from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.core.records import Records
 from supervisor.core.settle import want_up
-from supervisor.core.triggers import may_fire, started_by
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.command import (
@@ -44,8 +44,8 @@ from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, Want
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution, Task
+from supervisor.model.shared_sequence import EMPTY
 
 
 def obey(records: Records, command: Command, now: Now) -> None:
@@ -125,7 +125,7 @@ def _execute(
     if records.draining or id_ in records.executions:
         return  # the same firing again: it was cut off before it was noted, or waited for the file
     lost = planner.missing(task.id)
-    plan = NOTHING if lost else planner.plan(task.id)
+    plan = EMPTY if lost else planner.plan(task.id)
     execution = Execution(id_, task.id, task.item.reference, started_by_name, firing, plan, now.wall_s)
     if lost:
         reason = f'depends on "{lost}", which was deleted'

@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
-from supervisor.core.leaders import Leaders
+from supervisor.core.plans.leaders import Leaders
 from supervisor.core.run_references import RunRefs
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any

@@ -30,8 +30,7 @@ from supervisor.core.records import Records
 from supervisor.core.task_run import spawn_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
-from supervisor.model.action import Kill, RunKind, Terminate
-from supervisor.model.inherited import Inherited
+from supervisor.model.action import Inherited, Kill, RunKind, Terminate
 from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, RunPhase, ServicePhase, Want
 from supervisor.model.record import Service, StopStage, TaskRun

@@ -27,7 +27,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from supervisor.config.document import source
-from supervisor.config.document.nodes import Kind, Mapping, Node, Scalar, Sequence, is_null
+from supervisor.config.document.nodes import Mapping, Node, Scalar, ScalarKind, Sequence, is_null
 from supervisor.config.document.parse import parse
 from supervisor.config.document.text import Text, decode_text
 from supervisor.config.problem import Path as Place
@@ -194,10 +194,10 @@ class _Reader:
             yield (*place, name, index), item
 
     def _string(self, fields: dict[str, Node], place: Place, name: str) -> str:
-        return self._scalar(fields, place, name, Kind.STRING, lambda text: text, "")
+        return self._scalar(fields, place, name, ScalarKind.STRING, lambda text: text, "")
 
     def _flag(self, fields: dict[str, Node], place: Place, name: str) -> bool:
-        return self._scalar(fields, place, name, Kind.BOOL, lambda text: text.lower() == "true", False)
+        return self._scalar(fields, place, name, ScalarKind.BOOL, lambda text: text.lower() == "true", False)
 
     def _choice(self, fields: dict[str, Node], place: Place, name: str, kind: type[_C]) -> _C | None:
         text = self._string(fields, place, name)
@@ -212,7 +212,7 @@ class _Reader:
         fields: dict[str, Node],
         place: Place,
         name: str,
-        kind: Kind,
+        kind: ScalarKind,
         value: Callable[[str], _T],
         default: _T,
     ) -> _T:

@@ -61,3 +61,15 @@ class Note:
 
 
 Action = Spawn | Terminate | Kill | Discard | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A run that the records say lives, and what the supervisor before may have died before it could do."""
+
+    spawn: Spawn
+    """How it was to be started."""
+    wanted: bool
+    """Whether it is to be started if it never was."""
+    told: Terminate | Kill | None = None
+    """What its processes are to be told, again if they were told before."""

@@ -15,7 +15,7 @@ from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
 from supervisor.model.ids import derived
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
-from supervisor.model.prefix import NOTHING, Prefix
+from supervisor.model.shared_sequence import EMPTY, SharedSequence
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -165,13 +165,13 @@ class ServiceStep:
 
 PlanStep = TaskStep | ServiceStep
 Group = tuple[PlanStep, ...]
-Plan = Prefix[Group]
+Plan = SharedSequence[Group]
 """Groups run one after the other, the steps of a group side by side. Plans of one firing share what they can."""
 
 
 def plan_of(groups: Iterable[Group]) -> Plan:
     """A plan of `groups`."""
-    plan: Plan = NOTHING
+    plan: Plan = EMPTY
     for group in groups:
         plan = with_group(plan, group)
     return plan
@@ -197,7 +197,7 @@ class StepState:
 
 NOT_BEGUN = StepState()
 NOT_RUN = StepState(ExecutionPhase.STOPPED, reason="not run")
-Passed = Prefix[tuple[StepState, ...]]
+Passed = SharedSequence[tuple[StepState, ...]]
 """The states of groups whose steps have all succeeded. Executions that went the same way share them."""
 
 
@@ -221,7 +221,7 @@ class Execution:
     phase: ExecutionPhase = ExecutionPhase.PENDING
     group: int = 0
     """Index of the group that runs."""
-    passed: Passed = NOTHING
+    passed: Passed = EMPTY
     """The states of the groups before that one."""
     current: Mapping[str, StepState] = field(default_factory=dict)
     """{step id: state} of the group that runs, or ran last; empty: it has not begun."""

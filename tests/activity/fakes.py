@@ -21,11 +21,11 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution
+from supervisor.model.shared_sequence import EMPTY
 from tests.activity.plane import ENVIRONMENT
 
-EMPTY: Mapping[float, Callable[[], None]] = MappingProxyType({})
+NO_SCRIPT: Mapping[float, Callable[[], None]] = MappingProxyType({})
 PACE = Pace()
 MORNING_S = 1_700_000_000.0
 """Wall clock at boot."""
@@ -162,7 +162,7 @@ class Stage:
         """Seconds from the beginning."""
         return self.clock.boot_s - self.begun_s
 
-    async def play(self, until_s: float, script: Mapping[float, Callable[[], None]] = EMPTY) -> None:
+    async def play(self, until_s: float, script: Mapping[float, Callable[[], None]] = NO_SCRIPT) -> None:
         """Let the time pass. `script`: what happens when, in seconds from the beginning."""
         moments = sorted(at for at in script if at >= self.now_s)
         while self.now_s < until_s:
@@ -177,7 +177,7 @@ class Stage:
 
         def begin() -> None:
             execution = Execution(
-                reference, "t", reference, "manual", "f", NOTHING, self.clock.wall_s,
+                reference, "t", reference, "manual", "f", EMPTY, self.clock.wall_s,
                 phase=ExecutionPhase.RUNNING, started_s=self.clock.wall_s, born=1,
             )  # fmt: skip
             self.records = Records([*self.records.executions.values(), execution])

@@ -8,8 +8,8 @@ from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution, Service, Source
+from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
 
 NOW = Instant(1000.0, 50_000.0)
@@ -19,7 +19,7 @@ BUILD = Execution(
     "build",
     "manual",
     "f",
-    NOTHING,
+    EMPTY,
     49_000.0,
     phase=ExecutionPhase.RUNNING,
     started_s=49_100.0,

@@ -16,7 +16,6 @@ from supervisor.api.logs.log_routes import routes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import (
     Execution,
     Passed,
@@ -29,6 +28,7 @@ from supervisor.model.record import (
     TaskStep,
     plan_of,
 )
+from supervisor.model.shared_sequence import EMPTY
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskSpec
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ class Scene:
         for step in [step for group in execution.plan.cut(last) for step in group]:
             if steps[step.id].phase is ExecutionPhase.PENDING:
                 steps[step.id] = StepState(ExecutionPhase.SUCCEEDED)
-        passed: Passed = NOTHING
+        passed: Passed = EMPTY
         for group in execution.plan:
             states = tuple(steps[step.id] for step in group)
             if any(state.phase is not ExecutionPhase.SUCCEEDED for state in states):

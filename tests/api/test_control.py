@@ -24,7 +24,7 @@ from supervisor.api.http.tokens import Scope, Tokens
 from supervisor.boot.automations_file import Automations
 from supervisor.boot.run_settings import Settings
 from supervisor.config import Loaded, load_bytes
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock

@@ -39,7 +39,7 @@ from supervisor.activity.activity import Activity
 from supervisor.api import assembly
 from supervisor.api.http.sockets import Sockets
 from supervisor.config import Loaded, load_bytes
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock

@@ -16,13 +16,13 @@ from supervisor.api.http.metrics import Metrics, kept_log_bytes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Execution, Service, Source
+from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
 
 pytestmark = pytest.mark.anyio
 SERVICE = Service("s", playbook.service("web"), Source.FILE, 0.0)
-EXECUTION = Execution("e", "t", "build", "manual", "f", NOTHING, 0.0, started_s=10.0)
+EXECUTION = Execution("e", "t", "build", "manual", "f", EMPTY, 0.0, started_s=10.0)
 
 
 @pytest.fixture

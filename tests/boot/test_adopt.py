@@ -5,7 +5,7 @@ from pathlib import Path
 from supervisor.boot.run_settings import Settings
 from supervisor.boot.supervisor import Supervisor
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.host.runs.shim_client import ShimLink
 from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger

@@ -2,7 +2,7 @@
 
 from supervisor.boot.conditions import BEGINNING, END, Troubles
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 
 
 class Told:

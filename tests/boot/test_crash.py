@@ -9,7 +9,7 @@ from supervisor.boot import crash
 from supervisor.boot.crash import Bug, files, noted, restarted
 from supervisor.boot.report import ContainedReport
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.model.errors import MachineError
 
 

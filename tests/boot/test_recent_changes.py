@@ -12,8 +12,8 @@ from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, Recent
 from supervisor.hub import Change, Hub
 from supervisor.model.exit import ExitCode
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
+from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
 
 WEB = Service("s", playbook.service("web"), Source.FILE, 0.0)
@@ -62,7 +62,7 @@ def test_every_change_of_a_phase_is_told_in_order_also_within_one_step() -> None
 def test_each_kind_of_record_is_told() -> None:
     run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
     ended = replace(run, phase=RunPhase.ENDED, exit=ExitCode(7))
-    execution = Execution("e", "t", "build", "manual", "f", NOTHING, 0.0)
+    execution = Execution("e", "t", "build", "manual", "f", EMPTY, 0.0)
     failed = replace(execution, phase=ExecutionPhase.FAILED, reason='step "build" exited 7')
     environment = Environment("n", 0.0)
     broken = replace(environment, file_presence="DISCOVERED", file_failure="a: TOKEN=pl4nted")

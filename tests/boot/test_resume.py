@@ -10,7 +10,7 @@ import pytest
 from supervisor.boot import resume
 from supervisor.boot.resume import Resume
 from supervisor.config import Loaded
-from supervisor.core.diff import Changes
+from supervisor.core.items.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.config import Loaded, load_bytes
-from supervisor.config.decode import Refused, decode
+from supervisor.config.decode import Undecodable, decode
 from supervisor.config.explainer import validator
 from supervisor.config.problem import path_text
 from tests.config.trees import KEYS, VALUES, Data, Written, at, files, mutated, node, ways
@@ -22,7 +22,7 @@ examples = settings(derandomize=True, max_examples=300)
 def decodes(data: Data) -> bool:
     try:
         decode(node(data))
-    except Refused:
+    except Undecodable:
         return False
     return True
 

@@ -8,10 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from supervisor.config import decode, load_bytes, schema
+from supervisor.config import decode, load_bytes, resources
 from supervisor.config.explainer import validator
-from supervisor.config.schema import schema_path
-from supervisor.config.starter import starter_text
+from supervisor.config.resources import schema_path, starter_text
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Role
 
 Schema = dict[str, Any]
@@ -109,7 +108,7 @@ def test_schema_of_an_installed_package_is_found_inside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "supervisor"
-    monkeypatch.setattr(schema, "_PACKAGE", package)
+    monkeypatch.setattr(resources, "_PACKAGE", package)
 
     assert schema_path() == tmp_path / "schemas" / "automations.schema.json"
     (package / "schemas").mkdir(parents=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from supervisor.config.document.nodes import Entry, Kind, Mapping, Node, Scalar, Sequence
+from supervisor.config.document.nodes import MapEntry, Mapping, Node, Scalar, ScalarKind, Sequence
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Trigger
 
 Data = Any
@@ -242,17 +242,17 @@ def node(data: Data) -> Node:
     """The tree that the text of the data has, all at place 0."""
     match data:
         case dict():
-            return Mapping(0, {key: Entry(0, node(value)) for key, value in data.items()})
+            return Mapping(0, {key: MapEntry(0, node(value)) for key, value in data.items()})
         case list():
             return Sequence(0, [node(item) for item in data])
         case None:
-            return Scalar(0, Kind.NULL, "")
+            return Scalar(0, ScalarKind.NULL, "")
         case bool():
-            return Scalar(0, Kind.BOOL, str(data))
+            return Scalar(0, ScalarKind.BOOL, str(data))
         case str():
-            return Scalar(0, Kind.STRING, data)
+            return Scalar(0, ScalarKind.STRING, data)
         case _:
-            return Scalar(0, Kind.INT if isinstance(data, int) else Kind.FLOAT, str(data))
+            return Scalar(0, ScalarKind.INT if isinstance(data, int) else ScalarKind.FLOAT, str(data))
 
 
 class Written:

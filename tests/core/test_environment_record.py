@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.core.triggers import ENVIRONMENT_START
+from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.model.command import CreateService, CreateTask, FireTrigger, StopService, UpdateEnvironment
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
 from supervisor.model.record import Environment

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.core.diff import digests, items
 from supervisor.core.invariants import violations
+from supervisor.core.items.diff import digests, items
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supervisor.core import settle
-from supervisor.core.leaders import Leaders
+from supervisor.core.plans.leaders import Leaders
 from supervisor.core.records import Records
 from supervisor.core.run_references import RunRefs
 from supervisor.core.world import World

@@ -72,7 +72,7 @@ def test_only_root_has_it_execute_another_program_and_only_one_of_roots(machine:
 
     status, _, error = as_root(machine, program, "upgrade")
     assert status == 0, error
-    hooks = copy / "supervisor/core/graph.py"
+    hooks = copy / "supervisor/core/plans/graph.py"
     os.chown(hooks, UID, GID)
     status, _, error = as_root(machine, program, "upgrade")
     assert status == 1

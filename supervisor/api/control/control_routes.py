@@ -27,8 +27,8 @@ from supervisor.api.control.control_status import execution_json
 from supervisor.api.http.early_status import Status
 from supervisor.api.http.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
 from supervisor.config import Loaded, load_bytes
-from supervisor.core.diff import Changes, upsert
-from supervisor.core.triggers import may_fire, started_by
+from supervisor.core.items.diff import Changes, upsert
+from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
 from supervisor.lean.frozen import dataclass

@@ -34,7 +34,7 @@ from supervisor.api.platform.updates import (
     with_task_spec,
 )
 from supervisor.config import load_bytes
-from supervisor.core.diff import upsert
+from supervisor.core.items.diff import upsert
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.model.command import (

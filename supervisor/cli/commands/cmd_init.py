@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from supervisor.config.lookup import PLACES, find_file, is_there, workspace_of_place
-from supervisor.config.starter import starter_text
+from supervisor.config.resources import starter_text
 from supervisor.model.errors import SupervisorError
 from supervisor.settings.cwd import current
 

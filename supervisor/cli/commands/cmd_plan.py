@@ -16,9 +16,9 @@ from supervisor.cli.common_options import (
     output_format,
     trigger_option,
 )
-from supervisor.core.plan import make_plan
+from supervisor.core.plans.planner import make_plan
+from supervisor.core.plans.triggers import started_by
 from supervisor.core.records import Records
-from supervisor.core.triggers import started_by
 from supervisor.core.world import World
 from supervisor.model.command import ApplyFile
 from supervisor.model.errors import NotFound

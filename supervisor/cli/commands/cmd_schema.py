@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from supervisor.config.schema import schema_text
+from supervisor.config.resources import schema_text
 
 
 @click.command("schema")

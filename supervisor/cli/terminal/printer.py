@@ -14,8 +14,8 @@ from itertools import islice
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.visible import log_line, style
 from supervisor.config import Loaded, Severity
-from supervisor.core.diff import Changes
 from supervisor.core.execution import is_over, live_steps
+from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
 from supervisor.hub import Change
 from supervisor.lean.typing import Any

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from supervisor.config.document.blanks import BLANKS, blank_name, is_blank
-from supervisor.config.document.text import Place
+from supervisor.config.document.spaces import BLANKS, blank_name, no_space
+from supervisor.config.document.text import Mistake
 from supervisor.config.problem import LIMIT_PROBLEMS, quoted
 from supervisor.lean.frozen import dataclass
 
@@ -138,7 +138,7 @@ class Stop:
         return line if self.problem in _KEY_EXPECTED and self.at == line.begins else None
 
 
-def mistakes(stop: Stop) -> list[Place]:
+def mistakes(stop: Stop) -> list[Mistake]:
     """What broke the file: several places if the mistake is repeated, none if no rule knows it."""
     if found := list(islice(_conflicts(stop.text), LIMIT_PROBLEMS)):
         return found
@@ -148,27 +148,27 @@ def mistakes(stop: Stop) -> list[Place]:
     return next(([place] for rule in _RULES if (place := rule(stop)) is not None), [])
 
 
-def _conflicts(text: str) -> Iterator[Place]:
+def _conflicts(text: str) -> Iterator[Mistake]:
     """What a merge has left: its beginnings, or its other markers if those are gone."""
     markers = list(islice(_CONFLICT.finditer(text), 10 * LIMIT_PROBLEMS))
     beginnings = [marker for marker in markers if marker[0][0] == "<"]
     for marker in beginnings or markers:
         hint = "keep one of the versions and remove the lines with the markers" if beginnings else "remove it"
-        yield Place(marker.start(), f"a merge conflict is not resolved: {quoted(marker[0])}", hint, False)
+        yield Mistake(marker.start(), f"a merge conflict is not resolved: {quoted(marker[0])}", hint, False)
 
 
-def odd_indents(stop: Stop) -> Iterator[Place]:
+def odd_indents(stop: Stop) -> Iterator[Mistake]:
     """Lines that are indented by what only looks like spaces; a line of a block of text may begin with anything."""
     for found in islice(_ODD_INDENT.finditer(stop.text), _MANY):
         if stop.block_of(stop.line(found.start(1))) is None:
             what = f"{blank_name(found[1])} cannot indent a line"
-            yield Place(found.start(1), what, "use spaces", False)
+            yield Mistake(found.start(1), what, "use spaces", False)
 
 
 # ---- the rules ----
 
 
-def _value_start(stop: Stop) -> Place | None:
+def _value_start(stop: Stop) -> Mistake | None:
     """A value that begins with a character of YAML's own: `| echo hi`, `*.py`, `&& x`, `[ -f x ] && y`."""
     line = stop.line(stop.at)
     field = _FIELD.match(line.content)
@@ -180,7 +180,7 @@ def _value_start(stop: Stop) -> Place | None:
         value, stop.text[at : stop.begun if stop.begun > at else stop.at], stop.problem, field["key"]
     ):
         return None
-    return Place(at, _INDICATORS[value[0]], _mend(value[0], field["key"]))
+    return Mistake(at, _INDICATORS[value[0]], _mend(value[0], field["key"]))
 
 
 def _is_meant(value: str, read: str, problem: str, key: str) -> bool:
@@ -210,42 +210,35 @@ def _mend(indicator: str, key: str) -> str:
             return "put it in quotes" + (f", or {_AS_BLOCK}" if key in _SCRIPTS else "")
 
 
-def _comment(stop: Stop) -> Place | None:
+def _comment(stop: Stop) -> Mistake | None:
     """A comment as other languages have it."""
     line = stop.unfinished()
     found = _COMMENT.match(line.content) if line is not None else None
     if line is None or found is None:
         return None
-    return Place(line.begins, f"{quoted(found['mark'])} begins no comment", 'write "#"')
+    return Mistake(line.begins, f"{quoted(found['mark'])} begins no comment", 'write "#"')
 
 
-def _no_space(stop: Stop) -> Place | None:
+def _no_space(stop: Stop) -> Mistake | None:
     """`name:x`, `-manual`, `name = x`: what stands where "key: " or "- " should."""
     line = stop.unfinished()
     if line is None:
         return None
     for pattern in (_NO_SPACE, _NO_SPACE_IN_LIST):
         if (found := pattern.match(line.content)) is not None:
-            return Place(line.at + found.start("at"), *no_space(found["mark"], found["next"]))
+            return Mistake(line.at + found.start("at"), *no_space(found["mark"], found["next"]))
     if (found := _NO_COLON.match(line.content)) is not None:
         what = f"{quoted(found['at'] or ' ')} stands where a colon should"
-        return Place(line.at + found.start("at"), what, f'write "{found["mark"]}: "')
+        return Mistake(line.at + found.start("at"), what, f'write "{found["mark"]}: "')
     if (found := _NO_DASH.match(line.content)) is not None:
         at = found.start("at")
-        return Place(line.at + at, f"{quoted(line.content[at])} begins no item of a list", 'write "- "')
+        return Mistake(line.at + at, f"{quoted(line.content[at])} begins no item of a list", 'write "- "')
     if stop.problem == _COLON and (found := _WORD.match(line.content)) is not None:
-        return Place(line.at + found.start("mark"), f'a ":" is missing after "{found["mark"]}"')
+        return Mistake(line.at + found.start("mark"), f'a ":" is missing after "{found["mark"]}"')
     return None
 
 
-def no_space(mark: str, following: str) -> tuple[str, str]:
-    """Message and hint for a colon or a dash that no space follows."""
-    if is_blank(following):
-        return f'after "{mark}" stands {blank_name(following)}, which is no space', "write a space"
-    return f'a space is missing after "{mark}"', f'write "{mark} "'
-
-
-def _text_not_indented(stop: Stop) -> Place | None:
+def _text_not_indented(stop: Stop) -> Mistake | None:
     """Lines of a text that are not indented more than the key above the text."""
     line = stop.unfinished()
     if line is None or _FIELD.match(line.content):
@@ -261,7 +254,7 @@ def _text_not_indented(stop: Stop) -> Place | None:
         return None
     if _HEADER.fullmatch(field["value"] or ""):
         what = f'this line is no field, and it is not indented enough for the text of "{key}"'
-        return Place(line.begins, what, f'indent each line of the text more than "{key}"')
+        return Mistake(line.begins, what, f'indent each line of the text more than "{key}"')
     if _COMMENT.match(line.content):
         return None
     hint = ""
@@ -269,10 +262,10 @@ def _text_not_indented(stop: Stop) -> Place | None:
         hint = f'for a text of several lines write "{key}: |" and indent each of its lines more than "{key}"'
     elif key in _LISTS:
         hint = f'for an item of "{key}" write "- " before it'
-    return Place(line.begins, 'this line is no field: a ":" is missing', hint)
+    return Mistake(line.begins, 'this line is no field: a ":" is missing', hint)
 
 
-def _indented_more(stop: Stop) -> Place | None:
+def _indented_more(stop: Stop) -> Mistake | None:
     """A field that is indented more than the one above it, whose value it would go on with."""
     line = stop.line(stop.at)
     field = _FIELD.match(line.content)
@@ -283,10 +276,10 @@ def _indented_more(stop: Stop) -> Place | None:
     if one_above is None or line.at + field.end("key") != stop.at or line.indent <= above.indent:
         return None
     what = "this line is indented more than the field above, so that it would go on with its value"
-    return Place(line.begins, what, "indent both alike")
+    return Mistake(line.begins, what, "indent both alike")
 
 
-def _fits_no_line(stop: Stop) -> Place | None:
+def _fits_no_line(stop: Stop) -> Mistake | None:
     """A line whose indentation is between those of the lines above."""
     line = stop.line(stop.at)
     if stop.problem not in _KEY_EXPECTED or stop.at != line.begins:
@@ -296,7 +289,7 @@ def _fits_no_line(stop: Stop) -> Place | None:
         return None
     spaces = "1 space" if line.indent == 1 else f"{line.indent} spaces"
     what = f"this line is indented by {spaces}, and no line above is indented like it"
-    return Place(line.begins, what, f"indent it like the line that it belongs beside, by {_either(levels)}")
+    return Mistake(line.begins, what, f"indent it like the line that it belongs beside, by {_either(levels)}")
 
 
 def _either(numbers: list[int]) -> str:
@@ -304,7 +297,7 @@ def _either(numbers: list[int]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _no_comma(stop: Stop) -> Place | None:
+def _no_comma(stop: Stop) -> Mistake | None:
     """Two values of a list or mapping in brackets with nothing between them."""
     before = stop.text[stop.begun : stop.at].rstrip()
     if not stop.problem.startswith("did not find expected ',' or") or stop.text[
@@ -313,10 +306,10 @@ def _no_comma(stop: Stop) -> Place | None:
         return None
     if before[-1:] in ("[", "{", ",", ":"):
         return None
-    return Place(stop.at, 'a "," is missing before this value')
+    return Mistake(stop.at, 'a "," is missing before this value')
 
 
-_RULES: tuple[Callable[[Stop], Place | None], ...] = (
+_RULES: tuple[Callable[[Stop], Mistake | None], ...] = (
     _value_start,
     _no_space,
     _text_not_indented,

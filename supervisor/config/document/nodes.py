@@ -13,7 +13,7 @@ from supervisor.config.problem import Path
 from supervisor.lean.frozen import dataclass, field
 
 
-class Kind(enum.Enum):
+class ScalarKind(enum.Enum):
     """What a scalar is under the core schema of YAML 1.2. The value is its name in messages."""
 
     STRING = "string"
@@ -28,7 +28,7 @@ class Scalar:
     """One value. Numbers keep their text: the file's format has no field that holds one."""
 
     at: int
-    kind: Kind
+    kind: ScalarKind
     text: str
 
 
@@ -41,7 +41,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MapEntry:
     """A key of a mapping, where the key stands, and its value."""
 
     at: int
@@ -53,7 +53,7 @@ class Mapping:
     """Keys with values in the order of the file; a key that is no string counts as its text."""
 
     at: int
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, MapEntry] = field(default_factory=dict)
 
 
 Node = Scalar | Sequence | Mapping
@@ -65,12 +65,12 @@ _FIRST_FIELDS = frozenset({"name", "description", "command", "commands", "init",
 
 def is_null(node: Node) -> bool:
     """Whether the node is null, which counts as absent."""
-    return isinstance(node, Scalar) and node.kind is Kind.NULL
+    return isinstance(node, Scalar) and node.kind is ScalarKind.NULL
 
 
 def is_string(node: Node) -> bool:
     """Whether the node is a string."""
-    return isinstance(node, Scalar) and node.kind is Kind.STRING
+    return isinstance(node, Scalar) and node.kind is ScalarKind.STRING
 
 
 def walk_to(root: Node, path: Path) -> tuple[int, Node]:
@@ -87,7 +87,7 @@ def walk_to(root: Node, path: Path) -> tuple[int, Node]:
     return at, node
 
 
-def entries(node: Node | None, *names: str) -> Iterator[tuple[str, Entry]]:
+def entries(node: Node | None, *names: str) -> Iterator[tuple[str, MapEntry]]:
     """The entries of a mapping that have one of the names, all without names; none where it is no mapping."""
     if isinstance(node, Mapping):
         for key, entry in node.entries.items():

@@ -11,8 +11,17 @@ other the tree is None.
 from __future__ import annotations
 
 from supervisor.config.document import scalar
-from supervisor.config.document.nodes import Entry, Kind, Mapping, Node, Scalar, Sequence, copy_at, merge
-from supervisor.config.document.text import LIMIT_BYTES, Place, Text
+from supervisor.config.document.nodes import (
+    MapEntry,
+    Mapping,
+    Node,
+    Scalar,
+    ScalarKind,
+    Sequence,
+    copy_at,
+    merge,
+)
+from supervisor.config.document.text import LIMIT_BYTES, Mistake, Text
 from supervisor.config.problem import LIMIT_PROBLEMS, Path, Problem, Severity, path_text, quoted
 from supervisor.lean.frozen import dataclass, field
 from supervisor.lean.libyaml import CParser, YAMLError, events
@@ -82,7 +91,7 @@ def parse(text: Text) -> Parsed:
 class _Stop(Exception):
     """A mistake after which the rest means nothing."""
 
-    def __init__(self, place: Place, path: Path = ()) -> None:
+    def __init__(self, place: Mistake, path: Path = ()) -> None:
         super().__init__(place.message)
         self.at, self.message, self.hint = place.at, place.message, place.hint
         self.path = path
@@ -127,7 +136,7 @@ class _Builder:
     def start_document(self, at: int) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise _Stop(Place(at, "a second document starts here", "the file must hold one document"))
+            raise _Stop(Mistake(at, "a second document starts here", "the file must hold one document"))
 
     def innermost(self) -> int | None:
         """Where the collection begins that is being read."""
@@ -145,7 +154,7 @@ class _Builder:
         elif event.implicit[0]:
             kind = scalar.plain_kind(text)
         else:
-            kind = Kind.STRING
+            kind = ScalarKind.STRING
         if event.tag == "!" and " " in text and not event.style:
             what = f'"!" is a tag of YAML, so that the value is {quoted(text)}'
             self.note(at, what, "put the whole value in quotes", self.path(), Severity.WARNING)
@@ -154,7 +163,7 @@ class _Builder:
             self.anchors[event.anchor] = _Anchor(node, 1, size_bytes)
         self.place(node, merge=event.tag is None and event.implicit[0] and text == "<<")
 
-    def bad_tag(self, at: int, tag: str, text: str) -> Kind:
+    def bad_tag(self, at: int, tag: str, text: str) -> ScalarKind:
         if scalar.is_known(tag):
             self.note(at, f"{quoted(text)} is no {scalar.tag_text(tag)}", "", self.path())
         else:
@@ -164,13 +173,13 @@ class _Builder:
                 "remove it, or put the value in quotes",
                 self.path(),
             )
-        return Kind.STRING
+        return ScalarKind.STRING
 
     def open(
         self, node: Mapping | Sequence, name: str | None, tag: str | None, known: frozenset[str]
     ) -> None:
         if len(self.stack) >= LIMIT_DEPTH:
-            raise _Stop(Place(node.at, f"nested deeper than {LIMIT_DEPTH} levels"))
+            raise _Stop(Mistake(node.at, f"nested deeper than {LIMIT_DEPTH} levels"))
         if self.wants_key():
             raise _Stop(self.no_key(node, node.at), self.path())
         if tag is not None and tag not in known:
@@ -194,9 +203,9 @@ class _Builder:
         anchor = self.anchors.get(name)
         if anchor is None:
             hint = f'put it in quotes, or write "&{name}" before the value, further up, that it should repeat'
-            raise _Stop(Place(at, f"unknown alias *{name}", hint), self.path())
+            raise _Stop(Mistake(at, f"unknown alias *{name}", hint), self.path())
         if not anchor.nodes:
-            raise _Stop(Place(at, f"the alias *{name} stands inside the value that it names"), self.path())
+            raise _Stop(Mistake(at, f"the alias *{name} stands inside the value that it names"), self.path())
         if isinstance(anchor.node, Mapping | Sequence) and self.wants_key():
             raise _Stop(self.no_key(anchor.node, at), self.path())
         self.nodes += anchor.nodes
@@ -210,16 +219,16 @@ class _Builder:
         if self.alias is None or (self.nodes <= LIMIT_NODES and self.size_bytes <= LIMIT_BYTES):
             return
         much = f"{LIMIT_NODES:,} values" if self.nodes > LIMIT_NODES else f"{LIMIT_BYTES // 1_000_000} MB"
-        raise _Stop(Place(self.alias, f"the aliases make the file grow past {much}"), self.path())
+        raise _Stop(Mistake(self.alias, f"the aliases make the file grow past {much}"), self.path())
 
     # ---- their places ----
 
     def wants_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].node, Mapping) and self.stack[-1].key is None
 
-    def no_key(self, node: Mapping | Sequence, at: int) -> Place:
+    def no_key(self, node: Mapping | Sequence, at: int) -> Mistake:
         what = "a list" if isinstance(node, Sequence) else "a mapping"
-        return Place(at, f"{what} cannot be a key", 'a value in "{{ }}" needs quotes')
+        return Mistake(at, f"{what} cannot be a key", 'a value in "{{ }}" needs quotes')
 
     def place(self, node: Node, merge: bool = False) -> None:
         if not self.stack:
@@ -250,7 +259,7 @@ class _Builder:
         elif (first := into.entries.get(key.text)) is not None:
             self.note(key.at, f"duplicate key {quoted(key.text)}; {self.first_at(first.at)}", "", self.path())
         else:
-            into.entries[key.text] = Entry(key.at, value)
+            into.entries[key.text] = MapEntry(key.at, value)
         frame.key = None
 
     def merge_source(self, value: Node) -> Mapping | Sequence:
@@ -258,7 +267,7 @@ class _Builder:
             return value
         if isinstance(value, Sequence) and all(isinstance(item, Mapping) for item in value.items):
             return value
-        raise _Stop(Place(value.at, '"<<" must name a mapping or a list of mappings'), self.path())
+        raise _Stop(Mistake(value.at, '"<<" must name a mapping or a list of mappings'), self.path())
 
     # ---- problems ----
 

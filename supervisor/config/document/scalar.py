@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from supervisor.config.document.nodes import Kind
+from supervisor.config.document.nodes import ScalarKind
 
 _PREFIX = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -20,39 +20,39 @@ _FLOAT = re.compile(
 _NUMBER_START = frozenset("+-.0123456789")
 
 _TAGS = {
-    _PREFIX + "str": Kind.STRING,
-    _PREFIX + "bool": Kind.BOOL,
-    _PREFIX + "int": Kind.INT,
-    _PREFIX + "float": Kind.FLOAT,
-    _PREFIX + "null": Kind.NULL,
+    _PREFIX + "str": ScalarKind.STRING,
+    _PREFIX + "bool": ScalarKind.BOOL,
+    _PREFIX + "int": ScalarKind.INT,
+    _PREFIX + "float": ScalarKind.FLOAT,
+    _PREFIX + "null": ScalarKind.NULL,
 }
 SEQUENCE_TAGS = frozenset({"!", _PREFIX + "seq"})
 MAPPING_TAGS = frozenset({"!", _PREFIX + "map"})
 
 
-def plain_kind(text: str) -> Kind:
+def plain_kind(text: str) -> ScalarKind:
     """What a word without quotes and without tag is."""
     if text in _NULL:
-        return Kind.NULL
+        return ScalarKind.NULL
     if text in _BOOL:
-        return Kind.BOOL
+        return ScalarKind.BOOL
     if text[0] in _NUMBER_START:
         if _INT.fullmatch(text):
-            return Kind.INT
+            return ScalarKind.INT
         if _FLOAT.fullmatch(text):
-            return Kind.FLOAT
-    return Kind.STRING
+            return ScalarKind.FLOAT
+    return ScalarKind.STRING
 
 
-def tagged_kind(tag: str, text: str) -> Kind | None:
+def tagged_kind(tag: str, text: str) -> ScalarKind | None:
     """What a tagged word is, in quotes or not; None if the tag is unknown or does not fit the text."""
     if tag == "!":
-        return Kind.STRING
+        return ScalarKind.STRING
     kind = _TAGS.get(tag)
-    if kind is None or kind is Kind.STRING:
+    if kind is None or kind is ScalarKind.STRING:
         return kind
     found = plain_kind(text)
-    fits = found is kind or (kind is Kind.FLOAT and found is Kind.INT)
+    fits = found is kind or (kind is ScalarKind.FLOAT and found is ScalarKind.INT)
     return kind if fits else None
 
 

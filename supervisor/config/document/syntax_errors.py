@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from supervisor.config.document.mistakes import Stop, mistakes
-from supervisor.config.document.text import Place
+from supervisor.config.document.text import Mistake
 from supervisor.config.problem import quoted
 from supervisor.lean.libyaml import MarkedYAMLError, ReaderError, YAMLError
 
@@ -72,18 +72,18 @@ _AT_THE_BEGINNING = {
 }
 
 
-def syntax_problems(error: YAMLError, text: str, innermost: int | None) -> list[Place]:
+def syntax_problems(error: YAMLError, text: str, innermost: int | None) -> list[Mistake]:
     """What the parser's error means; `innermost` is where the collection begins that it was reading."""
     if isinstance(error, ReaderError):
         return [_bad_character(error, text)]
     if not isinstance(error, MarkedYAMLError) or error.problem is None:
-        return [Place(0, "the file is not YAML")]
+        return [Mistake(0, "the file is not YAML")]
     at = error.problem_mark.index if error.problem_mark else len(text)
     begun = error.context_mark.index if error.context_mark else at
     return mistakes(Stop(text, error.problem, at, begun)) or [_plain_words(error, text, innermost)]
 
 
-def _plain_words(error: MarkedYAMLError, text: str, innermost: int | None) -> Place:
+def _plain_words(error: MarkedYAMLError, text: str, innermost: int | None) -> Mistake:
     assert error.problem is not None
     problem = error.problem
     at = error.problem_mark.index if error.problem_mark else len(text)
@@ -91,27 +91,27 @@ def _plain_words(error: MarkedYAMLError, text: str, innermost: int | None) -> Pl
     if problem == _END and "quoted" in (error.context or ""):
         closer = _TYPOGRAPHIC.search(text, beginning + 1)
         hint = f"{quoted(closer[0])} does not close them; write {text[beginning]}" if closer else ""
-        return Place(beginning, "the quotes that open here are never closed", hint)
+        return Mistake(beginning, "the quotes that open here are never closed", hint)
     if problem == "found character that cannot start any token":
         return _bad_start(at, text)
     if not text[at:].strip() and innermost is not None and text[innermost] in _CLOSERS:
         opener = text[innermost]
-        return Place(
+        return Mistake(
             innermost, f'the "{opener}" that opens here is never closed', f'write "{_CLOSERS[opener]}"'
         )
     message, hint = _PLAIN_WORDS.get(problem, (f"the file is not YAML: {problem}", ""))
-    return Place(beginning if problem in _AT_THE_BEGINNING else at, message, hint)
+    return Mistake(beginning if problem in _AT_THE_BEGINNING else at, message, hint)
 
 
-def _bad_start(at: int, text: str) -> Place:
+def _bad_start(at: int, text: str) -> Mistake:
     character = text[at : at + 1]
     if character == "\t":
-        return Place(at, "a tab cannot indent", "use spaces")
-    return Place(at, f"a value cannot start with {quoted(character)}", "put it in quotes")
+        return Mistake(at, "a tab cannot indent", "use spaces")
+    return Mistake(at, f"a value cannot start with {quoted(character)}", "put it in quotes")
 
 
-def _bad_character(error: ReaderError, text: str) -> Place:
+def _bad_character(error: ReaderError, text: str) -> Mistake:
     """Libyaml counts this place in bytes."""
     at = len(text.encode()[: error.position].decode(errors="ignore"))
     number = error.character if isinstance(error.character, int) else 0
-    return Place(at, f"the control character U+{number:04X} cannot stand in the file", "remove it")
+    return Mistake(at, f"the control character U+{number:04X} cannot stand in the file", "remove it")

@@ -22,7 +22,7 @@ _FOREIGN_MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Mistake:
     """Something wrong at an offset of the text."""
 
     at: int

@@ -27,9 +27,8 @@ from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.shim_client import Listing, ShimLink
-from supervisor.model.action import Kill, Terminate
+from supervisor.model.action import Inherited, Kill, Terminate
 from supervisor.model.exit import ExitUnknown
-from supervisor.model.inherited import Inherited
 
 STRAY_GRACE_S = 2.0
 """How long runs that no record names have between SIGTERM and SIGKILL."""

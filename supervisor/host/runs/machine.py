@@ -41,11 +41,10 @@ from supervisor.host.runs.shim_client import ShimLink
 from supervisor.host.runs.shims import Shims
 from supervisor.host.runs.spawner import Spawner
 from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
-from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, MainExited, RunFact, Started, Survivor
-from supervisor.model.inherited import Inherited
 from supervisor.model.spec import Docker
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from supervisor.lean.sqlite import sqlite
 from supervisor.lean.typing import Any
 from supervisor.model.ids import derived
 from supervisor.model.phase import ExecutionPhase
-from supervisor.model.prefix import NOTHING, Prefix
 from supervisor.model.record import (
     NOT_RUN,
     Execution,
@@ -26,6 +25,7 @@ from supervisor.model.record import (
     changed_steps,
     plan_of,
 )
+from supervisor.model.shared_sequence import EMPTY, SharedSequence
 
 _WRITE = "REPLACE INTO parts VALUES (?, ?, ?, ?)"
 
@@ -139,7 +139,7 @@ class Reading:
         self._connection = connection
         self._rows: dict[str, dict[str, tuple[str, str]]] = {}
         """{firing: {part id: (id of the part below, body)}}"""
-        self._parts: dict[str, Prefix[Any]] = {"": NOTHING}
+        self._parts: dict[str, SharedSequence[Any]] = {"": EMPTY}
         self.outdated: set[str] = set()
         """The executions that an earlier version wrote."""
 
@@ -164,7 +164,7 @@ class Reading:
         (text,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
         plan: Plan = plan_of(read_as(tuple[Group, ...], json.loads(text)))
         states: Mapping[str, StepState] = read_as(Mapping[str, StepState], steps)
-        passed: Prefix[tuple[StepState, ...]] = NOTHING
+        passed: SharedSequence[tuple[StepState, ...]] = EMPTY
         for number, done in enumerate(plan.cut(group)):
             passed = passed.grown(
                 tuple(states[step.id] for step in done), derived(id_, "passed", str(number))
@@ -175,7 +175,7 @@ class Reading:
         current = {step.id: steps[step.id] for step in now} if begun and not not_run else {}
         return {"plan": plan, "passed": passed, "current": current}
 
-    def _part(self, firing: str, id_: str, kind: Any) -> Prefix[Any]:
+    def _part(self, firing: str, id_: str, kind: Any) -> SharedSequence[Any]:
         rows = self._of(firing)
         missing = []
         while id_ not in self._parts:
@@ -194,7 +194,7 @@ class Reading:
         return self._rows[firing]
 
 
-def _unknown(part: Prefix[Any], known: set[str], new: set[str]) -> Iterator[Prefix[Any]]:
+def _unknown(part: SharedSequence[Any], known: set[str], new: set[str]) -> Iterator[SharedSequence[Any]]:
     """The parts of `part` that are in neither; below one that is, all are."""
     for below in part.down_to(0):
         if below.id in known or below.id in new:

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor.config import load_bytes
-from supervisor.config.document.nodes import Kind, Mapping, Scalar, Sequence, walk_to
+from supervisor.config.document.nodes import Mapping, Scalar, ScalarKind, Sequence, walk_to
 from supervisor.config.document.parse import LIMIT_DEPTH, LIMIT_NODES, parse
 from supervisor.config.document.text import LIMIT_BYTES, Text
 from supervisor.config.explainer import plain
@@ -30,7 +30,7 @@ def problems(text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", ["true", "True", "TRUE", "false", "False", "FALSE", '!!bool "true"'])
 def test_only_the_spellings_of_true_and_false_are_booleans(text: str) -> None:
-    assert word(text).kind is Kind.BOOL
+    assert word(text).kind is ScalarKind.BOOL
 
 
 @pytest.mark.parametrize("text", ["null", "Null", "NULL", "~", "- ", "!!null ''"])
@@ -39,17 +39,17 @@ def test_null_has_four_spellings_and_emptiness(text: str) -> None:
     node = root.items[0] if isinstance(root, Sequence) else root
 
     assert isinstance(node, Scalar)
-    assert node.kind is Kind.NULL
+    assert node.kind is ScalarKind.NULL
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "+12", "0777", "0o17", "0xBEEF", "!!int '7'", "9" * 10_000])
 def test_whole_numbers(text: str) -> None:
-    assert word(text).kind is Kind.INT
+    assert word(text).kind is ScalarKind.INT
 
 
 @pytest.mark.parametrize("text", ["1.5", "-.5", "1.", "1e3", "+1.0E-2", ".inf", "-.INF", ".nan", "!!float 1"])
 def test_other_numbers(text: str) -> None:
-    assert word(text).kind is Kind.FLOAT
+    assert word(text).kind is ScalarKind.FLOAT
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_other_numbers(text: str) -> None:
     ],
 )
 def test_everything_else_is_a_string(text: str) -> None:
-    assert word(text).kind is Kind.STRING
+    assert word(text).kind is ScalarKind.STRING
 
 
 def test_keys_count_as_their_text() -> None:

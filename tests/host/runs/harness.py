@@ -19,9 +19,8 @@ from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.shim_client import ShimLink, ShimLost
 from supervisor.host.users.account import Account
-from supervisor.model.action import Kill, RunKind, Spawn, Terminate
+from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
-from supervisor.model.inherited import Inherited
 
 DEADLINE_S = 20.0
 F = TypeVar("F", bound=RunFact)

@@ -1,4 +1,4 @@
-"""Characters that look like a space, or like nothing, and are none in YAML."""
+"""Spaces: characters that look like one and are none in YAML, and marks that lack the one they need."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def blank_name(character: str) -> str:
     """The character in words, since it cannot be seen."""
     name = _NAMES.get(character, "it looks like a space")
     return f"U+{ord(character):04X} ({name})"
+
+
+def no_space(mark: str, following: str) -> tuple[str, str]:
+    """Message and hint for a colon or a dash that no space follows."""
+    if is_blank(following):
+        return f'after "{mark}" stands {blank_name(following)}, which is no space', "write a space"
+    return f'a space is missing after "{mark}"', f'write "{mark} "'

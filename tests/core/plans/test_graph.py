@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.graph import closure, find_cycle
+from supervisor.core.plans.graph import closure, find_cycle
 
 DEEP = {str(n): [str(n + 1)] for n in range(50_000)}
 

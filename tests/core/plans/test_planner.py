@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.graph import Edges, closure
-from supervisor.core.plan import Planner
+from supervisor.core.plans.graph import Edges, closure
+from supervisor.core.plans.planner import Planner
 from supervisor.model.ids import derived
 from supervisor.model.record import Plan, Source, Task
 from tests.core.playbook import SEED, task

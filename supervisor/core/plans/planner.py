@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from supervisor.core.graph import Edges, closure
+from supervisor.core.plans.graph import Edges, closure
 from supervisor.model.ids import derived
 from supervisor.model.phase import Want
-from supervisor.model.prefix import NOTHING
 from supervisor.model.record import Plan, PlanStep, Service, ServiceStep, Task, TaskStep, with_group
+from supervisor.model.shared_sequence import EMPTY
 
 
 class Planner:
@@ -77,7 +77,7 @@ class Planner:
             layers.append([plan for plan in plans if plan.size == size])
             below = (plan.below if plan.size == size else plan for plan in plans)
             plans = list({plan.id: plan for plan in below}.values())
-        merged: Plan = plans[0] if plans else NOTHING
+        merged: Plan = plans[0] if plans else EMPTY
         for layer in reversed(layers):
             steps = {step.id: step for plan in layer for step in plan.last}
             merged = self._grown(merged, tuple(steps.values()))

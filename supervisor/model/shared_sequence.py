@@ -1,7 +1,7 @@
 """Sequences that share their beginnings.
 
 The plans of the tasks of a chain begin alike: of 3,000 tasks, each in a tuple of its own, they would have 4.5 million
-entries. A `Prefix` is its last item and the prefix below that, so what is common exists once.
+entries. A `SharedSequence` is its last item and the prefix below that, so what is common exists once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _NEAR = 8
 """An item so far from the end is found by walking; for others the items are laid out once."""
 
 
-class Prefix(Generic[T]):
+class SharedSequence(Generic[T]):
     """An immutable sequence. Equal ids mean equal items: who grows one gives it an id that sees to this."""
 
     __slots__ = ("_items", "below", "id", "last", "size")
 
-    below: Prefix[T]
+    below: SharedSequence[T]
     """All items but the last; of an empty one itself."""
     last: T
     id: str
@@ -31,20 +31,20 @@ class Prefix(Generic[T]):
         self.below, self.id, self.size = self, "", 0
         self._items: tuple[T, ...] | None = None
 
-    def grown(self, item: T, id_: str) -> Prefix[T]:
+    def grown(self, item: T, id_: str) -> SharedSequence[T]:
         """This and one item more."""
-        grown: Prefix[T] = Prefix()
+        grown: SharedSequence[T] = SharedSequence()
         grown.below, grown.last, grown.id, grown.size = self, item, id_, self.size + 1
         return grown
 
-    def cut(self, size: int) -> Prefix[T]:
+    def cut(self, size: int) -> SharedSequence[T]:
         """The first `size` items; all, if there are not so many."""
         found = self
         while found.size > size:
             found = found.below
         return found
 
-    def down_to(self, size: int) -> Iterator[Prefix[T]]:
+    def down_to(self, size: int) -> Iterator[SharedSequence[T]]:
         """This and each prefix below it that has more than `size` items, the longest first."""
         found = self
         while found.size > size:
@@ -65,7 +65,7 @@ class Prefix(Generic[T]):
         return self.cut(index + 1).last if self._items is None else self._items[index]
 
     def __eq__(self, other: object) -> bool:
-        return self.id == other.id if isinstance(other, Prefix) else NotImplemented
+        return self.id == other.id if isinstance(other, SharedSequence) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -79,5 +79,5 @@ class Prefix(Generic[T]):
         return tuple(items)
 
 
-NOTHING: Prefix[Any] = Prefix()
+EMPTY: SharedSequence[Any] = SharedSequence()
 """The empty one."""

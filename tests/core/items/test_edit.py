@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from supervisor.core.diff import Changes, edit
+from supervisor.core.items.diff import Changes, edit
 from supervisor.model.command import StartService, StartTask
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Source

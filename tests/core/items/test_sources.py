@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.core.diff import Changes, edit, upsert
+from supervisor.core.items.diff import Changes, edit, upsert
 from supervisor.model.command import (
     DeleteService,
     DeleteTask,

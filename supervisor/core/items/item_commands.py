@@ -6,8 +6,8 @@ An item belongs to the file or to the API (`Source`); `core.diff` says what that
 from __future__ import annotations
 
 from supervisor.core import environment_record as environments
-from supervisor.core.diff import Changes, digests, edit, items, said_anew, upsert
-from supervisor.core.graph import find_cycle
+from supervisor.core.items.diff import Changes, digests, edit, items, said_anew, upsert
+from supervisor.core.plans.graph import find_cycle
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask, UpsertFile

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from supervisor.core.candidate import Candidate, counts_at, look_at, seen
+from supervisor.core.items.candidate import Candidate, counts_at, look_at, seen
 
 ALL = "whole"
 """What was carried out before, and is what all these histories come to."""
