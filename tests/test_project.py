@@ -90,3 +90,13 @@ def test_lock_names_no_address_so_that_any_index_serves_it(lock: str) -> None:
         re.findall(r"^\s*--(?!hash=sha256:).*|.*(?:://|@|/opt/).*", (ROOT / lock).read_text(), re.MULTILINE)
         == []
     )
+
+
+def test_changelog_has_a_dated_section_for_the_version() -> None:
+    from supervisor import __version__
+
+    releases = re.findall(
+        r"^## \[(.+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+
+    assert releases[0] == __version__
