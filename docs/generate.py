@@ -21,8 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-import supervisor.api.assembly  # noqa: E402 - for the classes that serve
-import supervisor.wire  # noqa: E402
+import platform_wire  # noqa: E402
+import supervisor.api.assembly  # noqa: E402, F401 - for the classes that serve
 from supervisor.api.connect.connect_errors import STATUS  # noqa: E402
 from supervisor.api.connect.service_routes import LISTED, PREFIXES  # noqa: E402
 from supervisor.api.http.metrics import Metrics  # noqa: E402
@@ -41,8 +41,8 @@ WIDTH = 100
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a method's name is cut, as in `Get|ID|Token`."""
 WIRE = [
-    import_module(f"{supervisor.wire.__name__}.{module.name}")
-    for module in iter_modules(supervisor.wire.__path__)
+    import_module(f"{platform_wire.__name__}.{module.name}")
+    for module in iter_modules(platform_wire.__path__)
     if module.name.endswith("_connect")
 ]
 Json = dict[str, Any]

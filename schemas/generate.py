@@ -1,4 +1,4 @@
-"""Generates `supervisor/wire/` from the `.proto` files beside this script: python schemas/generate.py [FOLDER].
+"""Generates `platform_wire/` from the `.proto` files beside this script: python schemas/generate.py [FOLDER].
 
 The files keep the platform's paths (`gitpod/v1/event.proto`), which clients see in descriptors. The generated modules
 do not: protoc would have them import `gitpod.v1.event_pb2` and `supervisor.v1...`; the first belongs to the platform's
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 SCHEMAS = Path(__file__).resolve().parent
-PACKAGE = "supervisor.wire"
+PACKAGE = "platform_wire"
 WIRE = SCHEMAS.parent.joinpath(*PACKAGE.split("."))
 
 # `from gitpod.v1 import event_pb2 as ...`, and the module's own name where messages are built.

@@ -129,7 +129,7 @@ def main() -> int:
     survived = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
-        for name in ("supervisor", "tests"):
+        for name in ("supervisor", "connect_server", "platform_wire", "tests"):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", tree)
         for rule, module, old, new in RULES:

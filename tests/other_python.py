@@ -16,6 +16,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.program import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / ".pythons"
 OLDEST = (3, 11)
@@ -67,7 +69,7 @@ def copied(target: Path) -> None:
         check=True,
     ).stdout.split("\0")
     names = {name for name in listed if name and (ROOT / name).exists()}
-    for left in (path for folder in ("supervisor", "tests") for path in (target / folder).rglob("*.py")):
+    for left in (path for folder in (*PACKAGES, "tests") for path in (target / folder).rglob("*.py")):
         if str(left.relative_to(target)) not in names:
             left.unlink()
     for name in names:

@@ -1,8 +1,7 @@
-"""How easy it is to find one's way in the package: `python -m tests.structure [REVISION]...`.
+"""How easy it is to find one's way in the packages: `python -m tests.structure [REVISION]...`.
 
-Prints one column a revision, and one for the working tree. Generated code (`wire/`) does not count, nor do
-`__init__.py` and `__main__.py` as modules of their own. Everything is read from the syntax tree; nothing of the package
-is imported.
+Prints one column a revision, and one for the working tree. Generated code does not count, nor do `__init__.py` and
+`__main__.py` as modules of their own. Everything is read from the syntax tree; nothing of the packages is imported.
 """
 
 from __future__ import annotations
@@ -18,23 +17,26 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.program import PACKAGES
+
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_LINES = 50
-GENERATED = "wire"
+GENERATED = ("_pb2.py", "_connect.py")
 _FACES = {"__init__.py", "__main__.py"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def measures(package: Path) -> dict[str, str]:
-    """`{what was measured: its value}` of the package in this folder."""
-    files = sorted(path for path in package.rglob("*.py") if GENERATED not in path.relative_to(package).parts)
+def measures(root: Path) -> dict[str, str]:
+    """`{what was measured: its value}` of the packages in this folder."""
+    found = (path for name in PACKAGES for path in (root / name).rglob("*.py"))
+    files = sorted(path for path in found if not path.name.endswith(GENERATED))
     modules = [path for path in files if path.name not in _FACES]
     trees = {path: ast.parse(path.read_text()) for path in files}
     lines = sorted(len(path.read_text().splitlines()) for path in modules)
     small = sum(count < SMALL_LINES for count in lines)
     public = [node for tree in trees.values() for node in public_definitions(tree)]
     functions = [node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, Function)]
-    rooms = Counter(str(path.parent.relative_to(package.parent)) for path in modules)
+    rooms = Counter(str(path.parent.relative_to(root)) for path in modules)
     largest = ", ".join(f"{room} {count}" for room, count in rooms.most_common(4))
     documented = sum(ast.get_docstring(node) is not None for node in public)
     annotated = sum(is_annotated(node) for node in functions)
@@ -108,12 +110,16 @@ def is_annotated(function: Function) -> bool:
 
 def of_revision(revision: str) -> dict[str, str]:
     """The measures of a commit. Raises CalledProcessError if git does not know it."""
-    command = ["git", "-C", str(ROOT), "archive", revision, "supervisor"]
-    archive = subprocess.run(command, capture_output=True, check=True).stdout
+    git = ("git", "-C", str(ROOT))
+    listed = subprocess.run(
+        (*git, "ls-tree", "--name-only", revision), capture_output=True, text=True, check=True
+    )
+    names = [name for name in PACKAGES if name in listed.stdout.split()]
+    archive = subprocess.run((*git, "archive", revision, *names), capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
-        return measures(Path(folder, "supervisor"))
+        return measures(Path(folder))
 
 
 def table(columns: dict[str, dict[str, str]]) -> str:
@@ -126,7 +132,7 @@ def table(columns: dict[str, dict[str, str]]) -> str:
 
 def main(revisions: Sequence[str]) -> None:
     columns = {revision: of_revision(revision) for revision in revisions}
-    print(table({**columns, "working tree": measures(ROOT / "supervisor")}))
+    print(table({**columns, "working tree": measures(ROOT)}))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"supervisor", "tests", "benchmarks", "schemas"}
+OURS = {*PACKAGES, "tests", "benchmarks", "schemas"}
 ELSEWHERE = ["tests/clients/programs", "benchmarks/programs", "fixtures"]
 """What runs in environments of its own."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -103,12 +105,12 @@ def undeclared(paths: list[Path], packages: set[str]) -> set[str]:
     }
 
 
-def test_supervisor_imports_what_it_depends_on() -> None:
-    assert undeclared(modules("supervisor"), RUNTIME) == set()
+def test_packages_import_what_they_depend_on() -> None:
+    assert undeclared(modules(*PACKAGES), RUNTIME) == set()
 
 
-def test_supervisor_depends_on_what_it_imports() -> None:
-    imported = {name for path in modules("supervisor") for name in top_level(path)}
+def test_project_depends_on_what_it_imports() -> None:
+    imported = {name for path in modules(*PACKAGES) for name in top_level(path)}
 
     assert {package for name in imported for package in packages_of(name)} & RUNTIME == RUNTIME
 
@@ -138,7 +140,7 @@ def test_every_private_name_of_others_is_listed() -> None:
     listed = {name.replace(":", ".") for names in (*PRIVATE.values(), PYTHONS_OWN) for name in names}
     listed |= {"_sha2.sha256", "_sha256.sha256"}  # one of them, by Python's version
     used = {
-        name for path in modules("supervisor") for name in (*private_imports(path), *private_attributes(path))
+        name for path in modules(*PACKAGES) for name in (*private_imports(path), *private_attributes(path))
     }
 
     assert {name for name in used if not any(each.startswith(name) for each in listed)} == set()

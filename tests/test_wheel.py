@@ -18,6 +18,7 @@ import pytest
 
 import supervisor
 from supervisor.config.resources import schema_text, starter_text
+from tests.program import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "automations_supervisor"
@@ -143,7 +144,7 @@ def test_wheel_holds_the_package_with_its_data_and_nothing_else(wheel: Path) -> 
         names = set(archive.namelist())
 
     assert {name.partition("/")[0] for name in names} == {
-        "supervisor",
+        *PACKAGES,
         f"{NAME}-{supervisor.__version__}.dist-info",
     }
     assert {

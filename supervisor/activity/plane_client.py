@@ -17,11 +17,11 @@ from connectrpc.errors import ConnectError
 from google.protobuf.timestamp_pb2 import Timestamp
 from pyqwest import Client
 
+from platform_wire import environment_pb2 as pb
+from platform_wire.environment_connect import EnvironmentServiceClient
 from supervisor import __version__
 from supervisor.activity.plane_transport import Transport
 from supervisor.activity.signal_result import Delivered, Failed, Verdict, retry_after, verdict_of
-from supervisor.wire import environment_pb2 as pb
-from supervisor.wire.environment_connect import EnvironmentServiceClient
 
 TIMEOUT_S = 30.0
 _SHOWN = 200

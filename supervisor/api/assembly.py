@@ -15,6 +15,10 @@ from typing import Any
 import anyio
 from connectrpc.server import ConnectASGIApplication
 
+from platform_wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
+from platform_wire.environment_connect import EnvironmentServiceASGIApplication
+from platform_wire.event_connect import EventServiceASGIApplication
+from platform_wire.identity_connect import IdentityServiceASGIApplication
 from supervisor.activity.activity import Activity
 from supervisor.api.connect.codecs import codecs
 from supervisor.api.connect.interceptor import Screen
@@ -42,10 +46,6 @@ from supervisor.api.platform.to_wire import Translator
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import Lag
 from supervisor.model.errors import MachineError
-from supervisor.wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
-from supervisor.wire.environment_connect import EnvironmentServiceASGIApplication
-from supervisor.wire.event_connect import EventServiceASGIApplication
-from supervisor.wire.identity_connect import IdentityServiceASGIApplication
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ import aiohttp
 import anyio
 from aiohttp import web
 
+from platform_wire import environment_automation_connect as automation_connect
+from platform_wire import environment_automation_pb2 as automation_pb
+from platform_wire import event_connect
+from platform_wire import event_pb2 as pb
 from supervisor.api.connect.codecs import codecs
 from supervisor.api.connect.interceptor import Screen
 from supervisor.api.connect.validation import problem
@@ -23,10 +27,6 @@ from supervisor.api.http.server import Server
 from supervisor.api.http.sockets import Sockets
 from supervisor.api.http.tokens import Scope, Tokens
 from supervisor.settings.values import Address
-from supervisor.wire import environment_automation_connect as automation_connect
-from supervisor.wire import environment_automation_pb2 as automation_pb
-from supervisor.wire import event_connect
-from supervisor.wire import event_pb2 as pb
 
 ENVIRONMENT = "11111111-2222-4333-8444-555555555555"
 ID = "99999999-2222-4333-8444-555555555555"

@@ -13,6 +13,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict, ParseDict
 
+from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.automation_service import Automation
 from supervisor.api.platform.large_answers import Encoded
 from supervisor.api.platform.to_wire import Translator
@@ -26,7 +27,6 @@ from supervisor.model.exit import ExitCode
 from supervisor.model.fact import Exited, Started
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
-from supervisor.wire import environment_automation_pb2 as pb
 from tests.core.playbook import SEED
 
 OTHER = "11111111-1111-4111-8111-111111111111"

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.large_answers import SMALL_BYTES, Encoded, encoded
-from supervisor.wire import environment_automation_pb2 as pb
 
 pytestmark = pytest.mark.anyio
 

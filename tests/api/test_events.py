@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 
+from platform_wire import event_pb2 as pb
 from supervisor.api.platform.event_service import CREATE, DELETE, UPDATE, UPDATE_STATUS, Events, operation_of
 from supervisor.core.world import World
 from supervisor.engine import Engine
@@ -17,7 +18,6 @@ from supervisor.model.ids import fresh
 from supervisor.model.moment import Now
 from supervisor.model.record import Source, Task
 from supervisor.model.spec import TaskItem, TaskSpec, Trigger
-from supervisor.wire import event_pb2 as pb
 from tests.core.playbook import SEED, file, task
 
 TASK = Task("an id", TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)

@@ -34,7 +34,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from supervisor import wire
+import platform_wire
 from supervisor.activity.activity import Activity
 from supervisor.api import assembly
 from supervisor.api.http.sockets import Sockets
@@ -91,9 +91,9 @@ async def _no_status() -> dict[str, object]:
 
 def methods() -> Iterator[MethodDescriptor]:
     """All of the contract."""
-    for module in pkgutil.iter_modules(wire.__path__):
+    for module in pkgutil.iter_modules(platform_wire.__path__):
         if module.name.endswith("_pb2"):
-            file = importlib.import_module(f"{wire.__name__}.{module.name}").DESCRIPTOR
+            file = importlib.import_module(f"{platform_wire.__name__}.{module.name}").DESCRIPTOR
             for served in file.services_by_name.values():
                 yield from served.methods
 

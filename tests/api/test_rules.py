@@ -19,7 +19,7 @@ from tests.api import facts
 FACTS = facts.facts()
 UUID = "0b9e6d4c-3f1a-4c52-9d3e-6a7b8c9d0e1f"
 MODULES = [
-    importlib.import_module(f"supervisor.wire.{path.stem}_pb2")
+    importlib.import_module(f"platform_wire.{path.stem}_pb2")
     for path in generate.SCHEMAS.glob("gitpod/v1/*.proto")
 ]
 

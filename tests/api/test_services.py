@@ -14,9 +14,9 @@ import pytest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from platform_wire import environment_automation_pb2 as automation_pb
 from supervisor.api.connect.service_routes import LISTED
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
-from supervisor.wire import environment_automation_pb2 as automation_pb
 from tests.api.serving import ENVIRONMENT, GET_SERVICE, ID, JSON, WATCH, error, eventually, serving
 
 pytestmark = pytest.mark.anyio

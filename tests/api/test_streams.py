@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from platform_wire import event_pb2 as pb
 from supervisor.model.errors import NotFound
-from supervisor.wire import event_pb2 as pb
 from tests.api.serving import WATCH, Served, envelope, error, eventually, next_envelope, serving
 
 pytestmark = pytest.mark.anyio

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from platform_wire import environment_automation_pb2 as automation
+from platform_wire import environment_pb2, event_pb2
 from supervisor.api.connect.request_errors import InvalidArgument
 from supervisor.api.connect.validation import problem, validate, violations
-from supervisor.wire import environment_automation_pb2 as automation
-from supervisor.wire import environment_pb2, event_pb2
 
 UUID = "0b9e6d4c-3f1a-4c52-9d3e-6a7b8c9d0e1f"
 

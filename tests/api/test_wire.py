@@ -9,14 +9,14 @@ from pathlib import Path
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 
+from platform_wire import identity_pb2
 from schemas import generate
-from supervisor.wire import identity_pb2
 from tests.api import facts
 from tests.api.facts import Field
 
 NAMES = sorted(path.stem for path in generate.SCHEMAS.glob("*/v1/*.proto"))
 FILES: list[FileDescriptor] = [
-    importlib.import_module(f"supervisor.wire.{name}_pb2").DESCRIPTOR for name in NAMES
+    importlib.import_module(f"platform_wire.{name}_pb2").DESCRIPTOR for name in NAMES
 ]
 FACTS = facts.facts()
 

@@ -12,12 +12,12 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_wire import environment_automation_pb2 as automation
+from platform_wire import environment_pb2 as environment
+from platform_wire import environmentopts_pb2 as ops
+from platform_wire import event_pb2 as event
 from supervisor.api.connect.request_errors import InvalidArgument
 from supervisor.api.connect.strict_json import decode, encode
-from supervisor.wire import environment_automation_pb2 as automation
-from supervisor.wire import environment_pb2 as environment
-from supervisor.wire import environmentopts_pb2 as ops
-from supervisor.wire import event_pb2 as event
 
 CreateService = automation.CreateServiceRequest
 Upsert = automation.UpsertAutomationsFileRequest

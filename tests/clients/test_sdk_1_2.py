@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.wire import environment_automation_pb2
+from platform_wire import environment_automation_pb2
 from tests.clients.harness import Driver
 from tests.clients.set_up import SDK_1_2
 

@@ -17,6 +17,7 @@ from supervisor.host.runs.termination import KILL_BOUND_S
 from supervisor.model.sysexits import EXIT_DETACHED, EXIT_IN_USE, EXIT_USAGE
 from supervisor.settings import table
 from tests.bin.test_launchers import PROGRAM
+from tests.program import PROGRAM as FOLDERS
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -190,7 +191,7 @@ class TestUserData:
             pytest.skip("curl is missing")
         archive = tmp_path / "archive.tar.gz"
         with tarfile.open(archive, "w:gz") as tar:
-            for name in ("bin", "deploy", "requirements.lock", "schemas", "supervisor"):
+            for name in ("bin", "deploy", "requirements.lock", *FOLDERS):
                 tar.add(image / name, name)
         digest = hashlib.sha256(archive.read_bytes() if genuine else b"another").hexdigest()
         script = tmp_path / "script"

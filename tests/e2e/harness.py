@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.program import PROGRAM
+
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = (ROOT / "supervisor/__main__.py",)
 BEHAVIOURS = ROOT / "fixtures/behaviours"
@@ -219,7 +221,7 @@ class Project:
 
     def run_copy(self, copy: Path, *arguments: str, **replaced: tuple[str, str]) -> Program:
         """The same with a copy of the program, changed. `replaced`: `{package__module: (text, new text)}`."""
-        for name in ("supervisor", "schemas"):
+        for name in PROGRAM:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for module, (old, new) in replaced.items():
             path = copy / "supervisor" / f"{module.replace('__', '/')}.py"

@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
+from platform_wire import environment_automation_pb2 as automation_pb
 from supervisor.cli.remote.client import Client, Refused
-from supervisor.wire import environment_automation_pb2 as automation_pb
 from tests.e2e.harness import ROOT, Program, Project, until
+from tests.program import PROGRAM
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -238,7 +239,7 @@ def test_supervisor_whose_files_are_gone_does_all_that_it_did(
     until(lambda: looked(program)["held"], "all that is needed")
     before = looked(program)["modules"]
 
-    for folder in ("supervisor", "schemas", ".venv"):
+    for folder in (*PROGRAM, ".venv"):
         shutil.rmtree(copy / folder)
     client = Client(str(project.state / "api.sock"))
     use_everything(project, program, client)

@@ -21,6 +21,7 @@ import pytest
 
 from tests.e2e.harness import ROOT, Program, Project, until
 from tests.e2e.test_upgrade import PATIENCE_S, UnixConnection, serving, status
+from tests.program import PROGRAM
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -86,8 +87,8 @@ class Installed:
 
     def replace(self) -> None:
         """Put this tree's files in the place of the landed ones."""
-        for name in ("supervisor", "schemas"):
-            shutil.rmtree(self.folder / name)
+        for name in PROGRAM:
+            shutil.rmtree(self.folder / name, ignore_errors=True)  # the landed one may lack it
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
     def start(self, *words: str) -> Program:

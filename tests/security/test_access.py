@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.wire import environment_automation_pb2, environment_pb2, event_pb2, identity_pb2
+from platform_wire import environment_automation_pb2, environment_pb2, event_pb2, identity_pb2
 from tests.e2e.harness import Project
 from tests.faults.scene import Scene
 from tests.security.web import Web

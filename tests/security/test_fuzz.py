@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.wire import environment_automation_pb2
+from platform_wire import environment_automation_pb2
 from tests.contract import CORPUS
 from tests.e2e.harness import ROOT
 from tests.faults.scene import Scene, read_errors, until

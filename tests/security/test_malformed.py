@@ -19,9 +19,9 @@ from urllib.parse import quote
 
 import pytest
 
-from supervisor.wire import environment_automation_pb2 as automation
-from supervisor.wire import environment_pb2 as environment
-from supervisor.wire import event_pb2 as event
+from platform_wire import environment_automation_pb2 as automation
+from platform_wire import environment_pb2 as environment
+from platform_wire import event_pb2 as event
 from tests.faults.scene import Scene
 from tests.security.web import Web
 

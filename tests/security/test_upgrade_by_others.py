@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.harness import ROOT, Program, until
 from tests.e2e.test_user import Machine
 from tests.host.users.other_user import GID, UID, needs_root
+from tests.program import PROGRAM
 
 pytestmark = [needs_root, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -34,7 +35,7 @@ def machine() -> Iterator[Machine]:
 def copy(machine: Machine) -> Path:
     """A program that is the machine's own."""
     copy = machine.etc / "program"
-    for name in ("supervisor", "schemas"):
+    for name in PROGRAM:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 

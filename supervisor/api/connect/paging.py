@@ -11,8 +11,8 @@ import binascii
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from platform_wire import pagination_pb2
 from supervisor.api.platform.from_wire import invalid
-from supervisor.wire import pagination_pb2
 
 DEFAULT_SIZE = 25
 PAGE_BYTES = 512 * 1024

@@ -15,6 +15,8 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict
 
+from platform_wire import environment_automation_connect
+from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.connect.paging import page
 from supervisor.api.platform.from_wire import (
     invalid,
@@ -55,8 +57,6 @@ from supervisor.model.ids import fresh
 from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
-from supervisor.wire import environment_automation_connect
-from supervisor.wire import environment_automation_pb2 as pb
 
 
 class Automation(environment_automation_connect.EnvironmentAutomationService):

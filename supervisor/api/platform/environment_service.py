@@ -13,6 +13,8 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToJson, Parse
 
+from platform_wire import environment_connect
+from platform_wire import environment_pb2 as pb
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.platform.to_wire import Translator, text, timestamp, triggers
@@ -21,8 +23,6 @@ from supervisor.model.command import UpdateEnvironment
 from supervisor.model.errors import NotFound
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.record import Environment
-from supervisor.wire import environment_connect
-from supervisor.wire import environment_pb2 as pb
 
 UNNAMED = "API client"
 """The source of activity that is reported without one, as the wire allows."""

@@ -12,13 +12,13 @@ from typing import Any
 
 import anyio
 
+from platform_wire import event_connect
+from platform_wire import event_pb2 as pb
 from supervisor.api.platform.from_wire import invalid
 from supervisor.engine import Engine
 from supervisor.hub import Change, Resync
 from supervisor.model.errors import NotFound
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
-from supervisor.wire import event_connect
-from supervisor.wire import event_pb2 as pb
 
 CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
 DELETE, UPDATE_STATUS = pb.RESOURCE_OPERATION_DELETE, pb.RESOURCE_OPERATION_UPDATE_STATUS

@@ -11,6 +11,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.duration_pb2 import Duration
 
+from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.to_wire import ROLES, TRIGGERS
 from supervisor.model.spec import (
     SERVICE_TRIGGERS,
@@ -24,7 +25,6 @@ from supervisor.model.spec import (
     TaskSpec,
     Trigger,
 )
-from supervisor.wire import environment_automation_pb2 as pb
 
 
 def invalid(field: str, why: str) -> ConnectError:

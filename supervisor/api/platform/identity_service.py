@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from platform_wire import identity_connect
+from platform_wire import identity_pb2 as pb
 from supervisor.api.platform.to_wire import Translator
-from supervisor.wire import identity_connect
-from supervisor.wire import identity_pb2 as pb
 
 
 class Identity(identity_connect.IdentityService):

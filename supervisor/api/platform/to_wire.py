@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from platform_wire import environment_automation_pb2 as pb
+from platform_wire import identity_pb2
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Service, StepState, Task, TaskStep
 from supervisor.model.spec import (
@@ -19,8 +21,6 @@ from supervisor.model.spec import (
     TaskSpec,
     Trigger,
 )
-from supervisor.wire import environment_automation_pb2 as pb
-from supervisor.wire import identity_pb2
 
 SERVICE_PHASES: Mapping[ServicePhase, pb.ServicePhase] = {
     ServicePhase.STARTING: pb.SERVICE_PHASE_STARTING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.from_wire import (
     invalid,
     read_role,
@@ -14,7 +15,6 @@ from supervisor.api.platform.from_wire import (
     seconds,
 )
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
-from supervisor.wire import environment_automation_pb2 as pb
 
 
 def required(field: str, value: str) -> str:

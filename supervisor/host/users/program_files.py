@@ -1,8 +1,8 @@
 """Whether somebody else can change the program that root executes, for a supervisor that runs commands as another user.
 
 That user starts commands at will. Who may also write a file that the supervisor imports, or a folder on the way to one,
-has root execute what he likes at the next start or upgrade. Looked at are the package, its launchers and lock files
-where it is a checkout, the environment of its packages, the interpreter, and the standard library: of that its folder
+has root execute what he likes at the next start or upgrade. Looked at are the packages, launchers and lock files where
+it is a checkout, the environment of its packages, the interpreter, and the standard library: of that its folder
 alone, since it is the machine's, with thousands of files.
 """
 
@@ -17,6 +17,8 @@ from supervisor.host.users.folder_trust import Doubt, doubt
 from supervisor.model.errors import BadSettings
 
 _PACKAGE = os.path.abspath(__file__).rpartition("/host/users/")[0]
+_BESIDE_IT = ("connect_server", "platform_wire")
+"""The packages that ours is installed with."""
 _OF_A_CHECKOUT = ("bin", "schemas", "requirements.lock", "requirements-dev.lock")
 
 
@@ -34,6 +36,7 @@ def roots() -> list[str]:
     """The files and folders that the program is made of."""
     above = os.path.dirname(_PACKAGE)
     found = [sys.executable, os.path.dirname(os.path.abspath(os.__file__)), _PACKAGE]
+    found += [f"{above}/{name}" for name in _BESIDE_IT]
     if os.path.exists(f"{above}/bin/supervisor"):
         found += [f"{above}/{name}" for name in _OF_A_CHECKOUT]
     if sys.prefix != sys.base_prefix:

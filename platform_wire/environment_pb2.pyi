@@ -1,8 +1,8 @@
 import datetime
 
-from supervisor.wire import environment_automation_pb2 as _environment_automation_pb2
-from supervisor.wire import identity_pb2 as _identity_pb2
-from supervisor.wire import secret_pb2 as _secret_pb2
+from platform_wire import environment_automation_pb2 as _environment_automation_pb2
+from platform_wire import identity_pb2 as _identity_pb2
+from platform_wire import secret_pb2 as _secret_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers

@@ -22,8 +22,8 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from supervisor.wire import identity_pb2 as gitpod_dot_v1_dot_identity__pb2
-from supervisor.wire import pagination_pb2 as gitpod_dot_v1_dot_pagination__pb2
+from platform_wire import identity_pb2 as gitpod_dot_v1_dot_identity__pb2
+from platform_wire import pagination_pb2 as gitpod_dot_v1_dot_pagination__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
@@ -32,7 +32,7 @@ DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&gitpod/v1/environ
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'supervisor.wire.environment_automation_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'platform_wire.environment_automation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AUTOMATIONSFILE_SERVICESENTRY']._loaded_options = None
