@@ -24,7 +24,7 @@ sys.exit(int(os.environ.get("EXIT_CODE", "0")))
 
 
 def make_checkout(root: Path) -> Path:
-    shutil.copytree(ROOT / "bin", root / "bin", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "bin", root / "bin", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "supervisor").mkdir()
     (root / "supervisor/__init__.py").write_text("")
     (root / "supervisor/__main__.py").write_text(PROGRAM)
@@ -105,6 +105,52 @@ def test_supervisor_finds_its_checkout(checkout: Path, cwd: str, program: str) -
 
     assert (done.returncode, done.stderr) == (0, "")
     assert f'"{checkout.parent / cwd}"' in done.stdout  # the current folder stays the user's
+
+
+@pytest.mark.parametrize(
+    "program", ["bin/entrypoint", "link", "link-to-folder/bin/entrypoint", "copy/bin/entrypoint"]
+)
+def test_entrypoint_is_the_same_launcher_and_says_run(checkout: Path, program: str) -> None:
+    (checkout / "link").symlink_to("bin/entrypoint")
+    (checkout / "link-to-folder").symlink_to(checkout)
+    # As a tool copies that follows links.
+    shutil.copytree(checkout / "bin", checkout / "copy/bin")
+    shutil.copytree(checkout / "supervisor", checkout / "copy/supervisor")
+    (checkout / "copy/.venv").symlink_to(checkout / ".venv")
+
+    assert (checkout / "bin/entrypoint").readlink() == Path("supervisor")
+    assert '[["run", "a b", "--logs"]' in run(checkout / program, "a b", "--logs").stdout
+
+
+def test_a_users_own_link_named_entrypoint_is_the_command_line(checkout: Path, tmp_path: Path) -> None:
+    (link := tmp_path / "entrypoint").symlink_to(checkout / "bin/supervisor")
+
+    assert '[["status"]' in run(link, "status").stdout
+
+
+DAMAGED = """
+import os, resource, signal, subprocess, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("name", ["entrypoint", "supervisor"])
+def test_a_cache_that_a_full_disk_has_cut_off_is_written_anew(checkout: Path, name: str) -> None:
+    """CPython 3.11 keeps such a cache, and no import of the module works from then on."""
+    shutil.copy(ROOT / "supervisor/__main__.py", checkout / "supervisor")
+    (checkout / "supervisor/cli.py").write_text("def main():\n    return 3\n" + "x = 1.5, 'a', b'c'\n" * 1000)
+    launcher, caches = checkout / "bin" / name, checkout / "supervisor/__pycache__"
+
+    full = run(sys.executable, "-c", DAMAGED, str(launcher))
+    cut_off = [cache.stat().st_size for cache in caches.glob("cli.*.pyc")]
+    again, third = run(launcher), run(launcher)
+
+    assert [(done.returncode, done.stderr) for done in (full, again, third)] == [(3, "")] * 3
+    assert cut_off in ([2048], []), "other versions keep none"
+    [cache] = caches.glob("cli.*.pyc")
+    assert cache.stat().st_size > 2048
 
 
 def test_supervisor_finds_its_checkout_through_path(checkout: Path) -> None:

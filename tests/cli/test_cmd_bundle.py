@@ -40,7 +40,8 @@ def program(
     """The command as a process, with a limit to the size of files."""
     limit = (limit_bytes, resource.RLIM_INFINITY)
     return subprocess.run(
-        [sys.executable, "-I", str(PROGRAM), "bundle", *arguments],
+        # -B: no cache of a module is to be cut off by the limit.
+        [sys.executable, "-I", "-B", str(PROGRAM), "bundle", *arguments],
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=50,

@@ -100,7 +100,7 @@ def test_folder_inside_a_workspace_gets_a_file_only_if_it_is_named(
 
 def test_half_of_a_file_is_not_left_on_a_full_disk(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", PROGRAM, "init", "a.yaml"],
+        [sys.executable, "-I", "-B", PROGRAM, "init", "a.yaml"],
         cwd=folder,
         # Like a full disk: no file may grow beyond 100 bytes. Python itself ignores the signal for that.
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
