@@ -52,7 +52,6 @@ MODULES = (
     "supervisor.boot.status_line",
     "supervisor.boot.upgrade.self_check",
     "supervisor.cli.terminal.log_handler",
-    "supervisor.cli.terminal.error_text",
     "supervisor.config.explainer",
     "supervisor.config.suggest",
     "supervisor.config.document.syntax_errors",

@@ -87,13 +87,13 @@ def _completes() -> bool:
 
 def _unparsed(command: Callable[[], int]) -> int:
     """Run a command as an entrypoint or a script says it: without click, whose import takes a third of the start."""
-    from supervisor.cli.terminal.error_text import say
+    from supervisor.cli.terminal.output import print_error
     from supervisor.model.errors import SupervisorError
 
     try:
         return command()
     except SupervisorError as error:
-        return say(error)
+        return print_error(error)
 
 
 def _run(flags: dict[str, str]) -> int:

@@ -9,8 +9,7 @@ import click
 
 from supervisor import __version__
 from supervisor.cli.command_group import Group
-from supervisor.cli.terminal.error_text import say
-from supervisor.cli.terminal.output import OUTPUT_ERRORS, unwritten
+from supervisor.cli.terminal.output import OUTPUT_ERRORS, print_error, unwritten
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_INTERRUPTED
 
@@ -23,25 +22,35 @@ COMMANDS = {
     "logs": "Print the log of a service or a task.",
     "update": "Carry out an automations file.",
     "trigger": "Fire a trigger.",
-    "resumed": "Tell that the machine was resumed.",
+    "resumed": "Report that the machine was resumed.",
     "events": "Print what happens, as it happens.",
     "config": "Print every setting and where its value comes from.",
     "activity": "Show what keeps the environment awake.",
     "keep-alive": "Keep the environment awake while a process lives.",
     "token": "Print a token for clients that use TCP.",
-    "upgrade": "Put the program on the disk in the place of the running one.",
+    "upgrade": "Replace the running program with the one on the disk.",
     "shutdown": "End the running supervisor.",
     "doctor": "Check this machine and the endpoints it must reach.",
     "bundle": "Pack what support needs to know into one file, without secrets.",
-    "validate": "Check an automations file and say all that is wrong with it.",
+    "validate": "Check an automations file and list everything that is wrong with it.",
     "plan": "Show what a task or a trigger would run.",
     "init": "Write a commented automations file to start from.",
     "schema": "Print the JSON Schema of the automations file.",
     "completion": "Print the completion script of a shell.",
 }
-"""Each stands in the module `cmd_<name>` as `command`."""
+"""What each subcommand is for. Its function has its name and stands in `cmd_<name>`, or where MODULES says."""
 HIDDEN = frozenset({"self-check"})
-"""The same, for programs."""
+"""Subcommands for programs."""
+MODULES = {
+    "activity": "cmd_status",
+    "completion": "cmd_init",
+    "resumed": "cmd_trigger",
+    "schema": "cmd_init",
+    "self-check": "cmd_lifecycle",
+    "shutdown": "cmd_lifecycle",
+    "upgrade": "cmd_lifecycle",
+}
+"""The modules of subcommands that share one with another."""
 
 
 class Commands(Group):
@@ -53,8 +62,9 @@ class Commands(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
-        module = importlib.import_module(f"supervisor.cli.commands.cmd_{cmd_name.replace('-', '_')}")
-        command = module.command
+        function = cmd_name.replace("-", "_")
+        module = MODULES.get(cmd_name, f"cmd_{function}")
+        command = getattr(importlib.import_module(f"supervisor.cli.commands.{module}"), function)
         assert isinstance(command, click.Command)
         return command
 
@@ -105,7 +115,7 @@ def guarded(command: click.Command) -> int:
         error.show()
         return error.exit_code
     except SupervisorError as error:
-        return say(error)
+        return print_error(error)
     except OSError as error:
         if error.filename is not None or error.errno not in OUTPUT_ERRORS:
             raise

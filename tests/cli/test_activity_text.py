@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.cli.remote.activity_text import beat, last_signal, summary
+from supervisor.cli.commands.cmd_status import beat, last_signal, summary
 
 SIGNAL = {"at": "2025-02-12T14:30:00.000Z", "source": "SSH", "outcome": "delivered", "why": ""}
 BEAT = {
@@ -18,7 +18,7 @@ IDLE: dict[str, Any] = {"awake": False, "since": None, "sources": [], "last": No
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervisor.cli.remote.activity_text.local_time", lambda at: at[11:19])
+    monkeypatch.setattr("supervisor.cli.commands.cmd_status.local_time", lambda at: at[11:19])
 
 
 def test_sources_are_named_once_each() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli.commands.cmd_run import command
+from supervisor.cli.commands.cmd_run import run
 from supervisor.cli.local.plain_arguments import flags
 from supervisor.cli.setting_flags import flags_of
 from supervisor.settings.table import SETTINGS
@@ -30,7 +30,7 @@ ARGUMENTS = st.lists(
 def by_click(arguments: list[str]) -> dict[str, str] | None:
     """What click reads; None: it refuses."""
     try:
-        with command.make_context("run", list(arguments)) as context:
+        with run.make_context("run", list(arguments)) as context:
             return flags_of(context.params)
     except (click.ClickException, click.exceptions.Exit):
         return None

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from supervisor.cli.commands.cmd_run import command
+from supervisor.cli.commands.cmd_run import run
 from supervisor.cli.setting_flags import flags_of
 from supervisor.settings.argv import absolute_arguments, absolute_variables
 from supervisor.settings.table import BY_NAME
@@ -44,12 +44,12 @@ def test_variables_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_option_of_run_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new option that takes a value must not have it taken for FILE."""
     monkeypatch.chdir(tmp_path)
-    for option in command.params:
+    for option in run.params:
         if isinstance(option, click.Option) and not option.is_flag:
             name = option.opts[0].removeprefix("--")
             setting = BY_NAME.get(name)
             choices = option.type.choices if isinstance(option.type, click.Choice) else ["value"]
             words = absolute_arguments(["run", "--workspace", "/w", option.opts[0], str(choices[0])], {})
-            given = flags_of(command.make_context("run", words[1:]).params)
+            given = flags_of(run.make_context("run", words[1:]).params)
             assert "automations" not in given or name == "automations", name
             assert setting is None or name in given

@@ -6,8 +6,8 @@ import click
 import pytest
 
 from supervisor.boot.run_settings import Api, Settings, told
-from supervisor.cli.commands.cmd_config import command as config
-from supervisor.cli.commands.cmd_run import command as run
+from supervisor.cli.commands.cmd_config import config
+from supervisor.cli.commands.cmd_run import run
 from supervisor.cli.remote import discovery
 from supervisor.settings import table
 from supervisor.settings.resolved import resolve

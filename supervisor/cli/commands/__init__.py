@@ -1,1 +1,1 @@
-"""One file a command."""
+"""The subcommands: `cmd_<name>` has the command of that name, and the few that belong to the same idea."""

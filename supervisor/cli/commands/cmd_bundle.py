@@ -45,7 +45,7 @@ CHECK_S = 5.0
     type=click.Path(path_type=Path),
     help="Also try the endpoints listed in FILE, as the doctor does.",
 )
-def command(
+def bundle(
     file: Path | None, socket: str | None, state_dir: Path | None, network: bool, endpoints: Path | None
 ) -> None:
     """Write a support bundle to FILE ("-": standard output): a .tar.zst that holds no secret.

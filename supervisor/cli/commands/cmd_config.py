@@ -21,7 +21,7 @@ MASKED = "***"
 @click.command("config")
 @setting_flags
 @output_format
-def command(format_: str, **flags: Any) -> None:
+def config(format_: str, **flags: Any) -> None:
     """Print every setting, its value and where that comes from, as "supervisor run" would have it if started here.
 
     Takes the flags of "supervisor run". Of several sources the first counts: a flag, a variable SUPERVISOR_<NAME>, the

@@ -86,7 +86,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> floa
 @click.option("--local", is_flag=True, help="Check this machine alone, no endpoint.")
 @click.option("--list", "list_", is_flag=True, help="Print the endpoints that would be tried, and try none.")
 @output_format
-def command(
+def doctor(
     region: str,
     account_id: str,
     runner: str,

@@ -42,7 +42,7 @@ _LISTS = (
     help="Print the last N changes that the supervisor remembers, up to 500, and exit.",
 )
 @output_format
-def command(client: Client, recent: int | None, format_: str) -> None:
+def events(client: Client, recent: int | None, format_: str) -> None:
     """Print one line for each thing that happens from now on, until Ctrl-C.
 
     With --format json: the events of the API as they come, one JSON object a line. Exits 1 when the supervisor ends.

@@ -1,20 +1,22 @@
-"""`supervisor init`: a commented file to start from."""
+"""`supervisor init`, `schema` and `completion`: a file to start from, its schema for editors, the shell's Tab."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from click.shell_completion import get_completion_class
 
+from supervisor.cli.command_group import Choice
 from supervisor.config.lookup import PLACES, find_file, is_there, workspace_of_place
-from supervisor.config.resources import starter_text
+from supervisor.config.resources import schema_text, starter_text
 from supervisor.model.errors import SupervisorError
 from supervisor.settings.cwd import current
 
 
 @click.command("init")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def command(file: Path | None) -> None:
+def init(file: Path | None) -> None:
     """Write a commented automations file to FILE ("-": standard output).
 
     Without FILE: to .ona/automations.yaml. An existing file is never overwritten, and a workspace that has one gets no
@@ -32,6 +34,35 @@ def command(file: Path | None) -> None:
     click.echo(
         f'wrote {file}; check it with "supervisor validate {file}", run it with "supervisor run {file}"'
     )
+
+
+@click.command("schema")
+def schema() -> None:
+    """Print the JSON Schema (2020-12) of the automations file, for editors and other tools.
+
+    The YAML language server reads its name at the top of the file:
+
+    \b
+      # yaml-language-server: $schema=./automations.schema.json
+    """
+    click.echo(schema_text(), nl=False)
+
+
+@click.command("completion")
+@click.argument("shell", metavar="SHELL", type=Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    \b
+      bash:  supervisor completion bash > ~/.local/share/bash-completion/completions/supervisor
+      zsh:   supervisor completion zsh > "${fpath[1]}/_supervisor"
+      fish:  supervisor completion fish > ~/.config/fish/completions/supervisor.fish
+    """
+    shell_class = get_completion_class(shell)
+    assert shell_class is not None
+    source = shell_class(ctx.find_root().command, {}, "supervisor", "_SUPERVISOR_COMPLETE")
+    click.echo(source.source())
 
 
 def _refuse_inside_workspace(file: Path, folder: Path) -> None:

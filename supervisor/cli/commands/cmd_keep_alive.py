@@ -24,7 +24,7 @@ from supervisor.model.sysexits import EXIT_NOT_FOUND, EXIT_NOT_STARTED
     help='What the activity is called, 3 to 80 characters [default: "Keep-alive"].',
 )
 @click.argument("command_", metavar="[COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-def command(
+def keep_alive(
     client: Client, pid: int | None, run: bool, source: str | None, command_: tuple[str, ...]
 ) -> None:
     """Keep the environment awake while a process lives, one that runs already or COMMAND.

@@ -40,7 +40,7 @@ STAMP = "00000000-0000-0000-0000-000000000000"
 )
 @trigger_option(help="What this trigger starts.")
 @output_format
-def command(file: Path | None, reference: str | None, trigger: str | None, format_: str) -> None:
+def plan(file: Path | None, reference: str | None, trigger: str | None, format_: str) -> None:
     """Show what a task or a trigger would run.
 
     Groups run one after the other; the steps of a group run side by side. What a trigger starts shares its

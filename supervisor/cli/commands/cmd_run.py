@@ -13,7 +13,7 @@ from supervisor.cli.setting_flags import given, setting_flags
 @click.command("run")
 @setting_flags
 @output_format
-def command(format_: str, **flags: Any) -> int:
+def run(format_: str, **flags: Any) -> int:
     """Run the services and tasks of FILE, or of the workspace's automations file, until Ctrl-C.
 
     Starts what the triggers start, follows edits of the file, and stops everything at the end. A second Ctrl-C kills.
@@ -29,6 +29,6 @@ def command(format_: str, **flags: Any) -> int:
     """
     settings = given(flags)
     # Not at the top: wrong usage and --help need none of it.
-    from supervisor.cli.local.foreground_run import run
+    from supervisor.cli.local import foreground_run
 
-    return run(settings, as_json=format_ == "json")
+    return foreground_run.run(settings, as_json=format_ == "json")

@@ -32,7 +32,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 )
 @socket_option
 @output_format
-def command(
+def run_task(
     reference: str,
     file: Path | None,
     standalone: bool,
@@ -66,7 +66,7 @@ def command(
 
 
 def _run_in_supervisor(reference: str, socket: str | None, workspace: Path | None, format_: str) -> int:
-    from supervisor.cli.remote.attached_task import run_task
+    from supervisor.cli.remote import attached_task
 
     try:
         client = Client(find_socket(socket, None if workspace is None else str(workspace)))
@@ -75,7 +75,7 @@ def _run_in_supervisor(reference: str, socket: str | None, workspace: Path | Non
             f'cannot run task "{reference}": {error.message}; '
             f'"supervisor run-task {reference} --standalone" runs it in this process'
         ) from None
-    status, ended = run_task(client, reference)
+    status, ended = attached_task.run_task(client, reference)
     _tell(ended, format_)
     return status
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import click
 
 from supervisor.cli.command_group import Group
+from supervisor.cli.commands.cmd_logs import log_options, print_log
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client, Json
-from supervisor.cli.remote.log_output import log_options, print_log
 from supervisor.cli.remote.options import (
     complete_from_supervisor,
     print_json,
@@ -25,7 +25,7 @@ _waits = click.option("--wait", is_flag=True, help="Return only when it has come
 
 
 @click.group("service", cls=Group)
-def command() -> None:
+def service() -> None:
     """List, start, stop, restart and delete services of the running supervisor, and read their logs.
 
     REF is a service's reference, as the automations file has it, or its id. Starting what runs and stopping what is
@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@service.command("list")
 @with_client
 @output_format
 def list_(client: Client, format_: str) -> None:
@@ -50,7 +50,7 @@ def list_(client: Client, format_: str) -> None:
         click.echo(table(("SERVICE", "PHASE", "STARTED BY", "ABOUT"), rows))
 
 
-@command.command("start")
+@service.command("start")
 @with_client
 @reference_argument(_complete, many=True)
 @_waits
@@ -59,7 +59,7 @@ def start(client: Client, references: tuple[str, ...], wait: bool) -> int:
     return _each(client, references, wait, lambda id_: client.call("StartService", id=id_), _until_up)
 
 
-@command.command("stop")
+@service.command("stop")
 @with_client
 @reference_argument(_complete, many=True)
 @_waits
@@ -68,7 +68,7 @@ def stop(client: Client, references: tuple[str, ...], wait: bool) -> int:
     return _each(client, references, wait, lambda id_: client.call("StopService", id=id_), _until_down)
 
 
-@command.command("restart")
+@service.command("restart")
 @with_client
 @reference_argument(_complete, many=True)
 @_waits
@@ -77,7 +77,7 @@ def restart(client: Client, references: tuple[str, ...], wait: bool) -> int:
     return _each(client, references, wait, lambda id_: client.control("restart", id=id_), _until_up)
 
 
-@command.command("delete")
+@service.command("delete")
 @with_client
 @reference_argument(_complete, many=True)
 @click.option("--force", is_flag=True, help="Kill it at once instead of stopping it first.")
@@ -91,7 +91,7 @@ def delete(client: Client, references: tuple[str, ...], force: bool, wait: bool)
     return _each(client, references, wait, act, _until_down)
 
 
-@command.command("logs")
+@service.command("logs")
 @with_client
 @reference_argument(_complete)
 @log_options

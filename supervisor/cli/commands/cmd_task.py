@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from supervisor.cli.command_group import Group
+from supervisor.cli.commands.cmd_logs import log_options, print_log
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client, Json
-from supervisor.cli.remote.log_output import log_options, print_log
 from supervisor.cli.remote.options import (
     complete_from_supervisor,
     print_json,
@@ -23,7 +23,7 @@ _complete = complete_from_supervisor("tasks")
 
 
 @click.group("task", cls=Group)
-def command() -> None:
+def task() -> None:
     """List, start, stop and delete tasks of the running supervisor, and read their logs.
 
     REF is a task's reference, as the automations file has it, or its id; for stop and logs the id of an execution, too.
@@ -32,7 +32,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@task.command("list")
 @with_client
 @output_format
 def list_(client: Client, format_: str) -> None:
@@ -54,7 +54,7 @@ def list_(client: Client, format_: str) -> None:
         )
 
 
-@command.command("start")
+@task.command("start")
 @with_client
 @reference_argument(_complete)
 @click.option("--wait", is_flag=True, help="Return when it has ended, with its exit code.")
@@ -76,7 +76,7 @@ def start(client: Client, reference: str, wait: bool, format_: str) -> int:
     return status
 
 
-@command.command("stop")
+@task.command("stop")
 @with_client
 @reference_argument(_complete)
 @click.option("--wait", is_flag=True, help="Return when nothing of them lives.")
@@ -89,7 +89,7 @@ def stop(client: Client, reference: str, wait: bool) -> None:
         execution_ended(client, id_)
 
 
-@command.command("logs")
+@task.command("logs")
 @with_client
 @reference_argument(_complete)
 @log_options
@@ -98,7 +98,7 @@ def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None
     print_log(client, _log_path(client, reference), follow, tail)
 
 
-@command.command("delete")
+@task.command("delete")
 @with_client
 @reference_argument(_complete, many=True)
 def delete(client: Client, references: tuple[str, ...]) -> None:

@@ -35,7 +35,7 @@ def seconds(text: str) -> int:
     "--ttl", type=seconds, metavar="DURATION", help="How long it is good for [default: 24h; 1h for logs]."
 )
 @output_format
-def command(client: Client, scope: str, ttl: int | None, format_: str) -> None:
+def token(client: Client, scope: str, ttl: int | None, format_: str) -> None:
     """Print a token of the running supervisor, for the header "Authorization: Bearer" of clients that use TCP.
 
     \b

@@ -1,4 +1,4 @@
-"""`supervisor trigger`: fire a trigger in the running supervisor."""
+"""`supervisor trigger` and `supervisor resumed`: start what a trigger starts, because a person or a runner says so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
 @with_client
 @click.argument("name", metavar="TRIGGER", type=Choice(_NAMES))
 @output_format
-def command(client: Client, name: str, format_: str) -> None:
+def trigger(client: Client, name: str, format_: str) -> None:
     """Start every service and task that TRIGGER starts.
 
     TRIGGER is postMachineStart, postDevcontainerStart, postEnvironmentStart, prebuild or beforeSnapshot.
@@ -34,3 +34,21 @@ def command(client: Client, name: str, format_: str) -> None:
         click.echo(f"task {execution['reference']} {execution['id']}")
     if not started["services"] and not started["executions"]:
         click.echo(f"nothing was started by {name}", err=True)
+
+
+@click.command("resumed")
+@with_client
+@output_format
+def resumed(client: Client, format_: str) -> None:
+    """Report to the running supervisor that its machine was resumed: it fires postEnvironmentStart.
+
+    For a runner that pauses a VM from outside, which no clock in the VM shows. When the clocks show a suspend of more
+    than 30 s, the supervisor fires by itself. One resume never fires twice.
+    """
+    answer = client.control("resumed")
+    if format_ == "json":
+        print_json(answer)
+    elif answer["fired"]:
+        click.echo("fired postEnvironmentStart")
+    else:
+        click.echo("nothing fired: this resume is known already", err=True)

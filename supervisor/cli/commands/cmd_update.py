@@ -24,7 +24,7 @@ _CHANGES = ("added", "removed", "restarted", "updated")
 @click.option("--replace", is_flag=True, help='With "-": remove what else was made through the API.')
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @output_format
-def command(client: Client, file: Path | None, replace: bool, dry_run: bool, format_: str) -> int:
+def update(client: Client, file: Path | None, replace: bool, dry_run: bool, format_: str) -> int:
     """Read the workspace's automations file again, carry out FILE in its place, or add what standard input has ("-").
 
     Standard input adds and changes items beside those of the file, as the API does: it removes nothing, and no edit

@@ -14,7 +14,7 @@ from supervisor.config import Loaded
 @click.command("validate")
 @file_argument
 @output_format
-def command(file: Path | None, format_: str) -> int:
+def validate(file: Path | None, format_: str) -> int:
     """Check FILE, or the workspace's automations file, or standard input for "-".
 
     Prints one line for each problem, as FILE:LINE:COLUMN: PATH: MESSAGE. Exits 0 if the file is valid (warnings do not

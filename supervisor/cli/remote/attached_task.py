@@ -15,9 +15,8 @@ from typing import Self
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client, Json, WentAway
 from supervisor.cli.remote.discovery import NotRunning
-from supervisor.cli.remote.log_output import write
 from supervisor.cli.remote.wait import execution_ended
-from supervisor.cli.terminal.output import abandon
+from supervisor.cli.terminal.output import abandon, write_bytes
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_INTERRUPTED
 
@@ -49,7 +48,7 @@ def _print_log(client: Client, execution_id: str) -> None:
     with client.log(f"executions/{execution_id}", follow=True) as pieces:
         for piece in pieces:
             try:
-                write(piece)
+                write_bytes(piece)
             except OSError:
                 abandon(sys.stdout)
 

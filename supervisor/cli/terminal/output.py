@@ -12,7 +12,8 @@ import time
 
 from supervisor.cli.terminal.visible import Terminal
 from supervisor.lean.typing import TYPE_CHECKING, TextIO
-from supervisor.model.sysexits import EXIT_FAILED, EXIT_READER_GONE
+from supervisor.model.errors import BadSettings, StateInUse, SupervisorError
+from supervisor.model.sysexits import EXIT_FAILED, EXIT_IN_USE, EXIT_READER_GONE, EXIT_USAGE
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
@@ -137,6 +138,22 @@ def signals_end_us() -> None:
     """From now on Ctrl-C and SIGTERM end this process at once: it may only wait for somebody to read what it says."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output at once: a person who follows a log wants to see them now."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def print_error(error: SupervisorError) -> int:
+    """Print an error. Returns the exit status: 2 for wrong usage, 4 for a second supervisor, 1 for everything else."""
+    if not isinstance(error, BadSettings):
+        print(f"supervisor: {error}", file=sys.stderr)
+        return EXIT_IN_USE if isinstance(error, StateInUse) else EXIT_FAILED
+    for problem in error.problems:
+        print(f"supervisor: {problem}", file=sys.stderr)
+    return EXIT_USAGE
 
 
 def unwritten(error: OSError) -> int:
