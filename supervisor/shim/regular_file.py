@@ -62,6 +62,30 @@ def make_regular(path: str | os.PathLike[str], mode: int = 0o600, folder: int | 
         return open_regular(path, flags, mode, folder)
 
 
+def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file that appears whole or not at all, in the place of whatever has its name. Raises OSError.
+
+    It is written beside its place as `<path>.new` and renamed; a crash in between leaves that file, which the next
+    write replaces. There is no fsync(2): the file survives the end of any process, not that of the machine. With what
+    open() does beyond this, a file would take twice as long.
+    """
+    aside = f"{os.fspath(path)}.new"
+    fd = make_regular(aside)
+    try:
+        try:
+            while data:  # a full disk takes a part, and refuses the next
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+        os.replace(aside, path)
+    except OSError:
+        try:
+            os.unlink(aside)
+        except OSError:
+            pass
+        raise
+
+
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     """The first bytes of a regular file. Raises Replaced, OSError."""
     fd = open_regular(path, os.O_RDONLY)

@@ -37,7 +37,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -50,8 +49,9 @@ from supervisor.shim.cgroup_move import enter, join, leave
 from supervisor.shim.execute import Failed, execute
 from supervisor.shim.keyring import leave_inherited
 from supervisor.shim.oom_score import OomScore
-from supervisor.shim.regular_file import make_regular, open_regular
+from supervisor.shim.regular_file import atomic_write, open_regular
 from supervisor.shim.stream import Message, Stream
+from supervisor.shim.unix_socket import bind, peer_credentials
 
 VERSION = 3
 RETRY_S = 1.0
@@ -164,29 +164,25 @@ class Shim:
 
     def _listen(self, path: str) -> None:
         """Bind a socket at `path` for the next supervisor, in place of one that a shim before this left there."""
-        folder, name = os.path.split(path)
         self._unlisten()
         listener = socket.socket(
             socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         )
-        folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         umask = os.umask(0o177)
         try:
             try:
-                os.unlink(name, dir_fd=folder_fd)
+                os.unlink(path)
             except FileNotFoundError:
                 pass
-            # An address holds 108 bytes and a path may be longer: unix(7).
-            listener.bind(f"/proc/self/fd/{folder_fd}/{name}")
+            bind(listener, path)
             listener.listen(4)
-            self._listening = path, os.stat(name, dir_fd=folder_fd).st_ino
+            self._listening = path, os.stat(path).st_ino
             self._listener = listener
         except BaseException:
             listener.close()
             raise
         finally:
             os.umask(umask)
-            os.close(folder_fd)
 
     def _unlisten(self) -> None:
         if self._listener is None or self._listening is None:
@@ -209,9 +205,7 @@ class Shim:
             sock, _ = self._listener.accept()
         except OSError:
             return
-        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        _, uid, _ = struct.unpack("3i", credentials)
-        if uid not in (0, os.geteuid()):
+        if peer_credentials(sock)[1] not in (0, os.geteuid()):
             sock.close()
             return
         if self._supervisor:
@@ -301,15 +295,7 @@ class Shim:
         """Write a facts file whole or not at all; False: it could not be written, and will be tried again."""
         self._unwritten.pop(path, None)
         try:
-            # With what open() and json.dump() do beyond this, a file would take twice as long.
-            fd = make_regular(f"{path}.new")
-            try:
-                data = json.dumps(facts).encode("ascii")
-                if os.write(fd, data) < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            finally:
-                os.close(fd)
-            os.rename(f"{path}.new", path)
+            atomic_write(path, json.dumps(facts).encode("ascii"))
         except FileNotFoundError:
             return True  # nobody wants to know: the run directory was removed
         except OSError:

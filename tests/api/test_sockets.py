@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.http.sockets import Sockets, short
+from supervisor.api.http.sockets import Sockets
 from supervisor.lean.frozen import replace
 from supervisor.model.errors import MachineError
 from supervisor.settings.values import Address
+from supervisor.shim.unix_socket import connect
 
 FREE = Address("127.0.0.1", 0)
 
@@ -90,8 +91,8 @@ def test_a_path_may_be_longer_than_an_address(tmp_path: Path) -> None:
     with closing(Sockets(path, None)):
         with pytest.raises(MachineError, match="another process answers there"):
             Sockets(path, None)
-        with socket.socket(socket.AF_UNIX) as client, short(path) as name:
-            client.connect(name)
+        with socket.socket(socket.AF_UNIX) as client:
+            connect(client, path)
     assert os.listdir(folder) == []
 
 

@@ -1,6 +1,7 @@
 """What is opened where a command may have put something else, and that nobody waits for it."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.shim.regular_file import Replaced, make_regular, open_regular, read_regular
+from supervisor.shim.regular_file import Replaced, atomic_write, make_regular, open_regular, read_regular
 from tests.host.users.other_user import needs_root
 
 PLANTS: dict[str, Callable[[Path], object]] = {
@@ -73,3 +74,43 @@ def test_file_is_made_in_the_place_of_whatever_has_its_name(tmp_path: Path) -> N
         file.write(b"facts")
 
     assert read_regular(tmp_path / "aside", 3) == b"fac"
+
+
+def test_atomic_write_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "facts").symlink_to("/etc/passwd")
+
+    atomic_write(tmp_path / "facts", b"new")
+
+    assert read_regular(tmp_path / "facts", 100) == b"new"
+    assert os.listdir(tmp_path) == ["facts"]
+    assert (tmp_path / "facts").stat().st_mode & 0o777 == 0o600
+
+
+def test_atomic_write_that_is_killed_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "facts").write_bytes(b"old")
+    program = (
+        "import os, sys; from supervisor.shim import regular_file\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "regular_file.atomic_write(sys.argv[1], b'torn')"
+    )
+
+    subprocess.run([sys.executable, "-c", program, tmp_path / "facts"], check=False)
+
+    assert sorted(os.listdir(tmp_path)) == ["facts", "facts.new"]
+    assert (tmp_path / "facts").read_bytes() == b"old"
+    atomic_write(tmp_path / "facts", b"new")
+    assert os.listdir(tmp_path) == ["facts"]
+
+
+def test_atomic_write_without_room_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "facts").write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            atomic_write(tmp_path / "facts", b"more than fits")  # the first five bytes are taken
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert os.listdir(tmp_path) == ["facts"]
+    assert (tmp_path / "facts").read_bytes() == b"old"

@@ -27,7 +27,7 @@ from connectrpc.errors import ConnectError
 from supervisor.api.connect.connect_errors import as_connect_error, error_response, http_error_response
 from supervisor.api.http.connection import Connection
 from supervisor.api.http.tokens import BadToken, Scope, Tokens
-from supervisor.host.users.peer_credentials import peer_of
+from supervisor.shim.unix_socket import peer_credentials
 
 OPEN = frozenset({"/healthz", "/readyz"})
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -152,7 +152,7 @@ class Access:
         self._look = asyncio.get_running_loop().call_later(LOOK_S, self._end_revoked)
 
     def _peer(self, request: web.Request, peer: socket.socket) -> Caller:
-        pid, uid = peer_of(peer)
+        pid, uid = peer_credentials(peer)
         if uid not in self._peers:
             raise ConnectError(
                 Code.PERMISSION_DENIED, f"process {pid} of user {uid} may not use this supervisor's socket"

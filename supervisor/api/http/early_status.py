@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from supervisor.host.users.peer_credentials import peer_of
+from supervisor.shim.unix_socket import peer_credentials
 
 _LONGEST_HEAD = 8192
 _PAUSE_S = 0.02
@@ -115,7 +115,7 @@ class Reception:
                 return
 
     def _may_ask(self, connection: socket.socket) -> bool:
-        return peer_of(connection)[1] in self._peers
+        return peer_credentials(connection)[1] in self._peers
 
     def _answer_to(self, head: bytes) -> Callable[[], Awaitable[bytes]] | None:
         head, end, _ = head.partition(b"\r\n\r\n")

@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 from supervisor.model.errors import MachineError
-from supervisor.shim.regular_file import Replaced, make_regular, open_regular
+from supervisor.shim.regular_file import Replaced, atomic_write, open_regular
 
 KEY_BYTES = 32
 _Look = tuple[int, int, int, int] | None
@@ -69,8 +69,5 @@ def _read(path: Path) -> bytes | None:
 
 def _make(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
-    aside = path.with_name(f"{path.name}.new")
-    with os.fdopen(make_regular(aside), "wb") as file:
-        file.write(key)
-    os.replace(aside, path)
+    atomic_write(path, key)
     return key

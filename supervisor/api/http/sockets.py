@@ -10,17 +10,16 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from supervisor.host.proc.inheritance import raise_descriptors
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import MachineError
 from supervisor.settings.values import Address
+from supervisor.shim.unix_socket import bind, connect
 
 _BACKLOG = 512
-_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients
 _MOST_FDS = 65536
 
@@ -119,19 +118,6 @@ class Sockets:
                     self.path.unlink()
 
 
-@contextmanager
-def short(path: Path) -> Iterator[str]:
-    """A socket's name that fits into an address: through a descriptor of its folder, if the path is too long."""
-    if len(os.fsencode(path)) <= _MAX_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
 def room_for_clients() -> int:
     """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
     return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
@@ -157,8 +143,7 @@ def _unix(path: Path, owner: int | None) -> socket.socket:
             aside.unlink()
         # On Linux the file gets the mode of the socket: never is there a moment in which others may connect.
         os.fchmod(listening.fileno(), 0o600)
-        with short(aside) as name:
-            listening.bind(name)
+        bind(listening, aside)
         if owner is not None:
             os.chown(aside, owner, -1, follow_symlinks=False)
         listening.listen(_BACKLOG)
@@ -180,10 +165,10 @@ def _check_free(path: Path) -> None:
             raise MachineError(f"cannot listen on the socket {path}: there is a file that is no socket")
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, short(path) as name:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(name)
+            connect(probe, path)
         except (ConnectionRefusedError, FileNotFoundError):
             return
     raise MachineError(f"cannot listen on the socket {path}: another process answers there")

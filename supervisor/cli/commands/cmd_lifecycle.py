@@ -20,8 +20,8 @@ from supervisor.cli.common_options import output_format
 from supervisor.cli.remote.client import Client, Json, WentAway
 from supervisor.cli.remote.discovery import connection
 from supervisor.cli.remote.options import print_json, with_client
-from supervisor.host.users.peer_credentials import peer_of
 from supervisor.model.errors import SupervisorError
+from supervisor.shim.unix_socket import peer_credentials
 
 CHECK_S = 90.0
 """More than the running supervisor gives the self-check."""
@@ -59,7 +59,7 @@ def shutdown(client: Client, detach: bool, grace: float | None) -> None:
 
 def _process(held: socket.socket) -> int | None:
     """The supervisor's process as a pidfd; None where it cannot be seen, as from another container."""
-    pid, _ = peer_of(held)
+    pid, _ = peer_credentials(held)
     try:
         return os.pidfd_open(pid) if pid > 0 else None
     except OSError:

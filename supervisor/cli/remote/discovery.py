@@ -22,16 +22,15 @@ import click
 
 from supervisor.host.state.state_directory import default_path, system_path
 from supervisor.host.users.folder_trust import doubt, is_of_outside
-from supervisor.host.users.peer_credentials import peer_of
 from supervisor.model.errors import BadSettings
 from supervisor.model.sysexits import EXIT_NOT_RUNNING
 from supervisor.settings import cwd
+from supervisor.shim.unix_socket import connect, peer_credentials
 
 VARIABLE = "SUPERVISOR_SOCKET"
 # Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
 STATE_DIR = "SUPERVISOR_STATE_DIR"
 WORKSPACE = "SUPERVISOR_WORKSPACE"
-_MAX_PATH = 107  # sun_path of unix(7), less its final NUL
 
 
 class NotRunning(click.ClickException):
@@ -79,21 +78,14 @@ def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
     """A socket that is connected, and closed unless the caller detaches it. Raises OSError, Untrusted."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
         connecting.settimeout(timeout_s)
-        if len(os.fsencode(path)) <= _MAX_PATH:
-            connecting.connect(path)
-        else:
-            folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                connecting.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
-            finally:
-                os.close(folder)
+        connect(connecting, path)
         _check_server(connecting, path)
         yield connecting
 
 
 def _check_server(connected: socket.socket, path: str) -> None:
     """See that it is root or our own user who listens."""
-    _, uid = peer_of(connected)
+    _, uid = peer_credentials(connected)
     if uid not in (0, os.geteuid()) and os.geteuid() != 0 and not is_of_outside(uid):
         raise Untrusted(
             f"cannot use {path}: user {uid} listens there, who is neither root nor you; "

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from supervisor.lean.frozen import dataclass
-from supervisor.shim.regular_file import Replaced, make_regular, open_regular
+from supervisor.shim.regular_file import Replaced, atomic_write, open_regular
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _BLOCK = 65536
@@ -363,10 +363,7 @@ def _base(path: str) -> int:
 def _truncate(fd: int, path: str) -> int:
     """Drop everything: the base first, so that a crash in between makes offsets too large and never repeats one."""
     dropped = os.fstat(fd).st_size
-    aside = f"{path}.base.new"
-    with open(make_regular(aside), "w", encoding="ascii") as file:
-        file.write(str(_base(path) + dropped))
-    os.replace(aside, f"{path}.base")
+    atomic_write(f"{path}.base", b"%d" % (_base(path) + dropped))
     os.ftruncate(fd, 0)
     return dropped
 

@@ -24,7 +24,7 @@ from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitCode, ExitSignal
-from supervisor.shim.regular_file import make_regular, open_regular, read_regular
+from supervisor.shim.regular_file import atomic_write, open_regular, read_regular
 
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
@@ -117,9 +117,8 @@ class RunDir:
                 _give(output, 0o600, account)
         if not os.path.lexists(f"{self.path}/started"):
             names = ("pid", "start_ticks", "boot_id", "shim_pid", "cgroup", "log_inode")
-            with open(make_regular(f"{self.path}/started.new"), "w", encoding="ascii") as file:
-                json.dump({name: getattr(facts, name) for name in names}, file)
-            os.rename(f"{self.path}/started.new", f"{self.path}/started")
+            text = json.dumps({name: getattr(facts, name) for name in names})
+            atomic_write(f"{self.path}/started", text.encode("ascii"))
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""

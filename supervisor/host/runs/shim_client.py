@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from supervisor.host.proc import inheritance
-from supervisor.host.users.peer_credentials import peer_of
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.errors import MachineError
 from supervisor.shim import launcher
 from supervisor.shim.stream import Message, Stream
+from supervisor.shim.unix_socket import connect, peer_credentials
 
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
@@ -64,18 +64,13 @@ class ShimLink:
     @classmethod
     def reconnect(cls, path: str | os.PathLike[str]) -> ShimLink | None:
         """Connect to the shim that listens at `path`; None if none does."""
-        folder, name = os.path.split(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                sock.connect(f"/proc/self/fd/{folder_fd}/{name}")
-            finally:
-                os.close(folder_fd)
+            connect(sock, path)
         except OSError:
             sock.close()
             return None
-        pid, _ = peer_of(sock)
+        pid, _ = peer_credentials(sock)
         return cls(sock, pid if _is_child(pid) else None)
 
     @property
@@ -83,7 +78,7 @@ class ShimLink:
         """The pid of the shim, ours or an earlier supervisor's."""
         if self.pid is not None:
             return self.pid
-        return peer_of(self._stream.socket)[0]
+        return peer_credentials(self._stream.socket)[0]
 
     @property
     def lost(self) -> bool:

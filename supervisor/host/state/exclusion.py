@@ -17,8 +17,8 @@ from __future__ import annotations
 import os
 import socket
 
-from supervisor.host.users.peer_credentials import peer_of
 from supervisor.lean.digest import sha256
+from supervisor.shim.unix_socket import peer_credentials
 
 _BACKLOG = 4096
 
@@ -84,7 +84,7 @@ def _own_listener(name: bytes) -> int | None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
         try:
             asking.connect(name)
-            pid, uid = peer_of(asking)
+            pid, uid = peer_credentials(asking)
         except OSError:
             return None
     return pid if uid == os.geteuid() else None

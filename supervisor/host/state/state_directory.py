@@ -28,12 +28,12 @@ from supervisor.host.users.folder_trust import doubt, give_folder
 from supervisor.lean.digest import sha256
 from supervisor.lean.typing import TYPE_CHECKING, Self
 from supervisor.model.errors import BadSettings, MachineError, StateInUse, SupervisorError
-from supervisor.shim.regular_file import make_regular, open_regular, read_regular
+from supervisor.shim.regular_file import atomic_write, open_regular, read_regular
+from supervisor.shim.unix_socket import MAX_PATH_BYTES
 
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
 
-_MAX_SOCKET_PATH = 107  # sun_path of unix(7), less its final NUL
 _MAX_NAME = 32  # of the workspace's folder in ours: leaves room for the sockets
 _SYSTEM_HOME = "/var/lib/supervisor"
 _ELSEWHERE = "choose another state directory with --state-dir"
@@ -325,14 +325,11 @@ def _keep(path: Path, data: bytes) -> None:
             return
     except OSError:
         pass  # not there yet, or not readable: it is replaced
-    aside = path.with_name(f"{path.name}.new")
-    with open(make_regular(aside), "wb") as file:
-        file.write(data)
-    os.replace(aside, path)
+    atomic_write(path, data)
 
 
 def _check_length(socket: Path) -> None:
-    too_long = len(os.fsencode(socket)) - _MAX_SOCKET_PATH
+    too_long = len(os.fsencode(socket)) - MAX_PATH_BYTES
     if too_long > 0:
         raise _refused(socket.parent, f"its path is {too_long} bytes too long for a socket in it", _ELSEWHERE)
 
