@@ -20,7 +20,6 @@ from functools import partial
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.hub import Change, Hub, contained
-from supervisor.lean.sqlite import sqlite
 from supervisor.lean.typing import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
@@ -33,7 +32,7 @@ from supervisor.model.command import (
     UpdateTask,
     UpsertFile,
 )
-from supervisor.model.errors import SupervisorError
+from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
 from supervisor.model.moment import Now
@@ -61,7 +60,7 @@ class Keeper(Protocol):
     """What keeps records."""
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
-        """Write what a step changed, all or nothing. Raises sqlite.Error."""
+        """Write what a step changed, all or nothing. Raises StoreError."""
 
 
 class Engine:
@@ -268,7 +267,7 @@ class Engine:
         removed = [record for record, is_removed in unsaved.values() if is_removed]
         try:
             self._store.save(changed, removed)
-        except sqlite.Error as error:
+        except StoreError as error:
             self._set_store_error(str(error))
         else:
             unsaved.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -15,7 +14,7 @@ from supervisor.engine import MOST_FACTS, TURN_S, Engine
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService, StopService, UpsertFile
-from supervisor.model.errors import NotFound
+from supervisor.model.errors import NotFound, StoreError
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
 from supervisor.model.moment import Now
@@ -52,7 +51,7 @@ class Bench:
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         if self.full:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise StoreError("database or disk is full")
         self.log.append("store")
         self.stored.update((record.id, record) for record in changed)
         for record in removed:

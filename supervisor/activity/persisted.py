@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from supervisor.lean.sqlite import sqlite
+from supervisor.model.errors import StoreError
 
 
 class Keeper(Protocol):
     """What keeps a text from one supervisor to the next."""
 
     def get(self, key: str) -> str | None:
-        """The text; None: there is none. Raises sqlite.Error if it cannot be read."""
+        """The text; None: there is none. Raises StoreError if it cannot be read."""
 
     def put(self, key: str, value: str) -> None:
-        """Keep a text. Raises sqlite.Error if it cannot be kept."""
+        """Keep a text. Raises StoreError if it cannot be kept."""
 
 
 class Kept:
@@ -34,7 +34,7 @@ class Kept:
         """The value; None: there is none of this boot."""
         try:
             kept = json.loads(self._keeper.get(key) or "null")
-        except (ValueError, RecursionError, sqlite.Error):
+        except (ValueError, RecursionError, StoreError):
             return None
         if not isinstance(kept, dict) or kept.get("boot") != self._boot_id:
             return None
@@ -44,5 +44,5 @@ class Kept:
         """Keep a value that JSON can hold."""
         try:
             self._keeper.put(key, json.dumps({"boot": self._boot_id, "value": value}))
-        except sqlite.Error:
+        except StoreError:
             pass  # the disk is full, which the engine tells

@@ -21,8 +21,7 @@ from pathlib import Path
 
 from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.host.state.store import Store
-from supervisor.lean.sqlite import sqlite
-from supervisor.model.errors import MachineError
+from supervisor.model.errors import MachineError, StoreError
 from supervisor.model.ids import derived, fresh
 from supervisor.model.spec import Trigger
 
@@ -50,7 +49,7 @@ class Beginning:
             return
         try:
             self._store.put_all({"boot": self._boot, "drained": _ALIVE, "firing": self._stamp, "fired": ""})
-        except sqlite.Error as error:
+        except StoreError as error:
             raise MachineError(
                 f"cannot begin an environment: its database cannot be written: {error}"
             ) from error
@@ -89,5 +88,5 @@ class Beginning:
     def _put(self, key: str, value: str) -> None:
         try:
             self._store.put(key, value)
-        except sqlite.Error:
+        except StoreError:
             pass  # the disk is full: what the engine cannot write is told; at worst something is begun again

@@ -8,22 +8,20 @@ from __future__ import annotations
 import functools
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from supervisor.bundle.entry import LeftOut, Part
 from supervisor.bundle.excerpt import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
-from supervisor.shim.regular_file import why_replaced
+from supervisor.host.state.database import Row, newest_rows
+from supervisor.model.errors import StoreError
 
 RECORDS = 2000
 """The last changed; a task keeps up to a thousand executions."""
 RECORDS_BYTES = 8 * 1024 * 1024
+"""A command may be as long as a file."""
 RECENT = 500
 RUNS = 200
 LOG_BYTES = 256 * 1024
@@ -52,33 +50,15 @@ def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
         yield Part(f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masking))
 
 
-def rows(state: Path) -> list[tuple[str, str, int, str]]:
+def rows(state: Path) -> list[Row]:
     """The rows of records, the last changed first: (id, kind, revision, JSON). Raises LeftOut."""
     database = state / "state.db"
     if not database.exists():
         raise LeftOut("there is no database")
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        with suppress(FileNotFoundError):
-            if why := why_replaced(os.lstat(f"{database}{suffix}")):
-                raise LeftOut(f"{database.name}{suffix}: {why}")
     try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=2.0)
-        ) as connection:
-            found = connection.execute("SELECT id, kind, revision, body FROM records ORDER BY revision DESC")
-            return list(_until_full(found))
-    except sqlite3.Error as error:
+        return newest_rows(database, RECORDS, RECORDS_BYTES)
+    except StoreError as error:
         raise LeftOut(f"the database cannot be read: {error}") from error
-
-
-def _until_full(found: Iterator[tuple[str, str, int, str]]) -> Iterator[tuple[str, str, int, str]]:
-    """As many rows as there is room for: a command may be as long as a file."""
-    left = RECORDS_BYTES
-    for row in islice(found, RECORDS):
-        left -= len(row[3])
-        if left < 0:
-            return
-        yield row
 
 
 def _records(state: Path) -> list[dict[str, Any]]:

@@ -32,6 +32,10 @@ class MachineError(SupervisorError):
     """The machine refused something that the supervisor cannot do without."""
 
 
+class StoreError(MachineError):
+    """The database cannot be read or written."""
+
+
 class InvalidActivity(SupervisorError):
     """Activity is reported under a name, or of a process, that cannot be."""
 

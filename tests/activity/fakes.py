@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from supervisor.activity.signal_result import Delivered, Verdict
 from supervisor.activity.sources import Sources
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
-from supervisor.model.errors import SupervisorError
+from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
@@ -112,7 +111,7 @@ class Memory:
 
     def put(self, key: str, value: str) -> None:
         if self.full:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise StoreError("database or disk is full")
         self.texts[key] = value
 
 

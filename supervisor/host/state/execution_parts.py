@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from supervisor.host.state.codec import read_as, to_json
-from supervisor.lean.sqlite import sqlite
-from supervisor.lean.typing import Any
+from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.ids import derived
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
@@ -26,6 +25,9 @@ from supervisor.model.record import (
     plan_of,
 )
 from supervisor.model.shared_sequence import EMPTY, SharedSequence
+
+if TYPE_CHECKING:
+    from supervisor.lean.sqlite import sqlite
 
 _WRITE = "REPLACE INTO parts VALUES (?, ?, ?, ?)"
 

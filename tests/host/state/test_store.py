@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from supervisor.core.records import Records
 from supervisor.core.world import World
 from supervisor.host.state.codec import plain, to_json
-from supervisor.host.state.store import MIGRATIONS, Store
+from supervisor.host.state.database import MIGRATIONS
+from supervisor.host.state.store import Store
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
 from supervisor.model.record import Environment, Execution, Record, Service, Source
