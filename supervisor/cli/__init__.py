@@ -7,6 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 
+from supervisor.lean.typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisor.settings.argv import RunArguments
+
 
 def main() -> int:
     """Run the command line in `sys.argv`. Returns the exit status."""
@@ -61,11 +66,8 @@ def _main() -> int:
     from supervisor.cli.terminal.visible import guard_standard_files
 
     guard_standard_files()
-    if arguments[:1] == ["run"] and not _completes():
-        from supervisor.cli.local.plain_arguments import flags
-
-        if (given := flags(arguments[1:])) is not None:
-            return _unparsed(lambda: _run(given))
+    if arguments[:1] == ["run"] and (given := _run_arguments(arguments[1:])):
+        return _unparsed(lambda: _run(given))
     words = [argument for argument in arguments[1:] if argument != "--standalone"]
     if (
         arguments[:1] == ["run-task"]
@@ -96,12 +98,24 @@ def _unparsed(command: Callable[[], int]) -> int:
         return print_error(error)
 
 
-def _run(flags: dict[str, str]) -> int:
+def _run_arguments(words: list[str]) -> RunArguments | None:
+    """The arguments of `supervisor run`; None: click has to show something, an error, the help or completions."""
+    if _completes():
+        return None
+    from supervisor.settings.argv import BadArguments, read_arguments
+
+    try:
+        given = read_arguments(words)
+    except BadArguments:
+        return None
+    return None if given.help else given
+
+
+def _run(arguments: RunArguments) -> int:
     """`supervisor run`."""
     from supervisor.cli.local.foreground_run import run
-    from supervisor.settings.initial_spec import read_settings
 
-    return run(read_settings(flags, os.environ))
+    return run(arguments)
 
 
 def _run_standalone(words: list[str]) -> int:

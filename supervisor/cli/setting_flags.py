@@ -1,52 +1,51 @@
-"""The flags of `supervisor run`, made from the table of settings, so that the two cannot differ."""
+"""The flags of `supervisor run` as click shows and completes them, made from the table of settings.
+
+They are read by `settings/argv`, which `supervisor run` uses without click.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from supervisor.settings.initial_spec import read_settings
-from supervisor.settings.resolved import Resolved
+from supervisor.settings.argv import BadArguments, UnknownFlag, read_arguments
 from supervisor.settings.setting import Setting
-from supervisor.settings.table import AUTOMATIONS, SETTINGS
+from supervisor.settings.table import SETTINGS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class RunLike(click.Command):
+    """A subcommand with the arguments of `supervisor run`; its function gets them as `arguments: RunArguments`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Raises click.UsageError."""
+        if ctx.resilient_parsing:  # a shell asks for completions, and click knows which
+            return super().parse_args(ctx, args)
+        try:
+            arguments = read_arguments(args)
+        except UnknownFlag as error:
+            raise click.NoSuchOption(str(error), possibilities=error.near, ctx=ctx) from None
+        except BadArguments as error:
+            raise click.UsageError(str(error), ctx) from None
+        if arguments.help:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        ctx.params = {"arguments": arguments}
+        return []
+
+
 def setting_flags(function: F) -> F:
-    """FILE, and a flag for each setting; `given` reads them back."""
+    """FILE, and a flag for each setting."""
     for setting in reversed(SETTINGS):
         if not setting.only_in_spec:
             function = _option(setting)(function)
     # Not looked at by click: every source is parsed in one place, and by one rule.
     return click.argument("file", required=False, type=click.Path())(function)
-
-
-def given(values: Mapping[str, Any]) -> Resolved:
-    """The settings, from what click parsed, the variables and the runner's spec.
-
-    Raises BadSettings; UsageError if FILE and --automations are both given.
-    """
-    return read_settings(flags_of(values), os.environ)
-
-
-def flags_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """`{setting: text}` of what click parsed. Raises UsageError if FILE and --automations are both given."""
-    flags = {
-        setting.name: _text(value)
-        for setting in SETTINGS
-        if (value := values.get(setting.name.replace("-", "_"))) not in (None, (), False)
-    }
-    if (file := values["file"]) is not None:
-        if AUTOMATIONS.name in flags:
-            raise click.UsageError(f"FILE and {AUTOMATIONS.flag} say the same: give one of them")
-        flags[AUTOMATIONS.name] = file
-    return flags
 
 
 def _option(setting: Setting[Any]) -> Callable[[F], F]:
@@ -65,13 +64,3 @@ def _complete(
     choices: tuple[str, ...], ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     return [CompletionItem(choice) for choice in choices if choice.startswith(incomplete)]
-
-
-def _text(value: Any) -> str:
-    match value:
-        case True:
-            return "true"
-        case tuple():
-            return ",".join(value)
-        case _:
-            return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,10 @@ import click
 
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote.options import print_json
-from supervisor.cli.setting_flags import given, setting_flags
+from supervisor.cli.setting_flags import RunLike, setting_flags
 from supervisor.cli.terminal.tables import table
+from supervisor.settings.argv import RunArguments
+from supervisor.settings.initial_spec import read_settings
 from supervisor.settings.resolved import Resolved, Source
 from supervisor.settings.setting import Setting
 from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, WORKSPACE
@@ -18,10 +21,10 @@ from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, 
 MASKED = "***"
 
 
-@click.command("config")
+@click.command("config", cls=RunLike)
 @setting_flags
 @output_format
-def config(format_: str, **flags: Any) -> None:
+def config(arguments: RunArguments) -> None:
     """Print every setting, its value and where that comes from, as "supervisor run" would have it if started here.
 
     Takes the flags of "supervisor run". Of several sources the first counts: a flag, a variable SUPERVISOR_<NAME>, the
@@ -31,10 +34,10 @@ def config(format_: str, **flags: Any) -> None:
       supervisor config
       supervisor config --listen none --format json
     """
-    resolved = given(flags)
+    resolved = read_settings(arguments.flags, os.environ)
     for notice in _notices(resolved):
         click.echo(f"supervisor: {notice}", err=True)
-    if format_ == "json":
+    if arguments.as_json:
         print_json(config_json(resolved))
         return
     lines = [[row["name"], _from(row), row["value"] or row["note"]] for row in _rows(resolved)]

@@ -135,7 +135,6 @@ def _parse(arguments: tuple[str, ...]) -> None:
     """See that the command line is still understood. Raises ClickException, BadSettings."""
     from supervisor.boot.run_settings import told
     from supervisor.cli.app import app
-    from supervisor.cli.setting_flags import flags_of
     from supervisor.host.users import program_files
     from supervisor.host.users.account import account
     from supervisor.settings.initial_spec import read_settings
@@ -146,6 +145,6 @@ def _parse(arguments: tuple[str, ...]) -> None:
         raise click.UsageError(f'there is no command "{name}" any more')
     context = subcommand.make_context(name, rest)
     if name == "run":
-        settings = told(read_settings(flags_of(context.params), os.environ))
+        settings = told(read_settings(context.params["arguments"].flags, os.environ))
         if settings.user and os.geteuid() == 0 and account(settings.user).uid != 0:
             program_files.check(settings.user)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from supervisor.cli.common_options import output_format
-from supervisor.cli.setting_flags import given, setting_flags
+from supervisor.cli.setting_flags import RunLike, setting_flags
+from supervisor.settings.argv import RunArguments
 
 
-@click.command("run")
+@click.command("run", cls=RunLike)
 @setting_flags
 @output_format
-def run(format_: str, **flags: Any) -> int:
+def run(arguments: RunArguments) -> int:
     """Run the services and tasks of FILE, or of the workspace's automations file, until Ctrl-C.
 
     Starts what the triggers start, follows edits of the file, and stops everything at the end. A second Ctrl-C kills.
@@ -27,8 +26,7 @@ def run(format_: str, **flags: Any) -> int:
       supervisor run --trigger prebuild
       SUPERVISOR_LISTEN=none supervisor run
     """
-    settings = given(flags)
     # Not at the top: wrong usage and --help need none of it.
     from supervisor.cli.local import foreground_run
 
-    return foreground_run.run(settings, as_json=format_ == "json")
+    return foreground_run.run(arguments)

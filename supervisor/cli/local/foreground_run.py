@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from contextlib import closing
 
@@ -24,21 +25,24 @@ from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
 from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED, EXIT_FAILED, EXIT_INTERRUPTED
 from supervisor.settings import cwd, table
+from supervisor.settings.argv import RunArguments
+from supervisor.settings.initial_spec import read_settings
 from supervisor.settings.resolved import Resolved
 
 
-def run(asked: Resolved, as_json: bool = False) -> int:
-    """Run until what was asked for is done, or a signal came. Returns the exit status.
+def run(arguments: RunArguments) -> int:
+    """Run until what was asked for is done, or a signal came. Returns the exit status. Raises SupervisorError.
 
     For an upgrade this process executes the program that stands where it came from, and this never returns; if it
     cannot be executed, this one goes on with what was to be handed over.
     """
+    asked = read_settings(arguments.flags, os.environ)
     held = signals.hold()
     cwd.leave()
     handover, notifier = taken(), take_notifier()
     while True:
         try:
-            ended = _run(asked, as_json, held, notifier, handover)
+            ended = _run(asked, arguments.as_json, held, notifier, handover)
         except Bug as error:
             print(f"supervisor: {error}", file=sys.stderr)
             return EXIT_BUG
