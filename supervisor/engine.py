@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.hub import Change, Hub, contained
@@ -92,15 +93,7 @@ class Engine:
         self._bug: Exception | None = None
         self._wake: Callable[[], None] = lambda: None
         self._rounds: anyio.Event | None = None
-        records = world.records
-        for table in (
-            records.services,
-            records.tasks,
-            records.runs,
-            records.executions,
-            records.environments,
-        ):
-            self._published.update(table)
+        self._published.update((record.id, record) for record in queries.everything(world.records))
 
     def now(self) -> Now:
         """The moment at which an input would be handled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from supervisor.activity.sighting import Kind, Sighting
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
@@ -16,7 +17,7 @@ _MOST_NAMED = 3
 
 def running(records: Records, now: Instant) -> Iterator[Sighting]:
     """One sighting for all that run; its details name the eldest."""
-    live = [records.executions[id_] for id_ in records.live]
+    live = queries.live_executions(records)
     executions = [execution for execution in live if execution.phase is ExecutionPhase.RUNNING]
     if not executions:
         return

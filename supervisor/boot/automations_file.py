@@ -330,7 +330,7 @@ class Automations:
 
     def _compare(self, file: AutomationsFile) -> Changes:
         records = self._engine.world.records
-        return edit(file, records.services.values(), records.tasks.values(), records.environment)
+        return edit(file, records)
 
     def _would_remove(self, snapshot: Snapshot) -> bool:
         if snapshot.loaded is None or not snapshot.identity:

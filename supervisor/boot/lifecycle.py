@@ -16,7 +16,7 @@ from pathlib import Path
 
 from supervisor.boot.crash import Edge
 from supervisor.boot.run_settings import Report
-from supervisor.core.records import Records
+from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.host.proc import signals
 from supervisor.host.proc.signals import Meaning
@@ -138,11 +138,11 @@ class Life:
             if self._detach or self._make_room is not None:
                 group.cancel_scope.cancel()
                 return EXIT_DETACHED
-            if not self._engine.world.records.settled():
+            if not queries.is_at_rest(self._engine.world.records):
                 self._report.notice("stopping everything; Ctrl-C again kills what has not ended")
             if not self._engine.world.records.draining:
                 self._drain(self._grace_s)
-            await self._engine.until(Records.settled)
+            await self._engine.until(queries.is_at_rest)
             survivors = await self._machine.sweep(SWEEP_GRACE_S)
             if survivors:
                 self._report.notice(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from supervisor.core import queries
 from supervisor.core.records import Records
+from supervisor.lean.typing import assert_never
 from supervisor.model.phase import ServicePhase
 
 MOST_NAMES = 3
@@ -13,32 +15,39 @@ MOST_NAMES = 3
 
 def summary(records: Records) -> str:
     """For example `1 service and 2 tasks run; waiting for service web to be ready`."""
-    running = sum(service.phase is ServicePhase.RUNNING for service in records.services.values())
+    running = queries.services_by_phase(records)[ServicePhase.RUNNING]
     live = len(records.live)
     parts = [text for text in (_count(running, "service"), _count(live, "task")) if text]
     state = "stopping everything" if records.draining else " and ".join(parts) or "nothing"
     verb = "" if records.draining else " runs" if running + live <= 1 else " run"
-    failed = [s.item.reference for s in records.services.values() if s.phase is ServicePhase.FAILED]
     return "; ".join(
         [
             state + verb,
             *_naming("waiting for", _waiting_for(records)),
-            *_naming("failed:", (f"service {reference}" for reference in failed)),
+            *_naming(
+                "failed:",
+                (f"service {service.item.reference}" for service in queries.failed_services(records)),
+            ),
         ]
     )
 
 
 def _waiting_for(records: Records) -> Iterator[str]:
-    if records.environment is not None and records.environment.file_awaited:
+    if queries.file_is_awaited(records):
         yield "a good version of the automations file"
-    for service in records.services.values():
-        if service.phase is ServicePhase.STARTING:
-            why = f" ({service.reason})" if service.reason else ""
-            yield f"service {service.item.reference} to be ready{why}"
-        elif service.phase is ServicePhase.STOPPING:
-            yield f"service {service.item.reference} to end"
-    for id_ in records.live:
-        yield f"task {records.executions[id_].reference} to end"
+    for wait in queries.waits(records):
+        match wait:
+            case queries.ServiceWait(service, until):
+                why = (
+                    f" ({service.reason})"
+                    if service.reason and service.phase is ServicePhase.STARTING
+                    else ""
+                )
+                yield f"service {service.item.reference} {until}{why}"
+            case queries.ExecutionWait(execution):
+                yield f"task {execution.reference} to end"
+            case _:
+                assert_never(wait)
 
 
 def _naming(verb: str, names: Iterable[str]) -> list[str]:

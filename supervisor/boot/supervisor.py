@@ -30,6 +30,7 @@ from supervisor.boot.run_settings import Api, Report, Settings
 from supervisor.boot.service_manager import Announcer
 from supervisor.boot.session import Beginning
 from supervisor.boot.upgrade.handover import Handover
+from supervisor.core import queries
 from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.core.recovery import RESTARTED, inherited, known_runs
 from supervisor.core.world import World
@@ -225,8 +226,7 @@ class Supervisor:
 
         Returns the ids of the executions that they made, now or before.
         """
-        environment = self.engine.world.records.environment
-        owed = environment is not None and environment.file_awaited
+        owed = queries.file_is_awaited(self.engine.world.records)
         if owed:
             self.automations.begun = partial(self.fire, *triggers)
         due = [trigger for trigger in triggers if not self.beginning.fired(trigger)]
@@ -235,8 +235,7 @@ class Supervisor:
         for trigger in due if not owed else ():
             self.beginning.note_fired(trigger)
         firings = {self.beginning.firing(trigger) for trigger in triggers}
-        executions = self.engine.world.records.executions.values()
-        return [execution.id for execution in executions if execution.firing in firings]
+        return [execution.id for execution in queries.made_by(self.engine.world.records, firings)]
 
     def start_environment(self) -> list[str]:
         """Fire what starting an environment fires. Returns what `fire` does."""
@@ -250,7 +249,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Release the state directory. What lives goes on living; after a drain nothing does."""
-        if self.engine.world.records.draining and self.engine.world.records.settled():
+        if self.engine.world.records.draining and queries.is_at_rest(self.engine.world.records):
             self.beginning.note_end()
         if self.sockets is not None:
             self.sockets.close()

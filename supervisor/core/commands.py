@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor.core import queries
 from supervisor.core.environment_record import update
 from supervisor.core.items.item_commands import (
     apply_file,
@@ -9,8 +10,6 @@ from supervisor.core.items.item_commands import (
     create_task,
     delete_service,
     delete_task,
-    service_of,
-    task_of,
     update_service,
     update_task,
     upsert_file,
@@ -68,26 +67,26 @@ def obey(records: Records, command: Command, now: Now) -> None:
         case UpdateTask():
             update_task(records, command)
         case StartService(service_id, stamp):
-            _refuse_drain(records, service_of(records, service_id).item.reference)
+            _refuse_drain(records, queries.present_service(records, service_id).item.reference)
             want_up(records, service_id, stamp)
         case RestartService(service_id, stamp):
-            service = service_of(records, service_id)
+            service = queries.present_service(records, service_id)
             _refuse_drain(records, service.item.reference)
             records.put(replace(service, want=Want.UP, session=stamp))
         case StopService(service_id):
-            service = service_of(records, service_id)
+            service = queries.present_service(records, service_id)
             if service.want is Want.UP:
                 records.put(replace(service, want=Want.DOWN))
         case DeleteService(service_id, force):
-            delete_service(records, service_of(records, service_id), force, now)
+            delete_service(records, queries.present_service(records, service_id), force, now)
         case StartTask(task_id, stamp, started_by_name):
-            task = task_of(records, task_id)
+            task = queries.present_task(records, task_id)
             _refuse_drain(records, task.item.reference)
             _execute(records, task, stamp, started_by_name, stamp, _planner(records, stamp), now)
         case StopExecution(execution_id):
             _stop_execution(records, execution_id)
         case DeleteTask(task_id):
-            delete_task(records, task_of(records, task_id))
+            delete_task(records, queries.present_task(records, task_id))
         case UpdateEnvironment(name, spec):
             _update_environment(records, name, spec)
         case Drain(grace_s):
@@ -102,9 +101,9 @@ def _refuse_drain(records: Records, reference: str) -> None:
 
 
 def _fire(records: Records, command: FireTrigger, now: Now) -> None:
-    if not may_fire(command.trigger, records.environment):
+    if not may_fire(records, command.trigger):
         return
-    service_ids, task_ids = started_by(command.trigger, records.services, records.tasks, records.environment)
+    service_ids, task_ids = started_by(records, command.trigger)
     for service_id in service_ids:
         session = derived(command.stamp, service_id)
         if records.services[service_id].session != session:  # else the same firing again, as below
@@ -134,9 +133,8 @@ def _execute(
 
 
 def _stop_execution(records: Records, execution_id: str) -> None:
-    execution = records.executions.get(execution_id)
-    if execution is None:
-        raise NotFound(f'cannot find task execution "{execution_id}": there is none with this id')
+    queries.execution(records, execution_id)  # raises NotFound
+    execution = records.executions[execution_id]
     if execution_id in records.live and not execution.stop_wanted:
         records.put(replace(execution, stop_wanted=True))
 

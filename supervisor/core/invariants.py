@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from supervisor.core import queries
 from supervisor.core import service as services
 from supervisor.core.execution import gives_up, is_over, live_steps
 from supervisor.core.records import Records
@@ -95,7 +96,7 @@ def _run(run: TaskRun, records: Records) -> Iterator[str]:
 
 
 def _execution(execution: Execution, records: Records) -> Iterator[str]:
-    shown = records.shown(execution)
+    shown = queries.shown(records, execution)
     steps = shown.steps
     states = [[steps[step.id] for step in group] for group in execution.plan]
     if shown.passed.size != shown.group:

@@ -6,17 +6,17 @@ Nothing outside `core` changes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from itertools import chain, islice
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.core.plans.leaders import Leaders
-from supervisor.core.run_references import RunRefs
+from supervisor.core.uses import PassedRuns, Uses
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any
 from supervisor.model.action import Action, Discard
-from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase
+from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
     Environment,
     Execution,
@@ -50,8 +50,8 @@ class Records:
         """{task id: its executions, oldest first}"""
         self.touched: dict[str, None] = {}
         """The records to look at before the step ends."""
-        self.news: dict[str, dict[str, PlanStep]] = {}
-        """{execution id: {step id: a live step whose run or service may have changed since it was looked at}}"""
+        self.unobserved: dict[str, dict[str, PlanStep]] = {}
+        """{execution id: {step id: a live step whose run or service may have changed since the step observed it}}"""
         self.deadlines: dict[str, float] = {}
         """{record id: when to look at it although nothing happened}"""
         self._changed: dict[str, Record] = {}
@@ -59,12 +59,9 @@ class Records:
         self._actions: list[Action] = []
         self.leaders = Leaders()
         self.ran: dict[str, tuple[str, str]] = {}
-        """{task id: the execution and the step of it that began the task's last run}"""
-        self._users: dict[str, dict[str, PlanStep]] = {}
-        """{run or service id: {execution id: the step of its current group that uses it}}"""
-        self._uses: dict[str, dict[str, str]] = {}
-        """{execution id: {step id: the run or service that it uses}}, the same the other way"""
-        self._refs = RunRefs()
+        """{task id: the execution and the step of it that began the task's last run}. It may be forgotten by now."""
+        self._uses = Uses()
+        self._passed = PassedRuns()
         self._firings: dict[str, dict[str, None]] = {}
         for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
@@ -99,15 +96,20 @@ class Records:
 
     def use(self, execution_id: str, step: PlanStep, id_: str) -> None:
         """A step of a live execution uses a run or waits for a service from now on, and is to look at it."""
-        self._note_use(execution_id, step, id_)
-        self.news.setdefault(execution_id, {})[step.id] = step
+        self._uses.add(execution_id, step, id_)
+        self.unobserved.setdefault(execution_id, {})[step.id] = step
 
-    def tell_users(self, id_: str) -> None:
+    def note_run(self, execution_id: str, step: PlanStep) -> None:
+        """A step began its task's last run. A task that was deleted meanwhile has left its steps in plans."""
+        if isinstance(step, TaskStep) and step.task_id in self.tasks:
+            self.ran[step.task_id] = execution_id, step.id
+
+    def touch_users(self, id_: str) -> None:
         """A run or service may have changed: have the steps that use it looked at, and their executions."""
         for user in self.users(id_):
             self.touched[user] = None
-            step = self._users[id_][user]
-            self.news.setdefault(user, {})[step.id] = step
+            step = self._uses.step(id_, user)
+            self.unobserved.setdefault(user, {})[step.id] = step
 
     def remove(self, record: Record) -> None:
         """Forget a record and what only it kept."""
@@ -116,7 +118,7 @@ class Records:
         match record:
             case Execution():
                 self.history[record.task_id].pop(record.id, None)
-                self.news.pop(record.id, None)
+                self.unobserved.pop(record.id, None)
                 if self.ran.get(record.task_id, ("", ""))[0] == record.id:
                     del self.ran[record.task_id]
                 self._drop_runs(record)
@@ -146,13 +148,9 @@ class Records:
         """Whether everything is being stopped for good."""
         return self.drain_by is not None
 
-    def settled(self) -> bool:
-        """Whether nothing lives and no execution is under way."""
-        return not self.live and all(service.phase in SERVICE_AT_REST for service in self.services.values())
-
     def users(self, id_: str) -> list[str]:
         """The live executions with a live step that uses a run or waits for a service, oldest first."""
-        return [user for user in self._users.get(id_, ()) if user in self.live]
+        return [user for user in self._uses.users(id_) if user in self.live]
 
     def needed(self, run_id: str, besides: str) -> bool:
         """Whether another execution than `besides` still needs a run."""
@@ -166,34 +164,11 @@ class Records:
     def is_spent(self, run_id: str) -> bool:
         """Whether a run cannot be shared: it was told to stop, or only executions that are over know how it ended."""
         run = self.runs.get(run_id)
-        return run.stopped if run is not None else run_id in self._users or run_id in self._refs
+        return run.stopped if run is not None else run_id in self._uses or run_id in self._passed
 
     def run_ids(self) -> set[str]:
         """All runs of tasks that any record refers to."""
-        return {*self.runs, *self._users, *self._refs.run_ids()} - self.services.keys()
-
-    def shown(self, execution: Execution) -> Execution:
-        """An execution with the steps as they stand: those of one that follows are its leader's."""
-        return next(self.shown_all([execution]))
-
-    def shown_all(self, found: Iterable[Execution]) -> Iterator[Execution]:
-        """`shown` of each."""
-        known: dict[str, str] = {}
-        for execution in found:
-            leader_id = self.leaders.first(execution.id, known)
-            yield (
-                execution if leader_id == execution.id else self._shown(execution, self.executions[leader_id])
-            )
-
-    @staticmethod
-    def _shown(execution: Execution, leader: Execution) -> Execution:
-        return replace(
-            execution,
-            group=leader.group,
-            passed=leader.passed,
-            current=leader.current,
-            revision=max(execution.revision, leader.revision),
-        )
+        return {*self.runs, *self._uses.ids(), *self._passed.ids()} - self.services.keys()
 
     def firing(self, execution: Execution) -> list[str]:
         """The live executions of the same firing."""
@@ -238,21 +213,19 @@ class Records:
             firing.pop(execution.id, None)
             if not firing:
                 del self._firings[execution.firing]
-            self.news.pop(execution.id, None)
-            self._forget_uses(execution, ServiceStep)
+            self.unobserved.pop(execution.id, None)
+            self._uses.forget(execution.id, ServiceStep)
             self.touch(self.leaders.ended(execution))
         else:
             self.live[execution.id] = None
             firing[execution.id] = None
 
     def _index_passed(self, execution: Execution, before: Execution | None) -> None:
-        self._refs.take(execution.passed)
+        self._passed.take(execution.passed)
         if before is None:
             return
-        self._refs.drop(before.passed)
-        uses, current = self._uses.get(execution.id, {}), execution.current
-        for step_id in [step_id for step_id in uses if step_id not in current]:
-            self._drop_use(execution.id, step_id)
+        self._passed.drop(before.passed)
+        self._uses.forget_all_but(execution.id, execution.current)
         self.touch(self.leaders.passed(execution, before.group))
 
     def _find_uses(self, execution: Execution) -> None:
@@ -263,9 +236,9 @@ class Records:
             waits = live and state.phase is ExecutionPhase.RUNNING
             used = step.service_id if isinstance(step, ServiceStep) and waits else state.run_id
             if used is not None:
-                self._note_use(execution.id, step, used)
+                self._uses.add(execution.id, step, used)
                 if waits:
-                    self.news.setdefault(execution.id, {})[step.id] = step
+                    self.unobserved.setdefault(execution.id, {})[step.id] = step
         if live and not execution.current:
             self.touched[execution.id] = None
 
@@ -276,34 +249,7 @@ class Records:
         first = execution.group - len(new)
         for group in islice(execution.plan, first, execution.group + bool(execution.current)):
             for step in group:
-                if isinstance(step, TaskStep):
-                    self.ran[step.task_id] = execution.id, step.id
-
-    def _note_use(self, execution_id: str, step: PlanStep, id_: str) -> None:
-        self._users.setdefault(id_, {})[execution_id] = step
-        self._uses.setdefault(execution_id, {})[step.id] = id_
-
-    def _drop_use(self, execution_id: str, step_id: str) -> str:
-        """Returns what it used."""
-        uses = self._uses[execution_id]
-        used = uses.pop(step_id)
-        if not uses:
-            del self._uses[execution_id]
-        users = self._users[used]
-        del users[execution_id]
-        if not users:
-            del self._users[used]
-        return used
-
-    def _forget_uses(self, execution: Execution, kind: type[PlanStep] | None = None) -> list[str]:
-        """Returns what it used."""
-        uses = self._uses.get(execution.id, {})
-        ids = [
-            step_id
-            for step_id, used in uses.items()
-            if kind is None or isinstance(self._users[used][execution.id], kind)
-        ]
-        return [self._drop_use(execution.id, step_id) for step_id in ids]
+                self.note_run(execution.id, step)
 
     def _set_deadline(self, id_: str, at: float | None) -> None:
         if at is None:
@@ -313,7 +259,7 @@ class Records:
 
     def _drop_runs(self, execution: Execution) -> None:
         """Discard the runs that only this execution used."""
-        mine = [*self._forget_uses(execution), *self._refs.drop(execution.passed)]
-        alone = tuple(run_id for run_id in mine if run_id not in self._users and run_id not in self._refs)
+        mine = [*self._uses.forget(execution.id), *self._passed.drop(execution.passed)]
+        alone = tuple(run_id for run_id in mine if run_id not in self._uses and run_id not in self._passed)
         if alone:
             self.act(Discard(alone))

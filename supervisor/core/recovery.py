@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from supervisor.core import queries
 from supervisor.core import service as services
 from supervisor.core.records import Records
 from supervisor.core.task_run import spawn_of
@@ -57,8 +58,8 @@ def lose_all(records: Records, now: Now) -> None:
     for service in records.services.values():
         if service.phase not in SERVICE_AT_REST or service.want is Want.UP:
             records.put(_lost(service, now))
-    live = [records.executions[id_] for id_ in records.live]
-    unfinished = [x for x in live if records.shown(x).group < len(x.plan) - 1 and not x.reason]
+    live = queries.shown_all(records, queries.live_executions(records))
+    unfinished = [records.executions[x.id] for x in live if x.group < len(x.plan) - 1 and not x.reason]
     for execution in unfinished:
         records.put(replace(execution, reason="the machine was restarted"))
 

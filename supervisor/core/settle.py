@@ -8,8 +8,8 @@ nobody can ask for any more is forgotten, and a drain stops executions first, se
 from __future__ import annotations
 
 from supervisor.core import execution as executions
+from supervisor.core import queries, task_run
 from supervisor.core import service as services
-from supervisor.core import task_run
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
@@ -60,7 +60,7 @@ def _settle_service(records: Records, service: Service, now: Now) -> None:
     records.act(*actions)
     if decided is not service:
         records.put(decided)
-    records.tell_users(service.id)
+    records.touch_users(service.id)
     if decided.phase is ServicePhase.DELETED:
         records.remove(decided)
 
@@ -73,7 +73,7 @@ def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
     records.act(*actions)
     if decided is not run:
         records.put(decided)
-    records.tell_users(run.id)
+    records.touch_users(run.id)
 
 
 def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
@@ -136,7 +136,8 @@ def _take_over(records: Records, execution: Execution) -> Execution:
     """If it follows no more, it has what was done for it; what still runs of that it uses from now on."""
     lead = records.leaders.lead_of(execution.id)
     if lead is not None and executions.gives_up(execution):
-        records.leaders.leave(execution, records.shown(records.executions[lead.leader_id]))
+        leader = queries.shown(records, records.executions[lead.leader_id])
+        records.leaders.leave(execution, leader)
     released = records.leaders.released(execution)
     if released is None:
         return execution
@@ -153,7 +154,7 @@ def _view(records: Records, execution: Execution) -> executions.View:
     if executions.gives_up(execution):
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
-    news = tuple(records.news.pop(execution.id, {}).values())
+    news = tuple(records.unobserved.pop(execution.id, {}).values())
     return executions.View(records.services, records.runs, frozenset(shared), news)
 
 
@@ -167,7 +168,7 @@ def _carry_out(
                 run_id = _run_for(records, execution, step)
                 started[step.id] = replace(execution.current[step.id], run_id=run_id)
                 records.use(execution.id, step, run_id)
-                records.ran[step.task_id] = execution.id, step.id
+                records.note_run(execution.id, step)
             case executions.WantService(step):
                 records.use(execution.id, step, step.service_id)
                 want_up(records, step.service_id, derived(execution.id, step.service_id))

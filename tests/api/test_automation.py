@@ -24,7 +24,7 @@ from supervisor.model.action import Action, Spawn
 from supervisor.model.command import Drain
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.exit import ExitCode
-from supervisor.model.fact import Exited, Started
+from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 from tests.core.playbook import SEED
@@ -39,6 +39,8 @@ class Bench:
         self.spawned: list[Spawn] = []
         self.engine = Engine(World(), self, Hub(), lambda: Now(1.0, 1_700_000_000.0))
         self.engine.performer = self
+        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.turn()
         self.api = Automation(self.engine, Translator(SEED, "http://127.0.0.1:1"))
 
     def perform(self, action: Action) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from supervisor.core import queries
 from supervisor.core.invariants import violations
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
@@ -109,7 +110,7 @@ class Playbook:
 
     def phases(self, reference: str) -> dict[str, str]:
         """{step's reference: its phase} of the newest execution."""
-        execution = self.world.records.shown(self.execution(reference))
+        execution = queries.shown(self.world.records, self.execution(reference))
         return {s.reference: execution.steps[s.id].phase.value for group in execution.plan for s in group}
 
     def stamp(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from supervisor.core import queries
 from supervisor.core.execution import View, decide, live_steps
 from supervisor.model.command import (
     DeleteTask,
@@ -357,7 +358,7 @@ def test_drain_stops_executions_first_and_services_after_them() -> None:
     assert book.do(Drain(30.0)) == ["terminate a"]
     assert book.exited("a", ExitSignal(15)) == ["terminate db"]
     book.exited("db")
-    assert book.world.records.settled()
+    assert queries.is_at_rest(book.world.records)
 
 
 def test_drain_leaves_a_step_no_longer_than_its_deadline() -> None:
@@ -447,4 +448,4 @@ def test_trigger_that_fires_during_a_drain_starts_nothing() -> None:
     book.do(Drain(30.0))
     assert fire(book, START) == []
     assert book.exited("a", ExitSignal(15)) == []
-    assert book.world.records.settled()
+    assert queries.is_at_rest(book.world.records)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from supervisor.core import queries
 from supervisor.core.invariants import violations
 from supervisor.core.items.diff import digests, items
 from supervisor.core.world import Outcome, World
@@ -274,7 +275,7 @@ class ToyMachine:
         self.mono_s += 1000
         self.step()
         assert self.live == {}
-        assert self.world.records.settled()
+        assert queries.is_at_rest(self.world.records)
 
 
 @settings(max_examples=400)

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from supervisor.core import settle
 from supervisor.core.plans.leaders import Leaders
 from supervisor.core.records import Records
-from supervisor.core.run_references import RunRefs
+from supervisor.core.uses import PassedRuns, Uses
 from supervisor.core.world import World
-from supervisor.model.command import FireTrigger, StartTask, StopExecution
+from supervisor.model.command import (
+    CreateService,
+    CreateTask,
+    DeleteService,
+    DeleteTask,
+    FireTrigger,
+    StartTask,
+    StopExecution,
+    UpdateTask,
+)
 from supervisor.model.record import Record
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, service, task
@@ -21,7 +30,7 @@ def sizes(owner: object, name: str = "") -> dict[str, int]:
     """{attribute: how much it holds} of every index, those of parts too."""
     found: dict[str, int] = {}
     for attribute, value in vars(owner).items():
-        if isinstance(value, Leaders | RunRefs):
+        if isinstance(value, Leaders | PassedRuns | Uses):
             found |= sizes(value, f"{attribute}.")
         elif isinstance(value, dict | list | set):
             inner = value.values() if isinstance(value, Mapping) else value
@@ -81,3 +90,29 @@ def test_record_that_is_removed_and_made_again_in_one_step_was_changed_and_not_r
     changed, removed, _ = records.take()
     assert [record.id for record in changed] == [made.id]
     assert removed == ()
+
+
+def test_indexes_forget_items_that_come_and_go(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Also a task that is deleted while an execution of another one is still to run it as a step."""
+    monkeypatch.setattr(settle, "KEPT_EXECUTIONS", 3)
+    book = Playbook(task("top"))
+    seen = []
+    for number in range(12):
+        service_id, first, then = book.stamp(), book.stamp(), book.stamp()
+        book.do(CreateService(service(f"s{number}"), service_id, session=book.stamp()))
+        book.do(CreateTask(task(f"first{number}"), (), first))
+        book.do(CreateTask(task(f"then{number}"), (first,), then))
+        top = book.task("top")
+        book.do(UpdateTask(top.id, top.item, (then,)))
+        book.do(StartTask(top.id, book.stamp()))
+        book.do(UpdateTask(top.id, book.task("top").item, ()))
+        book.do(DeleteTask(then))
+        assert then not in book.world.records.tasks
+        for reference in (f"first{number}", f"then{number}", "top"):
+            book.exited(reference)
+        book.do(DeleteTask(first))
+        book.do(DeleteService(service_id, force=True))
+        book.exited(f"s{number}")
+        seen.append(sizes(book.world.records))
+    assert seen[-1] == seen[-2] == seen[-3]
+    assert seen[-1] == sizes(reloaded(book.world.records))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from supervisor.core import queries
 from supervisor.core.recovery import RESTARTED, inherited, known_runs
 from supervisor.core.service import live_runs
 from supervisor.core.world import Outcome, World
@@ -148,7 +149,7 @@ class CrashingMachine(ToyMachine):
         ]
         self.step(*ends)
         self.restarting = False
-        assert self.world.records.settled()
+        assert queries.is_at_rest(self.world.records)
         assert self.world.deadline() is None
 
     def end(self, run_id: str, end: Exit) -> None:
@@ -254,7 +255,7 @@ def test_restart_of_the_machine_stops_services_with_a_reason_and_fails_what_was_
     assert [one.spawn.run_id for one in inherited(book.world.records)] == [lost]
     book.do(Exited(lost, ExitCode(0)))
     assert book.execution("build").reason == "the machine was restarted"
-    assert book.world.records.settled()
+    assert queries.is_at_rest(book.world.records)
     assert book.world.deadline() is None, "deadlines of the boot before mean nothing"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.core import queries
 from supervisor.model.command import DeleteService, Drain, RestartService, StartService, StopService
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
@@ -433,7 +434,7 @@ def test_drain_stops_services_and_kills_at_its_deadline() -> None:
     assert web.after(29.9) == []
     assert web.after(0.1) == ["kill web"]
     web.exited("web", ExitSignal(9))
-    assert web.world.records.settled()
+    assert queries.is_at_rest(web.world.records)
 
 
 def test_second_drain_with_no_grace_kills_at_once() -> None:

@@ -13,7 +13,7 @@ PLACES = [
     *sorted((ROOT / "supervisor/cli").glob("*.py")),
     *(
         ROOT / "supervisor" / name
-        for name in ("host/proc/init.py", "boot/lifecycle.py", "model/exit.py", "core/exit_status.py")
+        for name in ("host/proc/init.py", "boot/lifecycle.py", "model/exit.py", "core/queries.py")
     ),
 ]
 

@@ -27,13 +27,14 @@ from supervisor.api.control.control_status import execution_json
 from supervisor.api.http.early_status import Status
 from supervisor.api.http.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
 from supervisor.config import Loaded, load_bytes
+from supervisor.core import queries
 from supervisor.core.items.diff import Changes, upsert
 from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
 from supervisor.lean.frozen import dataclass
 from supervisor.model.command import Drain, FireTrigger, RestartService, UpsertFile
-from supervisor.model.errors import NotFound, Precondition
+from supervisor.model.errors import Precondition
 from supervisor.model.ids import fresh
 from supervisor.model.record import Source
 from supervisor.model.spec import Trigger
@@ -85,10 +86,7 @@ class Control:
         return web.json_response(await self._tell())
 
     async def _execution(self, request: web.Request) -> web.Response:
-        id_ = request.match_info["id"]
-        execution = self._engine.world.records.executions.get(id_)
-        if execution is None:
-            raise NotFound(f'cannot find task execution "{id_}": there is none with this id')
+        execution = queries.execution(self._engine.world.records, request.match_info["id"])
         return web.json_response(execution_json(execution))
 
     async def _trigger(self, body: Body) -> dict[str, Any]:
@@ -96,12 +94,12 @@ class Control:
         names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
         trigger = Trigger(body.word("name", names))
         records = self._engine.world.records
-        if not may_fire(trigger, records.environment):
+        if not may_fire(records, trigger):
             raise Precondition(
                 f'cannot fire "{trigger.value}": the filter of this environment (--trigger-filter) does not let it'
             )
         executions = set(records.executions)
-        service_ids, _ = started_by(trigger, records.services, records.tasks, records.environment)
+        service_ids, _ = started_by(records, trigger)
         sessions = {id_: records.services[id_].session for id_ in service_ids}
         self._engine.submit(FireTrigger(trigger, fresh()))
         made = [execution for id_, execution in records.executions.items() if id_ not in executions]
@@ -154,7 +152,7 @@ class Control:
         if loaded.file is None:
             return "", loaded, None
         records = self._engine.world.records
-        changes = upsert(loaded.file, records.services.values(), records.tasks.values(), replace)
+        changes = upsert(loaded.file, records, replace)
         if not dry_run:
             self._engine.submit(UpsertFile(loaded.file, fresh(), replace))
         return "", loaded, changes

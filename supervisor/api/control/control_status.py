@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
-from supervisor.core.execution import live_steps
-from supervisor.core.exit_status import exit_status
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import Lag
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import assert_never
 from supervisor.model.ids import fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.record import Environment, Execution, Service, ServiceStep
+from supervisor.model.record import Environment, Execution, PlanStep, Service, ServiceStep
 
 _INSTANCE = fresh()
 """Of this program in this process; another one after an upgrade, whose pid is the same."""
-_WAITS = {ServicePhase.STARTING: "to be ready", ServicePhase.STOPPING: "to end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,6 @@ class Place:
 def status_json(engine: Engine, place: Place) -> dict[str, Any]:
     """The supervisor at a glance."""
     records, now = engine.world.records, engine.now()
-    services = Counter(service.phase.value for service in records.services.values())
-    executions = Counter(records.executions[id_].phase.value for id_ in records.live)
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -57,9 +53,9 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
         "storeError": engine.store_error,
         "troubles": place.troubles(),
         "file": _file(records.environment),
-        "services": dict(services),
-        "tasks": sum(not task.gone for task in records.tasks.values()),
-        "executions": dict(executions),
+        "services": _by_name(queries.services_by_phase(records)),
+        "tasks": len(queries.present_tasks(records)),
+        "executions": _by_name(queries.executions_by_phase(records)),
         "waitingFor": list(_waiting_for(records, now.wall_s)),
         "failed": list(_failed(records)),
     }
@@ -84,8 +80,12 @@ def execution_json(execution: Execution) -> dict[str, Any]:
         "reference": execution.reference,
         "phase": execution.phase.value,
         "reason": execution.reason,
-        "exitStatus": exit_status(execution),
+        "exitStatus": queries.exit_status(execution),
     }
+
+
+def _by_name(phases: Mapping[ServicePhase, int] | Mapping[ExecutionPhase, int]) -> dict[str, int]:
+    return {phase.value: number for phase, number in phases.items()}
 
 
 def _file(environment: Environment | None) -> dict[str, str | bool]:
@@ -101,22 +101,23 @@ def _file(environment: Environment | None) -> dict[str, str | bool]:
 
 
 def _waiting_for(records: Records, now_s: float) -> Iterator[dict[str, Any]]:
-    for service in records.services.values():
-        if service.phase in _WAITS:
-            yield _waiting(
-                "service",
-                service.item.reference,
-                service.reason or _WAITS[service.phase],
-                now_s,
-                service.since_s,
-            )
-    for execution in records.shown_all(records.executions[id_] for id_ in records.live):
-        for step, _ in live_steps(execution):
-            what = f"service {step.reference} to be ready" if isinstance(step, ServiceStep) else "to end"
-            name = (
-                "" if isinstance(step, ServiceStep) or len(execution.plan) == 1 else f"step {step.reference} "
-            )
-            yield _waiting("task", execution.reference, name + what, now_s, execution.started_s)
+    for wait in queries.waits(records):
+        match wait:
+            case queries.ServiceWait(service):
+                yield _waiting("service", service.item.reference, wait.why, now_s, service.since_s)
+            case queries.ExecutionWait(execution, steps):
+                for step in steps:
+                    why = _step_wait(step, alone=len(execution.plan) == 1)
+                    yield _waiting("task", execution.reference, why, now_s, execution.started_s)
+            case _:
+                assert_never(wait)
+
+
+def _step_wait(step: PlanStep, alone: bool) -> str:
+    """`alone`: it is the only group of its plan, and needs no name."""
+    if isinstance(step, ServiceStep):
+        return f"service {step.reference} to be ready"
+    return "to end" if alone else f"step {step.reference} to end"
 
 
 def _waiting(kind: str, reference: str, why: str, now_s: float, since_s: float | None) -> dict[str, Any]:
@@ -126,13 +127,10 @@ def _waiting(kind: str, reference: str, why: str, now_s: float, since_s: float |
 
 def _failed(records: Records) -> Iterator[dict[str, str]]:
     """Services that have failed, and tasks whose last execution has."""
-    for service in records.services.values():
-        if service.phase is ServicePhase.FAILED:
-            yield _failure("service", service.item.reference, service)
-    for task in records.tasks.values():
-        last = next(reversed(records.history.get(task.id, {})), None)
-        if last is not None and (execution := records.executions[last]).phase is ExecutionPhase.FAILED:
-            yield _failure("task", task.item.reference, execution)
+    for service in queries.failed_services(records):
+        yield _failure("service", service.item.reference, service)
+    for task, execution in queries.failed_tasks(records):
+        yield _failure("task", task.item.reference, execution)
 
 
 def _failure(kind: str, reference: str, record: Service | Execution) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.model.record import Execution
 
@@ -28,17 +29,12 @@ def routes(records: Records) -> list[web.RouteDef]:
 
 
 def _steps(records: Records) -> Iterator[tuple[str, dict[str, Any]]]:
-    for task_id, (execution_id, step_id) in records.ran.items():
-        execution = records.executions.get(execution_id)
-        if execution is None or task_id not in records.tasks or execution.task_id == task_id:
-            continue
-        own = next(reversed(records.history.get(task_id, {})), None)
-        if own is None or records.executions[own].born < execution.born:
-            yield task_id, _step(execution, step_id)
+    for task_id, execution, step_id in queries.steps_run_for_others(records):
+        yield task_id, _step(execution, step_id)
 
 
 def _step(execution: Execution, step_id: str) -> dict[str, Any]:
-    group = next(number for number, steps in enumerate(execution.plan) if any(s.id == step_id for s in steps))
+    group, _ = queries.step(execution, step_id)
     state = execution.step(group, step_id)
     at_s = execution.ended_s or execution.started_s or execution.created_s
     return {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs.run_directory import RunDir
@@ -138,8 +138,8 @@ class _Seen(Collector):
 
     def collect(self) -> Iterator[Metric]:
         records = self._records()
-        services = Tally(service.phase for service in records.services.values())
-        live = Tally(records.executions[id_].phase for id_ in records.live)
+        services = queries.services_by_phase(records)
+        live = queries.executions_by_phase(records)
         yield _gauge("supervisor_services", "Services by phase.", "phase", {
             phase.value: services[phase] for phase in ServicePhase if phase is not ServicePhase.DELETED
         })  # fmt: skip

@@ -10,11 +10,11 @@ exactly that step's log. Steps of services have no log of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from supervisor.api.logs.log_stream import Section
+from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
 from supervisor.model.phase import EXECUTION_ENDED
@@ -37,29 +37,25 @@ class BadCursor(Exception):
 
 def service_log(records: Records, service_id: str) -> Source:
     """The log of a service's newest run; of its first, if there was none. Raises NotFound."""
-    service = _find(records.services, service_id, "service")
+    service = queries.service(records, service_id)
     return Source((_newest(records, service),))
 
 
 def step_log(records: Records, execution_id: str, step_id: str) -> Source:
     """The log of one step of an execution. Raises NotFound."""
-    execution = _find(records.executions, execution_id, "execution")
-    for number, group in enumerate(execution.plan):
-        for step in group:
-            if step.id != step_id:
-                continue
-            if isinstance(step, TaskStep):
-                return Source((_step(records, execution, step, number),))
-            raise NotFound(
-                f'cannot read the log of step "{step_id}": it waits for a service, '
-                f"whose log is /logs/services/{step.service_id}"
-            )
-    raise NotFound(f'cannot find step "{step_id}": there is none with this id in the execution')
+    execution = queries.execution(records, execution_id)
+    number, step = queries.step(execution, step_id)
+    if isinstance(step, TaskStep):
+        return Source((_step(records, execution, step, number),))
+    raise NotFound(
+        f'cannot read the log of step "{step_id}": it waits for a service, '
+        f"whose log is /logs/services/{step.service_id}"
+    )
 
 
 def execution_log(records: Records, execution_id: str) -> Source:
     """The merged log of an execution. Raises NotFound."""
-    execution = _find(records.executions, execution_id, "execution")
+    execution = queries.execution(records, execution_id)
     groups = [[step for step in group if isinstance(step, TaskStep)] for group in execution.plan]
     steps = [(step, number, len(group) > 1) for number, group in enumerate(groups) for step in group]
     sections = []
@@ -125,12 +121,12 @@ def _step(records: Records, execution: Execution, step: TaskStep, group: int) ->
     def run() -> str | None:
         nonlocal known
         if known is None and (now := records.executions.get(execution.id)) is not None:
-            known = records.shown(now).step(group, step.id).run_id
+            known = queries.shown(records, now).step(group, step.id).run_id
         return known
 
     def over(_: str | None) -> bool:
         now = records.executions.get(execution.id)
-        return now is None or records.shown(now).step(group, step.id).phase in EXECUTION_ENDED
+        return now is None or queries.shown(records, now).step(group, step.id).phase in EXECUTION_ENDED
 
     return Section(execution.id, run, over)
 
@@ -153,10 +149,3 @@ def _from_older_run(
 
 def _after(sections: tuple[Section, ...]) -> str:
     return sections[-1].next_name if sections else ""
-
-
-def _find(table: Mapping[str, _Found], id_: str, kind: str) -> _Found:
-    found = table.get(id_)
-    if found is None:
-        raise NotFound(f'cannot find {kind} "{id_}": there is none with this id')
-    return found

@@ -36,6 +36,7 @@ from supervisor.api.platform.updates import (
     with_task_spec,
 )
 from supervisor.config import load_bytes
+from supervisor.core import queries
 from supervisor.core.items.diff import upsert
 from supervisor.core.records import Records
 from supervisor.engine import Engine
@@ -52,9 +53,9 @@ from supervisor.model.command import (
     UpdateTask,
     UpsertFile,
 )
-from supervisor.model.errors import NotFound, Precondition
+from supervisor.model.errors import Precondition
 from supervisor.model.ids import fresh
-from supervisor.model.phase import SERVICE_AT_REST, Want
+from supervisor.model.phase import SERVICE_AT_REST
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
 
@@ -150,9 +151,9 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         loaded = load_bytes(json.dumps(MessageToDict(request.automations_file), sort_keys=True).encode())
         if loaded.file is None:
             raise invalid("automationsFile", "; ".join(f"{p.path}: {p.text}" for p in loaded.errors))
-        changes = upsert(loaded.file, self._records.services.values(), self._records.tasks.values())
+        changes = upsert(loaded.file, self._records)
         self._engine.submit(UpsertFile(loaded.file, fresh()))
-        after = self._items()
+        after = queries.items(self._records)
         touched = [after[name] for name in changes.touched]
         return pb.UpsertAutomationsFileResponse(
             updated_service_ids=[item.id for item in touched if isinstance(item, Service)],
@@ -182,9 +183,8 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
         wanted = request.filter
         found = [
             task
-            for task in self._records.tasks.values()
-            if not task.gone
-            and self._is_mine(wanted.environment_ids)
+            for task in queries.present_tasks(self._records)
+            if self._is_mine(wanted.environment_ids)
             and (not wanted.references or task.item.reference in wanted.references)
             and (not wanted.task_ids or task.id in wanted.task_ids)
         ]
@@ -232,7 +232,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.phases or EXECUTION_PHASES[execution.phase] in wanted.phases)
         ]
         found, pagination = page(found, request.pagination, size_bytes)
-        items = list(self._records.shown_all(found))
+        items = list(queries.shown_all(self._records, found))
 
         def make() -> pb.ListTaskExecutionsResponse:
             messages = [self._translator.execution(execution) for execution in items]
@@ -259,31 +259,17 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
     # Parts
 
     def _service(self, id_: str) -> Service:
-        service = self._records.services.get(id_)
-        if service is None:
-            raise NotFound(f'cannot find service "{id_}": there is none with this id')
-        return service
+        return queries.service(self._records, id_)
 
     def _task(self, id_: str) -> Task:
-        task = self._records.tasks.get(id_)
-        if task is None or task.gone:
-            raise NotFound(f'cannot find task "{id_}": there is none with this id')
-        return task
+        return queries.present_task(self._records, id_)
 
     def _execution(self, id_: str) -> Execution:
-        execution = self._records.executions.get(id_)
-        if execution is None:
-            raise NotFound(f'cannot find task execution "{id_}": there is none with this id')
-        return self._records.shown(execution)
+        return queries.execution(self._records, id_)
 
     def _check_environment(self, id_: str) -> None:
-        if id_ != self._translator.environment_id:
-            raise NotFound(f'cannot find environment "{id_}": this is {self._translator.environment_id}')
+        """Raises NotFound."""
+        queries.environment(self._records, id_)
 
     def _is_mine(self, environment_ids: Any) -> bool:
         return not environment_ids or self._translator.environment_id in environment_ids
-
-    def _items(self) -> dict[str, Service | Task]:
-        """What there is, by reference."""
-        services = {s.item.reference: s for s in self._records.services.values() if s.want is not Want.GONE}
-        return {**services, **{t.item.reference: t for t in self._records.tasks.values() if not t.gone}}

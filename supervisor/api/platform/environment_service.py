@@ -18,9 +18,9 @@ from platform_wire import environment_pb2 as pb
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.platform.to_wire import Translator, text, timestamp, triggers
+from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
-from supervisor.model.errors import NotFound
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.record import Environment
 
@@ -95,10 +95,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint("environment"))
 
     def _environment(self, id_: str) -> Environment:
-        environment = self._engine.world.records.environment
-        if environment is None or id_ != environment.id:
-            raise NotFound(f'cannot find environment "{id_}": this is {self._translator.environment_id}')
-        return environment
+        return queries.environment(self._engine.world.records, id_)
 
     def _message(self, environment: Environment) -> pb.Environment:
         spec = spec_of(environment)

@@ -15,9 +15,9 @@ import anyio
 from platform_wire import event_connect
 from platform_wire import event_pb2 as pb
 from supervisor.api.platform.from_wire import invalid
+from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.hub import Change, Resync
-from supervisor.model.errors import NotFound
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
@@ -54,10 +54,7 @@ class Events(event_connect.EventService):
         """A predicate for events. Raises NotFound for another environment, ConnectError for no scope."""
         match request.WhichOneof("scope"):
             case "environment_id":
-                if request.environment_id != self._environment_id:
-                    raise NotFound(
-                        f'cannot find environment "{request.environment_id}": this is {self._environment_id}'
-                    )
+                queries.environment(self._engine.world.records, request.environment_id)  # raises NotFound
                 types = None
             case "organization" if request.organization:
                 types = {pb.RESOURCE_TYPE_ENVIRONMENT}
@@ -89,10 +86,8 @@ class Events(event_connect.EventService):
             for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)) if operation else ():
                 yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
             return
-        records = self._engine.world.records
-        for table in (records.environments, records.services, records.tasks, records.executions):
-            for record in table.values():
-                kind = type_of(record)
+        for record in queries.everything(self._engine.world.records):
+            if (kind := type_of(record)) is not None:
                 yield pb.WatchEventsResponse(
                     operation=UPDATE_STATUS, resource_type=kind, resource_id=record.id
                 )

@@ -16,6 +16,7 @@ from supervisor.cli.common_options import (
     output_format,
     trigger_option,
 )
+from supervisor.core import queries
 from supervisor.core.plans.planner import make_plan
 from supervisor.core.plans.triggers import started_by
 from supervisor.core.records import Records
@@ -23,7 +24,7 @@ from supervisor.core.world import World
 from supervisor.model.command import ApplyFile
 from supervisor.model.errors import NotFound
 from supervisor.model.moment import Now
-from supervisor.model.record import PlanStep, TaskStep
+from supervisor.model.record import PlanStep, Service, Task, TaskStep
 from supervisor.model.spec import Trigger
 
 Plan = list[list[dict[str, str]]]
@@ -60,17 +61,20 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
     """The references of the services, and {reference: id} of the tasks."""
     if trigger is not None:
         fired = Trigger(trigger)
-        service_ids, task_ids = started_by(fired, records.services, records.tasks)
+        service_ids, task_ids = started_by(records, fired)
         names = [records.services[id_].item.reference for id_ in service_ids]
         return names, {records.tasks[id_].item.reference: id_ for id_ in task_ids}
-    found = {task.item.reference: task.id for task in records.tasks.values()}
-    if reference in {service.item.reference for service in records.services.values()}:
-        raise NotFound(f'cannot plan "{reference}": it is a service, which has no plan: its start is all')
-    if reference not in found:
-        known = ", ".join(sorted(found)) or "none"
-        hint = did_you_mean(reference or "", found) or f"it has {known}"
-        raise NotFound(f'cannot plan task "{reference}": the file has no such task; {hint}')
-    return [], {reference: found[reference]}
+    assert reference is not None
+    items = queries.items(records)
+    match items.get(reference):
+        case Task() as task:
+            return [], {reference: task.id}
+        case Service():
+            raise NotFound(f'cannot plan "{reference}": it is a service, which has no plan: its start is all')
+        case None:
+            tasks = [name for name, item in items.items() if isinstance(item, Task)]
+            hint = did_you_mean(reference, tasks) or f"it has {', '.join(sorted(tasks)) or 'none'}"
+            raise NotFound(f'cannot plan task "{reference}": the file has no such task; {hint}')
 
 
 def _plan(records: Records, task_id: str) -> Plan:

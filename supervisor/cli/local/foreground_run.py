@@ -16,11 +16,11 @@ from supervisor.boot.upgrade.handover import Handover, execute, taken
 from supervisor.cli.terminal.follow import Follower, Lines
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
-from supervisor.core.records import Records
+from supervisor.core import queries
 from supervisor.host.proc import signals
 from supervisor.host.proc.notify import Notifier
 from supervisor.lean.frozen import replace
-from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
 from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED, EXIT_FAILED, EXIT_INTERRUPTED
@@ -122,11 +122,11 @@ async def _until_signal() -> int:
 
 async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
     """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
-    await supervisor.engine.until(_quiet)
+    await supervisor.engine.until(queries.is_done)
     records = supervisor.engine.world.records
     executions = (records.executions[id_] for id_ in fired if id_ in records.executions)
     failed = any(execution.phase is not ExecutionPhase.SUCCEEDED for execution in executions)
-    return int(failed or any(service.phase is ServicePhase.FAILED for service in records.services.values()))
+    return int(failed or bool(queries.failed_services(records)))
 
 
 async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
@@ -134,17 +134,12 @@ async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
 
     A service is waited for until it is ready or over, never until it ends: most never do.
     """
-    await supervisor.engine.until(_quiet)
+    await supervisor.engine.until(queries.is_done)
     fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
-    await supervisor.engine.until(_quiet)
+    await supervisor.engine.until(queries.is_done)
     records = supervisor.engine.world.records
     required = (records.executions[id_] for id_ in fired if id_ in records.executions)
     return int(any(_is_required(x) and x.phase is not ExecutionPhase.SUCCEEDED for x in required))
-
-
-def _quiet(records: Records) -> bool:
-    phases = {service.phase for service in records.services.values()}
-    return not records.live and not phases & {ServicePhase.STARTING, ServicePhase.STOPPING}
 
 
 def _is_required(execution: Execution) -> bool:

@@ -17,12 +17,13 @@ from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
 from supervisor.cli.terminal.visible import log_line
 from supervisor.config.suggest import Suggester
+from supervisor.core import queries
 from supervisor.core.execution import is_over
-from supervisor.core.exit_status import exit_status
 from supervisor.host.proc import signals
 from supervisor.host.users.folder_trust import doubt
 from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError
 from supervisor.model.ids import fresh
+from supervisor.model.record import Service, Task
 from supervisor.settings import cwd
 
 
@@ -112,21 +113,24 @@ def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, h
 
 
 def _task_id(supervisor: Supervisor, reference: str) -> str:
-    tasks = {task.item.reference: task.id for task in supervisor.engine.world.records.tasks.values()}
-    if reference not in tasks:
-        services = supervisor.engine.world.records.services.values()
-        if any(service.item.reference == reference for service in services):
+    items = queries.items(supervisor.engine.world.records)
+    match items.get(reference):
+        case Task() as task:
+            return task.id
+        case Service():
             raise NotFound(f'cannot run task "{reference}": it is a service; "supervisor run" runs it')
-        known = ", ".join(sorted(tasks)) or "none"
-        hint = Suggester().did_you_mean(reference, tasks) or f"it has {known}"
-        raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')
-    return tasks[reference]
+        case None:
+            tasks = [name for name, item in items.items() if isinstance(item, Task)]
+            hint = (
+                Suggester().did_you_mean(reference, tasks) or f"it has {', '.join(sorted(tasks)) or 'none'}"
+            )
+            raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')
 
 
 async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
     """The execution's end as an exit status."""
     await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
-    status = exit_status(supervisor.engine.world.records.executions[execution_id])
+    status = queries.exit_status(supervisor.engine.world.records.executions[execution_id])
     assert status is not None
     return status
 

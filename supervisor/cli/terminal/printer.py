@@ -14,13 +14,14 @@ from itertools import islice
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.visible import log_line, style
 from supervisor.config import Loaded, Severity
-from supervisor.core.execution import is_over, live_steps
+from supervisor.core import queries
+from supervisor.core.execution import is_over
 from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
 from supervisor.hub import Change
-from supervisor.lean.typing import Any
+from supervisor.lean.typing import Any, assert_never
 from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
-from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState
+from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState, TaskStep
 
 COLOURS = {
     "running": "green",
@@ -97,19 +98,18 @@ class Printer:
     def waiting(self, records: Records) -> bool:
         """Say what is being waited for, if it has been for a while. Returns whether anything is."""
         now = time.monotonic()
-        waits = bool(records.live)
-        for service in records.services.values():
-            if service.phase in (ServicePhase.STARTING, ServicePhase.STOPPING):
-                waits = True
-                why = service.reason or (
-                    "to end" if service.phase is ServicePhase.STOPPING else "to be ready"
-                )
-                self._patience(service.id, f"service {service.item.reference}", why, now)
-        for id_ in records.live:
-            for step, state in live_steps(records.executions[id_]):
-                if state.run_id is not None:
-                    self._patience(f"{id_}/{step.id}", f"step {step.reference}", "to end", now, factor=6)
-        return waits
+        for wait in queries.waits(records):
+            match wait:
+                case queries.ServiceWait(service):
+                    self._patience(service.id, f"service {service.item.reference}", wait.why, now)
+                case queries.ExecutionWait(execution, steps, follows):
+                    for step in steps:
+                        if isinstance(step, TaskStep) and not follows:
+                            id_ = f"{execution.id}/{step.id}"
+                            self._patience(id_, f"step {step.reference}", "to end", now, factor=6)
+                case _:
+                    assert_never(wait)
+        return not queries.is_done(records)
 
     def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
         waited = now - self._since.get(id_, now)

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from supervisor.core import queries
+from supervisor.core.records import Records
 from supervisor.lean.digest import sha1
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import AlreadyExists
@@ -49,15 +51,10 @@ class Changes:
         return (*self.added, *self.restarted, *self.updated)
 
 
-def edit(
-    file: AutomationsFile,
-    services: Iterable[Service],
-    tasks: Iterable[Task],
-    environment: Environment | None = None,
-) -> Changes:
+def edit(file: AutomationsFile, records: Records) -> Changes:
     """What would happen if `file` were the next version of the automations file."""
-    present, wanted = _present(services, tasks), items(file)
-    new = said_anew(file, environment)
+    present, wanted = queries.items(records), items(file)
+    new = said_anew(file, records.environment)
     verdicts = {name: _verdict(present.get(name), wanted[name], present) for name in new}
     removed = [
         name
@@ -72,14 +69,12 @@ def edit(
     return _changes(verdicts, wanted, removed)
 
 
-def upsert(
-    file: AutomationsFile, services: Iterable[Service], tasks: Iterable[Task], replace: bool = False
-) -> Changes:
+def upsert(file: AutomationsFile, records: Records, replace: bool = False) -> Changes:
     """What would happen if the items of `file` were added or changed; `replace`: and the API's others removed.
 
     Raises AlreadyExists if a service has the reference of a task, or a task that of a service.
     """
-    present, wanted = _present(services, tasks), items(file)
+    present, wanted = queries.items(records), items(file)
     for name, item in wanted.items():
         if name in present and _other_kind(present[name], item):
             kinds = ("service", "task") if isinstance(item, ServiceItem) else ("task", "service")
@@ -108,13 +103,6 @@ def said_anew(file: AutomationsFile, environment: Environment | None) -> set[str
     """The items that the last accepted version did not have, or not with this text; all, if this is the first one."""
     before = {} if environment is None or environment.file_awaited else environment.file_items
     return {name for name, text in digests(file).items() if before.get(name) != text}
-
-
-def _present(services: Iterable[Service], tasks: Iterable[Task]) -> _Present:
-    return {
-        **{service.item.reference: service for service in services if service.want is not Want.GONE},
-        **{task.item.reference: task for task in tasks if not task.gone},
-    }
 
 
 def _changes(verdicts: Mapping[str, str], wanted: Iterable[str], removed: Iterable[str]) -> Changes:

@@ -6,6 +6,7 @@ An item belongs to the file or to the API (`Source`); `core.diff` says what that
 from __future__ import annotations
 
 from supervisor.core import environment_record as environments
+from supervisor.core import queries
 from supervisor.core.items.diff import Changes, digests, edit, items, said_anew, upsert
 from supervisor.core.plans.graph import find_cycle
 from supervisor.core.records import Records
@@ -17,23 +18,6 @@ from supervisor.model.moment import Now
 from supervisor.model.phase import SERVICE_AT_REST, Want
 from supervisor.model.record import Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
-
-
-def service_of(records: Records, service_id: str) -> Service:
-    """The service with an id. Raises NotFound."""
-    service = records.services.get(service_id)
-    if service is None or service.want is Want.GONE:
-        raise NotFound(f'cannot find service "{service_id}": there is none with this id')
-    return service
-
-
-def task_of(records: Records, task_id: str) -> Task:
-    """The task with an id. Raises NotFound."""
-    task = records.tasks.get(task_id)
-    if task is None or task.gone:
-        raise NotFound(f'cannot find task "{task_id}": there is none with this id')
-    return task
-
 
 # One by one ----------------------------------------------------------------------------------------------------------
 
@@ -50,7 +34,7 @@ def create_service(records: Records, command: CreateService, now: Now) -> None:
 
 def update_service(records: Records, command: UpdateService) -> None:
     """Change a service. Raises NotFound, or Precondition if its spec would change while it is not at rest."""
-    service = service_of(records, command.service_id)
+    service = queries.present_service(records, command.service_id)
     if command.item == service.item:
         return
     if command.item.spec != service.item.spec and service.phase not in SERVICE_AT_REST:
@@ -69,7 +53,7 @@ def create_task(records: Records, command: CreateTask, now: Now) -> None:
 
 def update_task(records: Records, command: UpdateTask) -> None:
     """Change a task. Raises NotFound for it or a dependency, Precondition for a cycle."""
-    task = task_of(records, command.task_id)
+    task = queries.present_task(records, command.task_id)
     item = _with_dependencies(records, task.id, command.item, command.depends_on)
     if (item, command.depends_on) != (task.item, task.depends_on):
         version = task.spec_version + 1
@@ -77,7 +61,7 @@ def update_task(records: Records, command: UpdateTask) -> None:
 
 
 def _refuse_second(records: Records, reference: str) -> None:
-    if reference in _ids(records):
+    if reference in queries.items(records):
         raise AlreadyExists(
             f'cannot create "{reference}": there is an item with this reference; choose another one'
         )
@@ -85,13 +69,14 @@ def _refuse_second(records: Records, reference: str) -> None:
 
 def _with_dependencies(records: Records, id_: str, item: TaskItem, depends_on: tuple[str, ...]) -> TaskItem:
     """The item with the references of what it depends on; they exist and lead to no cycle."""
-    references = {known: reference for reference, known in _ids(records).items()} | {id_: item.reference}
+    references = {known.id: reference for reference, known in queries.items(records).items()}
+    references[id_] = item.reference
     for below in depends_on:
         if below not in references:
             raise NotFound(
                 f'cannot let task "{item.reference}" depend on "{below}": there is no item with this id'
             )
-    edges = {task.id: task.depends_on for task in records.tasks.values() if not task.gone} | {id_: depends_on}
+    edges = {task.id: task.depends_on for task in queries.present_tasks(records)} | {id_: depends_on}
     cycle = find_cycle(edges)
     if cycle:
         path = " -> ".join(references[node] for node in cycle)
@@ -125,10 +110,8 @@ def _discard_task(records: Records, task: Task) -> None:
 
 def _dependents(records: Records, id_: str) -> str:
     """The first task that depends on `id_`, as the words of a sentence; empty if there is none."""
-    names = (
-        task.item.reference for task in records.tasks.values() if id_ in task.depends_on and not task.gone
-    )
-    return next((f'task "{name}"' for name in names), "")
+    dependents = (task for task in queries.present_tasks(records) if id_ in task.depends_on)
+    return next((f'task "{task.item.reference}"' for task in dependents), "")
 
 
 # The file -------------------------------------------------------------------------------------------------------------
@@ -137,8 +120,8 @@ def _dependents(records: Records, id_: str) -> str:
 def apply_file(records: Records, file: AutomationsFile, stamp: str, now: Now) -> None:
     """Carry out a version of the automations file."""
     environment = records.environment
-    changes = edit(file, records.services.values(), records.tasks.values(), environment)
-    names = {*changes.touched, *said_anew(file, environment)}
+    changes = edit(file, records)
+    names = {*changes.touched, *said_anew(file, records.environment)}
     _apply(records, file, changes, names, Source.FILE, stamp, now)
     if environment is not None:
         seen = environments.accepted(environment, digests(file))
@@ -148,7 +131,7 @@ def apply_file(records: Records, file: AutomationsFile, stamp: str, now: Now) ->
 
 def upsert_file(records: Records, command: UpsertFile, now: Now) -> None:
     """Add and change items for the API. Raises AlreadyExists."""
-    changes = upsert(command.file, records.services.values(), records.tasks.values(), command.replace)
+    changes = upsert(command.file, records, command.replace)
     _apply(records, command.file, changes, {*changes.touched}, None, command.stamp, now)
 
 
@@ -165,7 +148,7 @@ def _apply(
 
     `source`: whose they are then; None: whose they were, and new ones the API's.
     """
-    ids = _ids(records)
+    ids = {reference: item.id for reference, item in queries.items(records).items()}
     for name in changes.removed:
         _remove(records, ids.pop(name))
     for name in items(file):
@@ -180,11 +163,6 @@ def _apply(
         if name in names:
             depends_on = tuple(ids[below] for below in task.depends_on)
             _apply_task(records, task, ids[name], depends_on, source, now)
-
-
-def _ids(records: Records) -> dict[str, str]:
-    services = {s.item.reference: s.id for s in records.services.values() if s.want is not Want.GONE}
-    return services | {task.item.reference: task.id for task in records.tasks.values() if not task.gone}
 
 
 def _remove(records: Records, id_: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from supervisor.core.items.diff import Changes, edit
+from supervisor.core.records import Records
 from supervisor.model.command import StartService, StartTask
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Source
@@ -121,14 +122,15 @@ def test_diff_says_what_an_edit_would_do() -> None:
         service("web", start="other"), service("db", start="other"), task("a"), task("b", "a"), task("d")
     )
     records = book.world.records
-    assert edit(new, records.services.values(), records.tasks.values()) == Changes(
+    assert edit(new, records) == Changes(
         added=("d",), removed=("c",), restarted=("web",), updated=("db", "b"), unchanged=("a",)
     )
 
 
 def test_diff_leaves_items_of_the_api_alone_unless_the_file_names_them() -> None:
     book = Playbook(service("web"), task("a"))
-    services = [replace(book.service("web"), source=Source.API)]
-    tasks = [replace(book.task("a"), source=Source.API)]
-    assert edit(file(), services, tasks) == Changes()
-    assert edit(file(service("web", start="other")), services, tasks) == Changes(updated=("web",))
+    records = Records(
+        [replace(book.service("web"), source=Source.API), replace(book.task("a"), source=Source.API)]
+    )
+    assert edit(file(), records) == Changes()
+    assert edit(file(service("web", start="other")), records) == Changes(updated=("web",))

@@ -109,9 +109,7 @@ def test_task_whose_text_is_what_it_was_depends_on_the_new_item_of_a_reference()
     book = started(service("x"), task("build", "x"))
     records = book.world.records
     new = file(task("x"), task("build", "x"))
-    assert edit(new, records.services.values(), records.tasks.values(), records.environment) == Changes(
-        added=("x",), removed=("x",), updated=("build",)
-    )
+    assert edit(new, records) == Changes(added=("x",), removed=("x",), updated=("build",))
     book.apply(task("x"), task("build", "x"))
     assert book.task("build").depends_on == (book.task("x").id,)
 
@@ -148,7 +146,7 @@ def test_diff_of_an_upsert_is_what_it_does() -> None:
     add(book, task("one"), task("two"))
     records = book.world.records
     new = file(service("web"), task("build", command="other"), task("three"))
-    assert upsert(new, records.services.values(), records.tasks.values(), replace=True) == Changes(
+    assert upsert(new, records, replace=True) == Changes(
         added=("three",), removed=("one", "two"), updated=("build",), unchanged=("web",)
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from supervisor.core import queries
 from supervisor.core.world import World
 from supervisor.model.action import Spawn
 from supervisor.model.command import ApplyFile, DeleteTask, FireTrigger, StopExecution
@@ -52,7 +53,7 @@ def test_those_that_follow_are_shown_as_their_leader_stands() -> None:
     book = fired(*chain(3))
     book.exited("t0")
     assert book.phases("t2") == {"t0": "succeeded", "t1": "running", "t2": "pending"}
-    assert book.world.records.shown(book.execution("t2")).revision == book.execution("t1").revision
+    assert queries.shown(book.world.records, book.execution("t2")).revision == book.execution("t1").revision
 
 
 def test_leader_that_is_stopped_leaves_what_runs_to_those_that_follow() -> None:

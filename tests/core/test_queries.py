@@ -1,0 +1,154 @@
+"""Questions about the records, each asked of a world in which it has an answer worth asking for."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.core import queries
+from supervisor.model.command import DeleteService, DeleteTask, FireTrigger, StartService, StartTask
+from supervisor.model.errors import NotFound
+from supervisor.model.exit import ExitCode, ExitSignal
+from supervisor.model.fact import EnvironmentStarted
+from supervisor.model.phase import ExecutionPhase, ServicePhase
+from supervisor.model.record import Execution
+from supervisor.model.spec import Trigger
+from tests.core.playbook import SEED, Playbook, service, task
+
+START = Trigger.POST_ENVIRONMENT_START
+NOBODY = "11111111-1111-4111-8111-111111111111"
+
+
+def run(book: Playbook, reference: str) -> Execution:
+    book.do(StartTask(book.task(reference).id, book.stamp()))
+    return book.execution(reference)
+
+
+def test_what_has_no_such_id_is_not_found() -> None:
+    records = Playbook().world.records
+    for ask, kind in (
+        (queries.service, "service"),
+        (queries.present_service, "service"),
+        (queries.present_task, "task"),
+        (queries.execution, "task execution"),
+    ):
+        with pytest.raises(NotFound, match=f'cannot find {kind} "{NOBODY}": there is none with this id'):
+            ask(records, NOBODY)
+
+
+def test_service_that_is_being_deleted_is_there_and_not_present() -> None:
+    book = Playbook(service("web"))
+    web = book.service("web")
+    book.do(StartService(web.id, book.stamp()))
+    book.do(DeleteService(web.id))
+    assert queries.service(book.world.records, web.id).phase is ServicePhase.STOPPING
+    with pytest.raises(NotFound):
+        queries.present_service(book.world.records, web.id)
+    assert queries.items(book.world.records) == {}
+
+
+def test_task_that_was_deleted_is_not_there_although_its_execution_runs() -> None:
+    book = Playbook(task("a"))
+    a, execution = book.task("a"), run(book, "a")
+    book.do(DeleteTask(a.id))
+    with pytest.raises(NotFound):
+        queries.present_task(book.world.records, a.id)
+    assert queries.present_tasks(book.world.records) == []
+    assert queries.execution(book.world.records, execution.id).reference == "a"
+
+
+def test_environment_has_one_id_and_none_before_it_started() -> None:
+    book = Playbook()
+    with pytest.raises(NotFound, match="it has not started yet"):
+        queries.environment(book.world.records, SEED)
+    book.do(EnvironmentStarted(SEED))
+    assert queries.environment(book.world.records, SEED).id == SEED
+    with pytest.raises(NotFound, match=f"this is {SEED}"):
+        queries.environment(book.world.records, NOBODY)
+
+
+def test_step_is_found_with_the_index_of_its_group() -> None:
+    book = Playbook(task("a"), task("b", "a"))
+    execution = run(book, "b")
+    last = execution.plan[1][0]
+    assert queries.step(execution, last.id) == (1, last)
+    with pytest.raises(NotFound, match="none with this id in the execution"):
+        queries.step(execution, NOBODY)
+
+
+def test_file_is_awaited_once_the_environment_began_and_until_a_good_version() -> None:
+    book = Playbook()
+    assert not queries.file_is_awaited(book.world.records)
+    book.do(EnvironmentStarted(SEED, begins=True))
+    assert queries.file_is_awaited(book.world.records)
+    book.apply(task("a"))
+    assert not queries.file_is_awaited(book.world.records)
+
+
+def test_services_that_start_and_stop_are_waited_for_and_one_that_runs_is_not() -> None:
+    book = Playbook(service("web", ready="probe"))
+    records = book.world.records
+    assert (list(queries.waits(records)), queries.is_done(records), queries.is_at_rest(records)) == (
+        [],
+        True,
+        True,
+    )
+    book.do(StartService(book.service("web").id, book.stamp()))
+    book.started("web")
+    book.exited("web.ready", 1)
+    [wait] = queries.waits(records)
+    assert isinstance(wait, queries.ServiceWait)
+    assert (wait.until, wait.why) == ("to be ready", "probe exited 1")
+    assert not queries.is_done(records)
+    book.after(1.0)
+    book.exited("web.ready")
+    assert (list(queries.waits(records)), queries.is_done(records), queries.is_at_rest(records)) == (
+        [],
+        True,
+        False,
+    )
+    book.main_exited("web")
+    [wait] = queries.waits(records)
+    assert isinstance(wait, queries.ServiceWait)
+    assert (wait.until, wait.why) == ("to end", "to end")
+
+
+def test_execution_that_follows_waits_for_the_steps_of_its_leader() -> None:
+    book = Playbook(task("a"), task("b", "a", triggers=[START]), task("c", "b", triggers=[START]))
+    book.do(FireTrigger(START, book.stamp()))
+    leads, follows = queries.waits(book.world.records)
+    assert isinstance(leads, queries.ExecutionWait)
+    assert isinstance(follows, queries.ExecutionWait)
+    assert (leads.follows, follows.follows) == (False, True)
+    assert [step.reference for step in leads.steps] == ["a"]
+    assert follows.steps == leads.steps
+    assert queries.executions_by_phase(book.world.records) == {ExecutionPhase.RUNNING: 2}
+
+
+def test_failed_task_is_one_whose_last_execution_failed() -> None:
+    book = Playbook(task("a"))
+    run(book, "a")
+    book.exited("a", 3)
+    [(found, execution)] = queries.failed_tasks(book.world.records)
+    assert (found.item.reference, queries.exit_status(execution)) == ("a", 3)
+    run(book, "a")
+    assert list(queries.failed_tasks(book.world.records)) == []
+
+
+def test_task_that_ran_last_as_a_step_of_another_is_told_with_it() -> None:
+    book = Playbook(task("a"), task("b", "a"))
+    execution = run(book, "b")
+    [(task_id, found, step_id)] = queries.steps_run_for_others(book.world.records)
+    assert (task_id, found.id, step_id) == (book.task("a").id, execution.id, execution.plan[0][0].id)
+    book.exited("a")
+    run(book, "a")
+    assert list(queries.steps_run_for_others(book.world.records)) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(ExitCode(0), 0), (ExitCode(7), 7), (ExitSignal(9), 137)], ids=["0", "7", "SIGKILL"]
+)
+def test_exit_status_is_that_of_the_step_that_failed(end: ExitCode | ExitSignal, status: int) -> None:
+    book = Playbook(task("a"))
+    assert queries.exit_status(run(book, "a")) is None
+    book.exited("a", end)
+    assert queries.exit_status(book.execution("a")) == status
