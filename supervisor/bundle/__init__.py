@@ -1,12 +1,13 @@
-"""The support bundle: what somebody needs to know who is to help, in one file, without a secret in it.
+"""The support bundle: what support needs to know, in one file without secrets.
 
-part          one file of the bundle: how it is read, and the reason why it may not be there
-collect       all parts, from the modules around it: state, system
-known         the values of secrets that this machine knows
-told          which files a supervisor was told of
-shapes        where something has the shape of a secret, or stands beside the name of one
-masking       all that is replaced by ***
-ends          the ends of a log or report, cut without showing a part of a secret
-archive       the parts into a .tar.zst, bounded in size and time
-outfile       a file that appears whole or not at all
+context         which supervisor the bundle is about, and whom to ask
+collect         all entries of the bundle; those of `state` and `system` stand in modules of their own
+archive         packs the entries into a .tar.zst, bounded in size and time
+secrets         the values of secrets that this machine knows
+shapes          finds text that looks like a secret, or that stands beside the name of one
+masking         replaces all of these by ***
+excerpt         the ends of a log or a report, cut so that no part of a secret shows
+start_options   the files that the running supervisor's flags and variables name
+workspace_file  the automations file, if its owner may read it
+output_file     a file that appears whole or not at all
 """

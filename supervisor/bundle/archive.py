@@ -1,7 +1,7 @@
-"""The parts, packed into a .tar.zst as they come. Bounded: what does not fit, or takes too long, is left out and told.
+"""Packs the entries of a bundle into a .tar.zst, one by one. Size and time are bounded: what exceeds them is left out.
 
-The last file is `manifest.json`: what is in the bundle, and what is not and why. Memory is that of the largest part. A
-part is read in a thread that nobody waits for beyond its time, since a file may lie on a filesystem that is dead.
+The last file is `manifest.json`, which lists what is in the bundle, and what is not and why. Memory holds one entry at
+a time. An entry is read in a thread that nobody waits for once its time is up: a file may lie on a dead filesystem.
 """
 
 from __future__ import annotations
@@ -16,33 +16,46 @@ from typing import IO, Any
 
 import zstandard
 
-from supervisor.bundle.entry import LeftOut, Part
 from supervisor.bundle.masking import Masking
 from supervisor.model.errors import SupervisorError
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Of all parts together, before they are packed."""
+"""Of all entries together, before compression."""
 MOST_SECONDS = 60.0
-PART_SECONDS = 20.0
+ENTRY_SECONDS = 20.0
+
+
+class LeftOut(Exception):
+    """An entry is not in the bundle; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleEntry:
+    """A file of the bundle. It is read when its turn comes."""
+
+    name: str
+    """Its path in the bundle."""
+    read: Callable[[], bytes]
+    """The content, with secrets masked. Raises LeftOut, OSError. The manifest reports every other exception, too."""
 
 
 @dataclass(slots=True)
 class Manifest:
-    """What became of each part."""
+    """What happened to each entry."""
 
     included: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
     total_bytes: int = 0
 
     def document(self) -> dict[str, Any]:
-        """For the bundle itself, as JSON."""
+        """The manifest as JSON, for the bundle itself."""
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        about = "Secrets are replaced by ***. Not in the bundle: what is in leftOut, each with the reason."
+        about = "Secrets are replaced by ***. leftOut lists what is not in the bundle, each with the reason."
         return {"made": made, "about": about, "files": self.included, "leftOut": self.left_out}
 
 
 def pack(
-    parts: Iterable[Part],
+    entries: Iterable[BundleEntry],
     masking: Masking,
     out: IO[bytes],
     most_bytes: int = MOST_BYTES,
@@ -52,12 +65,12 @@ def pack(
     """Write the bundle to `out`, which is not closed. Raises OSError if it cannot be written.
 
     Args:
-        parts: in the order of what they are worth.
-        masking: hides secrets in the manifest, which quotes what went wrong.
-        out: takes the bytes as they come.
-        most_bytes: of all parts, unpacked.
-        most_seconds: for all parts.
-        clock: a monotonic one.
+        entries: the most useful ones first.
+        masking: masks secrets in the manifest, which quotes errors.
+        out: where the bytes go.
+        most_bytes: of all entries, unpacked.
+        most_seconds: for all entries.
+        clock: a monotonic clock.
     """
     manifest = Manifest()
     deadline = clock() + most_seconds
@@ -65,33 +78,33 @@ def pack(
         zstandard.ZstdCompressor(level=6).stream_writer(out, closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for part in parts:
+        for entry in entries:
             try:
-                data = _read(part, min(PART_SECONDS, deadline - clock()), most_bytes - manifest.total_bytes)
+                data = _read(entry, min(ENTRY_SECONDS, deadline - clock()), most_bytes - manifest.total_bytes)
             except LeftOut as why:
-                manifest.left_out.append({"name": part.name, "why": str(why)})
+                manifest.left_out.append({"name": entry.name, "why": str(why)})
                 continue
-            _add(tar, part.name, data)
-            manifest.included.append({"name": part.name, "bytes": len(data)})
+            _add(tar, entry.name, data)
+            manifest.included.append({"name": entry.name, "bytes": len(data)})
             manifest.total_bytes += len(data)
         _add(tar, "manifest.json", masking.document(manifest.document()))
     return manifest
 
 
-def _read(part: Part, timeout_s: float, room_bytes: int) -> bytes:
-    """The content of a part. Raises LeftOut."""
+def _read(entry: BundleEntry, timeout_s: float, room_bytes: int) -> bytes:
+    """The content of an entry. Raises LeftOut."""
     if room_bytes <= 0:
         raise LeftOut("there is no room left")
     if timeout_s <= 0:
         raise LeftOut("there is no time left")
-    data = _within(part.read, timeout_s)
+    data = _within(entry.read, timeout_s)
     if len(data) > room_bytes:
         raise LeftOut(f"its {len(data)} bytes have no room left")
     return data
 
 
 def _within(read: Callable[[], bytes], timeout_s: float) -> bytes:
-    """What `read` returns within the time. Raises LeftOut, also for whatever goes wrong in it."""
+    """What `read` returns within the time. Raises LeftOut if it takes longer or fails."""
     result: list[bytes | BaseException] = []
 
     def run() -> None:
@@ -103,7 +116,7 @@ def _within(read: Callable[[], bytes], timeout_s: float) -> bytes:
     thread = threading.Thread(target=run, name="bundle", daemon=True)
     try:
         thread.start()
-    except RuntimeError as short:
+    except RuntimeError as short:  # the machine has no thread left
         raise LeftOut(str(short)) from None
     thread.join(timeout_s)
     match result:
@@ -120,7 +133,7 @@ def _within(read: Callable[[], bytes], timeout_s: float) -> bytes:
         case [SupervisorError() as error]:
             raise LeftOut(str(error))
         case [error]:
-            # Its text may hold what was read. The bundle matters more than one part of it.
+            # Its text may quote the content. The bundle matters more than one entry of it.
             raise LeftOut(f"a bug: {type(error).__name__}")
         case _:
             raise AssertionError(result)

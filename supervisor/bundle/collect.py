@@ -1,61 +1,60 @@
-"""All parts of a bundle, the most telling first: where room or time runs out, the rest is left out."""
+"""All entries of a bundle, the most useful first: when space or time runs out, the rest is left out."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
-from supervisor.bundle.context import Scene
-from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.archive import BundleEntry, LeftOut
+from supervisor.bundle.context import BundleContext, Question
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.state import state_parts
-from supervisor.bundle.system import system_parts
+from supervisor.bundle.state import state_entries
+from supervisor.bundle.system import system_entries
 from supervisor.bundle.workspace_file import automations_file
 from supervisor.config.document.source import Unreadable, read_file
 from supervisor.doctor.finding import findings_json
 
 FILE_BYTES = 1 << 20
-_ASKED = ("status", "recent", "activity", "services", "tasks", "executions")
+_QUESTIONS: tuple[Question, ...] = get_args(Question)
 
 
-def parts(scene: Scene, masking: Masking) -> Iterator[Part]:
-    """The parts, with secrets hidden by `masking`."""
-    for name in _ASKED:
-        yield Part(f"supervisor/{name}.json", lambda name=name: masking.document(_asked(scene, name)))  # type: ignore[misc]
-    yield _document("config.json", scene.config, masking)
-    yield _document("doctor.json", lambda: findings_json(scene.examine()), masking)
-    yield Part("automations.yaml", lambda: _file(scene, masking))
-    yield Part("initial-spec.json", lambda: _spec(scene, masking))
-    yield from system_parts(scene.pid, scene.environ, masking)
-    yield from state_parts(scene.state, masking)
+def entries(context: BundleContext, masking: Masking) -> Iterator[BundleEntry]:
+    """The entries, with secrets masked by `masking`."""
+    for question in _QUESTIONS:
+        yield _document(f"supervisor/{question}.json", functools.partial(_answer, context, question), masking)
+    yield _document("config.json", context.sources.config, masking)
+    yield _document("doctor.json", lambda: findings_json(context.sources.findings()), masking)
+    yield BundleEntry("automations.yaml", lambda: _file(context, masking))
+    yield BundleEntry("initial-spec.json", lambda: _spec(context, masking))
+    yield from system_entries(context.pid, context.environ, masking)
+    yield from state_entries(context.state, masking)
 
 
-def _document(name: str, read: Callable[[], Any], masking: Masking) -> Part:
-    return Part(name, lambda: masking.document(read()))
+def _document(name: str, read: Callable[[], Any], masking: Masking) -> BundleEntry:
+    return BundleEntry(name, lambda: masking.document(read()))
 
 
-def _asked(scene: Scene, name: str) -> Any:
-    if scene.not_running:
-        raise LeftOut(scene.not_running)
-    if name not in scene.ask:
-        raise LeftOut("the running supervisor does not tell")
-    return scene.ask[name]()
+def _answer(context: BundleContext, question: Question) -> Any:
+    if context.not_running:
+        raise LeftOut(context.not_running)
+    return context.sources.answer(question)
 
 
-def _file(scene: Scene, masking: Masking) -> bytes:
-    if scene.file is None:
-        raise LeftOut("there is none in the workspace")
-    data = automations_file(scene.file, scene.workspace)
+def _file(context: BundleContext, masking: Masking) -> bytes:
+    if context.file is None:
+        raise LeftOut("the workspace has none")
+    data = automations_file(context.file, context.workspace)
     if len(data) <= FILE_BYTES:
         return masking.text(data)
-    return masking.text(data[:FILE_BYTES], final=False) + b"\n[what comes after this is not in the bundle]\n"
+    return masking.text(data[:FILE_BYTES], final=False) + b"\n[the rest is not in the bundle]\n"
 
 
-def _spec(scene: Scene, masking: Masking) -> bytes:
-    spec = next((path for path in scene.specs if path.is_file()), None)
+def _spec(context: BundleContext, masking: Masking) -> bytes:
+    spec = next((path for path in context.specs if path.is_file()), None)
     if spec is None:
-        raise LeftOut(f"there is no {scene.specs[0]}")
+        raise LeftOut(f"there is no {context.specs[0]}")
     try:
         text = read_file(spec, FILE_BYTES).decode("utf-8-sig", "replace")
     except Unreadable as error:
@@ -63,4 +62,4 @@ def _spec(scene: Scene, masking: Masking) -> bytes:
     try:
         return masking.document(json.loads(text))
     except (ValueError, RecursionError):
-        raise LeftOut("it is no JSON, and so nothing in it can be told from a secret") from None
+        raise LeftOut("it is not JSON, so secrets in it cannot be found") from None

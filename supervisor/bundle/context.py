@@ -1,48 +1,59 @@
-"""What the bundle is about: one supervisor, whether it runs or not."""
+"""Which supervisor the bundle is about, whether it runs or not, and whom to ask about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from supervisor.doctor.finding import Finding
 from supervisor.shim.regular_file import read_regular
 
+Question = Literal["status", "recent", "activity", "services", "tasks", "executions"]
+"""What the bundle asks a running supervisor. The entry `supervisor/<question>.json` has the answer."""
+
+
+class Sources(Protocol):
+    """Answers that take a moment: each is asked for when its entry is packed."""
+
+    def answer(self, question: Question) -> Any:
+        """The running supervisor's answer, as JSON. Raises SupervisorError."""
+
+    def config(self) -> Any:
+        """Every setting with its source, as JSON."""
+
+    def findings(self) -> list[Finding]:
+        """The doctor's findings on this machine."""
+
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Whom and what to look at, and how to ask."""
+class BundleContext:
+    """One supervisor: its process, its files, and whom to ask about it."""
 
     pid: int | None
-    """The supervisor; None: none runs, or it cannot be told which."""
+    """The supervisor's process; None: none runs, or nobody knows which it is."""
     state: Path
-    """The state directory; it may not be there."""
+    """The state directory. It may not exist."""
     workspace: Path
     file: Path | None
     """The automations file."""
     specs: Sequence[Path]
-    """What may be the runner's initial-spec.json, the likeliest first; not one need be there."""
+    """Where the runner's initial-spec.json may be, the likeliest path first. None of them need exist."""
     token_files: Sequence[Path]
-    """What may hold the environment's token."""
+    """Where the environment's token may be."""
     environ: Mapping[str, str]
-    """Of this process."""
-    ask: Mapping[str, Callable[[], Any]]
-    """{name: what the running supervisor answers, as JSON}; empty: none runs."""
+    """The environment of this process."""
+    sources: Sources
     not_running: str
-    """Why none could be asked; empty: one runs."""
-    config: Callable[[], Any]
-    """Every setting with its source, as JSON."""
-    examine: Callable[[], list[Finding]]
-    """The doctor's round."""
+    """Why no supervisor can be asked; empty if one answers."""
 
 
 def holder(state: Path) -> int | None:
-    """The supervisor that holds a state directory; None: nobody does."""
+    """The process of the supervisor that holds a state directory, or None."""
     try:
         pid = int(read_regular(state / "lock", 32))
-        # The file keeps the number of the last holder; another process may have it now.
+        # The file keeps the last holder's number, which another process may have by now.
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None

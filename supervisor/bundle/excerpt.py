@@ -1,20 +1,20 @@
-"""The ends of a file, as much as the bundle has room for, with no secret shown in part where it is cut."""
+"""The ends of a file, as much as the bundle has room for, cut so that no part of a secret shows."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.archive import LeftOut
 from supervisor.bundle.masking import Masking
 from supervisor.host.runs import log_file
 from supervisor.shim.regular_file import Replaced, open_regular, why_replaced
 
 
 def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
-    """A file whose lines each stand for themselves; of a longer one the first and the last half of `longest_bytes`.
+    """A file of independent lines, masked. Of a longer one: the first and the last half of `longest_bytes`.
 
-    A line that does not fit is left out whole: what is a secret in it may be told by its beginning alone. Raises
+    A line that does not fit is left out whole, since only its beginning may show which part of it is a secret. Raises
     LeftOut, OSError.
     """
     with open(_opened(path), "rb") as file:
@@ -28,7 +28,7 @@ def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     head = head[: head.rfind(b"\n") + 1]
     begin = tail.find(b"\n") + 1 or len(tail)
     missing = status.st_size - len(head) - (len(tail) - begin)
-    between = f"[{missing} bytes between this are not in the bundle]\n".encode()
+    between = f"[{missing} bytes in between are not in the bundle]\n".encode()
     return masking.text(head) + between + masking.text(tail, begin)
 
 
@@ -40,17 +40,21 @@ def _opened(path: Path) -> int:
 
 
 def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
-    """The last `longest_bytes` of a file, after a line that says how much is missing. Raises LeftOut, OSError."""
+    """The last `longest_bytes` of a file, masked, after a line that says how much is missing.
+
+    The bytes before the cut are read as well, so that a secret across the cut is recognized. Raises LeftOut, OSError.
+    """
     if why := why_replaced(os.lstat(path)):
         raise LeftOut(why)
     first, end = log_file.first_kept(str(path)), log_file.size(str(path))
-    end = min(end, log_file.find_tail(str(path), 1, 1).end)  # without a hole at its end
+    end = min(end, log_file.find_tail(str(path), 1, 1).end)  # without the hole at its end
     cut = max(first, end - longest_bytes)
     begin = max(first, cut - masking.overlap)
     offset, data = _between(str(path), begin, end)
-    skip = max(0, cut - offset)  # the head may have been dropped meanwhile
+    skip = max(0, cut - offset)  # the log may have dropped its head meanwhile
     if offset and skip < masking.overlap:
-        # What stood before this is gone, and so it may begin within a secret; a line does not, nor what is far enough.
+        # The log has dropped what stood before this, so it may begin within a secret. The next line does not, nor does
+        # what is further away than the longest secret.
         line = data.find(b"\n") + 1 or masking.overlap
         skip = max(skip, min(line, masking.overlap))
     missing = f"[{offset + skip} bytes before this are not in the bundle]\n".encode() if skip else b""
@@ -58,7 +62,7 @@ def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
 
 
 def _between(path: str, begin: int, end: int) -> tuple[int, bytes]:
-    """A log's data between two offsets, with a line in place of each hole, and where it begins. Raises OSError."""
+    """Where a log's data between two offsets begins, and the data, with a line for each hole. Raises OSError."""
     start, data = begin, b""
     for chunk in log_file.chunks(path, begin, end):
         if not data:

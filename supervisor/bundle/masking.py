@@ -1,4 +1,4 @@
-"""Replaces secrets by ***: the values that are known, and what `shapes` finds."""
+"""Replaces secrets by ***: the values that are known, and those that `shapes` finds."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from supervisor.bundle import shapes
 
 SHOWN = HIDDEN.decode()
 _LEAST_ENCODED = 6
-"""A shorter value, encoded, is found in anything."""
+"""A shorter value, once encoded, occurs everywhere."""
 _LEAST_LINE = 8
 _VARIABLES = ("env", "environment")
-"""What lists of an item's variables go by."""
+"""The names of lists of an item's variables."""
 _OVERLAP = 16 * 1024
-"""Longer than tokens and private keys are."""
+"""More than the length of a token or a private key."""
 
 
 class Masking:
-    """Hides secrets in texts, documents and the ends of logs."""
+    """Masks secrets in texts, documents and the ends of logs."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        """`values`: those of secrets that are known."""
+        """`values`: the secrets that are known."""
         self._mask = Mask({form for value in values for form in forms(value)})
 
     @property
     def overlap(self) -> int:
-        """How many bytes before a cut are needed to know what it goes through."""
+        """How many bytes before a cut it takes to recognize a secret across the cut."""
         return max(self._mask.longest, _OVERLAP)
 
     def text(self, data: bytes, skip: int = 0, final: bool = True) -> bytes:
-        """What may be shown of `data`.
+        """The text with secrets masked.
 
         Args:
             data: the text.
-            skip: so many bytes at its beginning are there to know what follows, and are not shown.
-            final: whether it is whole; else the beginning of a value at its end is held back.
+            skip: how many bytes at the beginning only help to recognize what follows. They are not returned.
+            final: whether the text is complete. If not, the beginning of a value at its end is held back.
         """
         return self._mask.apply(data, skip, final, shapes.spans(data, begins=not skip)).shown
 
     def document(self, value: Any) -> bytes:
-        """A JSON document, with all that stands under names of secrets hidden as well. It stays JSON."""
+        """A JSON document in which secrets are masked, as are all values under names of secrets. It stays JSON."""
         return json.dumps(self.hidden(value), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
     def hidden(self, value: Any) -> Any:
-        """A JSON value in which secrets are hidden, and the value of every variable of an item."""
+        """A JSON value in which secrets are masked, and so is every value of an item's variable."""
         match value:
             case Mapping():
                 return {self._line(str(key)): self._named(str(key), item) for key, item in value.items()}
@@ -67,7 +67,7 @@ class Masking:
         return self.hidden(value)
 
     def _variable(self, item: Any) -> Any:
-        """What may be told of a variable of an item, as records and the API have it."""
+        """A variable of an item, as records and the API write it, without its value."""
         match item:
             case str():
                 return self._line(item.partition("=")[0]) + f"={SHOWN}"
@@ -77,7 +77,7 @@ class Masking:
                 return self.hidden(item)
 
     def _inner(self, text: str) -> Any:
-        """JSON within JSON is a document of its own."""
+        """A text. JSON within JSON is masked as a document of its own."""
         if text.startswith("{"):
             try:
                 return self.hidden(json.loads(text))
@@ -90,7 +90,7 @@ class Masking:
 
 
 def forms(value: str) -> set[str]:
-    """How a value may be written in a log: as it is, its lines one by one, escaped for JSON or URLs, in base64."""
+    """The forms of a value in a log: as it is, line by line, escaped for JSON or URLs, in base64."""
     found = {value, *(line.strip() for line in value.splitlines() if len(line.strip()) >= _LEAST_LINE)}
     if len(value) < _LEAST_ENCODED:
         return found
@@ -101,7 +101,7 @@ def forms(value: str) -> set[str]:
         quote(data, safe=""),
         data.hex(),
     }
-    # In base64 it depends on where the value begins in its group of three bytes, and on what follows it.
+    # Base64 differs with the position of the value in its group of three bytes, and with what follows.
     for lead in range(3):
         encoded = base64.b64encode(b"\0" * lead + data).decode("ascii").rstrip("=")[-(-lead * 8 // 6) :]
         for core in (encoded, encoded[: (lead + len(data)) * 8 // 6 - -(-lead * 8 // 6)]):

@@ -1,7 +1,7 @@
-"""A file that appears whole or not at all, for its owner alone, and never in the place of another.
+"""A file that appears whole or not at all, readable by its owner only. It never replaces another file.
 
-It is written without a name, which it gets at the end: so nothing is left of it whatever ends the writer. Where a
-filesystem knows no such files it has another name until then, and a writer that is killed leaves that behind.
+It has no name while it is written (O_TMPFILE), so nothing stays behind however the writer ends. On a filesystem without
+such files it has a temporary name, and a writer that is killed leaves that file behind.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import IO
 from supervisor.model.errors import SupervisorError
 
 _NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}
-"""What open(2) with O_TMPFILE answers where there is none."""
+"""The errors of open(2) on filesystems without O_TMPFILE."""
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""What filesystems without hard links answer: FAT, some FUSE."""
+"""The errors of filesystems without hard links: FAT, some FUSE."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Generator[IO[bytes]]:
-    """What is written appears at `path` when the block ends without an error. Raises SupervisorError."""
+    """A file to write to. It appears at `path` when the block ends without an error. Raises SupervisorError."""
     if os.path.lexists(path):
         raise _exists(path)
     try:
@@ -46,7 +46,7 @@ def whole_file(path: Path) -> Generator[IO[bytes]]:
 
 
 def _begun(path: Path) -> tuple[int, Path | None]:
-    """A new file in the same folder, and its name if it has one. Raises OSError."""
+    """A new file in the same folder, and its temporary name if it needs one. Raises OSError."""
     try:
         return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), None
     except OSError as error:
@@ -57,9 +57,9 @@ def _begun(path: Path) -> tuple[int, Path | None]:
 
 
 def _name(fd: int, aside: Path | None, path: Path) -> None:
-    """Give the file its name, if nothing has that. Raises OSError."""
+    """Give the file its name, unless that is taken. Raises OSError."""
     if aside is None:
-        # As open(2) says. Python follows the link only where a folder is named, although none matters for this path.
+        # The way of open(2). Python follows the link only if folders are given, although this path needs none.
         folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.link(
@@ -69,7 +69,7 @@ def _name(fd: int, aside: Path | None, path: Path) -> None:
             os.close(folder)
         return
     try:
-        os.link(aside, path)  # unlike a rename it takes no other file's place
+        os.link(aside, path)  # unlike a rename, this does not replace another file
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise

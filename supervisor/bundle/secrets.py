@@ -1,4 +1,4 @@
-"""The values of secrets that this machine knows, so that they are found wherever they were printed."""
+"""Collects the values of secrets that this machine knows, so that they can be masked wherever they were printed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor.bundle.context import Scene
-from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.archive import LeftOut
+from supervisor.bundle.context import BundleContext
 from supervisor.bundle.shapes import is_secret_name
 from supervisor.bundle.start_options import process_environ
 from supervisor.bundle.state import rows
@@ -20,30 +20,30 @@ from supervisor.config.problem import Problem
 from supervisor.shim.regular_file import read_regular
 
 LEAST = 4
-"""A shorter value would be found in every second word."""
+"""A shorter value occurs in every second word."""
 _PLAIN = re.compile(r"true|false|none|null|yes|off|[0-9]{1,5}", re.IGNORECASE)
 
 
-def known_secrets(scene: Scene) -> set[str]:
-    """What must not be in the bundle, from every place that holds secrets by name."""
-    found = {*_key(scene.state / "token.key"), *_of_variables(scene.environ)}
-    if scene.pid is not None:
-        found.update(_of_variables(process_environ(scene.pid)))
-    found.update(_text(path).strip() for path in scene.token_files)
-    for spec in scene.specs:
+def known_secrets(context: BundleContext) -> set[str]:
+    """All values that must not be in the bundle, from every place that holds secrets by name."""
+    found = {*_key(context.state / "token.key"), *_of_variables(context.environ)}
+    if context.pid is not None:
+        found.update(_of_variables(process_environ(context.pid)))
+    found.update(_text(path).strip() for path in context.token_files)
+    for spec in context.specs:
         found.update(_of_json(_parsed(_text(spec))))
-    with contextlib.suppress(Exception):  # a damaged database is told where it is to be bundled
-        for _, _, _, body in rows(scene.state):
+    with contextlib.suppress(Exception):  # the entry of the records reports a damaged database
+        for _, _, _, body in rows(context.state):
             found.update(_of_json(_parsed(body)))
-    if scene.file is not None:
-        with contextlib.suppress(LeftOut):  # it is not bundled either
-            content = automations_file(scene.file, scene.workspace)
+    if context.file is not None:
+        with contextlib.suppress(LeftOut):  # its own entry is left out as well
+            content = automations_file(context.file, context.workspace)
             found.update(_of_entries(content.decode("utf-8", "surrogateescape")))
     return {value for value in found if value.strip()}
 
 
 def _key(path: Path) -> Iterator[str]:
-    """The key that tokens are signed with; it is no text."""
+    """The key that signs tokens. It is binary."""
     with contextlib.suppress(OSError):
         yield read_regular(path, 4096).decode("utf-8", "surrogateescape")
 
@@ -72,7 +72,7 @@ def _of_json(value: Any) -> Iterator[str]:
 
 
 def _of_entries(text: str) -> Iterator[str]:
-    """Of `KEY=VALUE` and `KEY: VALUE` in an automations file, whether it is valid or not."""
+    """The secrets among `KEY=VALUE` and `KEY: VALUE` in an automations file, valid or not."""
     for name, value in re.findall(
         r"""([A-Za-z0-9_]{1,64})\s?[=:]\s?["']?([^\s"'\[{][^\s"']{3,4095})""", text
     ):
@@ -88,6 +88,6 @@ def _parsed(text: str) -> Any:
 
 
 def _text(path: Path) -> str:
-    """What a file says, whatever stands at its path; empty if it cannot be read."""
+    """The text of a file; empty if it cannot be read."""
     data = source.read(path)
     return "" if isinstance(data, Problem) else data.decode("utf-8", "surrogateescape")

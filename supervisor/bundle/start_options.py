@@ -1,4 +1,4 @@
-"""Which files a supervisor was told of at its start, by its flags and variables or, for the next one, by ours."""
+"""The files that flags and variables name: those of the running supervisor, and the variables of this process."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from supervisor.settings.setting import Setting
 from supervisor.shim.regular_file import read_regular
 
 
-def told_files(
+def named_files(
     setting: Setting[Any], pid: int | None, environ: Mapping[str, str], state: Path | None = None
 ) -> list[Path]:
-    """The files that a setting names, the running supervisor's first.
+    """The files that a setting names, those of the running supervisor first.
 
     Args:
-        setting: one whose value is a path.
-        pid: the supervisor's; None: none runs.
-        environ: of this process.
+        setting: its value is a path.
+        pid: the supervisor's process; None: none runs.
+        environ: the variables of this process.
         state: the supervisor's state directory.
     """
     folders = [] if pid is None else _folders(pid, state)
@@ -53,7 +53,7 @@ def _words(pid: int, name: str) -> list[str]:
 
 
 def _folders(pid: int, state: Path | None) -> list[str]:
-    """Where relative paths may begin that a supervisor was started with: it has left that folder, unless it is old."""
+    """The folders that a supervisor's relative paths may start from. A newer one has left the folder of its start."""
     folders = []
     try:
         if state is not None:

@@ -1,7 +1,4 @@
-"""From the state directory: records, what changed last, bugs that were met, runs and their logs.
-
-Nothing is written to it.
-"""
+"""Entries from the state directory: records, the last changes, crash reports, runs and their logs. Only reads it."""
 
 from __future__ import annotations
 
@@ -12,46 +9,50 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.archive import BundleEntry, LeftOut
 from supervisor.bundle.excerpt import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.host.state.database import Row, newest_rows
 from supervisor.model.errors import StoreError
 
 RECORDS = 2000
-"""The last changed; a task keeps up to a thousand executions."""
+"""Those that changed last. A task keeps up to a thousand executions."""
 RECORDS_BYTES = 8 * 1024 * 1024
 """A command may be as long as a file."""
 RECENT = 500
 RUNS = 200
 LOG_BYTES = 256 * 1024
-"""Of each run. With the runs that began last first, the limit of the whole bundle decides how many there are."""
+"""Of each run. The newest runs come first, and the limit of the whole bundle decides how many there are."""
 CRASHES = 5
 CRASH_BYTES = 512 * 1024
-"""Of each report: the traceback stands at its beginning, the last inputs at its end."""
+"""Of each report. The traceback stands at its beginning, the last inputs at its end."""
 FACT_BYTES = 64 * 1024
 _FACTS = ("script.sh", "started", "exit")
 
 
-def state_parts(state: Path, masking: Masking) -> Iterator[Part]:
-    """The parts, the most telling first."""
-    yield Part("state/folder.json", lambda: masking.document(_folder(state)))
+def state_entries(state: Path, masking: Masking) -> Iterator[BundleEntry]:
+    """The entries, the most useful first."""
+    yield BundleEntry("state/folder.json", lambda: masking.document(_folder(state)))
     for report in sorted(state.glob("crash-*.txt"), reverse=True)[:CRASHES]:
-        yield Part(f"state/{report.name}", functools.partial(masked_both_ends, report, CRASH_BYTES, masking))
-    yield Part("state/recent.json", lambda: masking.document(_recent(state)))
-    yield Part("state/records.json", lambda: masking.document(_records(state)))
-    yield Part("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masking))
-    yield Part("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masking))
+        yield BundleEntry(
+            f"state/{report.name}", functools.partial(masked_both_ends, report, CRASH_BYTES, masking)
+        )
+    yield BundleEntry("state/recent.json", lambda: masking.document(_recent(state)))
+    yield BundleEntry("state/records.json", lambda: masking.document(_records(state)))
+    yield BundleEntry("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masking))
+    yield BundleEntry("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masking))
     for run in _runs(state / "runs"):
         for name in _FACTS:
-            yield Part(
+            yield BundleEntry(
                 f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masking)
             )
-        yield Part(f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masking))
+        yield BundleEntry(
+            f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masking)
+        )
 
 
 def rows(state: Path) -> list[Row]:
-    """The rows of records, the last changed first: (id, kind, revision, JSON). Raises LeftOut."""
+    """The rows of records, those that changed last first: (id, kind, revision, JSON). Raises LeftOut."""
     database = state / "state.db"
     if not database.exists():
         raise LeftOut("there is no database")
@@ -69,7 +70,7 @@ def _records(state: Path) -> list[dict[str, Any]]:
 
 
 def _recent(state: Path) -> list[dict[str, Any]]:
-    """What changed last, the newest first: of each thing its last change."""
+    """The last change of each record, the newest first."""
     return [_change(*row) for row in rows(state)[:RECENT]]
 
 
@@ -86,7 +87,7 @@ def _change(id_: str, kind: str, revision: int, body: str) -> dict[str, Any]:
 
 
 def _folder(state: Path) -> list[dict[str, Any]]:
-    """The files of the directory, without what is in them."""
+    """The files of the directory, without their content."""
     if not state.is_dir():
         raise LeftOut(f"there is no {state}")
     found = []
@@ -99,10 +100,10 @@ def _folder(state: Path) -> list[dict[str, Any]]:
 
 
 def _runs(runs: Path) -> list[Path]:
-    """The folders of runs, those that began last first."""
+    """The folders of runs, the newest first."""
     try:
         if os.path.islink(runs):
-            return []  # no supervisor makes it so
+            return []  # a supervisor makes a folder
         entries = [
             (entry.stat(follow_symlinks=False).st_mtime, entry.path)
             for entry in os.scandir(runs)

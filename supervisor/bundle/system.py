@@ -1,4 +1,4 @@
-"""From the machine: its versions and limits, the supervisor's own process, systemd and its journal."""
+"""Entries from the machine: versions and limits, the supervisor's own process, systemd and its journal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
-from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.archive import BundleEntry, LeftOut
 from supervisor.bundle.excerpt import masked_end
 from supervisor.bundle.masking import SHOWN, Masking
 from supervisor.bundle.start_options import process_environ
+from supervisor.host.proc.cgroups import BOOTED
 
-BOOTED = "/run/systemd/system"
-"""Source: sd_booted(3)."""
 STDERR_BYTES = 1 << 20
 PROGRAM_TIMEOUT_S = 5.0
 _FILES = {
@@ -39,45 +38,45 @@ _HARMLESS = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV", "NO_COLOR"),
     *("PWD", "AWS_REGION", "AWS_DEFAULT_REGION", "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "XDG_STATE_HOME"),
 }  # fmt: skip
-"""Variables whose values are told, URLs without credentials; of all others only that they are set."""
+"""Variables whose values are shown, URLs without credentials. Of others only the length of the value is shown."""
 _HARMLESS_PREFIXES = ("LC_", "SUPERVISOR_")
 
 
-def system_parts(
+def system_entries(
     pid: int | None, environ: Mapping[str, str], masking: Masking, booted: str = BOOTED
-) -> Iterator[Part]:
-    """The parts.
+) -> Iterator[BundleEntry]:
+    """The entries.
 
     Args:
-        pid: the supervisor's; None: there is none.
-        environ: of this process.
-        masking: hides secrets.
-        booted: the folder that says that systemd runs here.
+        pid: the supervisor's process, or None.
+        environ: the variables of this process.
+        masking: masks secrets.
+        booted: the folder that exists where systemd runs.
     """
-    yield Part("versions.json", lambda: masking.document(versions()))
-    yield Part(
+    yield BundleEntry("versions.json", lambda: masking.document(versions()))
+    yield BundleEntry(
         "environment.json",
-        lambda: masking.document({name: told(name, environ[name]) for name in sorted(environ)}),
+        lambda: masking.document({name: shown_value(name, environ[name]) for name in sorted(environ)}),
     )
     for name, path in _FILES.items():
-        yield Part(f"system/{name}", functools.partial(_proc, path, masking))
-    yield Part(
+        yield BundleEntry(f"system/{name}", functools.partial(_proc, path, masking))
+    yield BundleEntry(
         "system/units",
         lambda: masking.text(_run(booted, "systemctl", "--no-pager", "--full", "status", "supervisor*")),
     )
     if pid is None:
         return
     for name in _OF_PROCESS:
-        yield Part(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masking))
-    yield Part("supervisor/command", lambda: masking.text(_command(pid)))
-    yield Part("supervisor/environment.json", lambda: masking.document(_environment(pid)))
-    yield Part("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
-    yield Part("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
-    yield Part("supervisor/stderr", lambda: _stderr(pid, masking, booted))
+        yield BundleEntry(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masking))
+    yield BundleEntry("supervisor/command", lambda: masking.text(_command(pid)))
+    yield BundleEntry("supervisor/environment.json", lambda: masking.document(_environment(pid)))
+    yield BundleEntry("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
+    yield BundleEntry("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
+    yield BundleEntry("supervisor/stderr", lambda: _stderr(pid, masking, booted))
 
 
 def versions() -> dict[str, Any]:
-    """Of the supervisor and all that it stands on."""
+    """The versions of the supervisor and of everything below it."""
     packages = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
     return {
         "supervisor": __version__,
@@ -90,10 +89,10 @@ def versions() -> dict[str, Any]:
     }
 
 
-def told(name: str, value: str) -> str:
-    """What may be told of a variable."""
+def shown_value(name: str, value: str) -> str:
+    """A variable's value if it is harmless, else its length."""
     harmless = name.upper() in _HARMLESS or name.startswith(_HARMLESS_PREFIXES)
-    if harmless and name != "SUPERVISOR_ENVIRON":  # the launcher's, and holds all others
+    if harmless and name != "SUPERVISOR_ENVIRON":  # the launcher's; it holds all others
         return value
     return f"{SHOWN} ({len(value)} characters)" if value else ""
 
@@ -102,11 +101,11 @@ def _environment(pid: int) -> dict[str, str]:
     environ = process_environ(pid)
     if not environ:
         raise LeftOut("it cannot be read")
-    return {name: told(name, environ[name]) for name in sorted(environ)}
+    return {name: shown_value(name, environ[name]) for name in sorted(environ)}
 
 
 def _command(pid: int) -> bytes:
-    """As one line: a secret is known by the flag before it."""
+    """The command as one line: a secret is recognized by the flag before it."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").rstrip("\0").split("\0")
     return shlex.join(words).encode() + b"\n"
 
@@ -123,13 +122,13 @@ def _descriptors(pid: int) -> dict[str, str]:
 
 
 def _cgroup(pid: int) -> dict[str, str]:
-    """What the process's own cgroup v2 says of its limits and their events."""
+    """Limits and events of the process's own cgroup v2."""
     lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
     own = next((line[3:] for line in lines if line.startswith("0::")), None)
     folders = [Path(root + own) for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if own is not None]
     folder = next((folder for folder in folders if (folder / "cgroup.procs").exists()), None)
     if folder is None:
-        raise LeftOut("the process is in no cgroup v2 that can be seen")
+        raise LeftOut("no cgroup v2 of the process can be seen")
     names = (
         "cgroup.controllers",
         "cgroup.events",
@@ -145,7 +144,7 @@ def _cgroup(pid: int) -> dict[str, str]:
 
 
 def _stderr(pid: int, masking: Masking, booted: str) -> bytes:
-    """What the supervisor itself has said, if that went into a file or the journal."""
+    """The supervisor's own messages, if they go into a file or the journal."""
     target = os.readlink(f"/proc/{pid}/fd/2")
     if target.startswith("/") and os.path.isfile(target):
         return masked_end(Path(target), STDERR_BYTES, masking)
@@ -160,7 +159,7 @@ def _proc(path: str, masking: Masking) -> bytes:
 
 
 def _run(booted: str, *argv: str) -> bytes:
-    """What a program prints. Raises LeftOut where there is none, or it takes too long."""
+    """The output of a program. Raises LeftOut without systemd, or if the program takes too long."""
     path = shutil.which(argv[0])
     if path is None or not os.path.isdir(booted):
         raise LeftOut("this machine does not run systemd")

@@ -1,6 +1,6 @@
-"""The automations file of a workspace, as far as those may read it who can say what stands at its path.
+"""Reads the automations file of a workspace with the rights of everybody who can change what its path leads to.
 
-Root reads everything, and a link in a user's workspace may lead to a file that this user could not read.
+Root may read every file, but a link in a user's workspace may lead to a file that this user may not read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.archive import LeftOut
 from supervisor.config.document import source
 from supervisor.config.document.source import Unreadable
 from supervisor.config.problem import Problem
@@ -19,7 +19,7 @@ from supervisor.host.users.impersonation import open_as
 
 
 def automations_file(path: Path, workspace: Path) -> bytes:
-    """What the file holds, at most a byte more than such a file may. Raises LeftOut."""
+    """The content of the file, up to one byte over the limit for such a file. Raises LeftOut."""
     owners = set(_owners(path, workspace)) - {0} if os.geteuid() == 0 else set[int]()
     data: bytes | Problem = source.read(path) if not owners else Problem("")
     for uid in owners:
@@ -39,10 +39,10 @@ def _open_as(uid: int, path: Path | str) -> int:
 
 
 def _owners(path: Path, workspace: Path) -> Iterator[int]:
-    """Who owns the workspace, the folders below it on the way to the file, and the file or the link to it."""
+    """The owners of the workspace, of the folders between it and the file, and of the file or the link to it."""
     for part in (path, *path.parents):
         if part == workspace or part.is_relative_to(workspace):
             try:
                 yield os.lstat(part).st_uid
             except OSError:
-                pass  # gone, and so is the file
+                pass  # it is gone, and the file with it

@@ -1,11 +1,8 @@
-"""What is right and wrong with the machine: the endpoints that must be reachable, and the machine itself.
+"""What is right and wrong with the machine: the endpoints that it must reach, and the machine itself.
 
-endpoints.yaml   the endpoints, as data; `listing` reads such a file, `target` fills in region and account
-finding          what a check comes to, and `seen`, what was observed of one endpoint
-resolve, dial, proxy, tls, exchange, udp, certificate
-                 the steps of an attempt, one module a kind; `attempt` takes them in their order
-kernel, cgroup, inotify, disk, programs
-                 the machine itself
-verdict          pure: from what was observed to findings
-examine          everything side by side, within a time
+endpoints.yaml   the endpoints, as data; `endpoint_list` reads such a file
+machine_checks   the machine itself: disk, kernel, cgroup, inotify; `programs`: the shell, git, docker
+network          an attempt at one endpoint, and what its result means
+finding          the result of a check
+examine          runs all checks side by side, each within a time limit
 """

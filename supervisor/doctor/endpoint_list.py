@@ -1,8 +1,8 @@
-"""Reads a list of endpoints, the packaged one or `--endpoints FILE`: YAML or JSON, every mistake with its place.
+"""Reads a list of endpoints, the packaged one or `--endpoints FILE`: YAML or JSON. Every mistake has its place.
 
 groups:
   - name: Release artifacts        # shown beside each of its endpoints
-    required: true                 # whether a failure makes the doctor exit 1; an endpoint may say it for itself
+    required: true                 # whether a failure makes the doctor exit 1; an endpoint may have its own
     runner: standard               # only this kind of runner needs it: standard or enterprise; absent: both
     endpoints:
       - url: https://releases.example.com/manifest.json   # https://, http:// or udp:// (with a port)
@@ -10,9 +10,9 @@ groups:
         plane: true                # the management plane: the URL of the settings takes its place
         direct: true               # never through a proxy
       - url: https://*.example.com:8443
-        example: https://doctor.example.com:8443    # what is tried where the url has a *
+        example: https://doctor.example.com:8443    # what the doctor tries if the url has a *
       - url: https://ec2.<region>.amazonaws.com     # <region> and <account-id> are filled in
-      - yours: Your metrics endpoint                # something to check that no list can know: always skipped
+      - yours: Your metrics endpoint                # an endpoint that no list can know: always skipped
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ _HOST = re.compile(r"[A-Za-z0-9._*-]+|[0-9A-Fa-f:.]+")
 
 
 class Runner(enum.Enum):
-    """The kinds of runner that the platform tells apart."""
+    """The platform's kinds of runner."""
 
     STANDARD = "standard"
     ENTERPRISE = "enterprise"
 
 
 class Expect(enum.Enum):
-    """Which HTTP answers are good."""
+    """Which HTTP answers count as good."""
 
     ANSWER = "answer"
     SUCCESS = "success"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the list. It has a `url`, or `yours` says what should stand there."""
+class Endpoint:
+    """One endpoint of the list. It has a `url`, or `yours` says what kind of endpoint the user has there."""
 
     group: str
     required: bool
@@ -74,12 +74,12 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """How people call it."""
         return self.url or self.yours
 
 
-def read_listing(path: Path | str = PACKAGED) -> tuple[Entry, ...]:
-    """The entries of the list at `path` ("-": standard input), in order. Raises SupervisorError with every mistake."""
+def read_listing(path: Path | str = PACKAGED) -> tuple[Endpoint, ...]:
+    """The endpoints of the list at `path` ("-": standard input). Raises SupervisorError with every mistake."""
     name = "<stdin>" if str(path) == source.STDIN else str(path)
     data = source.read(path)
     entries, problems = ((), [data]) if isinstance(data, Problem) else parse_listing(data)
@@ -89,8 +89,8 @@ def read_listing(path: Path | str = PACKAGED) -> tuple[Entry, ...]:
     return entries
 
 
-def parse_listing(data: bytes) -> tuple[tuple[Entry, ...], list[Problem]]:
-    """The entries in the text, or else what is wrong with it."""
+def parse_listing(data: bytes) -> tuple[tuple[Endpoint, ...], list[Problem]]:
+    """The endpoints in the text, or all problems."""
     text = decode_text(data)
     if isinstance(text, Problem):
         return (), [text]
@@ -104,14 +104,14 @@ def parse_listing(data: bytes) -> tuple[tuple[Entry, ...], list[Problem]]:
 
 
 class _Reader:
-    """Walks the tree. What is wrong is noted, and an entry made all the same: with any problem nobody gets it."""
+    """Walks the tree and collects problems. If there are any, the caller drops the endpoints: they may be wrong."""
 
     def __init__(self, text: Text) -> None:
         self.problems: list[Problem] = []
         self._text = text
         self._suggester = Suggester()
 
-    def entries(self, root: Node | None) -> Iterator[Entry]:
+    def entries(self, root: Node | None) -> Iterator[Endpoint]:
         if root is None or is_null(root):
             self._note(0, (), "the file is empty", 'it needs a list "groups"')
             return
@@ -119,7 +119,7 @@ class _Reader:
         for place, group in self._items(fields, root.at, (), "groups"):
             yield from self._group(group, place)
 
-    def _group(self, node: Node, place: Place) -> Iterator[Entry]:
+    def _group(self, node: Node, place: Place) -> Iterator[Endpoint]:
         fields = self._fields(node, place, _GROUP)
         name = self._string(fields, place, "name")
         if not name:
@@ -131,11 +131,11 @@ class _Reader:
         for below, endpoint in self._items(fields, node.at, place, "endpoints"):
             yield self._entry(endpoint, below, name, required, runner)
 
-    def _entry(self, node: Node, place: Place, group: str, required: bool, runner: Runner | None) -> Entry:
+    def _entry(self, node: Node, place: Place, group: str, required: bool, runner: Runner | None) -> Endpoint:
         fields = self._fields(node, place, _ENDPOINT)
         if ("url" in fields) == ("yours" in fields):
             self._note(node.at, place, 'an endpoint has either "url" or "yours"')
-        entry = Entry(
+        entry = Endpoint(
             group,
             self._flag(fields, place, "required") if "required" in fields else required,
             self._string(fields, place, "url"),
@@ -153,19 +153,19 @@ class _Reader:
 
     def _check_url(self, fields: dict[str, Node], place: Place, field: str, url: str) -> None:
         if url and (why := url_problem(url)):
-            self._note(fields[field].at, (*place, field), f"{quoted(url)} is no URL to check: {why}")
+            self._note(fields[field].at, (*place, field), f"{quoted(url)} is not a URL to check: {why}")
 
-    def _check_example(self, fields: dict[str, Node], node: Node, place: Place, entry: Entry) -> None:
+    def _check_example(self, fields: dict[str, Node], node: Node, place: Place, entry: Endpoint) -> None:
         if "*" in entry.url and not entry.example:
             self._note(node.at, place, f'{quoted(entry.url)} has a *, but there is no "example" to try')
         elif entry.example and not fnmatch.fnmatchcase(entry.example, entry.url):
             at = fields["example"].at
-            self._note(at, (*place, "example"), f"{quoted(entry.example)} is none of {quoted(entry.url)}")
+            self._note(at, (*place, "example"), f"{quoted(entry.example)} does not match {quoted(entry.url)}")
         elif "*" in entry.example:
             self._note(fields["example"].at, (*place, "example"), "an example has no *")
 
     def _fields(self, node: Node, place: Place, names: tuple[str, ...]) -> dict[str, Node]:
-        """The values of a mapping by name; unknown names are noted."""
+        """The values of a mapping by name. An unknown name is a problem."""
         if not isinstance(node, Mapping):
             self._note(node.at, place, f"a mapping is expected here, with {', '.join(names)}")
             return {}
@@ -230,7 +230,7 @@ class _Reader:
 
 
 def url_problem(url: str) -> str:
-    """Why a URL cannot be checked; empty: it can. Placeholders and stars count as names."""
+    """Why a URL cannot be checked; empty if it can. Placeholders and stars count as names."""
     filled = url
     for placeholder in PLACEHOLDERS:
         filled = filled.replace(placeholder, "x")
@@ -240,7 +240,7 @@ def url_problem(url: str) -> str:
     except ValueError as error:
         return str(error).lower()
     if parts.scheme not in ("https", "http", "udp"):
-        return "it begins with https://, http:// or udp://"
+        return "it must begin with https://, http:// or udp://"
     if not _HOST.fullmatch(host):
         return "it names no host"
     if parts.username is not None:
@@ -248,5 +248,5 @@ def url_problem(url: str) -> str:
     if parts.scheme == "udp" and (not port or parts.path):
         return "udp:// takes a host and a port, nothing else"
     if not filled.isascii() or any(c.isspace() or not c.isprintable() for c in filled) or parts.fragment:
-        return "it holds what no request can"
+        return "it holds characters that a request cannot"
     return ""

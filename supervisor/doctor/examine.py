@@ -1,4 +1,4 @@
-"""Everything side by side: the endpoints, and the machine itself."""
+"""Runs all checks side by side: those of the endpoints, and those of the machine itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from anyio.abc import TaskGroup
 from supervisor.doctor.finding import Finding, State, Verdict
 from supervisor.doctor.network import assessment
 from supervisor.doctor.network.attempt import attempt
-from supervisor.doctor.network.bounded_call import aside
-from supervisor.doctor.network.observation import Seen
+from supervisor.doctor.network.bounded_call import bounded_call
+from supervisor.doctor.network.observation import Observation
 from supervisor.doctor.network.proxy import Proxies
 from supervisor.doctor.network.target import Skip, Target
 from supervisor.doctor.network.tls import Trust
@@ -23,14 +23,14 @@ from supervisor.doctor.network.tls import Trust
 T = TypeVar("T")
 
 SIDE_BY_SIDE = 32
-"""Attempts at a time. More would look like a scan to a firewall, and fill its table of connections."""
+"""Attempts at a time. A firewall would take more for a scan, and its table of connections would fill up."""
 NETWORK = "Network"
 MACHINE = "Machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A look at the machine itself. `look` may block; it is given up after the timeout."""
+    """A check of the machine itself. `look` may block; nobody waits for it longer than the timeout."""
 
     name: str
     required: bool
@@ -38,7 +38,7 @@ class Check:
 
 
 Progress = Callable[[int, int], None]
-"""Called with how many are done, of how many."""
+"""Called with the number of checks that are done, and the number of all."""
 
 
 async def examine(
@@ -49,11 +49,11 @@ async def examine(
     timeout_s: float,
     progress: Progress,
 ) -> list[Finding]:
-    """All findings, in the order of what was asked. `timeout_s`: for each endpoint and each check."""
+    """All findings, in the order of the arguments. `timeout_s`: for each endpoint and each check."""
     targets = [endpoint for endpoint in endpoints if isinstance(endpoint, Target)]
     limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
 
-    async def try_endpoint(target: Target) -> Seen:
+    async def try_endpoint(target: Target) -> Observation:
         async with limiter:
             return await attempt(target, proxies, trust, timeout_s)
 
@@ -70,13 +70,13 @@ async def examine(
 
 
 class _Result(Generic[T]):
-    """What a task returned; there once its group has ended."""
+    """The value that a task returned. It is set once the task group has ended."""
 
     value: T
 
 
 class _Count:
-    """Starts tasks, and tells how many of them have ended."""
+    """Starts tasks, and reports how many of them have ended."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._done = 0
@@ -99,15 +99,17 @@ async def _look(check: Check, timeout_s: float) -> Finding:
     began_s = time.monotonic()
     try:
         with anyio.fail_after(timeout_s):
-            verdict_ = await aside(check.look)
+            verdict_ = await bounded_call(check.look)
     except TimeoutError:
         verdict_ = Verdict(State.FAILED, f"no answer within {timeout_s:g} s")
-    except OSError as error:  # no thread, process or descriptor
+    except OSError as error:  # the machine has no thread, process or descriptor left
         verdict_ = Verdict(State.FAILED, f"cannot be looked at: {(error.strerror or str(error)).lower()}")
     return Finding(MACHINE, check.name, check.required, verdict_, time.monotonic() - began_s)
 
 
-def _endpoints(endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Seen]]) -> list[Finding]:
+def _endpoints(
+    endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Observation]]
+) -> list[Finding]:
     in_order = iter(tried)
     now_s = time.time()
     return [
@@ -119,14 +121,14 @@ def _endpoints(endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target,
 
 
 def _network(
-    endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Seen]], proxies: Proxies
+    endpoints: Sequence[Target | Skip], tried: Sequence[tuple[Target, Observation]], proxies: Proxies
 ) -> list[Finding]:
-    """What no single endpoint tells."""
+    """Findings that follow from all endpoints together."""
     if not endpoints:
         return []
     named = str(proxies)
-    plane = next((seen for target, seen in tried if target.entry.plane), None)
-    answer = plane.answer if plane is not None and plane.broken is None else None
+    plane = next((seen for target, seen in tried if target.endpoint.plane), None)
+    answer = plane.answer if plane is not None and plane.failure is None else None
     return [
         Finding(NETWORK, "proxy", False, Verdict(State.OK, named or "none: no variable names one")),
         Finding(NETWORK, "TLS interception", False, assessment.interception(tried)),

@@ -1,4 +1,4 @@
-"""What a check comes to."""
+"""The result of a check: a verdict, and the facts that it rests on."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 
 class State(enum.Enum):
-    """How good it is."""
+    """How good the result is."""
 
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """It cannot be told from here: neither good nor bad."""
+    """The check cannot tell whether this works."""
     SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A state and the sentence part that explains it: what was seen, then what to do about it."""
+    """A state, and half a sentence that explains it: what was seen, then what to do about it."""
 
     state: State
     detail: str
@@ -29,25 +29,25 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The verdict on one thing."""
+    """The verdict on one endpoint, or on one part of the machine."""
 
     group: str
     name: str
     required: bool
     verdict: Verdict
     seconds: float | None = None
-    """How long it took to find out; None: nothing was tried."""
+    """How long the check took; None: it was skipped."""
     facts: Mapping[str, object] = field(default_factory=dict)
-    """What was seen, for programs: names and plain JSON values."""
+    """What was seen, as JSON values by name. For programs."""
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the machine cannot do without what is wrong here."""
+        """Whether this makes the doctor exit 1: something required failed."""
         return self.required and self.verdict.state is State.FAILED
 
 
 def findings_json(findings: Iterable[Finding]) -> dict[str, Any]:
-    """The findings for programs; `ok`: nothing that is required failed."""
+    """The findings as JSON. `ok`: nothing required failed."""
     findings = list(findings)
     return {
         "ok": not any(finding.is_fatal for finding in findings),

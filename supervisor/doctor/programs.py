@@ -1,4 +1,4 @@
-"""Programs that commands and the supervisor use: docker, git and a shell."""
+"""The programs that commands and the supervisor use: a shell, git and docker."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def docker() -> Verdict:
 
 
 def git() -> Verdict:
-    """Whether there is git."""
+    """Whether git is there."""
     code, text = _run("git", "--version")
     return Verdict(State.OK if code == 0 else State.WARNING, text or f"git exits {code}")
 
 
 def shell() -> Verdict:
-    """Whether there is a shell for the commands: bash, or else sh."""
+    """Whether commands have a shell: bash, or else sh."""
     code, text = _run("bash", "-c", 'echo "bash $BASH_VERSION"')
     if code == 0:
         return Verdict(State.OK, text)
     code, why = _run("sh", "-c", "echo sh")
     if code == 0:
-        return Verdict(State.WARNING, f"{text}; commands run in sh, which knows less")
+        return Verdict(State.WARNING, f"{text}; commands run in sh, which can do less")
     return Verdict(State.FAILED, f"{text}; {why}: no command can run")
 
 
 def _run(*argv: str) -> tuple[int | None, str]:
-    """The exit code and the first line of a program, or None and why it did not run to its end."""
+    """The exit code and the first line of output, or None and why the program did not run to its end."""
     path = shutil.which(argv[0])
     if path is None:
         return None, f"{argv[0]} is not on the PATH"
     try:
-        # A session of its own: what hangs is killed with what it started, which may hold the pipe.
+        # A session of its own: a program that hangs is killed together with its children, which may hold the pipe.
         process = subprocess.Popen(
             [path, *argv[1:]],
             stdin=subprocess.DEVNULL,

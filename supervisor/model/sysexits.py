@@ -21,7 +21,7 @@ EXIT_TERMINATED = 143
 
 MEANINGS = {
     0: "It was done. `run`: it was told to end (SIGTERM, `supervisor shutdown`), or all of its work succeeded. "
-    "`validate`: the file is valid. `doctor`: nothing that is required failed.",
+    "`validate`: the file is valid. `doctor`: no required check failed.",
     EXIT_FAILED: "It was not done, and standard error says why. `run --exit-when-done`, a prebuild: a task or service "
     "failed. `run`: what it keeps was taken away, and could not be made again. "
     "`validate`: the file is invalid. `doctor`: something required failed.",

@@ -1,4 +1,4 @@
-"""Packing: bounded, with a manifest, whatever the parts do."""
+"""Packing: bounded, with a manifest, whatever the entries do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from supervisor.bundle import archive
-from supervisor.bundle.archive import pack
-from supervisor.bundle.entry import LeftOut, Part
+from supervisor.bundle.archive import BundleEntry, LeftOut, pack
 from supervisor.bundle.masking import Masking
 from supervisor.model.errors import SupervisorError
 from tests.bundle.unpacking import manifest_of, unpacked
@@ -25,14 +24,14 @@ def raising(error: BaseException) -> Callable[[], bytes]:
     return read
 
 
-def packed(*parts: Part, **limits: float) -> dict[str, bytes]:
+def packed(*entries: BundleEntry, **limits: float) -> dict[str, bytes]:
     out = io.BytesIO()
-    pack(parts, MASKING, out, **limits)  # type: ignore[arg-type]
+    pack(entries, MASKING, out, **limits)  # type: ignore[arg-type]
     return unpacked(out.getvalue())
 
 
 def test_parts_are_in_the_archive_and_in_its_manifest() -> None:
-    files = packed(Part("a/b.txt", lambda: b"hello"), Part("c", lambda: b""))
+    files = packed(BundleEntry("a/b.txt", lambda: b"hello"), BundleEntry("c", lambda: b""))
 
     assert (files["a/b.txt"], files["c"]) == (b"hello", b"")
     assert manifest_of(files)["files"] == [{"name": "a/b.txt", "bytes": 5}, {"name": "c", "bytes": 0}]
@@ -51,7 +50,7 @@ def test_parts_are_in_the_archive_and_in_its_manifest() -> None:
     ],
 )
 def test_part_that_fails_is_left_out_with_the_reason(error: BaseException, why: str) -> None:
-    files = packed(Part("bad", raising(error)), Part("good", lambda: b"x"))
+    files = packed(BundleEntry("bad", raising(error)), BundleEntry("good", lambda: b"x"))
 
     assert "bad" not in files
     assert files["good"] == b"x"
@@ -66,7 +65,7 @@ def test_part_that_blocks_is_given_up() -> None:
         return b""
 
     try:
-        files = packed(Part("dead", block), Part("good", lambda: b"x"), most_seconds=0.5)
+        files = packed(BundleEntry("dead", block), BundleEntry("good", lambda: b"x"), most_seconds=0.5)
     finally:
         go.set()
 
@@ -78,7 +77,7 @@ def test_part_that_blocks_is_given_up() -> None:
 def test_what_does_not_fit_is_left_out_and_smaller_things_are_not() -> None:
     sizes = {"a": 60, "b": 60, "c": 40, "d": 1}
     files = packed(
-        *(Part(name, lambda size=size: b"x" * size) for name, size in sizes.items()),  # type: ignore[misc]
+        *(BundleEntry(name, lambda size=size: b"x" * size) for name, size in sizes.items()),  # type: ignore[misc]
         most_bytes=100,
     )
     why = {each["name"]: each["why"] for each in manifest_of(files)["leftOut"]}
@@ -89,8 +88,8 @@ def test_what_does_not_fit_is_left_out_and_smaller_things_are_not() -> None:
 
 def test_target_that_cannot_be_written_is_an_error() -> None:
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
-        pack([Part("a", lambda: b"x" * 1000)], MASKING, full)
+        pack([BundleEntry("a", lambda: b"x" * 1000)], MASKING, full)
 
 
 def test_time_of_one_part_is_bounded_too() -> None:
-    assert archive.PART_SECONDS < archive.MOST_SECONDS
+    assert archive.ENTRY_SECONDS < archive.MOST_SECONDS

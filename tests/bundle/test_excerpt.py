@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.archive import LeftOut
 from supervisor.bundle.excerpt import masked_both_ends, masked_end
 from supervisor.bundle.masking import Masking
 from supervisor.host.runs import log_file
@@ -73,7 +73,7 @@ def test_beginning_and_end_of_a_report_are_there_and_lines_are_whole(tmp_path: P
 
     for longest_bytes in range(1000, 1100, 7):
         head, _, tail = masked_both_ends(tmp_path / "report", longest_bytes, MASKING).partition(b"[")
-        missing, _, tail = tail.partition(b" bytes between this are not in the bundle]\n")
+        missing, _, tail = tail.partition(b" bytes in between are not in the bundle]\n")
         told = head.count(b"\n") + tail.count(b"\n")
         shown = "".join(lines[: head.count(b"\n")] + lines[-tail.count(b"\n") :])
 
@@ -87,7 +87,7 @@ def test_line_that_is_longer_than_the_room_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("first\n" + "pl4nted " * 1000 + "\n")
 
     assert masked_both_ends(tmp_path / "report", 1000, MASKING) == (
-        b"first\n[8001 bytes between this are not in the bundle]\n"
+        b"first\n[8001 bytes in between are not in the bundle]\n"
     )
 
 

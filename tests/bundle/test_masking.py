@@ -76,9 +76,9 @@ def is_hidden(shape: str) -> bool:
     return "pl4n" not in shown.lower() and JWT[:20] not in shown
 
 
-@pytest.mark.parametrize("number", range(len(shapes.RULES)))
+@pytest.mark.parametrize("number", range(len(shapes.PATTERNS)))
 def test_every_rule_is_needed(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "RULES", shapes.RULES[:number] + shapes.RULES[number + 1 :])
+    monkeypatch.setattr(shapes, "PATTERNS", shapes.PATTERNS[:number] + shapes.PATTERNS[number + 1 :])
 
     assert not all(map(is_hidden, SHAPES))
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from supervisor.bundle import system
-from supervisor.bundle.entry import LeftOut
+from supervisor.bundle.archive import LeftOut
 from supervisor.bundle.masking import Masking
-from supervisor.bundle.system import system_parts, told
+from supervisor.bundle.system import shown_value, system_entries
 
 MASKING = Masking(["pl4nted-secret"])
 
 
 def read(name: str, pid: int | None, booted: str = "/nonexistent", **environ: str) -> bytes:
     """The content of a part."""
-    (part,) = [part for part in system_parts(pid, environ, MASKING, booted) if part.name == name]
+    (part,) = [part for part in system_entries(pid, environ, MASKING, booted) if part.name == name]
     return part.read()
 
 
@@ -105,7 +105,7 @@ def test_of_variables_only_harmless_values_are_told() -> None:
         "HTTPS_PROXY": "http://***@p.invalid",
         "LANG": "C",
     }
-    assert told("SUPERVISOR_LOG_LIMIT", "64") == "64"
+    assert shown_value("SUPERVISOR_LOG_LIMIT", "64") == "64"
 
 
 def test_process_is_told_by_its_command_descriptors_and_environment() -> None:

@@ -95,14 +95,14 @@ def test_table_tells_of_every_endpoint_and_of_the_machine(doctor: Doctor, good: 
         "proxy",
         "clock",
     } <= rows.keys()
-    assert result.out.splitlines()[-1].startswith("nothing that is required failed")
+    assert result.out.splitlines()[-1].startswith("no required check failed")
 
 
 def test_required_endpoint_that_fails_is_exit_status_1(doctor: Doctor, bad: str) -> None:
     result = doctor({"url": bad})
 
     assert result.status == 1
-    assert result.out.splitlines()[-1].startswith("1 of what is required failed")
+    assert result.out.splitlines()[-1].startswith("1 required check failed")
 
 
 def test_json_has_what_was_seen(doctor: Doctor, good: str, bad: str) -> None:
@@ -197,8 +197,8 @@ def test_local_tries_no_endpoint(supervisor: Invoke, loopback_only: list[str]) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--region", "Mars"], '"Mars" is none; one is eu-central-1'),
-        (["--account-id", "12"], '"12" is none; one is 123456789012'),
+        (["--region", "Mars"], '"Mars" is not one; for example eu-central-1'),
+        (["--account-id", "12"], '"12" is not one; for example 123456789012'),
         (["--timeout", "0"], "0.0 is not in the range"),
         (["--timeout", "inf"], "inf is not in the range"),
         (["--timeout", "nan"], "nan"),

@@ -9,11 +9,11 @@ from typing import Any
 
 import anyio
 
-from supervisor.doctor.endpoint_list import Entry
+from supervisor.doctor.endpoint_list import Endpoint
 from supervisor.doctor.finding import Finding
 from supervisor.doctor.network import assessment
 from supervisor.doctor.network.attempt import attempt
-from supervisor.doctor.network.observation import Seen
+from supervisor.doctor.network.observation import Observation
 from supervisor.doctor.network.proxy import Proxies
 from supervisor.doctor.network.target import Circumstances, Target, targets
 from supervisor.doctor.network.tls import Trust
@@ -28,7 +28,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 def target(url: str, **more: Any) -> Target:
     """The endpoint with this URL."""
-    (made,) = targets([Entry("Test", True, url, **more)], Circumstances())
+    (made,) = targets([Endpoint("Test", True, url, **more)], Circumstances())
     assert isinstance(made, Target)
     return made
 
@@ -46,7 +46,7 @@ def see(
     *trusted: Authority,
     timeout_s: float = PATIENCE_S,
     environ: Mapping[str, str] = NOTHING,
-) -> Seen:
+) -> Observation:
     """What an attempt sees."""
     return anyio.run(attempt, endpoint, Proxies(environ), trust(*trusted), timeout_s)
 

@@ -16,7 +16,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-from tests.doctor.network.test_udp import datagrams
+from tests.doctor.network.test_transport import datagrams
 from tests.doctor.servers import (
     OK,
     Authority,

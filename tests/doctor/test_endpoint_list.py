@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.doctor.endpoint_list import PACKAGED, Entry, Expect, Runner, parse_listing, read_listing
+from supervisor.doctor.endpoint_list import PACKAGED, Endpoint, Expect, Runner, parse_listing, read_listing
 from supervisor.model.errors import SupervisorError
 
 
@@ -31,7 +31,7 @@ def test_list_says_everything_about_an_endpoint() -> None:
 
     assert wrong == []
     assert entries == (
-        Entry(
+        Endpoint(
             "G",
             False,
             "https://*.a.invalid:1/x",
@@ -42,14 +42,14 @@ def test_list_says_everything_about_an_endpoint() -> None:
             plane=True,
             direct=True,
         ),
-        Entry("G", True, yours="Your own"),
+        Endpoint("G", True, yours="Your own"),
     )
 
 
 def test_json_is_a_list_as_well() -> None:
     data = {"groups": [{"name": "G", "required": True, "endpoints": [{"url": "udp://127.0.0.1:1"}]}]}
 
-    assert parse_listing(json.dumps(data).encode()) == ((Entry("G", True, "udp://127.0.0.1:1"),), [])
+    assert parse_listing(json.dumps(data).encode()) == ((Endpoint("G", True, "udp://127.0.0.1:1"),), [])
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def test_json_is_a_list_as_well() -> None:
             'expect: "sucess" is not allowed here; it is "answer" or "success"',
         ),
         (group("{url: 'https://a', runner: big}"), 'it is "standard" or "enterprise"'),
-        (group("{url: 'ftp://a'}"), "it begins with https://, http:// or udp://"),
+        (group("{url: 'ftp://a'}"), "it must begin with https://, http:// or udp://"),
         (group("{url: 'https://'}"), "it names no host"),
         (group("{url: 'https://a:99999'}"), "port out of range"),
         (group("{url: 'https://a b'}"), "it names no host"),
         (group("{url: 'https://me:pw@a'}"), "it must not hold a user or a password"),
-        (group("{url: 'https://a/b c'}"), "it holds what no request can"),
-        (group("{url: 'https://a/#b'}"), "it holds what no request can"),
-        (group('{url: "https://a/\\r\\nx"}'), "it holds what no request can"),
+        (group("{url: 'https://a/b c'}"), "it holds characters that a request cannot"),
+        (group("{url: 'https://a/#b'}"), "it holds characters that a request cannot"),
+        (group('{url: "https://a/\\r\\nx"}'), "it holds characters that a request cannot"),
         (group("{url: 'https://ä'}"), "it names no host"),
         (group("{url: 'udp://a'}"), "udp:// takes a host and a port, nothing else"),
         (group("{url: 'udp://a:1/x'}"), "udp:// takes a host and a port, nothing else"),
         (group("{url: 'https://*.a'}"), 'has a *, but there is no "example" to try'),
-        (group("{url: 'https://*.a', example: 'https://b.c'}"), '"https://b.c" is none of "https://*.a"'),
+        (group("{url: 'https://*.a', example: 'https://b.c'}"), '"https://b.c" does not match "https://*.a"'),
         (group("{url: 'https://*.a', example: 'https://*.a'}"), "an example has no *"),
         ("groups: [{required: true, endpoints: [{yours: a}]}]", 'field "name" is missing'),
         ("groups: [{name: a, endpoints: [{yours: a}]}]", 'field "required" is missing; say true or false'),

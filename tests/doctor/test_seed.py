@@ -78,4 +78,4 @@ def test_every_endpoint_can_be_tried_where_region_and_account_are_known() -> Non
     assert "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com/" in tried
     assert "https://us01.gitpod.dev:8443/" in tried
     assert not any(character in url for url in tried for character in "<>*")
-    assert [each.entry.plane for each in made] == [True] + [False] * (len(made) - 1)
+    assert [each.endpoint.plane for each in made] == [True] + [False] * (len(made) - 1)

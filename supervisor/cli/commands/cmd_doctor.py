@@ -1,4 +1,4 @@
-"""`supervisor doctor`: what is right and wrong with this machine."""
+"""`supervisor doctor`: what is right and wrong with this machine, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,7 +21,9 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_USAGE
 
 if TYPE_CHECKING:
+    from supervisor.doctor.examine import Progress
     from supervisor.doctor.finding import Finding
+    from supervisor.doctor.network.target import Skip, Target
     from supervisor.settings.resolved import Resolved
 
 LONGEST_TIMEOUT_S = 600.0
@@ -29,20 +31,20 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "unknown": "yel
 
 
 def _matching(pattern: str, example: str) -> Callable[[click.Context, click.Parameter, str], str]:
-    """A callback that refuses what is not of the form."""
+    """A callback that refuses a value that does not match."""
 
     def check(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
         if value and not re.fullmatch(pattern, value):
-            raise click.BadParameter(f'"{value}" is none; one is {example}')
+            raise click.BadParameter(f'"{value}" is not one; for example {example}')
         return value
 
     return check
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
-    """A callback that refuses what no range does: NaN."""
+    """A callback that refuses NaN, which a range does not."""
     if value != value:
-        raise click.BadParameter("nan is no number of seconds")
+        raise click.BadParameter("nan is not a number of seconds")
     return value
 
 
@@ -65,13 +67,13 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> floa
     type=Choice(["standard", "enterprise"]),
     default="standard",
     show_default=True,
-    help="The kind of runner, which decides what is needed.",
+    help="The kind of runner, which decides what is required.",
 )
 @click.option(
     "--endpoints",
     metavar="FILE",
     type=click.Path(path_type=Path, allow_dash=True),
-    help='Check the endpoints listed in FILE ("-": standard input) in place of the platform\'s own.',
+    help='Check the endpoints listed in FILE ("-": standard input) instead of the platform\'s own.',
 )
 @click.option(
     "--timeout",
@@ -83,8 +85,8 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> floa
     show_default=True,
     help="For each check; they run side by side.",
 )
-@click.option("--local", is_flag=True, help="Check this machine alone, no endpoint.")
-@click.option("--list", "list_", is_flag=True, help="Print the endpoints that would be tried, and try none.")
+@click.option("--local", is_flag=True, help="Check only this machine, no endpoints.")
+@click.option("--list", "list_", is_flag=True, help="Print the endpoints without trying them.")
 @output_format
 def doctor(
     region: str,
@@ -100,88 +102,105 @@ def doctor(
 
     Each endpoint is tried as the platform's programs do: DNS, TCP, TLS, an HTTP request, through the proxy that
     HTTPS_PROXY, HTTP_PROXY and NO_PROXY name. The issuer of each certificate is shown: a proxy that intercepts TLS has
-    the same for all. Exits 1 if something that is needed failed, 2 on wrong usage.
+    the same one everywhere. Exits 1 if something required failed, 2 on wrong usage.
 
     \b
     FILE is YAML or JSON:
       groups:
         - name: My services
-          required: true        # or false: a failure is told, and that is all
-          runner: standard      # or enterprise: who needs it; left out: both
+          required: true        # or false: a failure is shown, and does not count
+          runner: standard      # or enterprise: which runners need it; left out: both
           endpoints:
             - {url: "https://git.example.com/robots.txt", expect: success}   # else any answer below 500 is good
             - {url: "https://*.example.com:8443", example: "https://a.example.com:8443"}
             - {url: "udp://192.0.2.1:4242", required: false}
             - {url: "https://s3.<region>.amazonaws.com"}     # also <account-id>
             - {url: "http://169.254.169.254", direct: true}  # never through a proxy
-            - {url: "https://app.example.com", plane: true}  # the plane of the settings takes its place
+            - {url: "https://app.example.com", plane: true}  # replaced by the plane of the settings
     """
-    # Not at the top: ssl and anyio take longer to import than all of the command line.
-    from supervisor.doctor.endpoint_list import PACKAGED, Runner, read_listing
-    from supervisor.doctor.network.target import Circumstances, Skip, targets
-
-    known = Circumstances(region, account_id, plane_url(), Runner(runner))
     try:
-        listed = [] if local else targets(read_listing(endpoints or PACKAGED), known)
+        listed = [] if local else listed_endpoints(endpoints, region, account_id, runner)
     except SupervisorError as error:
         click.echo(f"supervisor: {error}", err=True)
-        return EXIT_USAGE  # 1 is kept for a machine that is not all right
+        return EXIT_USAGE  # 1 means that something on this machine failed
     if list_:
-        for each in listed:
-            why = f": skipped, {each.why}" if isinstance(each, Skip) else ""
-            click.echo(f"{'required' if each.entry.required else 'optional'}  {each.name}{why}")
+        _print_endpoints(listed)
         return 0
-    findings = _examine(listed, timeout_s)
+    found = _examine(listed, timeout_s)
     if format_ == "json":
         from supervisor.doctor.finding import findings_json
 
-        print_json(findings_json(findings))
+        print_json(findings_json(found))
     else:
-        click.echo(_text(findings))
-    return int(any(finding.is_fatal for finding in findings))
+        click.echo(_text(found))
+    return int(any(finding.is_fatal for finding in found))
 
 
-def usable_settings() -> Resolved:
-    """The settings here; the defaults, if they cannot be used, which is for `run` to say."""
+# What follows imports late: ssl and anyio take longer to import than the whole command line.
+
+
+def listed_endpoints(
+    file: Path | None, region: str = "", account_id: str = "", runner: str = "standard"
+) -> list[Target | Skip]:
+    """The endpoints of FILE, or else the packaged ones. Raises SupervisorError if the list cannot be used."""
+    from supervisor.doctor.endpoint_list import PACKAGED, Runner, read_listing
+    from supervisor.doctor.network.target import Circumstances, targets
+    from supervisor.settings.table import CONTROL_PLANE_URL
+
+    plane_url = usable_settings()[0][CONTROL_PLANE_URL] or ""
+    known = Circumstances(region, account_id, plane_url, Runner(runner))
+    return targets(read_listing(file or PACKAGED), known)
+
+
+def usable_settings() -> tuple[Resolved, str]:
+    """The settings here, and an empty text; or else the defaults, and why the settings cannot be used."""
     from supervisor.settings.initial_spec import read_settings
     from supervisor.settings.resolved import resolve
 
     try:
-        return read_settings({}, os.environ)
-    except SupervisorError:
-        return resolve({}, {})
+        return read_settings({}, os.environ), ""
+    except SupervisorError as error:
+        return resolve({}, {}), str(error)
 
 
-def plane_url() -> str:
-    """The management plane of the settings; empty: they name none."""
-    from supervisor.settings.table import CONTROL_PLANE_URL
-
-    return usable_settings()[CONTROL_PLANE_URL] or ""
-
-
-def _examine(listed: list[Any], timeout_s: float) -> list[Finding]:
+def findings(
+    listed: list[Target | Skip], state: Path, workspace: Path, timeout_s: float, progress: Progress
+) -> list[Finding]:
+    """The findings on these endpoints and on this machine. `timeout_s`: for each of them."""
     import anyio
 
-    from supervisor.boot.run_settings import state_dir_of, workspace_of
     from supervisor.doctor.examine import examine
-    from supervisor.doctor.machine import checks
+    from supervisor.doctor.machine_checks import checks
     from supervisor.doctor.network.proxy import Proxies
     from supervisor.doctor.network.tls import Trust
+
+    looks = checks(state, workspace)
+    return anyio.run(examine, listed, looks, Proxies(os.environ), Trust.of_machine(), timeout_s, progress)
+
+
+def _print_endpoints(listed: list[Target | Skip]) -> None:
+    from supervisor.doctor.network.target import Skip
+
+    for each in listed:
+        why = f": skipped, {each.why}" if isinstance(each, Skip) else ""
+        click.echo(f"{'required' if each.endpoint.required else 'optional'}  {each.name}{why}")
+
+
+def _examine(listed: list[Target | Skip], timeout_s: float) -> list[Finding]:
+    from supervisor.boot.run_settings import state_dir_of, workspace_of
     from supervisor.settings.table import AUTOMATIONS, WORKSPACE
 
-    settings = usable_settings()
-    looks = checks(state_dir_of(settings), workspace_of(settings[AUTOMATIONS], settings[WORKSPACE]))
-    progress = _Progress()
+    settings, _ = usable_settings()
+    workspace = workspace_of(settings[AUTOMATIONS], settings[WORKSPACE])
+    progress = _ProgressLine()
     try:
-        return anyio.run(
-            examine, listed, looks, Proxies(os.environ), Trust.of_machine(), timeout_s, progress.show
-        )
+        return findings(listed, state_dir_of(settings), workspace, timeout_s, progress.show)
     finally:
         progress.clear()
 
 
-class _Progress:
-    """A line on the terminal that counts, beside the output."""
+class _ProgressLine:
+    """A line on standard error that counts the checks, if that is a terminal."""
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
@@ -208,7 +227,7 @@ def _text(findings: list[Finding]) -> str:
         for finding in findings
     ]
     parts = [table(["GROUP", "CHECK", "NEED", "RESULT", "TIME", "WHAT WAS SEEN"], rows)]
-    if sys.stdout.isatty():  # where the table is cut at the edge
+    if sys.stdout.isatty():  # which cuts the table at its edge
         parts += [
             _whole(finding) for finding in findings if finding.verdict.state.value in ("failed", "warning")
         ]
@@ -224,5 +243,6 @@ def _summary(findings: list[Finding]) -> str:
     fatal = sum(finding.is_fatal for finding in findings)
     counts = Counter(finding.verdict.state.value for finding in findings)
     counted = ", ".join(f"{number} {state}" for state, number in counts.items())
-    verdict = f"{fatal} of what is required failed" if fatal else "nothing that is required failed"
+    checks = "check" if fatal <= 1 else "checks"
+    verdict = f"{fatal or 'no'} required {checks} failed"
     return f"{verdict} ({counted})"

@@ -1,11 +1,11 @@
-"""What the facts mean: from what was observed of an endpoint to a finding. Pure.
+"""What the facts mean: turns an observation into a finding. Pure.
 
-Any HTTP answer shows that a service can be reached, except where the list expects success, and except
+Any HTTP answer shows that a service can be reached, unless the list expects success. Exceptions:
 
-    403        by the service or by a filter on the way: a warning
-    5xx        it cannot be used now, whoever says so: failed
-    UDP        an answer is good, a refusal bad, silence unknown: a gateway does not answer what it cannot read
-    no name    of an example: unknown, for the names that the example stands for may exist
+    403        warning: the service says so, or a filter on the way
+    5xx        failed: the service or a proxy cannot do it now
+    UDP        an answer is ok, a refusal failed, silence unknown: a gateway ignores a datagram that it cannot read
+    no name    of an example: unknown, since other names of the same pattern may exist
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 
 from supervisor.doctor.endpoint_list import Expect
 from supervisor.doctor.finding import Finding, State, Verdict
-from supervisor.doctor.network.observation import Answer, Broken, Seen, Step, Trouble
+from supervisor.doctor.network.observation import Answer, Cause, Failure, Observation, Step
 from supervisor.doctor.network.target import Skip, Target
 
 SKEW_WARNING_S = 5.0
 SKEW_FAILED_S = 300.0
-"""From here on AWS refuses signatures, and tokens may be taken for expired or not yet valid."""
+"""From here on AWS refuses signatures, and tokens seem expired or not yet valid."""
 _TELLING_DOMAINS = 3
 
 _AT_STEP = {
@@ -34,27 +34,27 @@ _AT_STEP = {
 
 
 def skipped(skip: Skip) -> Finding:
-    """The finding on an endpoint that is not tried."""
-    return Finding(skip.entry.group, skip.name, skip.entry.required, Verdict(State.SKIPPED, skip.why))
+    """The finding on an endpoint that the doctor does not try."""
+    return Finding(skip.endpoint.group, skip.name, skip.endpoint.required, Verdict(State.SKIPPED, skip.why))
 
 
-def finding(target: Target, seen: Seen, now_s: float) -> Finding:
-    """The finding on an endpoint. `now_s`: this machine's wall clock, named where a certificate's time is wrong."""
+def finding(target: Target, seen: Observation, now_s: float) -> Finding:
+    """The finding on an endpoint. `now_s`: this machine's wall clock, shown if a certificate is not valid then."""
     verdict = _verdict(target, seen, now_s)
-    through = [f"through the proxy {seen.proxy}"] if seen.proxy and seen.broken is None else []
+    through = [f"through the proxy {seen.proxy}"] if seen.proxy and seen.failure is None else []
     detail = "; ".join([verdict.detail, *through])
     return Finding(
-        target.entry.group,
+        target.endpoint.group,
         target.name,
-        target.entry.required,
+        target.endpoint.required,
         Verdict(verdict.state, detail),
         seen.seconds,
         facts(seen),
     )
 
 
-def facts(seen: Seen) -> dict[str, object]:
-    """What was seen, as JSON; nothing stands for what was not."""
+def facts(seen: Observation) -> dict[str, object]:
+    """What was seen, as JSON. What was not seen is missing."""
     known: dict[str, object] = {"addresses": seen.addresses, "address": seen.address, "proxy": seen.proxy}
     if seen.certificate is not None:
         known["certificate"] = {
@@ -65,18 +65,18 @@ def facts(seen: Seen) -> dict[str, object]:
         }
     if seen.answer is not None:
         known |= {"status": seen.answer.status, "location": seen.answer.location}
-    if seen.broken is not None:
+    if seen.failure is not None:
         known |= {
-            "step": seen.broken.step.value,
-            "trouble": seen.broken.trouble.value,
-            "why": seen.broken.text,
+            "step": seen.failure.step.value,
+            "trouble": seen.failure.cause.value,
+            "why": seen.failure.text,
         }
     return {name: value for name, value in known.items() if value}
 
 
-def _verdict(target: Target, seen: Seen, now_s: float) -> Verdict:
-    if seen.broken is not None:
-        return _broken(target, seen, seen.broken, now_s)
+def _verdict(target: Target, seen: Observation, now_s: float) -> Verdict:
+    if seen.failure is not None:
+        return _failed(target, seen, seen.failure, now_s)
     if seen.answer is None:
         return Verdict(State.OK, "answers")
     issuer = f"; certificate by {seen.certificate.issuer}" if seen.certificate else ""
@@ -92,7 +92,7 @@ def _answered(target: Target, answer: Answer) -> Verdict:
         return Verdict(
             State.FAILED, f"{said}: it was reached and does not work, or a proxy on the way does not reach it"
         )
-    if target.entry.expect is Expect.SUCCESS and answer.status >= 400:
+    if target.endpoint.expect is Expect.SUCCESS and answer.status >= 400:
         return Verdict(
             State.FAILED, f"{said} in place of a file: something on the way answers, or keeps it back"
         )
@@ -103,52 +103,55 @@ def _answered(target: Target, answer: Answer) -> Verdict:
     return Verdict(State.OK, said)
 
 
-def _broken(target: Target, seen: Seen, broken: Broken, now_s: float) -> Verdict:
-    match broken.step, broken.trouble:
-        case Step.DNS, Trouble.NO_NAME if target.is_example and not seen.proxy:
+def _failed(target: Target, seen: Observation, failure: Failure, now_s: float) -> Verdict:
+    match failure.step, failure.cause:
+        case Step.DNS, Cause.NO_NAME if target.is_example and not seen.proxy:
             return Verdict(
                 State.UNKNOWN, "the DNS does not know this name; others that it stands for may exist"
             )
-        case Step.UDP, Trouble.TIMEOUT:
+        case Step.UDP, Cause.TIMEOUT:
             return Verdict(
-                State.UNKNOWN, f"no answer within {broken.text}, and no refusal: most gateways say nothing"
+                State.UNKNOWN, f"no answer within {failure.text}, and no refusal: most gateways say nothing"
             )
         case _:
-            return Verdict(State.FAILED, _why(seen, broken, now_s))
+            return Verdict(State.FAILED, _why(seen, failure, now_s))
 
 
-def _why(seen: Seen, broken: Broken, now_s: float) -> str:
-    at = f"the proxy {seen.proxy}" if seen.proxy and broken.step in (Step.DNS, Step.TCP, Step.PROXY) else ""
+def _why(seen: Observation, failure: Failure, now_s: float) -> str:
+    at = f"the proxy {seen.proxy}" if seen.proxy and failure.step in (Step.DNS, Step.TCP, Step.PROXY) else ""
     who = at or "it"
-    match broken.trouble:
-        case Trouble.TIMEOUT:
-            return f"{at and at + ': '}{_AT_STEP[broken.step]} within {broken.text}: a firewall drops it, or it is down"
-        case Trouble.NO_NAME:
-            return f"the DNS does not know {at or 'this name'}: {broken.text}"
-        case Trouble.REFUSED:
+    match failure.cause:
+        case Cause.TIMEOUT:
+            before = f"{at}: " if at else ""
+            return (
+                f"{before}{_AT_STEP[failure.step]} within {failure.text}: a firewall drops it, or it is down"
+            )
+        case Cause.NO_NAME:
+            return f"the DNS does not know {at or 'this name'}: {failure.text}"
+        case Cause.REFUSED:
             return f"{who} refuses connections: nothing listens there, or a firewall says so"
-        case Trouble.UNREACHABLE:
-            return f"{who} cannot be reached: {broken.text}"
-        case Trouble.CLOSED:
-            return f"{who} closes the connection during the {broken.step.value.upper()} step"
-        case Trouble.NO_TLS:
-            return f"{who} does not speak TLS there: {broken.text}"
-        case Trouble.DISTRUSTED:
-            return _distrusted(seen, broken, now_s)
-        case Trouble.NO_HTTP:
-            return f'{who} does not answer in HTTP: "{broken.text}"'
-        case Trouble.DENIED:
-            return f"{who} refuses a tunnel: {broken.text}; allow this endpoint there"
-        case Trouble.NO_PROXY:
-            return broken.text
-        case Trouble.OTHER:
-            return f"{at and at + ': '}{broken.step.value.upper()}: {broken.text}"
+        case Cause.UNREACHABLE:
+            return f"{who} cannot be reached: {failure.text}"
+        case Cause.CLOSED:
+            return f"{who} closes the connection during the {failure.step.value.upper()} step"
+        case Cause.NO_TLS:
+            return f"{who} does not speak TLS there: {failure.text}"
+        case Cause.DISTRUSTED:
+            return _distrusted(seen, failure, now_s)
+        case Cause.NO_HTTP:
+            return f'{who} does not answer in HTTP: "{failure.text}"'
+        case Cause.DENIED:
+            return f"{who} refuses a tunnel: {failure.text}; allow this endpoint there"
+        case Cause.NO_PROXY:
+            return failure.text
+        case Cause.OTHER:
+            return f"{at and at + ': '}{failure.step.value.upper()}: {failure.text}"
 
 
-def _distrusted(seen: Seen, broken: Broken, now_s: float) -> str:
+def _distrusted(seen: Observation, failure: Failure, now_s: float) -> str:
     certificate = seen.certificate
     if certificate is None:
-        return f"its certificate is not trusted: {broken.text}"
+        return f"its certificate is not trusted: {failure.text}"
     if not certificate.not_before_s <= now_s <= certificate.not_after_s:
         span = f"{_moment(certificate.not_before_s)} to {_moment(certificate.not_after_s)}"
         return (
@@ -156,15 +159,15 @@ def _distrusted(seen: Seen, broken: Broken, now_s: float) -> str:
             "one of them is wrong"
         )
     return (
-        f"its certificate by {certificate.issuer} is not trusted: {broken.text}; if that is your proxy, give this "
+        f"its certificate by {certificate.issuer} is not trusted: {failure.text}; if that is your proxy, give this "
         "machine its CA"
     )
 
 
-def interception(findings: Iterable[tuple[Target, Seen]]) -> Verdict:
-    """Whether one and the same CA speaks for services that have nothing to do with each other.
+def interception(findings: Iterable[tuple[Target, Observation]]) -> Verdict:
+    """Whether one CA issued the certificates of unrelated services.
 
-    A proxy that intercepts TLS issues all certificates itself. Where its CA is installed nothing else shows it.
+    A proxy that intercepts TLS issues all certificates itself. If its CA is installed, nothing else shows it.
     """
     issuers: dict[str, set[str]] = {}
     for target, seen in findings:
@@ -184,10 +187,10 @@ def interception(findings: Iterable[tuple[Target, Seen]]) -> Verdict:
 
 
 def clock_skew(answer: Answer | None) -> Verdict:
-    """How far this machine's clock is from the plane's."""
+    """The difference between this machine's clock and the management plane's."""
     if answer is None or answer.date_s is None:
-        return Verdict(State.UNKNOWN, "the management plane did not tell its time")
-    # The header has whole seconds, cut off; it was written somewhere between request and answer.
+        return Verdict(State.UNKNOWN, "the management plane sent no time")
+    # The header has whole seconds, rounded down. The server wrote it at some time between request and answer.
     skew_s = (answer.at_s - answer.took_s / 2) - (answer.date_s + 0.5)
     slack_s = 0.5 + answer.took_s / 2
     size_s = max(0.0, abs(skew_s) - slack_s)
@@ -206,7 +209,7 @@ def _span(seconds: float) -> str:
 
 
 def _domain(host: str) -> str:
-    """The part of a name that one owner has, near enough: the last two labels. An address is its own."""
+    """Roughly the part of a name that belongs to one owner: the last two labels. An address stays as it is."""
     return host if ":" in host or host.replace(".", "").isdigit() else ".".join(host.split(".")[-2:])
 
 

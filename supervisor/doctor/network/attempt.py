@@ -1,4 +1,4 @@
-"""One attempt at one endpoint: the steps in their order, and what each of them saw."""
+"""One attempt at one endpoint: the steps in their order, and what each of them sees."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import anyio
 from anyio.abc import ByteStream
 
 from supervisor.doctor.network import tls
-from supervisor.doctor.network.dial import dial
 from supervisor.doctor.network.exchange import ask
-from supervisor.doctor.network.observation import Seen, Step, Stopped, Trouble
+from supervisor.doctor.network.observation import AttemptFailed, Cause, Observation, Step
 from supervisor.doctor.network.proxy import Proxies, Proxy, reach, tunnel
 from supervisor.doctor.network.target import Target
-from supervisor.doctor.network.udp import probe
+from supervisor.doctor.network.transport import dial, probe
 
 
-async def attempt(target: Target, proxies: Proxies, trust: tls.Trust, timeout_s: float) -> Seen:
-    """What was seen of an endpoint within the time."""
-    seen = Seen()
+async def attempt(target: Target, proxies: Proxies, trust: tls.Trust, timeout_s: float) -> Observation:
+    """What can be seen of an endpoint within the timeout."""
+    seen = Observation()
     began_s = time.monotonic()
     with anyio.move_on_after(timeout_s) as scope:
         async with AsyncExitStack() as opened:
@@ -27,17 +26,17 @@ async def attempt(target: Target, proxies: Proxies, trust: tls.Trust, timeout_s:
                 if target.scheme == "udp":
                     await probe(target, seen)
                 else:
-                    await _Way(target, proxies.of(target), trust, opened).ask(seen)
-            except Stopped:
-                pass  # `seen.broken` says why
-    if scope.cancelled_caught and seen.broken is None:
-        seen.breaks(Trouble.TIMEOUT, f"{timeout_s:g} s")
+                    await _Route(target, proxies.of(target), trust, opened).ask(seen)
+            except AttemptFailed:
+                pass  # `seen.failure` says why
+    if scope.cancelled_caught and seen.failure is None:
+        seen.fail(Cause.TIMEOUT, f"{timeout_s:g} s")
     seen.seconds = time.monotonic() - began_s
     return seen
 
 
-class _Way:
-    """The way to an HTTP server: straight, or through a proxy; plain, or within TLS."""
+class _Route:
+    """The route to an HTTP server: direct or through a proxy, plain or within TLS."""
 
     def __init__(self, target: Target, proxy: Proxy | None, trust: tls.Trust, opened: AsyncExitStack) -> None:
         self._target = target
@@ -45,8 +44,8 @@ class _Way:
         self._trust = trust
         self._opened = opened
 
-    async def ask(self, seen: Seen) -> None:
-        """Note the answer. Raises Stopped."""
+    async def ask(self, seen: Observation) -> None:
+        """Record the answer. Raises AttemptFailed."""
         target, proxy = self._target, self._proxy
         path, headers = target.path, ["Accept: */*", "Connection: close"]
         if target.scheme == "https":
@@ -60,27 +59,27 @@ class _Way:
         seen.step = Step.HTTP
         seen.answer = await ask(stream, "GET", path, target.authority, seen, *headers)
 
-    async def _secured(self, seen: Seen) -> ByteStream:
+    async def _secured(self, seen: Observation) -> ByteStream:
         stream = await self._connected(seen)
         seen.step = Step.TLS
         try:
             return await tls.wrap(stream, self._target.host, self._trust, seen)
-        except Stopped:
-            if seen.broken is not None and seen.broken.trouble is Trouble.DISTRUSTED:
-                await self._look(seen)
+        except AttemptFailed:
+            if seen.failure is not None and seen.failure.cause is Cause.DISTRUSTED:
+                await self._record_certificate(seen)
             raise
 
-    async def _look(self, seen: Seen) -> None:
-        """Find out whose certificate was refused. What goes wrong now says nothing about the endpoint."""
-        again = Seen()
+    async def _record_certificate(self, seen: Observation) -> None:
+        """Record the certificate that was refused. A failure in here says nothing about the endpoint."""
+        again = Observation()
         try:
             stream = await self._connected(again)
             await tls.look(stream, self._target.host, self._trust, again)
-        except Stopped:
+        except AttemptFailed:
             pass
         seen.certificate = again.certificate
 
-    async def _connected(self, seen: Seen) -> ByteStream:
+    async def _connected(self, seen: Observation) -> ByteStream:
         target = self._target
         if self._proxy is None:
             return await dial(target.host, target.port, seen, self._opened)

@@ -1,8 +1,8 @@
-"""Calls that may block longer than anyone waits for them, each in a thread of its own.
+"""Runs a call that may block for ever in a thread of its own, so that the caller can give it up.
 
-`getaddrinfo` waits as long as the resolver's configuration says, a look at a dead network filesystem for ever. A worker
-thread of the event loop would be waited for when the loop or the process ends. These are not: they are daemons, and
-what they find out too late falls away.
+`getaddrinfo` blocks as long as the resolver's configuration says, a stat on a dead network filesystem for ever. The
+event loop waits for its worker threads when it ends, and so does the process. Nobody waits for these threads: they are
+daemons, and a result that comes too late is dropped.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def aside(call: Callable[[], T]) -> T:
-    """What `call` returns, or raises, and OSError where there is no thread to be had. Cancelled, it goes on in vain."""
+async def bounded_call(call: Callable[[], T]) -> T:
+    """What `call` returns or raises. Raises OSError if the machine has no thread left. A cancelled call goes on."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -38,7 +38,7 @@ async def aside(call: Callable[[], T]) -> T:
         try:
             loop.call_soon_threadsafe(finish, result, raised)
         except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
+            pass  # the loop is closed: nobody waits for the result
 
     try:
         threading.Thread(target=run, name="doctor", daemon=True).start()

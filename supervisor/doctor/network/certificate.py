@@ -1,7 +1,7 @@
-"""Who issued a certificate, from its bytes.
+"""Reads who issued a certificate, from its bytes.
 
-Python tells the contents of a certificate only after it has verified it, and the ones that matter here are those that
-fail. What is needed is a few fields near the beginning of a fixed structure, RFC 5280 section 4.1:
+Python shows the contents of a certificate only once it has verified it, and the doctor needs those of the others. The
+fields stand near the beginning of a fixed structure, RFC 5280 section 4.1:
 
     Certificate ::= SEQUENCE { tbsCertificate, ... }
     tbsCertificate ::= SEQUENCE { [0] version OPTIONAL, serialNumber, signature, issuer, validity, subject, ... }
@@ -24,7 +24,7 @@ _LONGEST = 200
 
 
 def certificate(der: bytes) -> Certificate | None:
-    """What a certificate says of itself; None if these bytes are none."""
+    """What a certificate says; None if the bytes are not a certificate."""
     try:
         ((_, outer),) = _values(der)
         (_, inner), *_ = _values(outer)
@@ -39,7 +39,7 @@ def certificate(der: bytes) -> Certificate | None:
 
 
 def _values(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The (tag, content) of each value that stands in `data`; X.690 section 8.1. Raises ValueError, IndexError."""
+    """The (tag, content) of each value in `data`, X.690 section 8.1. Raises ValueError, IndexError."""
     at = 0
     while at < len(data):
         tag, length, at = data[at], data[at + 1], at + 2
@@ -49,13 +49,13 @@ def _values(data: bytes) -> Iterator[tuple[int, bytes]]:
         elif length == 0x80:
             raise ValueError("DER has no values of indefinite length")
         if at + length > len(data):
-            raise ValueError("a value is longer than what it stands in")
+            raise ValueError("a value is longer than the one around it")
         yield tag, data[at : at + length]
         at += length
 
 
 def _name(data: bytes) -> str:
-    """Organisation, unit and common name, in this order; the last of each."""
+    """Organisation, unit and common name, in this order. Of several the last one."""
     found: dict[str, str] = {}
     for _, group in _values(data):
         for _, pair in _values(group):
@@ -71,11 +71,11 @@ def _text(tag: int, value: bytes) -> str:
 
 
 def _seconds(value: tuple[int, bytes]) -> float:
-    """A moment in UTC, which RFC 5280 writes as YYMMDDHHMMSSZ until 2049 and with four digits of the year after."""
+    """A time in UTC. RFC 5280 writes YYMMDDHHMMSSZ until 2049, and four digits of the year from then on."""
     tag, content = value
     text = content.decode("ascii")
     if tag == _UTC_TIME:
         text = ("20" if text[:2] < "50" else "19") + text
     elif tag != _GENERALIZED_TIME:
-        raise ValueError("neither kind of time")
+        raise ValueError("unknown kind of time")
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()

@@ -1,4 +1,4 @@
-"""HTTP: one request, and the head of its answer. Bodies are not read: a whole release would come."""
+"""HTTP: one request, and the head of its answer. The body is not read: it may be a whole release."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ import anyio
 from anyio.abc import ByteStream
 
 from supervisor import __version__
-from supervisor.doctor.network.dial import trouble_of
-from supervisor.doctor.network.observation import Answer, Seen, Stopped, Trouble
+from supervisor.doctor.network.observation import Answer, AttemptFailed, Cause, Observation
+from supervisor.doctor.network.transport import cause_of_loss
 
 _LONGEST_HEAD = 64 * 1024
 _STATUS = re.compile(r"HTTP/1\.[01] ([1-5][0-9][0-9])(?: (.*))?")
 _SHOWN = 60
 
 
-async def ask(stream: ByteStream, method: str, target: str, host: str, seen: Seen, *headers: str) -> Answer:
-    """The answer to a request. Raises Stopped; `seen.step` is the caller's.
+async def ask(
+    stream: ByteStream, method: str, target: str, host: str, seen: Observation, *headers: str
+) -> Answer:
+    """The answer to a request. Raises AttemptFailed. The caller has set `seen.step`.
 
     Args:
-        stream: a connection that nothing was sent on.
-        method: as GET.
-        target: what follows the method: a path, a URL for a proxy, or host:port for CONNECT.
+        stream: a connection that is not used yet.
+        method: for example GET.
+        target: a path, a URL for a proxy, or host:port for CONNECT.
         host: the value of the Host header.
-        seen: where trouble is noted.
-        headers: more of them, as lines.
+        seen: where a failure is recorded.
+        headers: more header lines.
     """
     lines = (
         f"{method} {target} HTTP/1.1",
@@ -42,19 +44,17 @@ async def ask(stream: ByteStream, method: str, target: str, host: str, seen: See
         await stream.send(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
         head = await _head(stream)
     except (anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        cause = error.__cause__
-        trouble = trouble_of(cause) if isinstance(cause, OSError) else Trouble.CLOSED
-        seen.breaks(Trouble.CLOSED if trouble is Trouble.OTHER else trouble)
-        raise Stopped from None
+        seen.fail(cause_of_loss(error))
+        raise AttemptFailed from None
     answer = _parsed(head, time.monotonic() - began_s)
     if answer is None:
-        seen.breaks(Trouble.NO_HTTP, shown(head))
-        raise Stopped
+        seen.fail(Cause.NO_HTTP, shown(head))
+        raise AttemptFailed
     return answer
 
 
 async def _head(stream: ByteStream) -> bytes:
-    """All up to the empty line, or what came in its place."""
+    """The bytes up to the empty line, or what came instead of a head."""
     data = b""
     while (end := data.find(b"\r\n\r\n")) < 0 and len(data) < _LONGEST_HEAD and _may_be_http(data):
         try:
@@ -92,6 +92,6 @@ def _seconds(date: str) -> float | None:
 
 
 def shown(data: bytes, longest: int = _SHOWN) -> str:
-    """The beginning of what somebody sent, fit for a line on a terminal."""
+    """The beginning of received bytes, safe to print on a line of a terminal."""
     text = data[:longest].decode("ascii", "replace")
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""What was observed of one endpoint: facts alone. What they mean is for `verdict`."""
+"""What an attempt saw of one endpoint: facts alone. `assessment` says what they mean."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ class Step(enum.Enum):
     UDP = "udp"
 
 
-class Trouble(enum.Enum):
-    """Why a step came to nothing."""
+class Cause(enum.Enum):
+    """Why a step failed."""
 
     TIMEOUT = "timeout"
     NO_NAME = "no name"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     CLOSED = "closed"
-    """The other side closed the connection in the middle."""
+    """The other side closed the connection in the middle of a step."""
     NO_TLS = "no TLS"
-    """What came is no TLS at all."""
+    """The other side does not speak TLS."""
     DISTRUSTED = "distrusted"
-    """A certificate that this machine does not accept."""
+    """This machine does not accept the certificate."""
     NO_HTTP = "no HTTP"
-    """What came is no HTTP answer."""
+    """The other side does not speak HTTP."""
     DENIED = "denied"
-    """The proxy answered, and not with a tunnel."""
+    """The proxy refused the tunnel."""
     NO_PROXY = "no proxy"
-    """The variable's value is no proxy that can be used here."""
+    """The doctor cannot use the proxy that a variable names."""
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """Where an attempt ended too early."""
+class Failure:
+    """The step at which an attempt failed, and why."""
 
     step: Step
-    trouble: Trouble
+    cause: Cause
     text: str = ""
-    """In the words of the machine or of the other side."""
+    """The words of the machine or of the other side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Of a server, as it says; whether to believe it is another question. Names as `O=Example, CN=Example CA`."""
+    """What a server's certificate says; it may be false. Names as `O=Example, CN=Example CA`."""
 
     subject: str
     issuer: str
@@ -68,33 +68,33 @@ class Answer:
     reason: str
     location: str = ""
     date_s: float | None = None
-    """The server's clock; None: it does not say."""
+    """The server's clock; None: it sends no date."""
     at_s: float = 0.0
     """This machine's wall clock when the answer came."""
     took_s: float = 0.0
-    """From the request to the answer."""
+    """The time from the request to the answer."""
 
 
 @dataclass(slots=True)
-class Seen:
-    """What an attempt has come to; filled in as it goes, so that a timeout leaves what was seen until then."""
+class Observation:
+    """What an attempt has seen. The steps fill it in one by one, so a timeout leaves what was seen before."""
 
     step: Step = Step.DNS
     addresses: list[str] = field(default_factory=list)
-    """All that the host's name stands for."""
+    """All addresses of the host's name."""
     address: str = ""
-    """The one that answered."""
+    """The address that answered."""
     proxy: str = ""
-    """The proxy's host and port; empty: none is in between."""
+    """The proxy's host and port; empty: there is no proxy in between."""
     certificate: Certificate | None = None
     answer: Answer | None = None
-    broken: Broken | None = None
+    failure: Failure | None = None
     seconds: float = 0.0
 
-    def breaks(self, trouble: Trouble, text: str = "") -> None:
-        """Note why the attempt ends at the present step."""
-        self.broken = Broken(self.step, trouble, text)
+    def fail(self, cause: Cause, text: str = "") -> None:
+        """Record why the current step failed."""
+        self.failure = Failure(self.step, cause, text)
 
 
-class Stopped(Exception):
-    """Ends an attempt whose `broken` says why."""
+class AttemptFailed(Exception):
+    """Ends an attempt. The observation's `failure` says why."""

@@ -1,6 +1,6 @@
 """Proxies: which one the environment's variables name for a host, and the tunnel through it.
 
-The variables are read as Python's own `urllib` does, and with it most programs: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
+The variables are read as Python's `urllib` and most programs read them: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
 NO_PROXY, the lower case spelling first.
 """
 
@@ -15,11 +15,11 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 from anyio.abc import ByteStream
 
-from supervisor.doctor.network.dial import dial
 from supervisor.doctor.network.exchange import ask
-from supervisor.doctor.network.observation import Seen, Step, Stopped, Trouble
+from supervisor.doctor.network.observation import AttemptFailed, Cause, Observation, Step
 from supervisor.doctor.network.target import Target
 from supervisor.doctor.network.tls import Trust, wrap
+from supervisor.doctor.network.transport import dial
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -29,20 +29,20 @@ class Proxy:
     """A proxy as a variable names it."""
 
     scheme: str
-    """http or https: how to talk to the proxy itself."""
+    """http or https: the protocol of the proxy itself."""
     host: str
     port: int
     credentials: str = ""
-    """Value of the header Proxy-Authorization; empty: none."""
+    """The value of the header Proxy-Authorization, or empty."""
     problem: str = ""
-    """Why it cannot be used; empty: it can."""
+    """Why the doctor cannot use it; empty if it can."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """What the proxy wants to know, as header lines."""
+        """Header lines for the proxy."""
         return (f"Proxy-Authorization: {self.credentials}",) if self.credentials else ()
 
 
@@ -52,19 +52,19 @@ class Proxies:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """`environ`: as `os.environ`."""
         self._by_scheme: dict[str, str] = {}
-        # The lower case spelling wins, even an empty one: that is how a proxy is taken back.
+        # The lower case spelling wins, even if it is empty: so a user can cancel a proxy.
         for names in (str.upper, str.lower):
             for scheme in ("http", "https", "all", "no"):
                 variable = names(f"{scheme}_proxy")
-                # A CGI program gets the header `Proxy:` as HTTP_PROXY: CVE-2016-5385.
+                # A CGI program finds the header `Proxy:` in HTTP_PROXY: CVE-2016-5385.
                 if variable in environ and not (variable == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
                     self._by_scheme[scheme] = environ[variable]
         self._by_scheme = {scheme: value for scheme, value in self._by_scheme.items() if value}
 
     def of(self, target: Target) -> Proxy | None:
-        """The proxy for an endpoint; None: there is none in between."""
+        """The proxy for an endpoint; None: the connection is direct."""
         url = self._by_scheme.get(target.scheme) or self._by_scheme.get("all")
-        if not url or target.scheme == "udp" or target.entry.direct:
+        if not url or target.scheme == "udp" or target.endpoint.direct:
             return None
         if proxy_bypass_environment(f"{target.host}:{target.port}", self._by_scheme):
             return None
@@ -78,13 +78,13 @@ class Proxies:
 
 
 def parsed(url: str) -> Proxy:
-    """A proxy from the value of a variable; without a scheme it is an http:// one."""
+    """The proxy that a variable's value names. Without a scheme it is http://."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         scheme, host = parts.scheme.lower(), parts.hostname or ""
         port = parts.port or _PORTS.get(scheme, 0)
     except ValueError as error:
-        return Proxy("", "", 0, problem=f"the variable's value is no URL: {str(error).lower()}")
+        return Proxy("", "", 0, problem=f"the variable's value is not a URL: {str(error).lower()}")
     if not host:
         return Proxy(scheme, "", port, problem="the variable's value names no host")
     if scheme not in _PORTS:
@@ -99,13 +99,13 @@ def parsed(url: str) -> Proxy:
     return Proxy(scheme, host, port, f"Basic {basic}" if parts.username is not None else "")
 
 
-async def reach(proxy: Proxy, trust: Trust, seen: Seen, opened: AsyncExitStack) -> ByteStream:
-    """A connection to the proxy itself. Raises Stopped."""
+async def reach(proxy: Proxy, trust: Trust, seen: Observation, opened: AsyncExitStack) -> ByteStream:
+    """A connection to the proxy itself. Raises AttemptFailed."""
     seen.proxy = str(proxy)
     if proxy.problem:
         seen.step = Step.PROXY
-        seen.breaks(Trouble.NO_PROXY, proxy.problem)
-        raise Stopped
+        seen.fail(Cause.NO_PROXY, proxy.problem)
+        raise AttemptFailed
     stream = await dial(proxy.host, proxy.port, seen, opened)
     if proxy.scheme == "http":
         return stream
@@ -114,9 +114,9 @@ async def reach(proxy: Proxy, trust: Trust, seen: Seen, opened: AsyncExitStack) 
 
 
 async def tunnel(
-    proxy: Proxy, target: Target, trust: Trust, seen: Seen, opened: AsyncExitStack
+    proxy: Proxy, target: Target, trust: Trust, seen: Observation, opened: AsyncExitStack
 ) -> ByteStream:
-    """A connection to the endpoint through the proxy. Raises Stopped."""
+    """A connection to the endpoint through the proxy. Raises AttemptFailed."""
     stream = await reach(proxy, trust, seen, opened)
     seen.step = Step.PROXY
     host = f"[{target.host}]" if ":" in target.host else target.host
@@ -124,6 +124,6 @@ async def tunnel(
     answer = await ask(stream, "CONNECT", address, address, seen, *proxy.headers)
     if not 200 <= answer.status < 300:
         seen.answer = answer
-        seen.breaks(Trouble.DENIED, f"{answer.status} {answer.reason}".rstrip())
-        raise Stopped
+        seen.fail(Cause.DENIED, f"{answer.status} {answer.reason}".rstrip())
+        raise AttemptFailed
     return stream

@@ -1,4 +1,4 @@
-"""From the list to what is tried on this machine: region and account filled in, or the reason why it is skipped."""
+"""Turns the list into what to try on this machine: region and account filled in, or the reason for a skip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from supervisor.doctor.endpoint_list import Entry, Runner
+from supervisor.doctor.endpoint_list import Endpoint, Runner
 
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -18,40 +18,40 @@ _PORTS = {"https": 443, "http": 80}
 class Target:
     """An endpoint to try."""
 
-    entry: Entry
+    endpoint: Endpoint
     name: str
     scheme: str
     """https, http or udp."""
     host: str
-    """A name or an address; no brackets around IPv6."""
+    """A name or an address, without brackets around IPv6."""
     port: int
     path: str
-    """With the query, as it stands in a request."""
+    """With the query, as a request has it."""
 
     @property
     def authority(self) -> str:
-        """Host and port as URLs and `Host` headers have them."""
+        """Host and port as in URLs and `Host` headers."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     @property
     def is_example(self) -> bool:
-        """Whether the host is one of many that the endpoint stands for."""
-        return "*" in (urlsplit(self.entry.url).hostname or "")
+        """Whether the endpoint stands for many hosts, of which this is one."""
+        return "*" in (urlsplit(self.endpoint.url).hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """An endpoint that is not tried, and why."""
+    """An endpoint that the doctor does not try, and why."""
 
-    entry: Entry
+    endpoint: Endpoint
     name: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of this machine; empty: not known."""
+    """What is known about this machine; empty: not known."""
 
     region: str = ""
     account_id: str = ""
@@ -59,30 +59,34 @@ class Circumstances:
     runner: Runner = Runner.STANDARD
 
 
-def targets(entries: Iterable[Entry], known: Circumstances) -> list[Target | Skip]:
-    """What to do about each entry, in their order."""
-    return [_target(entry, known) for entry in entries]
+def targets(endpoints: Iterable[Endpoint], known: Circumstances) -> list[Target | Skip]:
+    """What to do about each endpoint of the list, in order."""
+    return [_target(endpoint, known) for endpoint in endpoints]
 
 
-def _target(entry: Entry, known: Circumstances) -> Target | Skip:
-    name = (known.plane_url if entry.plane else "") or entry.name
-    if entry.runner not in (None, known.runner):
-        return Skip(entry, name, f"{known.runner.value} runners do not need it")
-    if entry.yours:
-        return Skip(entry, name, "put yours into a file for --endpoints")
+def _target(endpoint: Endpoint, known: Circumstances) -> Target | Skip:
+    name = (known.plane_url if endpoint.plane else "") or endpoint.name
+    if endpoint.runner not in (None, known.runner):
+        return Skip(endpoint, name, f"{known.runner.value} runners do not need it")
+    if endpoint.yours:
+        return Skip(endpoint, name, "put yours into a file for --endpoints")
     for placeholder, value, option in (
         ("<region>", known.region, "--region"),
         ("<account-id>", known.account_id, "--account-id"),
     ):
         if placeholder in name and not value:
-            return Skip(entry, name, f"not known on this machine; name it with {option}")
+            return Skip(endpoint, name, f"not known on this machine; name it with {option}")
         name = name.replace(placeholder, value)
-    url = _filled(entry.example, known) if entry.example and name == _filled(entry.url, known) else name
+    url = (
+        _filled(endpoint.example, known)
+        if endpoint.example and name == _filled(endpoint.url, known)
+        else name
+    )
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     port = parts.port or _PORTS[parts.scheme]
     shown = name if url == name else f"{name} ({_difference(url, name)})"
-    return Target(entry, shown, parts.scheme, parts.hostname or "", port, path)
+    return Target(endpoint, shown, parts.scheme, parts.hostname or "", port, path)
 
 
 def _filled(url: str, known: Circumstances) -> str:
@@ -90,6 +94,6 @@ def _filled(url: str, known: Circumstances) -> str:
 
 
 def _difference(url: str, pattern: str) -> str:
-    """What stands for the star."""
+    """The text that replaces the star."""
     before, _, after = pattern.partition("*")
     return url.removeprefix(before).removesuffix(after)

@@ -1,7 +1,7 @@
-"""TLS: a handshake that trusts whom this machine trusts, and a look at the certificate of one that it does not.
+"""TLS: a handshake with the CAs that this machine trusts, and a look at a certificate that it does not trust.
 
-OpenSSL ends a handshake whose certificate it refuses, and then tells nothing of it. So who sent it is found out on a
-second connection, which verifies nothing and carries nothing.
+When OpenSSL refuses a certificate it ends the handshake and does not show the certificate. So the doctor reads it on a
+second connection, which verifies nothing and carries no data.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from supervisor.doctor.network.certificate import certificate
-from supervisor.doctor.network.dial import trouble_of
-from supervisor.doctor.network.observation import Seen, Stopped, Trouble
+from supervisor.doctor.network.observation import AttemptFailed, Cause, Observation
+from supervisor.doctor.network.transport import cause_of_loss
 
 _NO_TLS = {
     "WRONG_VERSION_NUMBER",
@@ -29,53 +29,51 @@ _NO_TLS = {
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Two ways to shake hands."""
+    """The TLS settings of both kinds of handshake."""
 
     verifying: ssl.SSLContext
     looking: ssl.SSLContext
-    """Takes any certificate. For a look at it alone."""
+    """Accepts any certificate. Only for reading it."""
 
     @classmethod
     def of_machine(cls) -> Trust:
-        """As OpenSSL trusts here: its own store, or SSL_CERT_FILE and SSL_CERT_DIR."""
+        """Trust what OpenSSL trusts here: its own store, or SSL_CERT_FILE and SSL_CERT_DIR."""
         looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         looking.check_hostname = False
         looking.verify_mode = ssl.CERT_NONE
         return cls(ssl.create_default_context(), looking)
 
 
-async def wrap(stream: ByteStream, host: str, trust: Trust, seen: Seen) -> ByteStream:
-    """The stream within TLS, verified. Raises Stopped; `seen.step` is the caller's."""
+async def wrap(stream: ByteStream, host: str, trust: Trust, seen: Observation) -> ByteStream:
+    """The stream within TLS, verified. Raises AttemptFailed. The caller has set `seen.step`."""
     try:
         wrapped = await TLSStream.wrap(
             stream, hostname=host, ssl_context=trust.verifying, standard_compatible=False
         )
     except ssl.SSLCertVerificationError as error:
-        seen.breaks(Trouble.DISTRUSTED, _lowered(error.verify_message.rstrip(".")))
-        raise Stopped from None
+        seen.fail(Cause.DISTRUSTED, _lowered(error.verify_message.rstrip(".")))
+        raise AttemptFailed from None
     except ssl.SSLError as error:
         no_tls = error.reason in _NO_TLS
-        seen.breaks(
-            Trouble.NO_TLS if no_tls else Trouble.OTHER,
+        seen.fail(
+            Cause.NO_TLS if no_tls else Cause.OTHER,
             (error.reason or str(error)).replace("_", " ").lower(),
         )
-        raise Stopped from None
+        raise AttemptFailed from None
     except (anyio.BrokenResourceError, anyio.EndOfStream) as error:
-        cause = error.__cause__
-        trouble = trouble_of(cause) if isinstance(cause, OSError) else Trouble.CLOSED
-        seen.breaks(Trouble.CLOSED if trouble is Trouble.OTHER else trouble)
-        raise Stopped from None
+        seen.fail(cause_of_loss(error))
+        raise AttemptFailed from None
     seen.certificate = certificate(_der(wrapped))
     return wrapped
 
 
-async def look(stream: ByteStream, host: str, trust: Trust, seen: Seen) -> None:
-    """Note the certificate that the other side shows, whatever it is worth."""
+async def look(stream: ByteStream, host: str, trust: Trust, seen: Observation) -> None:
+    """Record the certificate that the other side shows, without verifying it."""
     try:
         wrapped = await TLSStream.wrap(
             stream, hostname=host, ssl_context=trust.looking, standard_compatible=False
         )
-    except (OSError, anyio.BrokenResourceError, anyio.EndOfStream):  # ssl.SSLError is an OSError
+    except (OSError, anyio.BrokenResourceError, anyio.EndOfStream):  # includes ssl.SSLError
         return
     seen.certificate = certificate(_der(wrapped))
 

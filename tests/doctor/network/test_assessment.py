@@ -6,12 +6,12 @@ import pytest
 
 from supervisor.doctor.finding import State
 from supervisor.doctor.network.assessment import clock_skew, finding, interception
-from supervisor.doctor.network.observation import Answer, Broken, Certificate, Seen, Step, Trouble
+from supervisor.doctor.network.observation import Answer, Cause, Certificate, Failure, Observation, Step
 from tests.doctor.attempts import target
 
 
-def shown(url: str, issuer: str) -> tuple[object, Seen]:
-    seen = Seen(certificate=Certificate("CN=x", issuer, 0, 9e9), answer=Answer(200, "OK"))
+def shown(url: str, issuer: str) -> tuple[object, Observation]:
+    seen = Observation(certificate=Certificate("CN=x", issuer, 0, 9e9), answer=Answer(200, "OK"))
     return target(url), seen
 
 
@@ -66,8 +66,8 @@ def test_clock_of_a_plane_that_tells_no_time_is_unknown(answer: Answer | None) -
 
 
 def test_certificate_that_begins_tomorrow_blames_one_of_the_clocks() -> None:
-    seen = Seen(
-        broken=Broken(Step.TLS, Trouble.DISTRUSTED, "certificate is not yet valid"),
+    seen = Observation(
+        failure=Failure(Step.TLS, Cause.DISTRUSTED, "certificate is not yet valid"),
         certificate=Certificate("CN=x", "O=Someone", 2e9, 3e9),
     )
     found = finding(target("https://a.invalid"), seen, 1e9)
@@ -76,10 +76,10 @@ def test_certificate_that_begins_tomorrow_blames_one_of_the_clocks() -> None:
 
 
 @pytest.mark.parametrize("step", list(Step))
-@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("trouble", list(Cause))
 @pytest.mark.parametrize("proxy", ["", "p:1"])
-def test_every_trouble_at_every_step_has_a_sentence(step: Step, trouble: Trouble, proxy: str) -> None:
-    seen = Seen(proxy=proxy, broken=Broken(step, trouble, "this and that"))
+def test_every_trouble_at_every_step_has_a_sentence(step: Step, trouble: Cause, proxy: str) -> None:
+    seen = Observation(proxy=proxy, failure=Failure(step, trouble, "this and that"))
     found = finding(target("https://a.invalid"), seen, 0.0)
 
     assert found.verdict.state in (State.FAILED, State.UNKNOWN)

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.doctor.endpoint_list import Expect
 from supervisor.doctor.finding import State
-from supervisor.doctor.network.observation import Step, Trouble
+from supervisor.doctor.network.observation import Cause, Step
 from tests.doctor.attempts import SHORT_S, find, see, target
 from tests.doctor.servers import (
     OK,
@@ -74,8 +74,8 @@ def test_plain_text_on_the_port_of_tls_is_told(data: bytes) -> None:
     with serving(greeting(data)) as server:
         seen = see(target(f"https://localhost:{server.port}"))
 
-    assert seen.broken is not None
-    assert (seen.broken.step, seen.broken.trouble) == (Step.TLS, Trouble.NO_TLS)
+    assert seen.failure is not None
+    assert (seen.failure.step, seen.failure.cause) == (Step.TLS, Cause.NO_TLS)
 
 
 @pytest.mark.slow
@@ -94,8 +94,8 @@ def test_server_that_never_answers_the_request_times_out_there(authority: Author
     with serving(within_tls(authority.server(), silent)) as server:
         seen = see(target(f"https://localhost:{server.port}"), authority, timeout_s=5.0)
 
-    assert seen.broken is not None
-    assert (seen.broken.step, seen.broken.trouble) == (Step.HTTP, Trouble.TIMEOUT)
+    assert seen.failure is not None
+    assert (seen.failure.step, seen.failure.cause) == (Step.HTTP, Cause.TIMEOUT)
     assert seen.certificate is not None
 
 
@@ -104,8 +104,8 @@ def test_port_that_drops_packets_times_out_at_the_connection() -> None:
     with full() as port:
         seen = see(target(f"https://127.0.0.1:{port}"), timeout_s=SHORT_S)
 
-    assert seen.broken is not None
-    assert (seen.broken.step, seen.broken.trouble) == (Step.TCP, Trouble.TIMEOUT)
+    assert seen.failure is not None
+    assert (seen.failure.step, seen.failure.cause) == (Step.TCP, Cause.TIMEOUT)
 
 
 def test_port_that_nobody_listens_on_refuses() -> None:
@@ -138,17 +138,17 @@ def test_what_is_no_http_is_quoted(data: bytes) -> None:
     with serving(answering(data)) as server:
         seen = see(target(f"http://127.0.0.1:{server.port}"))
 
-    assert seen.broken is not None
-    assert seen.broken.trouble is Trouble.NO_HTTP
-    assert seen.broken.text.isprintable()
+    assert seen.failure is not None
+    assert seen.failure.cause is Cause.NO_HTTP
+    assert seen.failure.text.isprintable()
 
 
 def test_endless_head_is_given_up() -> None:
     with serving(greeting(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000)) as server:
         seen = see(target(f"http://127.0.0.1:{server.port}"))
 
-    assert seen.broken is not None
-    assert seen.broken.trouble is Trouble.NO_HTTP
+    assert seen.failure is not None
+    assert seen.failure.cause is Cause.NO_HTTP
 
 
 @pytest.mark.parametrize(
@@ -251,5 +251,5 @@ def test_lookup_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         seen = see(target("https://localhost:1"), timeout_s=SHORT_S)
         far.sendall(b"x")  # lets the thread go that nobody waits for
 
-    assert seen.broken is not None
-    assert (seen.broken.step, seen.broken.trouble) == (Step.DNS, Trouble.TIMEOUT)
+    assert seen.failure is not None
+    assert (seen.failure.step, seen.failure.cause) == (Step.DNS, Cause.TIMEOUT)

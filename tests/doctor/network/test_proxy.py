@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.doctor.finding import State
-from supervisor.doctor.network.observation import Step, Trouble
+from supervisor.doctor.network.observation import Cause, Step
 from supervisor.doctor.network.proxy import Proxies, parsed
 from tests.doctor.attempts import SHORT_S, find, see, target
 from tests.doctor.servers import (
@@ -87,8 +87,8 @@ def test_proxy_that_never_answers_times_out() -> None:
         environ = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"}
         seen = see(target("https://app.invalid"), environ=environ, timeout_s=SHORT_S)
 
-    assert seen.broken is not None
-    assert (seen.broken.step, seen.broken.trouble) == (Step.PROXY, Trouble.TIMEOUT)
+    assert seen.failure is not None
+    assert (seen.failure.step, seen.failure.cause) == (Step.PROXY, Cause.TIMEOUT)
 
 
 def test_proxy_within_tls_is_spoken_to_within_tls(authority: Authority) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from supervisor.doctor.endpoint_list import Entry, Runner
+from supervisor.doctor.endpoint_list import Endpoint, Runner
 from supervisor.doctor.network.target import Circumstances, Skip, Target, targets
 
 
 def one(url: str, known: Circumstances | None = None, **more: Any) -> Target | Skip:
-    (made,) = targets([Entry("G", True, url, **more)], known or Circumstances())
+    (made,) = targets([Endpoint("G", True, url, **more)], known or Circumstances())
     return made
 
 

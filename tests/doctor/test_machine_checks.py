@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.doctor import inotify as inotify_module
-from supervisor.doctor import programs
-from supervisor.doctor.cgroup import cgroup_v2
-from supervisor.doctor.disk import disk, room
+from supervisor.doctor import machine_checks, programs
 from supervisor.doctor.finding import State
-from supervisor.doctor.inotify import inotify
-from supervisor.doctor.kernel import pidfd
-from supervisor.doctor.machine import checks
+from supervisor.doctor.machine_checks import cgroup_v2, checks, disk, inotify, pidfd, room
 from supervisor.host.proc.cgroups import Cgroups
 
 MIB = 1 << 20
@@ -55,7 +50,7 @@ def script(text: str) -> str:
 def test_folder_that_may_not_be_written_fails() -> None:
     told = script(
         "import os, pathlib\n"
-        "from supervisor.doctor.disk import disk\n"
+        "from supervisor.doctor.machine_checks import disk\n"
         "os.getuid() or os.setuid(65534)\n"
         "print(disk(pathlib.Path('/')))\n"
     )
@@ -136,7 +131,7 @@ def test_few_watches_are_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
 ) -> None:
     (tmp_path / name).write_text(value)
-    monkeypatch.setattr(inotify_module, "_LIMITS", tmp_path)
+    monkeypatch.setattr(machine_checks, "_LIMITS", tmp_path)
 
     assert inotify().state is State.WARNING
     assert words in inotify().detail
@@ -145,7 +140,7 @@ def test_few_watches_are_a_warning(
 def test_exhausted_inotify_is_told() -> None:
     told = script(
         "import ctypes, os, resource\n"
-        "from supervisor.doctor.inotify import inotify\n"
+        "from supervisor.doctor.machine_checks import inotify\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "try:\n"
         "    while True: os.dup(0)\n"
