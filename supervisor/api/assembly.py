@@ -44,7 +44,7 @@ from supervisor.api.platform.event_service import Events
 from supervisor.api.platform.identity_service import Identity
 from supervisor.api.platform.to_wire import Translator
 from supervisor.engine import Engine
-from supervisor.host.proc.loop_lag import Lag
+from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.model.errors import MachineError
 
 
@@ -68,7 +68,7 @@ class Site:
     """See `control_upgrade`."""
     recent: Callable[[], dict[str, Any]]
     """See `control_recent`."""
-    lag: Lag
+    lag: EventLoopLag
     status: Status
     ready: Callable[[], None] = lambda: None
     """Is called once clients are answered."""

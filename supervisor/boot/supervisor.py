@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from supervisor.activity.activity import Activity
     from supervisor.boot.resume import Resume
     from supervisor.boot.state_watch import StateWatch
-    from supervisor.host.proc.loop_lag import Lag
+    from supervisor.host.proc.loop_lag import EventLoopLag
     from supervisor.host.users.account import Account
 
 FIRST_ANSWER_S = 0.1
@@ -158,11 +158,11 @@ class Supervisor:
         return Activity(lambda: self.engine.world.records, self.store, clock.boot_id(), clock.instant, plane)
 
     @functools.cached_property
-    def lag(self) -> Lag:
+    def lag(self) -> EventLoopLag:
         """How late the event loop comes."""
-        from supervisor.host.proc.loop_lag import Lag
+        from supervisor.host.proc.loop_lag import EventLoopLag
 
-        return Lag(self.state.stalls, self.report.notice)
+        return EventLoopLag(self.state.stalls, self.report.notice)
 
     @functools.cached_property
     def state_watch(self) -> StateWatch:

@@ -43,7 +43,7 @@ from supervisor.core.items.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
-from supervisor.host.proc.loop_lag import Lag
+from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.host.state.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
@@ -144,7 +144,7 @@ class Bench:
             upgrade=_no_upgrade,
             recent=lambda: {"forgotten": 0, "changes": []},
             status=_no_status,
-            lag=Lag(folder / "stalls", lambda _: None),
+            lag=EventLoopLag(folder / "stalls", lambda _: None),
         )
 
     def perform(self, action: Action) -> None:

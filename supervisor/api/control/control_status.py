@@ -11,7 +11,7 @@ from supervisor import __version__
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
-from supervisor.host.proc.loop_lag import Lag
+from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import assert_never
 from supervisor.model.ids import fresh
@@ -61,7 +61,7 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
     }
 
 
-def health_json(lag: Lag, crashes: Sequence[Path]) -> dict[str, Any]:
+def health_json(lag: EventLoopLag, crashes: Sequence[Path]) -> dict[str, Any]:
     """How the supervisor itself is: how late its event loop comes, and what bugs it has met."""
     return {
         "loop": {

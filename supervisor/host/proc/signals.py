@@ -14,7 +14,8 @@ same in both places.
 | SIGHUP | `systemctl reload`, a person | read the automations file again |
 | SIGUSR1 | a person | print what runs and what is waited for |
 | SIGQUIT | a person | write all stacks into the state directory, and go on |
-| SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
+| SIGALRM | our own alarm; a mistake | write the main thread's stack (`loop_lag`), and go on |
+| SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
 | SIGPIPE, SIGXFSZ | the kernel | nothing: the write fails, and that is handled there (Python ignores both) |
 | SIGCHLD | the kernel | a child ended; as asyncio handles it |
 | SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT | a terminal | as always |
