@@ -2,7 +2,8 @@
 
 from supervisor.boot.crash import Edge
 from supervisor.boot.lifecycle import Work
-from supervisor.boot.run_settings import Api, Plane, Report, Settings
+from supervisor.boot.report import Report
+from supervisor.boot.run_settings import ApiSettings, PlaneSettings, Settings
 from supervisor.boot.supervisor import Supervisor
 
-__all__ = ["Api", "Edge", "Plane", "Report", "Settings", "Supervisor", "Work"]
+__all__ = ["ApiSettings", "Edge", "PlaneSettings", "Report", "Settings", "Supervisor", "Work"]

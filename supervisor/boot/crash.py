@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from supervisor import __version__
+from supervisor.boot.report import Report
 from supervisor.lean.typing import Any
 from supervisor.model.errors import SupervisorError
 from supervisor.shim.regular_file import make_regular
@@ -47,7 +48,7 @@ def noted(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def restarted(edge: Edge, folder: Path, notice: Callable[[str], None]) -> Edge:
+def restarted(edge: Edge, folder: Path, report: Report) -> Edge:
     """A task at the edge that is begun again when it ends with an exception: it must not end what is supervised.
 
     The exception is written into a file in `folder`. A SupervisorError is meant to end everything, and does.
@@ -67,7 +68,7 @@ def restarted(edge: Edge, folder: Path, notice: Callable[[str], None]) -> Edge:
                     raise expected from None
                 if time.monotonic() - began_s > MOST_PAUSE_S:
                     pause_s = LEAST_PAUSE_S
-                notice(
+                report.notice(
                     f"a part of it met a bug, {_short(error)}; {_write(folder, error)}; everything else goes on, and "
                     f"that part begins again in {pause_s:.0f} s"
                 )

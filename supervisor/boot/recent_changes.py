@@ -8,11 +8,11 @@ and holds on to no record.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 from supervisor.hub import Change, Hub, Resync
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.exit import exit_text
+from supervisor.model.moment import Clock
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 KEPT = 500
@@ -29,26 +29,26 @@ _Entry = tuple[float, str, str, str, str | None, str | None, str]
 """Wall clock, kind, id, reference, phase before (None: new) and after (None: gone), reason."""
 
 
-class Recent:
+class RecentChanges:
     """The last changes."""
 
-    def __init__(self, hub: Hub, wall_s: Callable[[], float], kept: int = KEPT) -> None:
+    def __init__(self, hub: Hub, clock: Clock, kept: int = KEPT) -> None:
         """Listen to `hub` from now on, for good."""
         self.total = 0
         """How many changes there were, the forgotten ones too."""
         self._entries: deque[_Entry] = deque(maxlen=kept)
-        self._wall_s = wall_s
+        self._clock = clock
         # Woken for the first change of an empty queue, and so, as it is emptied there, for each.
-        self._news = hub.subscribe(self._take)
+        self._subscription = hub.subscribe(self._take)
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The changes as JSON, the oldest first, and how many came before them."""
         names = ("time", "kind", "id", "reference", "before", "after", "reason")
         changes = [dict(zip(names, entry, strict=True)) for entry in self._entries]
         return {"forgotten": self.total - len(changes), "changes": changes}
 
     def _take(self) -> None:
-        for change in self._news.take():
+        for change in self._subscription.take():
             if not isinstance(change, Resync):
                 self._note(change)
 
@@ -65,7 +65,7 @@ class Recent:
         self.total += 1
         self._entries.append(
             (
-                self._wall_s(),
+                self._clock.now().wall_s,
                 _KINDS[type(record)],
                 record.id,
                 _reference(record),

@@ -1,15 +1,12 @@
-"""What a supervisor is told at its start, and whom it tells what happens."""
+"""The settings of one supervisor, typed: what follows for it from flags, variables and the runner's spec."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from supervisor.config import Loaded
-from supervisor.core.items.diff import Changes
 from supervisor.host.state.state_directory import default_path, system_path
 from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import Protocol
 from supervisor.model.errors import BadSettings
 from supervisor.model.spec import Trigger
 from supervisor.settings import cwd, table
@@ -33,7 +30,7 @@ class Settings:
     log_limit_bytes: int = 64 * 1024 * 1024
     drain_grace_s: float = 30.0
     """How long everything has to stop at the end, before what is left is killed."""
-    api: Api | None = None
+    api: ApiSettings | None = None
     """None: no API is served."""
     user: str = ""
     """Who commands run as; empty: the supervisor's own user."""
@@ -43,14 +40,14 @@ class Settings:
     """As the runner says; None: made once and kept in the state directory."""
     trigger_filter: tuple[Trigger, ...] = ()
     """The triggers that may fire; empty: all."""
-    plane: Plane | None = None
-    """None: nobody is told that the environment is in use."""
+    plane: PlaneSettings | None = None
+    """None: activity is not reported."""
     notices: tuple[str, ...] = ()
     """Sentences about settings that have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ApiSettings:
     """How the API is served beside the Unix socket in the state directory."""
 
     listen: Address | None = Address()
@@ -61,26 +58,13 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
-    """The management plane, which is told that the environment is in use."""
+class PlaneSettings:
+    """The management plane, which learns that the environment is in use."""
 
     url: str
     """The base of its API, without a final slash."""
     token: Token
     heartbeat_interval_s: float = 300.0
-
-
-class Report(Protocol):
-    """Who is told what happens to the file and to the supervisor itself."""
-
-    def loaded(self, name: str, loaded: Loaded) -> None:
-        """The file was read: these are its problems."""
-
-    def applied(self, changes: Changes) -> None:
-        """An edit was carried out."""
-
-    def notice(self, text: str) -> None:
-        """Something else that a person should know."""
 
 
 def workspace_of(file: Path | None, workspace: Path | None) -> Path:
@@ -96,10 +80,11 @@ def workspace_of(file: Path | None, workspace: Path | None) -> Path:
     return folder.parent if folder.name in (".ona", ".gitpod") else folder
 
 
-def told(resolved: Resolved) -> Settings:
-    """What a supervisor is told by the settings of its start. Raises BadSettings if two of them exclude each other.
+def settings_from(resolved: Resolved) -> Settings:
+    """The settings of a supervisor. Raises BadSettings if two of them exclude each other.
 
-    A workspace that is not there is a slip, unless a supervisor has served it before: then somebody makes it again.
+    A workspace that does not exist is a mistake, unless a supervisor has served it before: then somebody makes it
+    again.
     """
     file, folder = resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]
     workspace = workspace_of(file, folder)
@@ -144,8 +129,8 @@ def is_strict(resolved: Resolved) -> bool:
     return named or resolved[table.EXIT_WHEN_DONE] or Trigger.PREBUILD in resolved[table.TRIGGER]
 
 
-def _api(resolved: Resolved) -> Api:
-    return Api(
+def _api(resolved: Resolved) -> ApiSettings:
+    return ApiSettings(
         listen=resolved[table.LISTEN],
         public_url=resolved[table.PUBLIC_URL] or "",
         host_names=resolved[table.HOST_NAME],
@@ -153,7 +138,7 @@ def _api(resolved: Resolved) -> Api:
     )
 
 
-def _plane(resolved: Resolved) -> tuple[Plane | None, tuple[str, ...]]:
+def _plane(resolved: Resolved) -> tuple[PlaneSettings | None, tuple[str, ...]]:
     """The management plane, or why there is none, where something of it was given."""
     url, token = resolved[table.CONTROL_PLANE_URL], token_of(resolved)
     missing = [
@@ -166,7 +151,7 @@ def _plane(resolved: Resolved) -> tuple[Plane | None, tuple[str, ...]]:
         if value is None
     ]
     if url is not None and token is not None and not missing:
-        return Plane(url, token, resolved[table.HEARTBEAT_INTERVAL]), ()
+        return PlaneSettings(url, token, resolved[table.HEARTBEAT_INTERVAL]), ()
     if url is None and token is None:
         return None, ()  # stand-alone, with an id of its own or a given one
     return None, (f"the management plane is not told of activity: {' and '.join(missing)} is missing",)

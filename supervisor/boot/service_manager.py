@@ -1,74 +1,80 @@
-"""What the service manager is told of a supervisor's life, by sd_notify(3).
+"""What the service manager (systemd) hears of a supervisor, by sd_notify(3).
 
-| when | it is told |
+| when | message |
 |---|---|
 | the triggers have fired and the API answers | READY=1, STATUS= |
 | what runs and is waited for has changed, at most once a second | STATUS= |
-| half of the watchdog's time has passed and the engine has come round since | WATCHDOG=1 |
+| half of the watchdog's time has passed and the engine has turned since | WATCHDOG=1 |
 | the automations file is read again, and was | RELOADING=1 with the time, READY=1 |
-| another program takes our place | RELOADING=1 with the time; READY=1 by that one |
+| an upgrade packs | RELOADING=1 with the time; READY=1 by the new program |
 | everything is being stopped | STOPPING=1, STATUS= |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from supervisor.core import queries
+from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.notify import Notifier, monotonic_usec
+from supervisor.lean.typing import assert_never
+from supervisor.model.phase import ServicePhase
 
 STATUS_INTERVAL_S = 1.0
+MOST_NAMES = 3
+"""A status names so many of what is waited for; of the rest it says the number."""
 
 
-class Announcer:
-    """Tells what happens to whoever asked to be told."""
+class ServiceManager:
+    """The service manager that started this process, if one did and asked to be notified."""
 
     def __init__(self, notifier: Notifier, engine: Engine) -> None:
-        """`ready` says when; `run` is the edge."""
+        """`run` is the task that watches; the other methods are called when their moment comes."""
         self._notifier = notifier
         self._engine = engine
-        self._ready = self._stopping = False
-        self._told = ""
+        self._ready = self._leaving = False
+        self._shown = ""
 
     def ready(self) -> None:
-        """The API answers. Tells so."""
+        """The API answers."""
         self._ready = True
-        self._tell_status("READY=1")
+        self._send_status("READY=1")
 
     def stopping(self) -> None:
         """Everything is being stopped, or left to the next supervisor."""
-        self._stopping = True
-        self._tell_status("STOPPING=1")
+        self._leaving = True
+        self._send_status("STOPPING=1")
 
-    def making_room(self) -> None:
+    def upgrading(self) -> None:
         """Another program takes our place in this process, and will be ready once it serves."""
-        self._stopping = True
+        self._leaving = True
         self._notifier.tell("RELOADING=1", monotonic_usec())
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
         """While the automations file is read again."""
-        if self._ready and not self._stopping:
+        if self._ready and not self._leaving:
             self._notifier.tell("RELOADING=1", monotonic_usec())
         try:
             yield
         finally:
-            if self._ready and not self._stopping:
-                self._tell_status("READY=1")
+            if self._ready and not self._leaving:
+                self._send_status("READY=1")
 
     async def run(self) -> None:
-        """Tell what changes, and that the engine turns, until cancelled."""
+        """Report changes of the status, and that the engine turns, until cancelled."""
         if not self._notifier:
             return
         import anyio
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._tell_changes)
+            tasks.start_soon(self._follow_changes)
             if (watchdog_s := self._notifier.watchdog_s) is not None:
-                tasks.start_soon(self._soothe_watchdog, watchdog_s / 2)
+                tasks.start_soon(self._feed_watchdog, watchdog_s / 2)
 
-    async def _tell_changes(self) -> None:
+    async def _follow_changes(self) -> None:
         import anyio
 
         changed = anyio.Event()
@@ -78,13 +84,13 @@ class Announcer:
                 await changed.wait()
                 changed = anyio.Event()
                 subscription.take()
-                self._tell_status()
+                self._send_status()
                 await anyio.sleep(STATUS_INTERVAL_S)
         finally:
             self._engine.hub.unsubscribe(subscription)
 
-    async def _soothe_watchdog(self, interval_s: float) -> None:
-        """The event loop may turn while the engine does not; then nothing is said, and the manager acts."""
+    async def _feed_watchdog(self, interval_s: float) -> None:
+        """The event loop may turn while the engine does not: then nothing is sent, and the manager acts."""
         import anyio
 
         while True:
@@ -92,13 +98,52 @@ class Announcer:
             self._notifier.tell("WATCHDOG=1")
             await anyio.sleep(interval_s)
 
-    def _tell_status(self, *before: str) -> None:
-        """What came before may have been lost, if the manager did not read: so it is told again with a new status."""
+    def _send_status(self, *before: str) -> None:
+        """The last message may have been lost, if the manager did not read: so READY is repeated with a new status."""
         if not self._notifier:
             return
-        from supervisor.boot.status_line import summary
-
         status = summary(self._engine.world.records)
-        state = ("READY=1",) if self._ready and not self._stopping else ()
-        if before or status != self._told:
-            self._told = status if self._notifier.tell(*(before or state), f"STATUS={status}") else ""
+        state = ("READY=1",) if self._ready and not self._leaving else ()
+        if before or status != self._shown:
+            self._shown = status if self._notifier.tell(*(before or state), f"STATUS={status}") else ""
+
+
+def summary(records: Records) -> str:
+    """One line that says what a supervisor does and waits for, for a log or `systemctl status`.
+
+    For example `1 service and 2 tasks run; waiting for service web to be ready`.
+    """
+    running = queries.services_by_phase(records)[ServicePhase.RUNNING]
+    live = len(records.live)
+    parts = [text for text in (_count(running, "service"), _count(live, "task")) if text]
+    state = "stopping everything" if records.draining else " and ".join(parts) or "nothing"
+    verb = "" if records.draining else " runs" if running + live <= 1 else " run"
+    failed = (f"service {service.item.reference}" for service in queries.failed_services(records))
+    waits = _waiting_for(records)
+    return "; ".join([state + verb, *_named("waiting for", waits), *_named("failed:", failed)])
+
+
+def _waiting_for(records: Records) -> Iterator[str]:
+    if queries.file_is_awaited(records):
+        yield "a valid version of the automations file"
+    for wait in queries.waits(records):
+        match wait:
+            case queries.ServiceWait(service, until):
+                starts = service.phase is ServicePhase.STARTING
+                why = f" ({service.reason})" if service.reason and starts else ""
+                yield f"service {service.item.reference} {until}{why}"
+            case queries.ExecutionWait(execution):
+                yield f"task {execution.reference} to end"
+            case _:
+                assert_never(wait)
+
+
+def _named(verb: str, names: Iterable[str]) -> list[str]:
+    """Nothing, if there are no names."""
+    known = list(names)
+    more = [f"{len(known) - MOST_NAMES} more"] if len(known) > MOST_NAMES else []
+    return [f"{verb} {', '.join(known[:MOST_NAMES] + more)}"] if known else []
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""

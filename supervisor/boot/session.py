@@ -1,17 +1,20 @@
-"""How an environment's life began, as one supervisor notes it for the next, which may come after any moment.
+"""The environment's session: from its start to its end, possibly over several supervisors.
+
+A session begins after a clean end (also one that was cut short) and after a restart of the machine: then the triggers
+fire. Otherwise the supervisor before was killed or left, and this one continues its session. Each supervisor notes in
+the store what the next one must know, and may be killed at any moment:
 
 | in the store | means |
 |---|---|
 | `boot` | the machine's boot in which the records were true last |
-| `drained` | 0: commands may live; begun: everything is being stopped for good; 1: everything was |
-| `firing` | a stamp that the firings of this beginning follow from, so that the same one can be told from a new one |
-| `crash` | the last file about a bug that was told of |
-| `fired` | the triggers that were fired since, each noted after its commands are in the store; not while owed |
+| `drained` | 0: commands may live; begun: everything is being stopped for good; 1: everything was stopped |
+| `firing` | a stamp that the firings of this session are derived from, so that a firing can be repeated |
+| `fired` | the triggers that have fired, each noted after its commands are in the store; not while they are owed |
+| `crash` | the last crash file that was reported |
 
-An environment begins anew after a clean end (also one that was cut short) and after a restart of the machine: the
-triggers fire. Otherwise the supervisor before was cut off or left, and this one goes on. The new beginning is noted in
-one write, when what the old one left was taken over. Triggers are owed until the file was good once; that it was stands
-in the environment's record, in the same write as what the file said.
+A new session is noted in one write, once everything that the old one left is adopted. Triggers are owed until the
+automations file was valid once. That it was is part of the environment's record, stored together with what the file
+says.
 """
 
 from __future__ import annotations
@@ -28,24 +31,24 @@ from supervisor.model.spec import Trigger
 _ALIVE, _DRAINING, _DRAINED = "0", "begun", "1"
 
 
-class Beginning:
-    """What the store says about how the environment began."""
+class EnvironmentSession:
+    """What the store says about the session, and what this supervisor adds."""
 
     def __init__(self, store: Store, boot: str) -> None:
-        """Look, and note nothing yet. `boot`: the machine's, as it is now."""
+        """Read only; `begin` writes. `boot`: the id of the machine's present boot."""
         self._store = store
         self._boot = boot
         before = store.get("boot")
         self.restarted = before is not None and before != boot
-        """Whether the machine was restarted since: nothing lives of what the records say."""
-        self.resumes = before == boot and store.get("drained") == _ALIVE
-        """Whether this goes on where the supervisor before was cut off."""
-        self._stamp = (store.get("firing") if self.resumes else None) or fresh()
-        self._fired = (store.get("fired") or "").split() if self.resumes else []
+        """Whether the machine was restarted since: no command of the records lives."""
+        self.continues = before == boot and store.get("drained") == _ALIVE
+        """Whether this supervisor continues the session of the one before."""
+        self._stamp = (store.get("firing") if self.continues else None) or fresh()
+        self._fired = (store.get("fired") or "").split() if self.continues else []
 
-    def note(self) -> None:
-        """What there was is taken over: from now on the next supervisor goes on with it. Raises MachineError."""
-        if self.resumes:
+    def begin(self) -> None:
+        """Everything is adopted: from now on the next supervisor continues this session. Raises MachineError."""
+        if self.continues:
             return
         try:
             self._store.put_all({"boot": self._boot, "drained": _ALIVE, "firing": self._stamp, "fired": ""})
@@ -55,30 +58,30 @@ class Beginning:
             ) from error
 
     def firing(self, trigger: Trigger) -> str:
-        """The stamp of a trigger's firing in this beginning; the triggers of an environment's start are one firing.
+        """The stamp of a trigger's firing in this session. The triggers of an environment's start are one firing.
 
         Source: contract/automations-file.md, "When triggers fire".
         """
         return derived(self._stamp, "start" if trigger in ENVIRONMENT_START else trigger.value)
 
-    def fired(self, trigger: Trigger) -> bool:
-        """Whether it was fired, by this supervisor or one before."""
+    def has_fired(self, trigger: Trigger) -> bool:
+        """Whether this supervisor, or one before it in this session, fired the trigger."""
         return trigger.value in self._fired
 
     def note_fired(self, trigger: Trigger) -> None:
-        """It was fired, and what followed is in the store."""
+        """The trigger has fired, and what followed is in the store."""
         self._fired.append(trigger.value)
         self._put("fired", " ".join(self._fired))
 
-    def crashed(self, files: Sequence[Path]) -> Path | None:
-        """The last of these files, unless it was told of."""
+    def unreported_crash(self, files: Sequence[Path]) -> Path | None:
+        """The newest of these crash files; None: there is none, or this was asked before. The oldest file is first."""
         if not files or self._store.get("crash") == files[-1].name:
             return None
         self._put("crash", files[-1].name)
         return files[-1]
 
     def note_drain(self) -> None:
-        """Everything is to be stopped for good."""
+        """Everything is about to be stopped for good."""
         self._put("drained", _DRAINING)
 
     def note_end(self) -> None:
@@ -89,4 +92,4 @@ class Beginning:
         try:
             self._store.put(key, value)
         except StoreError:
-            pass  # the disk is full: what the engine cannot write is told; at worst something is begun again
+            pass  # the disk is full: the engine reports what it cannot write. At worst something starts again

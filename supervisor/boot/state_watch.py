@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from supervisor.boot.conditions import Conditions
+from supervisor.boot.report import Report
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import SupervisorError
 
@@ -42,13 +44,11 @@ class Watched:
 class StateWatch:
     """Looks at the lines of the table, in their order, and restores what can be."""
 
-    def __init__(
-        self, lines: Sequence[Watched], met: Callable[[str], None], notice: Callable[[str], None]
-    ) -> None:
-        """`met`: told what could not be restored, and with an empty text once all is whole; `notice`: what was."""
+    def __init__(self, lines: Sequence[Watched], conditions: Conditions, report: Report) -> None:
+        """`conditions` shows what could not be restored, `report` what was."""
         self._lines = lines
-        self._met = met
-        self._notice = notice
+        self._conditions = conditions
+        self._report = report
         self._looking = False
         self.wrong = ""
         """What is not whole and could not be made so."""
@@ -72,10 +72,10 @@ class StateWatch:
             with anyio.move_on_after(ANSWER_S):
                 broken = await worker_threads.run(self._broken, abandon_on_cancel=True)
         if broken is None:
-            self._tell(f"its filesystem does not answer for {ANSWER_S:g} s")
+            self._show(f"its filesystem does not answer for {ANSWER_S:g} s")
             return
         failed = [why for line in broken if (why := await self._restored(line))]
-        self._tell("; ".join(failed))
+        self._show("; ".join(failed))
 
     def _broken(self) -> list[Watched]:
         self._looking = True  # not before: one that finds no thread in time does not look at all
@@ -92,12 +92,14 @@ class StateWatch:
             return f"{line.what}: {error}"
         except OSError as error:
             return f"{line.what}: {error.filename or ''}: {error.strerror or error}"
-        self._notice(f"{line.what} was removed or replaced while the supervisor ran: it is there again")
+        self._report.notice(
+            f"{line.what} was removed or replaced while the supervisor ran: it is there again"
+        )
         return ""
 
-    def _tell(self, wrong: str) -> None:
+    def _show(self, wrong: str) -> None:
         self.wrong = wrong
-        self._met(wrong)
+        self._conditions.on_problem("state", wrong)
 
 
 def _is_whole(line: Watched) -> bool:

@@ -53,15 +53,15 @@ def _open_standard_files() -> None:
 def _main() -> int:
     arguments = sys.argv[1:]
     if "SUPERVISOR_HANDOVER" in os.environ:
-        from supervisor.boot.upgrade.handover import receive
+        from supervisor.boot.upgrade.carried import unpack
 
-        receive()
+        unpack()
     if arguments[:1] == ["run"] or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
         from supervisor.boot.prestart import start_shim
 
         # The shim starts up on another core while this process still imports what it needs.
         start_shim()
-        # Looking for garbage, of which there is none yet, is a twentieth of the start. `Life` begins with it.
+        # Looking for garbage, of which there is none yet, is a twentieth of the start. `Lifecycle` begins with it.
         gc.disable()
     from supervisor.cli.terminal.visible import guard_standard_files
 

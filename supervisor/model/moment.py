@@ -1,8 +1,9 @@
-"""A moment, on the two clocks that decisions need."""
+"""A moment, on the two clocks that decisions need, and who reads it."""
 
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,10 @@ class Instant:
     """Seconds on CLOCK_BOOTTIME: like CLOCK_MONOTONIC, with the time of suspends in it."""
     wall_s: float
     """Seconds since the epoch, UTC: for people and for the wire."""
+
+
+class Clock(Protocol):
+    """Reads the present moment. `host.proc.clock` is one, the engine another."""
+
+    def now(self) -> Now:
+        """The present moment."""

@@ -21,13 +21,15 @@ from supervisor.api.http.access import Access
 from supervisor.api.http.server import Server
 from supervisor.api.http.sockets import Sockets
 from supervisor.api.http.tokens import Scope, Tokens
-from supervisor.boot.automations_file import Automations
+from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.run_settings import Settings
+from supervisor.boot.service_manager import ServiceManager
 from supervisor.config import Loaded, load_bytes
 from supervisor.core.items.diff import Changes
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
+from supervisor.host.proc.notify import Notifier
 from supervisor.host.proc.process_tree import find
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
@@ -79,7 +81,14 @@ class Bench:
         self.engine.turn()
         self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
         self.tokens = Tokens(b"k" * 32, SEED)
-        self.automations = Automations(Settings(folder), self.engine, Silent(), resumes=False)
+        self.automations = Automations(
+            Settings(folder),
+            self.engine,
+            Silent(),
+            None,
+            ServiceManager(Notifier(), self.engine),
+            begins=True,
+        )
 
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):

@@ -2,31 +2,16 @@
 
 from pathlib import Path
 
-from supervisor.boot.run_settings import Settings
-from supervisor.boot.supervisor import Supervisor
-from supervisor.config import Loaded
-from supervisor.core.items.diff import Changes
+from supervisor.boot import Settings, Supervisor
 from supervisor.host.runs.shim_client import ShimLink
 from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.spec import Trigger
+from tests.boot.notices import Notices
 from tests.core.playbook import Playbook, task
 
 START = Trigger.POST_ENVIRONMENT_START
-
-
-class Silent:
-    """Is told everything and passes nothing on."""
-
-    def loaded(self, name: str, loaded: Loaded) -> None:
-        pass
-
-    def applied(self, changes: Changes) -> None:
-        pass
-
-    def notice(self, text: str) -> None:
-        pass
 
 
 def test_all_that_the_machine_lost_is_known_before_anything_else_is_done(tmp_path: Path) -> None:
@@ -39,9 +24,9 @@ def test_all_that_the_machine_lost_is_known_before_anything_else_is_done(tmp_pat
     store.save([*records.tasks.values(), *records.runs.values(), *records.executions.values()], [])
     store.put("boot", "another")
     store.close()
-    supervisor = Supervisor(Settings(tmp_path, state_dir=state), ShimLink.start(), Silent())
+    supervisor = Supervisor(Settings(tmp_path, state_dir=state), ShimLink.start(), Notices())
     try:
-        assert len(supervisor.adopt()) == 1000
+        assert len(supervisor.start.adopt()) == 1000
         executions = supervisor.engine.world.records.executions.values()
         assert {execution.phase for execution in executions} == {ExecutionPhase.FAILED}
     finally:

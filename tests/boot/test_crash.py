@@ -11,6 +11,7 @@ from supervisor.boot.report import ContainedReport
 from supervisor.config import Loaded
 from supervisor.core.items.diff import Changes
 from supervisor.model.errors import MachineError
+from tests.boot.notices import Notices
 
 
 def test_bug_is_written_down_with_its_notes(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_edge_that_fails_begins_again(tmp_path: Path) -> None:
-    told: list[str] = []
+    report = Notices()
     begun = 0
 
     async def edge() -> None:
@@ -65,11 +66,11 @@ def test_edge_that_fails_begins_again(tmp_path: Path) -> None:
         if begun < 4:
             raise ExceptionGroup("tasks", [KeyError("x")])
 
-    anyio.run(restarted(edge, tmp_path, told.append))
+    anyio.run(restarted(edge, tmp_path, report))
 
     assert begun == 4
-    assert len(told) == 3
-    assert str(files(tmp_path)[0]) in told[0]
+    assert len(report.texts) == 3
+    assert str(files(tmp_path)[0]) in report.texts[0]
 
 
 def test_edge_that_means_to_end_everything_does(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_edge_that_means_to_end_everything_does(tmp_path: Path) -> None:
         raise ExceptionGroup("tasks", [MachineError("no")])
 
     with pytest.raises(MachineError):
-        anyio.run(restarted(edge, tmp_path, lambda _: None))
+        anyio.run(restarted(edge, tmp_path, Notices()))
     assert files(tmp_path) == []
 
 
@@ -92,4 +93,4 @@ def test_report_that_fails_is_logged_and_no_more(caplog: pytest.LogCaptureFixtur
     report.notice("x")
     report.applied(Changes())
     report.loaded("x", Loaded(None))
-    assert caplog.text.count("somebody who is told what happens met a bug") == 3
+    assert caplog.text.count("the report met a bug") == 3

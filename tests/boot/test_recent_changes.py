@@ -8,9 +8,10 @@ import tracemalloc
 from dataclasses import replace
 from typing import Any
 
-from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, Recent
+from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, RecentChanges
 from supervisor.hub import Change, Hub
 from supervisor.model.exit import ExitCode
+from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
 from supervisor.model.shared_sequence import EMPTY
@@ -26,16 +27,16 @@ class Ring:
     def __init__(self, kept: int = KEPT) -> None:
         self.hub = Hub()
         self.now_s = 100.0
-        self.recent = Recent(self.hub, self._wall_s, kept)
+        self.recent = RecentChanges(self.hub, self, kept)
 
-    def _wall_s(self) -> float:
+    def now(self) -> Now:
         self.now_s += 1.0
-        return self.now_s
+        return Now(0.0, self.now_s)
 
     def changes(self, *changes: tuple[Record | None, Record | None]) -> list[dict[str, Any]]:
         """What the ring tells once these were published in one step."""
         self.hub.publish([Change(before, after) for before, after in changes])
-        told: list[dict[str, Any]] = self.recent.told()["changes"]
+        told: list[dict[str, Any]] = self.recent.as_json()["changes"]
         return told
 
 
@@ -98,7 +99,7 @@ def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:
     told = ring.changes(*((None, replace(WEB, id=str(number))) for number in range(10)))
 
     assert [each["id"] for each in told] == ["7", "8", "9"]
-    assert ring.recent.told()["forgotten"] == 7
+    assert ring.recent.as_json()["forgotten"] == 7
 
 
 def test_ring_is_small_and_quick() -> None:
@@ -117,4 +118,4 @@ def test_ring_is_small_and_quick() -> None:
 
     assert kept_bytes < 300 * KEPT + 50_000, "worst case: every reason as long as it may be"
     assert spent_s / len(failed) < 100e-6
-    assert len(json.dumps(ring.recent.told())) < KEPT * (250 + REASON_CHARACTERS)
+    assert len(json.dumps(ring.recent.as_json())) < KEPT * (250 + REASON_CHARACTERS)

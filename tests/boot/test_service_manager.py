@@ -1,11 +1,11 @@
-"""What is announced of an engine that does not do its work."""
+"""What the service manager hears of an engine that does not do its work."""
 
 import socket
 from pathlib import Path
 
 import anyio
 
-from supervisor.boot.service_manager import Announcer
+from supervisor.boot.service_manager import ServiceManager
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
@@ -24,7 +24,7 @@ async def announce(folder: Path, *, engine_turns: bool) -> bytes:
         manager.setblocking(False)
         notifier = Notifier({"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "10000"})
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Announcer(notifier, engine).run)
+            tasks.start_soon(ServiceManager(notifier, engine).run)
             if engine_turns:
                 tasks.start_soon(engine.run)
             with anyio.move_on_after(20 if engine_turns else 0.2):

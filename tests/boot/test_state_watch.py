@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from supervisor.boot import state_watch
+from supervisor.boot.conditions import Conditions
 from supervisor.boot.state_watch import StateWatch, Watched
 from supervisor.host.proc.worker_threads import Workers
 from supervisor.model.errors import MachineError
+from tests.boot.notices import Notices
 
 pytestmark = pytest.mark.anyio
 
@@ -29,13 +31,19 @@ class Line:
         self.whole = True
 
 
+class Told(Notices, Conditions):
+    """A report and conditions that remember."""
+
+    def on_problem(self, kind: str, reason: str) -> None:
+        assert kind == "state"
+        self.texts.append(f"wrong: {reason}")
+
+
 def watch(
     *lines: tuple[str, Callable[[], bool], Callable[[], Awaitable[None]]],
 ) -> tuple[StateWatch, list[str]]:
-    told: list[str] = []
-    return StateWatch(
-        [Watched(*line) for line in lines], lambda why: told.append(f"wrong: {why}"), told.append
-    ), told
+    told = Told()
+    return StateWatch([Watched(*line) for line in lines], told, told), told.texts
 
 
 async def test_what_is_gone_is_restored_and_that_is_said() -> None:

@@ -64,7 +64,7 @@ def test_bad_edit_keeps_the_last_good_file_and_says_so(project: Project) -> None
 
     project.write("services: {web: {name: Web, comands: {}}}\n")
     program.event(kind="file", severity="error", text='unknown field "comands"; did you mean "commands"?')
-    program.event(kind="notice", text="what the last good one said stays")
+    program.event(kind="notice", text="the last valid version stays in effect")
     assert program.phases("web") == ["starting", "running"]
 
     project.write(WEB % "two")
@@ -253,11 +253,11 @@ def test_file_that_is_right_again_or_there_again_is_told(project: Project) -> No
     project.write("tasks: [")
     program.event(kind="notice", text="the automations file is refused")
     project.write(WEB % "one")
-    program.event(kind="notice", text="the automations file is right again: nothing has changed")
+    program.event(kind="notice", text="the automations file is valid again: nothing has changed")
     project.file.unlink()
     program.event(kind="notice", text="the automations file is gone")
     project.write(WEB % "one")
-    program.event(2, kind="notice", text="the automations file is right again: nothing has changed")
+    program.event(2, kind="notice", text="the automations file is valid again: nothing has changed")
 
     assert not [event for event in program.events if event["kind"] == "edit"]
     assert project.stop(program) == 130

@@ -61,9 +61,11 @@ def copied(project: Project, folder: Path, *arguments: str) -> Program:
     python.symlink_to(sys._base_executable)  # type: ignore[attr-defined]
     (folder / ".venv/pyvenv.cfg").write_text(f"home = {Path(sys._base_executable).parent}\n")  # type: ignore[attr-defined]
     project.within = ("sh", "-c", f'shift; exec {python} "$@"', "sh")
-    text = (ROOT / "supervisor/boot/status_line.py").read_text()
+    text = (ROOT / "supervisor/boot/service_manager.py").read_text()
     assert LOOK[0] in text
-    program = project.run_copy(folder, *arguments, boot__status_line=(text, text.replace(*LOOK) + MODULES))
+    program = project.run_copy(
+        folder, *arguments, boot__service_manager=(text, text.replace(*LOOK) + MODULES)
+    )
     project.within = ()
     return program
 

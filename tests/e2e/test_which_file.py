@@ -89,7 +89,7 @@ def test_refused_file_that_nobody_named_costs_only_itself(project: Project) -> N
     project.write(BAD)
     program = waiting(project)
 
-    assert "automations.yaml is refused, nothing runs until it is right:" in status(project)
+    assert "automations.yaml is refused, nothing runs until it is valid:" in status(project)
     assert project.program("trigger", "postEnvironmentStart").wait() == 0
     assert ran(project) == []
 
@@ -98,7 +98,7 @@ def test_refused_file_that_nobody_named_costs_only_itself(project: Project) -> N
     assert ran(project) == ["b"]
     assert not [event for event in program.events if event["kind"] == "edit"], "nobody edited what had run"
     project.write(B + BAD.partition("{")[0] + "\n")
-    program.event(kind="notice", text="what the last good one said stays")
+    program.event(kind="notice", text="the last valid version stays in effect")
     assert project.stop(program) == 130
 
 
@@ -154,7 +154,7 @@ def test_who_goes_on_after_a_crash_goes_on_without_its_file(project: Project, na
 
     second = project.run(*arguments)
 
-    second.event(kind="notice", text="what the last good one said stays")
+    second.event(kind="notice", text="the last valid version stays in effect")
     assert any("sleep 1000" in command for command in project.processes().values())
     assert project.stop(second) == 130
     assert second.phases("web") == ["stopping", "stopped"]

@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 
-from supervisor.boot.run_settings import Api, Settings, told
+from supervisor.boot.run_settings import ApiSettings, Settings, settings_from
 from supervisor.cli.commands.cmd_config import config
 from supervisor.cli.commands.cmd_run import run
 from supervisor.cli.remote import discovery
@@ -61,7 +61,7 @@ def test_what_a_supervisor_is_told_without_any_setting_is_the_default(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
-    settings = told(resolve({}, {}))
+    settings = settings_from(resolve({}, {}))
 
-    assert settings == Settings(workspace=settings.workspace, api=Api())
+    assert settings == Settings(workspace=settings.workspace, api=ApiSettings())
     assert str(settings.workspace) == str(tmp_path)

@@ -1,1 +1,1 @@
-"""The program on the disk takes the place of the running one, in the same process."""
+"""Replaces the running program with the one that is on the disk now, in the same process. Start at `upgrade`."""

@@ -96,6 +96,6 @@ def _derived(setting: Setting[Any], resolved: Resolved) -> str:
 
 
 def _notices(resolved: Resolved) -> Iterator[str]:
-    from supervisor.boot.run_settings import told
+    from supervisor.boot.run_settings import settings_from
 
-    yield from told(resolved).notices
+    yield from settings_from(resolved).notices

@@ -133,7 +133,7 @@ def self_check(database: Path, arguments: tuple[str, ...]) -> None:
 
 def _parse(arguments: tuple[str, ...]) -> None:
     """See that the command line is still understood. Raises ClickException, BadSettings."""
-    from supervisor.boot.run_settings import told
+    from supervisor.boot.run_settings import settings_from
     from supervisor.cli.app import app
     from supervisor.host.users import program_files
     from supervisor.host.users.account import account
@@ -145,6 +145,6 @@ def _parse(arguments: tuple[str, ...]) -> None:
         raise click.UsageError(f'there is no command "{name}" any more')
     context = subcommand.make_context(name, rest)
     if name == "run":
-        settings = told(read_settings(context.params["arguments"].flags, os.environ))
+        settings = settings_from(read_settings(context.params["arguments"].flags, os.environ))
         if settings.user and os.geteuid() == 0 and account(settings.user).uid != 0:
             program_files.check(settings.user)

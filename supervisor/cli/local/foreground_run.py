@@ -11,8 +11,8 @@ from supervisor import __version__
 from supervisor.boot import Supervisor, Work
 from supervisor.boot.crash import Bug, noted
 from supervisor.boot.prestart import take_link, take_notifier
-from supervisor.boot.run_settings import told
-from supervisor.boot.upgrade.handover import Handover, execute, taken
+from supervisor.boot.run_settings import settings_from
+from supervisor.boot.upgrade.carried import Carried, execute, take_carried
 from supervisor.cli.terminal.follow import Follower, Lines
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
@@ -34,39 +34,39 @@ def run(arguments: RunArguments) -> int:
     """Run until what was asked for is done, or a signal came. Returns the exit status. Raises SupervisorError.
 
     For an upgrade this process executes the program that stands where it came from, and this never returns; if it
-    cannot be executed, this one goes on with what was to be handed over.
+    cannot be executed, this one goes on with what was packed for it.
     """
     asked = read_settings(arguments.flags, os.environ)
     held = signals.hold()
     cwd.leave()
-    handover, notifier = taken(), take_notifier()
+    carried, notifier = take_carried(), take_notifier()
     while True:
         try:
-            ended = _run(asked, arguments.as_json, held, notifier, handover)
+            ended = _run(asked, arguments.as_json, held, notifier, carried)
         except Bug as error:
             print(f"supervisor: {error}", file=sys.stderr)
             return EXIT_BUG
         if isinstance(ended, int):
             return ended
-        handover, late = ended
+        carried, late = ended
         try:
-            execute(handover, late, notifier.environ)
+            execute(carried, late, notifier.environ)
         except OSError as error:
             print(f"supervisor: cannot execute {sys.executable}: {error.strerror}; going on", file=sys.stderr)
             held = signals.hold()
 
 
 def _run(
-    asked: Resolved, as_json: bool, held: signals.Numbers, notifier: Notifier, handover: Handover | None
-) -> int | tuple[Handover, signals.Numbers]:
+    asked: Resolved, as_json: bool, held: signals.Numbers, notifier: Notifier, received: Carried | None
+) -> int | tuple[Carried, signals.Numbers]:
     """One supervisor's life: its exit status, or what goes to the next program and the signals that nobody heeded."""
-    settings = told(asked)
+    settings = settings_from(asked)
     triggers = asked[table.TRIGGER]
     outlet = Outlet(sys.stdout)
     printer = Printer(outlet, as_json=as_json)
     with (
         closing(outlet),
-        closing(Supervisor(settings, take_link(), printer, notifier, handover)) as supervisor,
+        closing(Supervisor(settings, take_link(), printer, notifier, received)) as supervisor,
         noted(supervisor.state.path),
     ):
         follower = Follower(
@@ -74,16 +74,18 @@ def _run(
             printer,
             functools.partial(Lines, write_line=printer.log) if asked[table.LOGS] else None,
             outlet,
-            handover.printed if handover else {},
+            received.printed if received else {},
         )
-        if handover:
-            printer.notice(f"upgraded from {handover.version} to {__version__}: going on with what runs")
-        elif supervisor.resumes:
+        if received:
+            printer.notice(f"upgraded from {received.version} to {__version__}: going on with what runs")
+        elif supervisor.session.continues:
             printer.notice("the supervisor before this one has left what ran: going on with it")
         supervisor.automations.require(lambda: bool(held))
-        adopted = supervisor.adopt()
+        adopted = supervisor.start.adopt()
         loaded = supervisor.automations.start()
-        fired = adopted + (supervisor.fire(*triggers) if triggers else supervisor.start_environment())
+        fired = adopted + (
+            supervisor.start.fire(*triggers) if triggers else supervisor.start.fire_environment_start()
+        )
         work: Work
         if Trigger.PREBUILD in triggers:
             work = functools.partial(_prebuild, supervisor, fired)
@@ -92,10 +94,10 @@ def _run(
         else:
             work = _until_signal
         status = supervisor.serve(work, [follower.run, functools.partial(_complaints, printer)], held)
-        if supervisor.handover is not None:
-            left = replace(supervisor.handover, printed=follower.pause())
+        if supervisor.carried is not None:
+            left = replace(supervisor.carried, printed=follower.pause())
             outlet.pause()
-            return left, supervisor.life.late
+            return left, supervisor.lifecycle.late
         if status > 128 and status != EXIT_INTERRUPTED:
             outlet.hurry()
         follower.finish()
@@ -104,7 +106,7 @@ def _run(
             status = status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
         elif loaded is not None and loaded.file is None:
             return EXIT_FAILED
-        return status or (EXIT_FAILED if supervisor.state_watch.wrong else 0)
+        return status or (0 if supervisor.is_whole else EXIT_FAILED)
 
 
 async def _complaints(printer: Printer) -> None:
@@ -135,7 +137,7 @@ async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
     A service is waited for until it is ready or over, never until it ends: most never do.
     """
     await supervisor.engine.until(queries.is_done)
-    fired = fired + supervisor.fire(Trigger.BEFORE_SNAPSHOT)
+    fired = fired + supervisor.start.fire(Trigger.BEFORE_SNAPSHOT)
     await supervisor.engine.until(queries.is_done)
     records = supervisor.engine.world.records
     required = (records.executions[id_] for id_ in fired if id_ in records.executions)

@@ -97,7 +97,7 @@ def _remove(path: Path) -> None:
 def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
     with closing(Supervisor(settings, take_link(), printer)) as supervisor:
         supervisor.automations.wait_for_writers(lambda: bool(held))
-        supervisor.adopt()
+        supervisor.start.adopt()
         loaded = supervisor.automations.start()
         if loaded is None or loaded.file is None:
             why = "its problems are above" if loaded else "there is none"
@@ -106,7 +106,7 @@ def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, h
         alone = not loaded.file.tasks[reference].depends_on
         sink = functools.partial(_Raw if alone else _prefixed, output)
         follower = Follower(supervisor, printer, sink, output)
-        work = functools.partial(_exit_status, supervisor, supervisor.start_task(task_id))
+        work = functools.partial(_exit_status, supervisor, supervisor.start.start_task(task_id))
         status = supervisor.serve(work, [follower.run], held)
         follower.finish()
         return status

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 import anyio
 import pytest
 
-from supervisor.boot import resume
-from supervisor.boot.resume import Resume
-from supervisor.config import Loaded
-from supervisor.core.items.diff import Changes
+from supervisor.boot import resume_watch
+from supervisor.boot.resume_watch import ResumeWatch
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
@@ -22,6 +20,7 @@ from supervisor.model.ids import fresh
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 from supervisor.model.spec import Trigger
+from tests.boot.notices import Notices
 from tests.core.playbook import file, service, task
 
 
@@ -31,10 +30,10 @@ class Scene:
     def __init__(self) -> None:
         self.mono_s, self.ahead_s = 100.0, 0.0
         self.spawned: list[str] = []
-        self.notices: list[str] = []
+        self.report = Notices()
         self.engine = Engine(World(), self, Hub(), lambda: Now(self.mono_s, 1e9 + self.mono_s + self.ahead_s))
         self.engine.performer = self
-        self.resume = Resume(self.engine, self, lambda: self.ahead_s)
+        self.resume = ResumeWatch(self.engine, self.report, lambda: self.ahead_s)
         triggers = (Trigger.POST_ENVIRONMENT_START,)
         items = (
             service("web", triggers=triggers),
@@ -49,7 +48,7 @@ class Scene:
         self.mono_s += 0.1
         self.resume.look()
 
-    # Performer, Keeper and Report
+    # Performer and Keeper
 
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):
@@ -58,15 +57,6 @@ class Scene:
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         pass
-
-    def loaded(self, name: str, loaded: Loaded) -> None:
-        pass
-
-    def applied(self, changes: Changes) -> None:
-        pass
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
 
 
 @pytest.fixture
@@ -78,7 +68,7 @@ def test_a_resume_starts_what_postEnvironmentStart_starts_and_nothing_else(scene
     scene.sleep(7200)
 
     assert scene.spawned == ["web", "hello"]
-    assert scene.notices == ["the machine was suspended for 7200 s: firing postEnvironmentStart"]
+    assert scene.report.texts == ["the machine was suspended for 7200 s: firing postEnvironmentStart"]
 
 
 def test_the_next_resume_leaves_running_services_alone(scene: Scene) -> None:
@@ -89,16 +79,16 @@ def test_the_next_resume_leaves_running_services_alone(scene: Scene) -> None:
     assert scene.spawned == ["web", "hello", "hello"]
 
 
-def test_of_one_resume_that_is_told_and_seen_nothing_fires_twice(scene: Scene) -> None:
+def test_resume_that_is_seen_and_reported_fires_once(scene: Scene) -> None:
     scene.sleep(60)
-    assert not scene.resume.tell()
+    assert not scene.resume.on_report()
     scene.resume.look()
 
     assert scene.spawned == ["web", "hello"]
 
 
-def test_a_told_resume_fires(scene: Scene) -> None:
-    assert scene.resume.tell()
+def test_reported_resume_fires(scene: Scene) -> None:
+    assert scene.resume.on_report()
 
     assert scene.spawned == ["web", "hello"]
 
@@ -107,13 +97,13 @@ def test_no_resume_fires_while_everything_is_being_stopped(scene: Scene) -> None
     scene.engine.submit(Drain(1.0))
     scene.sleep(60)
 
-    assert (scene.spawned, scene.notices) == ([], [])
+    assert (scene.spawned, scene.report.texts) == ([], [])
 
 
 def test_a_day_asleep_makes_no_deadline_come_due(scene: Scene) -> None:
     scene.engine.submit(ApplyFile(file(service("db", ready="check", readiness_timeout_s=60.0,
                                                triggers=(Trigger.POST_ENVIRONMENT_START,))), fresh()))  # fmt: skip
-    scene.resume.tell()
+    scene.resume.on_report()
     at = scene.engine.world.deadline()
     spawned = list(scene.spawned)
     scene.sleep(86400)
@@ -124,11 +114,11 @@ def test_a_day_asleep_makes_no_deadline_come_due(scene: Scene) -> None:
 
 
 def test_the_clocks_are_looked_at_while_it_watches(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resume, "LOOK_S", 0.001)
+    monkeypatch.setattr(resume_watch, "LOOK_S", 0.001)
 
     async def watch() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(scene.resume.watch)
+            group.start_soon(scene.resume.run)
             scene.ahead_s += 100
             with anyio.fail_after(20):
                 await scene.engine.until(lambda records: bool(records.live))

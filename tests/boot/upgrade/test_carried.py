@@ -1,4 +1,4 @@
-"""What goes through an exec: descriptors, signals that nobody heeded, and nothing for anybody else."""
+"""What is carried through an exec: descriptors, and signals that nobody heeded. Nothing for anybody else."""
 
 import json
 import os
@@ -8,33 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.boot.upgrade import handover
+from supervisor.boot.upgrade import carried
 
 PROGRAM = """
 import json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from supervisor.boot.upgrade import handover
+from supervisor.boot.upgrade import carried
 from supervisor.host.proc import signals
-handover.receive()
-given = handover.taken()
+carried.unpack()
+given = carried.take_carried()
 if given is None:
     os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
     held = signals.hold()
     os.kill(os.getpid(), signal.SIGTERM)
     lock = os.open(sys.argv[2], os.O_RDONLY)
-    handover.execute(handover.Handover("1", 2.5, lock, printed={"run": 7}), held, {"TAKEN_OUT": "back"})
+    carried.execute(carried.Carried("1", 2.5, lock, printed={"run": 7}), held, {"TAKEN_OUT": "back"})
 else:
     held = signals.hold()
     print(json.dumps({
         "lock": os.readlink(f"/proc/self/fd/{given.lock}"), "inheritable": os.get_inheritable(given.lock),
         "printed": given.printed, "version": given.version, "held": held,
-        "environ": [name in os.environ for name in (handover.VARIABLE, "TAKEN_OUT")],
+        "environ": [name in os.environ for name in (carried.VARIABLE, "TAKEN_OUT")],
     }))
 """
 
 
 def test_next_program_gets_the_files_and_the_signals(tmp_path: Path) -> None:
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     file = tmp_path / "lock"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, root, str(file)],
@@ -55,10 +55,10 @@ def test_next_program_gets_the_files_and_the_signals(tmp_path: Path) -> None:
 
 def test_variable_that_a_child_inherited_is_nothing_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"pid": os.getppid(), "version": "1", "began_s": 0.0, "lock": 0, "connections": []}
-    monkeypatch.setenv(handover.VARIABLE, json.dumps(values))
-    handover.receive()
-    assert handover.taken() is None
-    assert handover.VARIABLE not in os.environ
+    monkeypatch.setenv(carried.VARIABLE, json.dumps(values))
+    carried.unpack()
+    assert carried.take_carried() is None
+    assert carried.VARIABLE not in os.environ
 
 
 def test_what_another_version_adds_or_leaves_out_is_no_matter(
@@ -66,9 +66,9 @@ def test_what_another_version_adds_or_leaves_out_is_no_matter(
 ) -> None:
     lock = os.open(tmp_path, os.O_RDONLY)
     values = {"pid": os.getpid(), "version": "9", "began_s": 0.0, "lock": lock, "of the future": 1}
-    monkeypatch.setenv(handover.VARIABLE, json.dumps(values))
-    handover.receive()
-    given = handover.taken()
+    monkeypatch.setenv(carried.VARIABLE, json.dumps(values))
+    carried.unpack()
+    given = carried.take_carried()
     assert given is not None
     assert (given.version, given.connections, given.tcp) == ("9", (), None)
     os.close(lock)

@@ -1,4 +1,4 @@
-"""The machine comes back from suspend: postEnvironmentStart fires, once for each resume.
+"""Fires postEnvironmentStart when the machine resumes from a suspend, once for each resume.
 
 What counts as one is decided in `core.suspend`; here the clocks are looked at, and the runner may tell.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.boot.run_settings import Report
+from supervisor.boot.report import Report
 from supervisor.core import resume_detector
 from supervisor.core.plans.triggers import RESUME
 from supervisor.engine import Engine
@@ -18,8 +18,8 @@ LOOK_S = 5.0
 """Nothing wakes a process of a machine that resumes, so the clocks are looked at this often; a look takes 2 us."""
 
 
-class Resume:
-    """Sees that the machine was suspended, or is told so."""
+class ResumeWatch:
+    """Notices that the machine was suspended, by its clocks or by the runner's report."""
 
     def __init__(self, engine: Engine, report: Report, ahead_s: Callable[[], float]) -> None:
         """`ahead_s`: how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC."""
@@ -28,7 +28,7 @@ class Resume:
         self._ahead_s = ahead_s
         self._suspends = resume_detector.Suspends(ahead_s())
 
-    async def watch(self) -> None:
+    async def run(self) -> None:
         """Look at the clocks now and then, until cancelled."""
         import anyio
 
@@ -43,8 +43,8 @@ class Resume:
         if slept_s:
             self._resumed(f"the machine was suspended for {slept_s:.0f} s")
 
-    def tell(self) -> bool:
-        """The runner says that the machine was resumed. Returns whether that was news."""
+    def on_report(self) -> bool:
+        """The runner reports a resume. Returns whether it was not known yet."""
         now = self._engine.now()
         self._suspends, news = resume_detector.told(self._suspends, self._ahead_s(), now.mono_s)
         if news:

@@ -1,0 +1,219 @@
+"""What a supervisor does in its event loop beside the engine: tasks at the edge, each of which may fail by itself.
+
+| task | does |
+|---|---|
+| `automations.watch` | carries out edits of the automations file |
+| `resume_watch.run` | fires triggers when the machine was suspended |
+| `lag.run` | measures how late the event loop comes |
+| `state_watch.run` | restores what was taken away from the state directory |
+| `_report_activity` | has the management plane know that the environment is in use |
+| `service_manager.run` | reports to the service manager |
+| `_preload` | imports what may be needed later |
+| `_serve_api` | answers clients |
+
+A task that ends with an exception is written down and begins again (`crash.restarted`), except `_serve_api`.
+
+Imported once the event loop is: the first commands do not wait for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from supervisor.activity.activity import Activity
+from supervisor.activity.plane import Plane
+from supervisor.api.http.early_status import Reception
+from supervisor.boot.crash import Edge, files, restarted
+from supervisor.boot.resume_watch import ResumeWatch
+from supervisor.boot.state_watch import StateWatch, Watched
+from supervisor.boot.upgrade.upgrade import Upgrade
+from supervisor.host.proc import clock, worker_threads
+from supervisor.host.proc.loop_lag import EventLoopLag
+
+if TYPE_CHECKING:
+    from supervisor.api.http.sockets import Sockets
+    from supervisor.boot.run_settings import ApiSettings
+    from supervisor.boot.supervisor import Supervisor
+
+FIRST_ANSWER_S = 0.1
+"""How long the import of the server waits for a client that asks for the status."""
+
+
+class Edges:
+    """The tasks beside the engine of one supervisor, and what they share."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        """Nothing runs yet."""
+        self._supervisor = supervisor
+        self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report.notice)
+        self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock.ahead_s)
+        self.state_watch = StateWatch(_watched(supervisor), supervisor.conditions, supervisor.report)
+        self.upgrade = Upgrade(supervisor)
+        self.activity = _activity(supervisor)
+        self._answers = anyio.Event()
+        """Set once clients are answered, if there can be any."""
+
+    def all(self, more: Sequence[Edge]) -> list[Edge]:
+        """The tasks, and more of them, each as it is to be run."""
+        supervisor = self._supervisor
+        renewable = [
+            supervisor.automations.watch,
+            self.resume_watch.run,
+            self.lag.run,
+            self.state_watch.run,
+            self._report_activity,
+            supervisor.service_manager.run,
+            self._preload,
+            *more,
+        ]
+        again = [restarted(edge, supervisor.state.path, supervisor.report) for edge in renewable]
+        # Without the API nobody could see or end what runs, and its sockets are bound once: a bug there ends this.
+        return [self._serve_api, *again]
+
+    async def _report_activity(self) -> None:
+        engine = self._supervisor.engine
+        await self.activity.run(engine.hub, engine.post, self._supervisor.report.notice)
+
+    async def _preload(self) -> None:
+        """Soon after the start, import everything that the program's files may be needed for."""
+        from supervisor.boot.preload import OF_A_PLANE, OF_THE_API, preload, stillness
+
+        settings = self._supervisor.settings
+        await self._answers.wait()
+        await stillness(lambda: self._supervisor.engine.world.records.revision)
+        of_the_api = OF_THE_API if settings.api is not None else ()
+        await preload(*of_the_api, *(OF_A_PLANE if settings.plane is not None else ()))
+
+    async def _serve_api(self) -> None:
+        sockets, api = self._supervisor.sockets, self._supervisor.settings.api
+        if sockets is None or api is None:
+            self._ready()
+            return
+        status = self._status(sockets)
+        connections = await self._import_server(sockets, status)
+        await self._serve_site(api, sockets, status, connections)
+
+    async def _import_server(self, sockets: Sockets, status: Status) -> tuple[int, ...]:
+        """Import the server, and answer the simplest requests meanwhile. Returns the connections that go on."""
+        early = Reception(sockets.listening[0], status, self._peers)
+        received: tuple[int, ...] = ()
+
+        async def receive() -> None:
+            nonlocal received
+            received = await early.run()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive)
+            # Answer waiting clients first: these imports hold the interpreter lock for most of half a second.
+            await early.first_attended(FIRST_ANSWER_S)
+            await worker_threads.run(importlib.import_module, "supervisor.api.assembly")
+            early.relieve()
+        return received
+
+    async def _serve_site(
+        self, api: ApiSettings, sockets: Sockets, status: Status, connections: tuple[int, ...]
+    ) -> None:
+        from supervisor.api import assembly
+
+        supervisor = self._supervisor
+        carried = supervisor.received.connections if supervisor.received else ()
+        site = assembly.Site(
+            engine=supervisor.engine,
+            activity=self.activity,
+            sockets=sockets,
+            environment_id=supervisor.environment_id,
+            workspace=supervisor.settings.workspace,
+            state=supervisor.state.path,
+            update_file=supervisor.automations.update,
+            file_moved=supervisor.automations.moved,
+            end=supervisor.lifecycle.end,
+            drain_grace_s=supervisor.settings.drain_grace_s,
+            ready=self._ready,
+            resumed=self.resume_watch.on_report,
+            upgrade=self.upgrade.prepare,
+            recent=supervisor.recent_changes.as_json,
+            lag=self.lag,
+            status=status,
+            connections=(*carried, *connections),
+            on_serving=self.upgrade.on_serving,
+            clients_met=partial(supervisor.conditions.on_problem, "clients"),
+            public_url=api.public_url,
+            host_names=api.host_names,
+            origins=api.origins,
+            peers=self._peers,
+        )
+        await assembly.serve(site)
+
+    @property
+    def _peers(self) -> list[int]:
+        """The users who may use the Unix socket, beside root and our own."""
+        account = self._supervisor.other_account
+        return [account.uid] if account else []
+
+    def _status(self, sockets: Sockets) -> Status:
+        """What the status says, as a function that looks."""
+        from supervisor.api.control.control_status import Place, health_json, status_json
+
+        supervisor = self._supervisor
+        place = Place(
+            supervisor.environment_id,
+            str(supervisor.settings.workspace),
+            str(sockets.path),
+            sockets.url,
+            supervisor.engine.now().mono_s,
+            supervisor.conditions.as_json,
+        )
+
+        async def status() -> dict[str, Any]:
+            seen = status_json(supervisor.engine, place)
+            health = health_json(self.lag, files(supervisor.state.path))
+            return seen | health | {"activity": await self.activity.explain()}
+
+        return status
+
+    def _ready(self) -> None:
+        self._supervisor.service_manager.ready()
+        self._answers.set()
+
+
+Status = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def _activity(supervisor: Supervisor) -> Activity:
+    settings, plane = supervisor.settings.plane, None
+    if settings is not None:
+        plane = Plane(
+            settings.url, supervisor.environment_id, settings.token.read, settings.heartbeat_interval_s
+        )
+    records = supervisor.engine.world.records
+    return Activity(lambda: records, supervisor.store, clock.boot_id(), clock.instant, plane)
+
+
+def _watched(supervisor: Supervisor) -> list[Watched]:
+    """What the state watch looks at: the lines of its table."""
+    state, store, machine, sockets = (
+        supervisor.state,
+        supervisor.store,
+        supervisor.machine,
+        supervisor.sockets,
+    )
+
+    async def restore_state() -> None:
+        state.restore()
+
+    async def restore_store() -> None:
+        store.restore()
+
+    lines = [
+        Watched("the state directory", state.is_whole, restore_state),
+        Watched("the database", store.is_in_place, restore_store),
+        Watched("the shim's socket", machine.can_be_met, machine.listen_again),
+    ]
+    if sockets is not None:
+        lines.append(Watched("the API's socket", sockets.is_bound, sockets.rebind))
+    return lines
