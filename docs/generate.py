@@ -23,8 +23,7 @@ sys.path.insert(0, str(DOCS.parent))
 
 import platform_wire  # noqa: E402
 import supervisor.api.assembly  # noqa: E402, F401 - for the classes that serve
-from supervisor.api.connect.connect_errors import STATUS  # noqa: E402
-from supervisor.api.connect.service_routes import LISTED, PREFIXES  # noqa: E402
+from connect_server.connect_errors import STATUS  # noqa: E402
 from supervisor.api.http.metrics import Metrics  # noqa: E402
 from supervisor.api.logs.log_query import HEADERS, PARAMETERS  # noqa: E402
 from supervisor.api.logs.log_routes import routes as log_routes  # noqa: E402
@@ -214,8 +213,8 @@ def api() -> str:
         "Connect over HTTP/1.1, in JSON and protobuf, on the Unix socket `api.sock` of the state directory, where the "
         "supervisor's own user, root and the user named by `--user` need no token, and on TCP, where every request "
         "needs `Authorization: Bearer TOKEN` (`supervisor token`). A method is called by `POST /SERVICE/METHOD`, also "
-        f"below `{PREFIXES[1]}`.",
-        *(service(name) for name in LISTED),
+        f"below `{platform_wire.PREFIXES[1]}`.",
+        *(service(name) for name in platform_wire.SERVICES),
         logs(),
         "## Health\n\n"
         + table(

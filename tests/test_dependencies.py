@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 PRIVATE = {
     "aiohttp": {
-        "aiohttp.web:RequestHandler._current_request": "api/http/connection.py: connections between two requests",
+        "aiohttp.web:RequestHandler._current_request": "connect_server/http/connection.py: at rest",
         "aiohttp.web:RequestHandler._loop": "as above",
         "aiohttp.web:RequestHandler._messages": "as above",
         "aiohttp.web:RequestHandler._request_count": "as above",

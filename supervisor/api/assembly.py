@@ -5,6 +5,7 @@ Imported once the first commands run: it brings in aiohttp, protobuf and connect
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,14 +16,21 @@ from typing import Any
 import anyio
 from connectrpc.server import ConnectASGIApplication
 
+from connect_server.codecs import codecs
+from connect_server.http.access import Access
+from connect_server.http.server import Limits, Server
+from connect_server.http.tokens import Tokens
+from connect_server.interceptor import Interceptor
+from connect_server.service_routes import Site as ServiceSite
+from connect_server.service_routes import service_routes
+from connect_server.validation import Validator
+from platform_wire import PREFIXES, SERVICES
 from platform_wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
 from platform_wire.environment_connect import EnvironmentServiceASGIApplication
 from platform_wire.event_connect import EventServiceASGIApplication
 from platform_wire.identity_connect import IdentityServiceASGIApplication
+from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
-from supervisor.api.connect.codecs import codecs
-from supervisor.api.connect.interceptor import Screen
-from supervisor.api.connect.validation import problem
 from supervisor.api.control import (
     control_activity,
     control_recent,
@@ -31,12 +39,10 @@ from supervisor.api.control import (
     control_steps,
     control_upgrade,
 )
-from supervisor.api.http.access import Access
+from supervisor.api.http.access_policy import LIFETIMES_S, PROGRAM, AccessPolicy, Scope, doors, issuer
 from supervisor.api.http.early_status import Status
 from supervisor.api.http.metrics import Metrics
-from supervisor.api.http.server import Server
-from supervisor.api.http.sockets import Sockets
-from supervisor.api.http.tokens import Scope, Tokens
+from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.platform.automation_service import Automation
 from supervisor.api.platform.environment_service import EnvironmentApi
@@ -45,7 +51,6 @@ from supervisor.api.platform.identity_service import Identity
 from supervisor.api.platform.to_wire import Translator
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
-from supervisor.model.errors import MachineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,21 @@ async def serve(site: Site) -> None:
     )
     site.lag.heard = metrics.lag
     hands = control_routes.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
+    stopping = asyncio.Event()
     server = Server(
+        PROGRAM,
         site.sockets,
-        Access(tokens, site.environment_id, site.host_names, site.origins, peers=site.peers),
-        _services(site, translator, tokens, started_s, lambda: server.stopping),
+        Access(
+            PROGRAM,
+            tokens,
+            AccessPolicy(site.environment_id, site.peers),
+            doors(site.host_names, site.origins),
+        ),
         [
+            *service_routes(
+                _services(site, translator, tokens, started_s, stopping),
+                ServiceSite(PROGRAM.name, SERVICES, PREFIXES),
+            ),
             *log_routes.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
             *control_routes.routes(site.engine, site.status, hands),
             *control_activity.routes(site.activity),
@@ -117,38 +132,59 @@ async def serve(site: Site) -> None:
             *control_steps.routes(site.engine.world.records),
             *control_upgrade.routes(site.upgrade),
         ],
-        metrics=metrics.text,
+        observer=_Observer(metrics, site.clients_met),
+        limits=Limits(room_for_clients()),
         connections=site.connections,
-        met=site.clients_met,
+        stopping=stopping,
     )
-    site.on_serving(server.hand_over)
+    site.on_serving(server.release_connections)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
         await server.run(site.ready)
 
 
+class _Observer:
+    """What the server tells of this supervisor, and tells it."""
+
+    def __init__(self, metrics: Metrics, clients_met: Callable[[str], None]) -> None:
+        self._metrics = metrics
+        self._clients_met = clients_met
+
+    async def metrics(self) -> bytes:
+        return await self._metrics.text()
+
+    def not_ready(self) -> str:
+        return ""
+
+    def on_shortage(self, why: str) -> None:
+        self._clients_met(why)
+
+
 def _tokens(site: Site) -> Tokens:
     """With the kept key or, where that cannot be, with one for this life: the socket needs none."""
+    path, signer = site.state / "token.key", issuer(site.environment_id)
     try:
-        return Tokens.kept(site.state / "token.key", site.environment_id)
-    except MachineError as error:
-        logging.getLogger(__name__).warning("%s; tokens are good until the supervisor ends", error)
-        return Tokens.fleeting(site.environment_id)
+        return Tokens.kept(path, signer)
+    except OSError as error:
+        text = "cannot keep the key of tokens in %s: %s; tokens are good until the supervisor ends"
+        logging.getLogger(__name__).warning(text, path, error.strerror)
+        return Tokens.fleeting(signer)
 
 
 def _services(
-    site: Site, translator: Translator, tokens: Tokens, started_s: float, stopping: Callable[[], bool]
+    site: Site, translator: Translator, tokens: Tokens, started_s: float, stopping: asyncio.Event
 ) -> list[ConnectASGIApplication[Any]]:
     """The services of the platform's API, behind the rules of the wire."""
     environment = EnvironmentApi(
         site.engine,
         site.activity,
         translator,
-        lambda scope: tokens.mint(Scope(scope), control_routes.LIFETIMES_S[Scope(scope)]),
+        lambda scope: tokens.mint(scope, LIFETIMES_S[Scope(scope)]),
         site.file_moved,
         started_s,
     )
-    options: dict[str, Any] = {"interceptors": (Screen(problem, stopping),), "codecs": codecs()}
+    interceptor = Interceptor(PROGRAM, Validator(RULES), stopping)
+    options: dict[str, Any] = {"interceptors": (interceptor,), "codecs": codecs()}
     return [
         EnvironmentAutomationServiceASGIApplication(Automation(site.engine, translator), **options),
         EnvironmentServiceASGIApplication(environment, **options),

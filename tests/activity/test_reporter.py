@@ -19,7 +19,7 @@ from supervisor.hub import Hub
 from supervisor.model.fact import ActivitySeen
 from tests.activity.fakes import Clock, Memory, Stage
 from tests.activity.plane import ENVIRONMENT, never, plane, raw, status
-from tests.api.serving import eventually
+from tests.connect_server.serving import eventually
 
 pytestmark = pytest.mark.anyio
 

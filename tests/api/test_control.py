@@ -13,14 +13,15 @@ import aiohttp
 import anyio
 import pytest
 
+from connect_server.http.access import Access
+from connect_server.http.server import Server
+from connect_server.http.tokens import Tokens
 from supervisor.activity.activity import Activity
 from supervisor.api.control import control_activity, control_recent
 from supervisor.api.control.control_routes import Hands, routes
 from supervisor.api.control.control_status import Place, status_json
-from supervisor.api.http.access import Access
-from supervisor.api.http.server import Server
+from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, doors, issuer
 from supervisor.api.http.sockets import Sockets
-from supervisor.api.http.tokens import Scope, Tokens
 from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.run_settings import Settings
 from supervisor.boot.service_manager import ServiceManager
@@ -80,7 +81,7 @@ class Bench:
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()
         self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
-        self.tokens = Tokens(b"k" * 32, SEED)
+        self.tokens = Tokens(b"k" * 32, issuer(SEED))
         self.automations = Automations(
             Settings(folder),
             self.engine,
@@ -133,9 +134,10 @@ class Bench:
             lambda grace_s, detach: self.ended.append((grace_s, detach)),
         )
         server = Server(
+            PROGRAM,
             Sockets(socket, None),
-            Access(self.tokens, SEED),
-            routes=[
+            Access(PROGRAM, self.tokens, AccessPolicy(SEED), doors()),
+            [
                 *routes(self.engine, status, hands),
                 *control_activity.routes(self.activity),
                 *control_recent.routes(lambda: RECENT),
@@ -357,10 +359,10 @@ def test_update_for_the_api_adds_and_changes_and_removes_only_if_it_replaces(ben
 
 def test_token_has_scope_and_life(bench: Bench) -> None:
     _, answer = bench.post("/control/token", scope="logs", ttlSeconds=60)
-    assert bench.tokens.check(answer["token"]).scope is Scope.LOGS
+    assert bench.tokens.check(answer["token"]).scope == Scope.LOGS
 
     _, answer = bench.post("/control/token")
-    assert bench.tokens.check(answer["token"]).scope is Scope.ENVIRONMENT
+    assert bench.tokens.check(answer["token"]).scope == Scope.ENVIRONMENT
     assert answer["ttlSeconds"] == 24 * 3600
 
 

@@ -55,7 +55,7 @@ from supervisor.model.moment import Now
 from supervisor.model.record import Record
 from tests import leaks
 from tests.activity.fakes import Memory
-from tests.api.serving import envelope
+from tests.connect_server.serving import envelope
 from tests.core.playbook import SEED, service, task
 
 T = TypeVar("T")

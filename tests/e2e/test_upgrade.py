@@ -189,7 +189,7 @@ def test_program_that_could_not_take_over_is_refused_and_the_running_one_goes_on
     path = serving(project, program)
     instance = status(path)["instance"]
 
-    server = copy / "supervisor/api/http/server.py"
+    server = copy / "connect_server/http/server.py"
     good = server.read_text()
     server.write_text("import no_such_module\n")
     refused = run_to_the_end(project, "upgrade")

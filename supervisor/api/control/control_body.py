@@ -10,7 +10,7 @@ from aiohttp import web
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
-from supervisor.api.connect import asgi
+from connect_server import asgi
 from supervisor.config.document.text import LIMIT_BYTES
 
 BODY_LIMIT_BYTES = 4 * LIMIT_BYTES

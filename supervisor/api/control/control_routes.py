@@ -24,8 +24,8 @@ from connectrpc.errors import ConnectError
 
 from supervisor.api.control.control_body import Body, read
 from supervisor.api.control.control_status import execution_json
+from supervisor.api.http.access_policy import LIFETIMES_S, Scope
 from supervisor.api.http.early_status import Status
-from supervisor.api.http.tokens import ENVIRONMENT_TTL_S, LOGS_TTL_S, Scope
 from supervisor.config import Loaded, load_bytes
 from supervisor.core import queries
 from supervisor.core.items.diff import Changes, upsert
@@ -39,7 +39,6 @@ from supervisor.model.ids import fresh
 from supervisor.model.record import Source
 from supervisor.model.spec import Trigger
 
-LIFETIMES_S = {Scope.ENVIRONMENT: ENVIRONMENT_TTL_S, Scope.LOGS: LOGS_TTL_S}
 LONGEST_TTL_S = 366 * 24 * 3600.0
 LONGEST_GRACE_S = 24 * 3600.0
 

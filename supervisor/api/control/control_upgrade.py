@@ -14,9 +14,9 @@ from aiohttp import web
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from connect_server.http.access import caller
 from supervisor import __version__
 from supervisor.api.control.control_body import read
-from supervisor.api.http.access import caller
 
 
 def routes(upgrade: Callable[[], Awaitable[str]]) -> list[web.RouteDef]:

@@ -10,14 +10,18 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.host.proc.inheritance import raise_descriptors
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import MachineError
 from supervisor.settings.values import Address
 from supervisor.shim.unix_socket import bind, connect
+
+if TYPE_CHECKING:
+    from connect_server.http.server import Rebinding
 
 _BACKLOG = 512
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients
@@ -52,8 +56,8 @@ class Sockets:
         """
         self.path = path
         self._owner = owner
-        self.rebound: Callable[[socket.socket], Awaitable[None]] | None = None
-        """Has another Unix socket be served in the place of the one before; None: nothing is served at the moment."""
+        self._server: Rebinding | None = None
+        """Serves the sockets; None: nothing is served at the moment."""
         self.listening: list[socket.socket] = []
         self.address: tuple[str, int] | None = None
         """The TCP socket's own."""
@@ -72,21 +76,29 @@ class Sockets:
             self.close()
             raise
 
+    def attach(self, server: Rebinding) -> None:
+        """They are served from now on; the server gets a Unix socket that is bound anew."""
+        self._server = server
+
+    def detach(self) -> None:
+        """They are not served any more."""
+        self._server = None
+
     def is_bound(self) -> bool:
-        """Whether whoever connects to the Unix socket's path comes to us. Raises OSError."""
+        """Whether clients that connect to the Unix socket's path reach us. Raises OSError."""
         try:
-            return self.path is None or self.rebound is None or _inode(self.path) == self._inode
+            return self.path is None or self._server is None or _inode(self.path) == self._inode
         except FileNotFoundError:
             return False
 
     async def rebind(self) -> None:
         """Bind the Unix socket anew where its file is gone, or nobody answers on what is there. Raises MachineError."""
-        if self.path is None or self.rebound is None:
+        if self.path is None or self._server is None:
             return
         before = self.listening[0]
         self.listening[0] = _unix(self.path, self._owner)
         self._inode = _inode(self.path)
-        await self.rebound(self.listening[0])
+        await self._server.rebind(self.listening[0])
         before.close()
 
     @property

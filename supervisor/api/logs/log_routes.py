@@ -24,7 +24,7 @@ from pathlib import Path
 from aiohttp import HttpVersion11, web
 from connectrpc.code import Code
 
-from supervisor.api.connect.connect_errors import error_response
+from connect_server.connect_errors import error_response
 from supervisor.api.logs import sse
 from supervisor.api.logs.chunks import Form, Part, Shelf
 from supervisor.api.logs.log_query import VERY_LARGE, BadQuery, Query, parse

@@ -8,16 +8,17 @@ that start, stop or delete return at once. Errors of the model become errors of 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict
 
-from platform_wire import environment_automation_connect
+from connect_server.pages import Aged, page
+from platform_wire import environment_automation_connect, pagination_pb2
 from platform_wire import environment_automation_pb2 as pb
-from supervisor.api.connect.paging import page
 from supervisor.api.platform.from_wire import (
     invalid,
     read_role,
@@ -58,6 +59,8 @@ from supervisor.model.ids import fresh
 from supervisor.model.phase import SERVICE_AT_REST
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
+
+T = TypeVar("T", bound=Aged)
 
 
 class Automation(environment_automation_connect.EnvironmentAutomationService):
@@ -103,7 +106,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.service_ids or service.id in wanted.service_ids)
             and (not wanted.roles or ROLES[service.item.role] in wanted.roles)
         ]
-        items, pagination = page(found, request.pagination, size_bytes)
+        items, pagination = _page(found, request.pagination, size_bytes)
 
         def make() -> pb.ListServicesResponse:
             messages = [self._translator.service(service) for service in items]
@@ -188,7 +191,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.references or task.item.reference in wanted.references)
             and (not wanted.task_ids or task.id in wanted.task_ids)
         ]
-        items, pagination = page(found, request.pagination)
+        items, pagination = _page(found, request.pagination)
         messages = [self._translator.task(task) for task in items]
         return pb.ListTasksResponse(pagination=pagination, tasks=messages)
 
@@ -231,7 +234,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             and (not wanted.task_references or execution.reference in wanted.task_references)
             and (not wanted.phases or EXECUTION_PHASES[execution.phase] in wanted.phases)
         ]
-        found, pagination = page(found, request.pagination, size_bytes)
+        found, pagination = _page(found, request.pagination, size_bytes)
         items = list(queries.shown_all(self._records, found))
 
         def make() -> pb.ListTaskExecutionsResponse:
@@ -273,3 +276,10 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
 
     def _is_mine(self, environment_ids: Any) -> bool:
         return not environment_ids or self._translator.environment_id in environment_ids
+
+
+def _page(
+    found: Iterable[T], asked: pagination_pb2.PaginationRequest, size_bytes: Callable[[T], int] = lambda _: 0
+) -> tuple[list[T], pagination_pb2.PaginationResponse]:
+    items, next_token = page(found, asked.page_size, asked.token, size_bytes)
+    return items, pagination_pb2.PaginationResponse(next_token=next_token)
