@@ -105,14 +105,10 @@ class Engine:
         if not self._turning:
             self._wake()
 
-    def fold(self, observe: Callable[[], None]) -> None:
-        """Fold what `observe` posts, now; `run` wakes only if it has to look earlier than it meant to."""
+    def fold(self, facts: Iterable[Fact]) -> None:
+        """Fold facts now; `run` wakes only if it has to look earlier than it meant to."""
         before = self.world.deadline()
-        self._turning = True
-        try:
-            observe()
-        finally:
-            self._turning = False
+        self._inbox.extend(facts)
         # Of a hundred ends at once each is folded; what is left to do since before waits for `run`.
         self.turn(0.0 if self._actions else TURN_S)
         if self.store_error or self.world.deadline() != before:

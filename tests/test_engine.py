@@ -198,7 +198,7 @@ def test_what_is_observed_is_folded_at_once_and_its_deadline_kept() -> None:
 
     async def scenario() -> None:
         async with turning(bench):
-            bench.engine.fold(lambda: bench.engine.post(MainExited(f"{bench.web.id}.1", SUCCESS)))
+            bench.engine.fold([MainExited(f"{bench.web.id}.1", SUCCESS)])
             assert bench.web.phase is ServicePhase.STOPPING
             bench.now = Now(1000.0, 0.0)
             with anyio.fail_after(5):
@@ -212,7 +212,7 @@ def test_what_is_folded_without_a_deadline_wakes_nobody() -> None:
     bench.start()
     woken: list[str] = []
     bench.engine._wake = lambda: woken.append("woken")
-    bench.engine.fold(lambda: bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS)))
+    bench.engine.fold([Exited(f"{bench.web.id}.1", SUCCESS)])
     assert bench.web.phase is ServicePhase.STOPPED
     assert woken == []
 

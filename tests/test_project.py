@@ -32,11 +32,11 @@ def wanted(requirements: list[str]) -> set[str]:
 
 UNTIL_THE_FIRST_COMMAND = """
 import os, sys
-from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.runs.shim_client import ShimClient
 def spawn(*_, **__):
     print(*sys.modules, flush=True)
     os._exit(0)
-ShimLink.spawn = spawn
+ShimClient.spawn = spawn
 sys.argv = ["supervisor", "run", "automations.yaml"]
 from supervisor.cli import main
 main()

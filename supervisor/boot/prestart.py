@@ -15,11 +15,11 @@ from supervisor.shim import launcher
 from supervisor.shim.cgroup_move import warm_up
 
 if TYPE_CHECKING:
-    from supervisor.host.runs.shim_client import ShimLink
+    from supervisor.host.runs.shim_client import ShimClient
 
 PATIENCE_S = 10.0
 _PAUSE_S = 0.1
-_started: list[ShimLink] = []
+_started: list[ShimClient] = []
 _asked: list[Notifier] = []
 
 
@@ -40,15 +40,15 @@ def start_shim() -> None:
         except RuntimeError:
             pass  # there is no thread to be had: the first command waits for the kernel instead
 
-    from supervisor.host.runs.shim_client import ShimLink
+    from supervisor.host.runs.shim_client import ShimClient
 
-    link = ShimLink(sock, pid)
+    link = ShimClient(sock, pid)
     _started.append(link)
     if group:
         link.join(group)
 
 
-def take_link() -> ShimLink:
+def take_link() -> ShimClient:
     """A link to the shim that was started early, or to a new one. Raises MachineError.
 
     It waits a while for what the machine is short of: to give up after an upgrade, say, would leave what runs alone.
@@ -58,13 +58,13 @@ def take_link() -> ShimLink:
     import time
 
     from supervisor.host.proc.errnos import PASSING
-    from supervisor.host.runs.shim_client import ShimLink
+    from supervisor.host.runs.shim_client import ShimClient
     from supervisor.model.errors import MachineError
 
     give_up_at = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return ShimLink.start()
+            return ShimClient.start()
         except OSError as error:
             if error.errno not in PASSING or time.monotonic() > give_up_at:
                 why = f"cannot start the process that holds commands: {error.strerror}"

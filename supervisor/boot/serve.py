@@ -212,7 +212,7 @@ def _watched(supervisor: Supervisor) -> list[Watched]:
     lines = [
         Watched("the state directory", state.is_whole, restore_state),
         Watched("the database", store.is_in_place, restore_store),
-        Watched("the shim's socket", machine.can_be_met, machine.listen_again),
+        Watched("the shim's socket", machine.is_reachable, machine.listen_again),
     ]
     if sockets is not None:
         lines.append(Watched("the API's socket", sockets.is_bound, sockets.rebind))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from supervisor.api.http.sockets import Given, Sockets
@@ -32,17 +32,15 @@ from supervisor.engine import Engine
 from supervisor.host.proc import clock, inheritance, signals
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.notify import Notifier
-from supervisor.host.runs.environ import cleaned, compose
+from supervisor.host.runs.environ import CommandEnvironment, cleaned
 from supervisor.host.runs.machine import Machine
-from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.runs.shim_client import ShimClient
 from supervisor.host.state.state_directory import StateDir, default_path, system_path
 from supervisor.host.state.store import Store
 from supervisor.host.users.account import completed
 from supervisor.hub import Hub
 from supervisor.lean.loop_imports import import_loop
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.model.action import Spawn
 from supervisor.model.fact import EnvironmentStarted
 from supervisor.model.ids import fresh
 from supervisor.settings import cwd
@@ -58,15 +56,16 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        link: ShimLink,
+        shim: ShimClient,
         report: Report,
         notifier: Notifier | None = None,
         received: Carried | None = None,
     ) -> None:
         """Take the state directory, and read what is in it. `start.adopt` comes next.
 
-        `link`: to a new shim; `notifier`: to the service manager, if there is one; `received`: from the program before
-        an upgrade. Raises StateInUse if another supervisor has the directory, MachineError if it cannot be used.
+        `shim`: the connection to a new one; `notifier`: to the service manager, if there is one; `received`: from the
+        program before an upgrade. Raises StateInUse if another supervisor has the directory, MachineError if it cannot
+        be used.
         """
         self.settings = settings
         self.report: Report = ContainedReport(report)
@@ -95,16 +94,15 @@ class Supervisor:
         self.environment_id = self._environment_id()
         self.machine = Machine(
             self.state.path,
-            link,
-            self._environ(),
-            settings.workspace,
-            self.engine.post,
+            shim,
+            self._command_environment(),
+            self.engine,
+            self.conditions,
             settings.log_limit_bytes,
             self.other_account,
             Cgroups.of(self.state.path),
-            self.conditions.on_problem,
         )
-        self.engine.performer, self.machine.fold = self.machine, self.engine.fold
+        self.engine.performer = self.machine
         self.session = EnvironmentSession(self.store, clock.boot_id())
         begins = not self.session.continues
         self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter, begins=begins))
@@ -129,7 +127,7 @@ class Supervisor:
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         """Run until `work` is done or a signal came, then end; see `Lifecycle.run`."""
         inheritance.outlive_commands()
-        import_loop(self.machine.attend)
+        import_loop(self.machine.turn)
         # Not at the top: the first commands are started before there is an event loop.
         from supervisor.boot.serve import Edges
 
@@ -182,8 +180,8 @@ class Supervisor:
         given = Given(received.unix, received.tcp, received.listen) if received else Given()
         return Sockets(self.state.api_socket, api.listen, self.report.notice, owner, given)
 
-    def _environ(self) -> Callable[[Spawn, RunDir], dict[str, str]]:
-        """How a command's environment is composed."""
+    def _command_environment(self) -> CommandEnvironment:
+        """What the commands see."""
         base = cleaned(os.environ, sys.prefix if sys.prefix != sys.base_prefix else "")
         if self.other_account:
             from supervisor.host.users.pass_env import are_of_image, passed
@@ -192,22 +190,8 @@ class Supervisor:
         if self.account:
             base = self.account.environ(base)
         base = completed(base, os.geteuid())
-        environment_id = self.environment_id
-
-        def environ(spawn: Spawn, folder: RunDir) -> dict[str, str]:
-            return compose(
-                base,
-                {},
-                spawn.env,
-                lambda _secret_id: None,
-                workspace=str(self.settings.workspace),
-                run_id=spawn.run_id,
-                environment_id=environment_id,
-                output=folder.output(spawn.kind, spawn.reference),
-                socket=str(self.state.api_socket),
-            )
-
-        return environ
+        workspace, socket = str(self.settings.workspace), str(self.state.api_socket)
+        return CommandEnvironment(base, workspace, self.environment_id, socket)
 
     def _environment_id(self) -> str:
         """The id of this environment: as it was given, else made once."""

@@ -1,4 +1,4 @@
-"""How the shim goes from one control group to another, so that a command is born in its own."""
+"""How the shim moves between control groups, so that a command is born in its own."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _BETWEEN_S = 0.004
 
 
 def enter(group: str) -> str:
-    """Go into a run's group, so that the command is born there; returns the group, or nothing if that is not possible.
+    """Move into a run's group, so that the command is born there; returns the group, or nothing if that fails.
 
-    30 microseconds there and back. A command that was moved after its start could have forked before.
+    30 microseconds there and back. A command that is moved after its start may have forked before.
     """
     return group if group and join(group) else ""
 
 
 def leave(group: str) -> bool:
-    """Go back into our own group; into the one above, if that is gone."""
+    """Move back into the shims' group, or into the one above if that is gone; False: we are in the run's still."""
     above = os.path.dirname(group)
     return join(f"{above}/shims") or join(above)
 
 
 def join(group: str) -> bool:
-    """Go into a group; False: that is not possible, and we are where we were."""
+    """Move this process into a group; False: it stays where it was."""
     try:
         order(group, "cgroup.procs", b"0")
     except OSError:
@@ -33,10 +33,10 @@ def join(group: str) -> bool:
 
 
 def warm_up(group: str) -> None:
-    """Make the kernel ready to move processes between groups: go into `group`, our own, a few times; 12 to 30 ms.
+    """Prepare the kernel to move processes between groups: move into `group`, our own, a few times; 12 to 30 ms.
 
-    The first move waits for a grace period of RCU, 4 to 24 ms, and whoever makes a group or moves meanwhile waits with
-    it. A move within the grace period after another one takes 30 microseconds, and extends it.
+    The first move waits for a grace period of RCU, 4 to 24 ms, and so does every process that makes a group or moves
+    meanwhile. A move within the grace period of another takes 30 microseconds, and extends it.
     """
     for _ in range(_WARM_UPS):
         if not join(group):

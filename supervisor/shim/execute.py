@@ -1,4 +1,4 @@
-"""How the shim starts a command: as a posix_spawn, or as a fork where the command is another user's."""
+"""How the shim makes a process: with posix_spawn, or with fork where the command runs as another user."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ import signal
 import time
 
 from supervisor.lean.typing import NoReturn
-from supervisor.shim.stream import Message
+from supervisor.shim.protocol import SpawnRequest, UserIds
 
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+_ATTEMPTS = 5
 
 
-class Failed(OSError):
-    """What a child tells that did not come to its exec."""
+class ExecFailed(OSError):
+    """A forked child did not reach its exec. `stage`: as in `SpawnFailed`."""
 
     def __init__(self, stage: str, number: int) -> None:
         super().__init__(number, os.strerror(number))
         self.stage = stage
 
 
-def execute(request: Message, log: int) -> int:
-    """Start a process in a session of its own, with nothing of ours but its log; returns its pid. Raises OSError."""
-    argv, env = request["argv"], request["env"]
-    for attempt in range(5):
+def execute(request: SpawnRequest, log: int) -> int:
+    """Start a process in a session of its own that inherits nothing but its log; returns its pid. Raises OSError."""
+    argv = list(request.argv)
+    for attempt in range(_ATTEMPTS):
         try:
-            if account := request.get("as"):
-                return _fork(argv, env, log, request["cwd"], account)
-            return _posix_spawn(argv, env, log)
+            if request.user:
+                return _fork(argv, request.env, log, request.cwd, request.user)
+            return _posix_spawn(argv, request.env, log)
         except OSError as error:
-            # Somebody has the program open for writing: a copy being made, or a fork that has not come to its exec.
-            if error.errno != errno.ETXTBSY or attempt == 4:
+            # Another process has the program open for writing: a copy in progress, or a fork before its exec.
+            if error.errno != errno.ETXTBSY or attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(0.01)
     raise AssertionError
@@ -48,34 +49,32 @@ def _posix_spawn(argv: list[str], env: dict[str, str], log: int) -> int:
     )
 
 
-def _fork(argv: list[str], env: dict[str, str], log: int, cwd: str, account: Message) -> int:
-    """Start a process as another user, which posix_spawn cannot: 0.9 ms in place of 0.1.
+def _fork(argv: list[str], env: dict[str, str], log: int, cwd: str, user: UserIds) -> int:
+    """Start a process as another user, which posix_spawn cannot: 0.9 ms instead of 0.1.
 
-    To change our own user for the moment of a posix_spawn would be as quick, but in that moment the user could kill us.
-    The child tells through a pipe, which its exec closes, at which stage it failed. Raises Failed with that stage.
+    Changing our own user for the moment of a posix_spawn would be as quick, but in that moment the user could kill us.
+    The child reports the stage at which it failed through a pipe, which its exec closes. Raises ExecFailed.
     """
-    told, tell = os.pipe2(os.O_CLOEXEC)
+    readable, writable = os.pipe2(os.O_CLOEXEC)
     try:
         pid = os.fork()
         if pid == 0:
-            _become(argv, env, log, cwd, account, tell)
-        os.close(tell)
-        tell = -1
-        report = os.read(told, 64).split()
+            _become(argv, env, log, cwd, user, writable)
+        os.close(writable)
+        writable = -1
+        report = os.read(readable, 64).split()
         if not report:
             return pid
         os.waitpid(pid, 0)
-        raise Failed(report[0].decode(), int(report[1]))
+        raise ExecFailed(report[0].decode(), int(report[1]))
     finally:
-        os.close(told)
-        if tell >= 0:
-            os.close(tell)
+        os.close(readable)
+        if writable >= 0:
+            os.close(writable)
 
 
-def _become(
-    argv: list[str], env: dict[str, str], log: int, cwd: str, account: Message, tell: int
-) -> NoReturn:
-    """The forked child: what posix_spawn does, the user, the folder as the user may see it, and the program."""
+def _become(argv: list[str], env: dict[str, str], log: int, cwd: str, user: UserIds, report: int) -> NoReturn:
+    """The forked child: do what posix_spawn does, become the user, enter the folder as that user, and exec."""
     stage, number = "user", errno.EIO
     try:
         os.setsid()
@@ -84,10 +83,10 @@ def _become(
         for signum in _CATCHABLE:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.setgroups(account["groups"])
-        os.setresgid(*[account["gid"]] * 3)
-        os.setresuid(*[account["uid"]] * 3)
-        if os.getresuid() != (account["uid"],) * 3:  # to the kernel, -1 means to change nothing
+        os.setgroups(user.groups)
+        os.setresgid(*[user.gid] * 3)
+        os.setresuid(*[user.uid] * 3)
+        if os.getresuid() != (user.uid,) * 3:  # to the kernel, -1 means: change nothing
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
         stage = "chdir"
         os.chdir(cwd)
@@ -96,5 +95,5 @@ def _become(
     except OSError as error:
         number = error.errno or errno.EIO
     finally:
-        os.write(tell, f"{stage} {number}".encode())
+        os.write(report, f"{stage} {number}".encode())
         os._exit(127)

@@ -1,21 +1,22 @@
-"""How soon the kernel kills a shim when memory runs out; proc_pid_oom_score_adj(5)."""
+"""How soon the kernel kills a shim and its commands when memory runs out; proc_pid_oom_score_adj(5)."""
 
 from __future__ import annotations
 
 import os
 
 ABOVE_US = 200
-"""How much more than ours a command's is where ours cannot be lowered: a fifth of the memory, as if it used that."""
+"""How much higher than ours a command's score is where ours cannot be lowered: as if it used a fifth of the memory."""
 _HIGHEST = 1000
 
 
 class OomScore:
-    """Our own: after our commands, and theirs: as soon as if we were not there, where ours can be lower than that.
+    """The shim's score and that of its commands: the commands go first.
 
-    Without CAP_SYS_RESOURCE it cannot; but whoever raises it may go back. So theirs is raised then, or the supervisor,
-    with its 50 MB, would often go before the command that eats the memory up.
+    Where ours can be lowered, commands keep the score that they would have without us. Lowering takes CAP_SYS_RESOURCE,
+    but a process that has raised its score may set it back. So without that right the commands' score is raised: the
+    supervisor with its 50 MB would often go before the command that eats the memory.
 
-    A child inherits it, so it is theirs for the moment of a spawn: two writes of a microsecond each.
+    A child inherits the score, so ours is the commands' for the moment of a spawn: two writes of a microsecond each.
     """
 
     def __init__(self) -> None:
@@ -33,12 +34,12 @@ class OomScore:
         self._commands = b"%d" % min(int(self._own) + ABOVE_US, _HIGHEST)
 
     def raise_(self) -> None:
-        """As a command's is."""
+        """Take the commands' score."""
         if self._own != self._commands:
             self._set(self._commands)
 
     def lower(self) -> None:
-        """As ours is."""
+        """Take the shim's own score."""
         if self._own != self._commands:
             self._set(self._own)
 

@@ -1,6 +1,6 @@
 """Messages over a stream socket: JSON objects, each after its length in four bytes.
 
-The supervisor and its shim talk like this. The shim is small: nothing but the standard library is imported here.
+What the objects mean is `protocol`'s. Standard library only.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _LONGEST = 64 << 20
 
 
 class Stream:
-    """Messages over a stream socket. Nothing here blocks: what the other side does not take yet is kept."""
+    """Messages over a stream socket. Nothing here blocks: what the peer does not take yet is kept."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.socket = sock
         self.ended = False
-        """Whether the other side is gone: nothing more comes, nothing sent arrives."""
+        """Whether the peer is gone: nothing more comes, and nothing that is sent arrives."""
         self.unsent = bytearray()
         self._received = bytearray()
 
     def send(self, message: Message) -> None:
-        """Send, now or at later flushes. Text that was not UTF-8 survives: JSON escapes lone surrogates."""
+        """Send now, or with a later flush. Text that was not UTF-8 survives: JSON escapes lone surrogates."""
         data = json.dumps(message).encode("ascii")
         self.unsent += _LENGTH.pack(len(data)) + data
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as the other side takes it."""
+        """Send what is unsent, as far as the peer takes it."""
         try:
             while self.unsent and not self.ended:
                 del self.unsent[: self.socket.send(self.unsent)]
@@ -44,7 +44,7 @@ class Stream:
             self.ended = True
 
     def receive(self) -> list[Message]:
-        """All that has arrived whole, in order; `ended` tells whether more can come."""
+        """Every message that has arrived whole, in order; afterwards `ended` says whether more can come."""
         try:
             while not self.ended:
                 data = self.socket.recv(1 << 18)
@@ -74,7 +74,7 @@ class Stream:
             message = json.loads(data)
         except (ValueError, RecursionError):
             message = None
-        if not isinstance(message, dict):  # none of ours: nothing that comes after it can be trusted
+        if not isinstance(message, dict):  # the peer is not a shim or supervisor: trust nothing that follows
             self.ended = True
             return None
         return message

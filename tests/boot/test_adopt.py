@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from supervisor.boot import Settings, Supervisor
-from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.runs.shim_client import ShimClient
 from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger
 from supervisor.model.phase import ExecutionPhase
@@ -24,7 +24,7 @@ def test_all_that_the_machine_lost_is_known_before_anything_else_is_done(tmp_pat
     store.save([*records.tasks.values(), *records.runs.values(), *records.executions.values()], [])
     store.put("boot", "another")
     store.close()
-    supervisor = Supervisor(Settings(tmp_path, state_dir=state), ShimLink.start(), Notices())
+    supervisor = Supervisor(Settings(tmp_path, state_dir=state), ShimClient.start(), Notices())
     try:
         assert len(supervisor.start.adopt()) == 1000
         executions = supervisor.engine.world.records.executions.values()

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.boot import prestart
 from supervisor.host.proc import cgroups
-from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.runs.shim_client import ShimClient
 from supervisor.model.errors import MachineError
 
 
@@ -18,11 +18,11 @@ class Machine:
     """Refuses to start a shim so many times, for that reason."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, refusals: int, number: int) -> None:
-        self.refusals, self.number, self.start = refusals, number, ShimLink.start
+        self.refusals, self.number, self.start = refusals, number, ShimClient.start
         monkeypatch.setattr(prestart, "_PAUSE_S", 0.01)
-        monkeypatch.setattr(ShimLink, "start", self.maybe)
+        monkeypatch.setattr(ShimClient, "start", self.maybe)
 
-    def maybe(self) -> ShimLink:
+    def maybe(self) -> ShimClient:
         if self.refusals:
             self.refusals -= 1
             raise OSError(self.number, os.strerror(self.number))

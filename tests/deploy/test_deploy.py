@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from supervisor.boot.lifecycle import SWEEP_GRACE_S
-from supervisor.host.runs.termination import KILL_BOUND_S
+from supervisor.host.runs.tree_ending import KILL_BOUND_S
 from supervisor.model.sysexits import EXIT_DETACHED, EXIT_IN_USE, EXIT_USAGE
 from supervisor.settings import table
 from tests.bin.test_launchers import PROGRAM

@@ -19,9 +19,21 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the shim's Python has no site
 
 from supervisor.shim import launcher, shim
+from supervisor.shim.command_starter import CommandStarter
+from supervisor.shim.fact_files import FactFiles
+from supervisor.shim.listener import Listener
 from supervisor.shim.shim import Shim
 
-POINTS = ("_answer", "_spawn", "_note_start", "_write", "_reap", "_tell", "_listen")
+POINTS: dict[str, tuple[type, str]] = {
+    "answer": (Shim, "_answer"),
+    "spawn": (CommandStarter, "start"),
+    "note_start": (FactFiles, "note_start"),
+    "write": (FactFiles, "_write"),
+    "reap": (Shim, "_reap"),
+    "tell": (Shim, "_tell"),
+    "listen": (Listener, "listen"),
+}
+"""Where it can be killed: before and after each of these."""
 NAMES = [f"{side} {point}" for point in POINTS for side in ("before", "after")]
 VARIABLE = "SUPERVISOR_TEST_DEATH"  # no command inherits what begins like this
 
@@ -55,8 +67,8 @@ def between(
 
 def be_the_shim() -> None:
     wanted, number, died = os.environ.pop(VARIABLE).split(":")
-    for point in POINTS:
-        setattr(Shim, point, between(getattr(Shim, point), point, wanted, int(number), died))
+    for point, (kind, method) in POINTS.items():
+        setattr(kind, method, between(getattr(kind, method), point, wanted, int(number), died))
     shim.main(int(sys.argv[1]), *sys.argv[2:])
 
 

@@ -18,10 +18,11 @@ import pytest
 from supervisor.host.proc import cgroups, inheritance, process_tree
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs import shim_client
-from supervisor.host.runs.shim_client import ShimLink, ShimLost
+from supervisor.host.runs.shim_client import ShimClient, ShimLost
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
+from supervisor.shim.protocol import CommandExited, ExitStatus, ShimTrouble, SpawnFailed, SpawnRequest
 from tests.host.runs.harness import Bench, bench, inherited, leave, until
 
 pytestmark = pytest.mark.anyio
@@ -307,21 +308,21 @@ async def test_a_shim_that_is_let_go_and_does_not_answer_holds_nobody_up(
     assert first.main("old").pid
     await leave(first)
 
-    start = ShimLink.start
+    start = ShimClient.start
 
-    def stopped() -> ShimLink:
+    def stopped() -> ShimClient:
         link = start()
         assert link.pid is not None
         os.kill(link.pid, signal.SIGSTOP)  # the one that nobody needs, since there is one already
         return link
 
-    monkeypatch.setattr(ShimLink, "start", stopped)
+    monkeypatch.setattr(ShimClient, "start", stopped)
     monkeypatch.setattr(shim_client, "ANSWER_S", 1.0)
     ticks = Ticks()
     async with bench(tmp_path) as it, anyio.create_task_group() as tasks:
         tasks.start_soon(ticks.run)
         it.machine.adopt([inherited("old", RunKind.START)])
-        await until(lambda: len(it.machine._shims.links()) == 1)
+        await until(lambda: len(it.machine._shims.clients()) == 1)
         os.kill(shim_of(it).pid, signal.SIGCONT)
         it.machine.perform(Kill("old"))
         await it.exited("old")
@@ -356,7 +357,7 @@ async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
         it.spawn("exec sleep 60", "old", RunKind.START)
         await it.fact(Started, "old")
         monkeypatch.setattr(shim_client, "ANSWER_S", 0.4)
-        monkeypatch.setattr(shim_client, "_LATE_S", 0.3)
+        monkeypatch.setattr(shim_client, "LATE_S", 0.3)
         shim = shim_of(it)
         os.kill(shim.pid, signal.SIGSTOP)
         it.spawn("echo late > late", "late")
@@ -377,23 +378,24 @@ async def test_a_shim_stays_ready_for_its_first_command_and_rests_after_it(tmp_p
     own = cgroups.own_folder()
     if own is None or not cgroups.is_ours(own):
         pytest.skip("there is no tree of control groups that is ours")
-    link = ShimLink.start()
+    link = ShimClient.start()
     try:
         link.join(own)
         before = _switches(link.shim_pid)
         await until(lambda: _switches(link.shim_pid) > before + 2)
-        link.spawn("run", ["/bin/true"], {}, "/", str(tmp_path / "log"), str(tmp_path))
-        await until(lambda: any("exited" in message for message in link.receive()))
+        log, folder = str(tmp_path / "log"), str(tmp_path)
+        link.spawn(SpawnRequest("run", ("/bin/true",), {}, "/", log, folder, before=time.monotonic() + 60))
+        await until(lambda: any(isinstance(event, CommandExited) for event in link.receive()))
         assert await _rests(link)
     finally:
         link.close()
 
 
 async def test_a_shim_that_cannot_go_into_a_group_rests_at_once(tmp_path: Path) -> None:
-    link = ShimLink.start()
+    link = ShimClient.start()
     try:
         link.join(str(tmp_path / "missing"))
-        assert link.listing().runs == {}
+        assert link.runs().runs == {}
         before = _switches(link.shim_pid)
         await anyio.sleep(0.1)
         assert _switches(link.shim_pid) - before <= 2
@@ -407,7 +409,7 @@ def _switches(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
-async def _rests(link: ShimLink) -> bool:
+async def _rests(link: ShimClient) -> bool:
     """Whether a shim comes to do nothing for a while that is long to it."""
     for _ in range(20):
         before = _switches(link.shim_pid)
@@ -418,7 +420,7 @@ async def _rests(link: ShimLink) -> bool:
 
 
 async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
-    link = ShimLink.start()
+    link = ShimClient.start()
     try:
         for request in (
             {},
@@ -428,19 +430,26 @@ async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
         ):
             link._stream.send(request)
         link._stream.send({"ask": "listen", "path": "/no/such/folder/socket"})
-        assert link.listing().runs == {}
-        assert len([message for message in link.receive() if message.keys() & {"trouble", "failed"}]) == 5
+        assert link.runs().runs == {}
+        events = link.receive()
+        assert [type(event) for event in events] == [
+            ShimTrouble,
+            ShimTrouble,
+            ShimTrouble,
+            SpawnFailed,
+            ShimTrouble,
+        ]
     finally:
         link.close()
 
 
 async def test_a_link_to_nobody(tmp_path: Path) -> None:
-    assert ShimLink.reconnect(tmp_path / "missing.sock") is None
-    link = ShimLink.start()
+    assert ShimClient.reconnect(tmp_path / "missing.sock") is None
+    link = ShimClient.start()
     assert link.pid is not None
     os.kill(link.pid, signal.SIGKILL)
     with pytest.raises(ShimLost):
-        link.listing()
+        link.runs()
     assert link.lost
     assert link.close() == 0
 
@@ -448,13 +457,13 @@ async def test_a_link_to_nobody(tmp_path: Path) -> None:
 async def test_a_path_longer_than_a_socket_address(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
-    link = ShimLink.start()
+    link = ShimClient.start()
     link.listen(folder / "shim.sock")
-    assert link.listing().runs == {}
+    assert link.runs().runs == {}
     assert (folder / "shim.sock").stat().st_mode & 0o777 == 0o600
-    other = ShimLink.reconnect(folder / "shim.sock")
+    other = ShimClient.reconnect(folder / "shim.sock")
     assert other is not None
-    assert other.listing().runs == {}
+    assert other.runs().runs == {}
     other.close()
     link.close()
 
@@ -483,10 +492,10 @@ async def test_a_full_disk_costs_files_and_not_the_shim(small_disk: Path) -> Non
         end = (await it.exited("during")).exit
         assert isinstance(end, NotStarted)
         assert end.why.endswith(": no space left on device")
-        assert it.link.listing().ended in ({}, {"before": {"code": 5}})
+        assert it.link.runs().ended in ({}, {"before": ExitStatus(5)})
         (small_disk / "filler").unlink()
         await until(lambda: it.folder("before").exit() == ExitCode(5))
-        assert it.link.listing().ended == {}
+        assert it.link.runs().ended == {}
         it.spawn("exit 4", "after")
         assert (await it.exited("after")).exit == ExitCode(4)
 

@@ -26,9 +26,10 @@ from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import Listing, ShimLink
+from supervisor.host.runs.shim_client import ShimClient
 from supervisor.model.action import Inherited, Kill, Terminate
 from supervisor.model.exit import ExitUnknown
+from supervisor.shim.protocol import RunsListed
 
 STRAY_GRACE_S = 2.0
 """How long runs that no record names have between SIGTERM and SIGKILL."""
@@ -36,7 +37,7 @@ _POLL_S = 0.01
 
 
 def found_again(
-    inherited: Iterable[Inherited], folder: Path, held: Listing, held_by: ShimLink | None
+    inherited: Iterable[Inherited], folder: Path, held: RunsListed, held_by: ShimClient | None
 ) -> tuple[list[Run], list[Inherited]]:
     """The runs that did start, dead or alive, and those that never did."""
     boot = boot_id()
@@ -48,7 +49,7 @@ def found_again(
         if facts is not None and facts.boot_id == boot:
             run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
         if run.run_id in held.runs:
-            run.main, run.link = ProcRef(*held.runs[run.run_id]), held_by
+            run.main, run.shim = ProcRef(*held.runs[run.run_id]), held_by
         elif facts is not None and facts.boot_id == boot:
             run.main = ProcRef(facts.pid, facts.start_ticks)
         elif facts is None and run.run_id not in held.ended and run.dir.exit() is None:

@@ -1,4 +1,4 @@
-"""What a run is started with, and the sentence for why it could not start."""
+"""The command line of a run, and the sentence for why it could not start."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 
-from supervisor.host.proc.errnos import PASSING
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import MachineError
 from supervisor.model.spec import Docker
-from supervisor.shim.stream import Message
+from supervisor.shim.protocol import SpawnFailed, SpawnRequest
 
 
 def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -> list[str]:
-    """The command line of a run. Raises MachineError if there is nothing that could run it."""
+    """The command line of a run. Raises MachineError if no program can run it."""
     path = env.get("PATH", os.defpath)
     stop_on_error = spawn.kind is RunKind.TASK
     if isinstance(spawn.runs_on, Docker):
@@ -38,15 +37,15 @@ def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -
 
 
 _found: dict[tuple[str, str], str] = {}
-"""{(first name, path): the program that it was found as}"""
+"""`{(first name, PATH): the program that was found}`"""
 
 
 def program(names: Sequence[str], path: str) -> str:
-    """The first of `names` that is a program in a folder of `path`. Raises MachineError if none is."""
+    """The first of `names` that is a program in a folder of PATH `path`. Raises MachineError if none is."""
     known = _found.get((names[0], path), "")
     if not (known and os.access(known, os.X_OK)):
         known = _find(names, path)
-        if known.endswith(f"/{names[0]}"):  # one that is not there may be installed
+        if known.endswith(f"/{names[0]}"):  # a missing first choice may be installed later
             _found[names[0], path] = known
     return known
 
@@ -55,33 +54,28 @@ def _find(names: Sequence[str], path: str) -> str:
     for name in names:
         for folder in path.split(os.pathsep):
             found = os.path.join(folder, name)
-            # A relative folder would mean another one to the shim than to us.
+            # A relative folder means another one to the shim than to us.
             if os.path.isabs(found) and os.path.isfile(found) and os.access(found, os.X_OK):
                 return found
     raise MachineError(f'cannot run {" or ".join(names)}: not found on PATH "{path}"')
 
 
-def why_failed(answer: Message, program: str, workspace: str, log: str) -> str:
+def why_failed(failed: SpawnFailed, request: SpawnRequest) -> str:
     """Why the shim could not start a command, as a sentence."""
-    why = reason(answer["errno"])
-    match answer["stage"]:
+    why, program = reason(failed.errno), request.argv[0]
+    match failed.stage:
         case "chdir":
-            return f"cannot enter the workspace {workspace}: {why}"
+            return f"cannot enter the workspace {request.cwd}: {why}"
         case "user":
             return f"cannot become the user that commands run as: {why}"
         case "log":
-            return f"cannot write the log {log}: {why}"
+            return f"cannot write the log {request.log}: {why}"
         case "exec":
             return f"cannot run {program}: {why}"
         case "fork":
             return f"cannot run {program}: {why}; there are too many processes or too little memory"
         case _:
-            return f"cannot run {program}: {answer.get('text', why)}"
-
-
-def is_passing(answer: Message) -> bool:
-    """Whether what kept a command from starting may be over in a moment: the machine is short of something."""
-    return answer["errno"] in PASSING
+            return f"cannot run {program}: {failed.text or why}"
 
 
 def reason(number: int | None) -> str:

@@ -1,14 +1,14 @@
 """Whether there is room for what commands print.
 
-A command writes its log itself, so on a full disk it is the command that is told ENOSPC, and what it would have written
-is lost without a count. What can be told is since when, and for how long: in the status, and in the log itself once
-there is room for that line. A quota that is used up does not show here; the store meets it.
+A command writes its log itself, so on a full disk the command gets ENOSPC, and nobody can count what the log misses.
+The supervisor says since when and for how long the disk was full: in the status, and in the log once there is room for
+that line. A used-up quota does not show here; the store runs into it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
@@ -41,37 +41,31 @@ def _why_none(room: os.statvfs_result, as_root: bool) -> str:
 class LogDisk:
     """Looks whether the disk of the logs is full, and notes it in those that may miss something."""
 
-    def __init__(
-        self, folder: str, as_root: bool, met: Callable[[str], None], mono_s: Callable[[], float]
-    ) -> None:
-        """`folder`: of all runs; `met`: told why it is full, and with an empty text once it is not."""
+    def __init__(self, folder: str, as_root: bool) -> None:
+        """`folder`: the one that holds all runs; `as_root`: see `why_full`."""
         self._folder = folder
         self._as_root = as_root
-        self._met = met
-        self._mono_s = mono_s
         self._since_s = 0.0
         self._short: dict[str, RunDir] = {}
-        self.full = False
-        """Whether it was at the last look."""
+        self.full = ""
+        """Why it was full at the last look; empty: it was not."""
         self.free_bytes = 0
         """How much was free at the last look."""
 
-    def look(self, runs: Iterable[Run]) -> None:
-        """Look once. `runs`: those that live."""
+    def look(self, runs: Iterable[Run], now_s: float) -> None:
+        """Look once. `runs`: the live ones; `now_s`: on the monotonic clock."""
         room = _room(self._folder)
         why = "" if room is None else _why_none(room, self._as_root)
         self.free_bytes = 0 if room is None else room.f_bfree * room.f_frsize
         if why and not self.full:
-            self._since_s = self._mono_s()
+            self._since_s = now_s
         if why:
             self._short.update((run.run_id, run.dir) for run in runs)
         elif self.full:
-            self._note()
-        self.full = bool(why)
-        self._met(why)
+            self._note(now_s - self._since_s)
+        self.full = why
 
-    def _note(self) -> None:
-        lasted_s = self._mono_s() - self._since_s
+    def _note(self, lasted_s: float) -> None:
         for folder in self._short.values():
             if os.path.exists(folder.log):
                 folder.note(f"the disk was full for {lasted_s:.0f} s: what was printed meanwhile is lost")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Mapping, Sequence
 
+from supervisor.lean.frozen import dataclass
+from supervisor.model.action import Spawn
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.spec import EnvVar, SecretRef
 
@@ -63,15 +65,41 @@ def cleaned(environ: Mapping[str, str], own_prefix: str) -> dict[str, str]:
         clean.pop("VIRTUAL_ENV_PROMPT", None)
     if "PATH" in clean:
         clean["PATH"] = _without(clean["PATH"], f"{prefix}/bin")
-        if not clean[
-            "PATH"
-        ]:  # set and empty it would mean the current folder; unset, the shell has a default
+        if not clean["PATH"]:  # set and empty it means the current folder; unset, the shell has a default
             del clean["PATH"]
     return clean
 
 
 def _without(path: str, folder: str) -> str:
     return ":".join(part for part in path.split(":") if not part or os.path.normpath(part) != folder)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnvironment:
+    """What the commands of one supervisor have in common."""
+
+    base: Mapping[str, str]
+    """The supervisor's environment, cleaned."""
+    workspace: str
+    """The folder that commands start in."""
+    environment_id: str = ""
+    """Empty: not known."""
+    socket: str = ""
+    """The path of the supervisor's own socket; empty: there is none."""
+
+    def of(self, spawn: Spawn, output: str) -> dict[str, str]:
+        """The environment of one command. `output`: the path of its GITPOD_OUTPUT file. Raises what `compose` does."""
+        return compose(
+            self.base,
+            {},
+            spawn.env,
+            lambda _secret_id: None,
+            workspace=self.workspace,
+            run_id=spawn.run_id,
+            environment_id=self.environment_id,
+            output=output,
+            socket=self.socket,
+        )
 
 
 def compose(

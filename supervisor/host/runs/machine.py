@@ -1,9 +1,9 @@
-"""The machine: performs actions, posts facts.
+"""The machine: performs actions, reports facts.
 
-Theory of operation. A run is in the table from its `Spawn` until its `Exited` is posted. The shim is asked to start its
-command and answers later (`spawning`); until then what is asked of the run is noted, and done once it lives. How its
-main process ended is told by the shim or, if the shim was lost, by a pidfd and the run directory. What has to happen
-then depends on what the run is for:
+Theory of operation. A run is in the table from its `Spawn` until its `Exited` is posted. A shim is asked to start its
+command and answers later; until then what is asked of the run is noted, and done once it lives. `turn` takes the events
+of the shims, in one `match`, and has the facts that follow folded at once. What happens when the main process has ended
+depends on what the run is for:
 
 | kind | main process ended, nothing asked | something asked |
 |---|---|---|
@@ -11,130 +11,122 @@ then depends on what the run is for:
 | ready | what it left behind is killed, then `Exited`; the directory goes | the same |
 | stop, task | `Exited` at once: people start daemons in tasks | `Exited` once none lives |
 
-Asked means `Terminate` or `Kill`; asking is without effect on a run that is over. `perform` and `adopt` work before
-there is an event loop. What needs one waits for `run`.
+Asked means `Terminate` or `Kill`; asking is without effect on a run that is over. `perform`, `adopt` and `turn` work
+before there is an event loop. What needs one waits for `run`.
+
+The decisions are in `pending_start`, `exits` and `tree_ending`: plain functions and values.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import signal
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from supervisor.host.proc import process_tree
-from supervisor.host.runs import command_line
-from supervisor.host.runs.adoption import (
-    end_strays,
-    found_again,
-    lost_with_the_machine,
-    strays,
-)
-from supervisor.host.runs.disk_space import LogDisk
-from supervisor.host.runs.environ import RUN_MARKER
-from supervisor.host.runs.exits import Hearing
-from supervisor.host.runs.run import Asked, Run
+from supervisor.host.runs import adoption, command_line, exits
+from supervisor.host.runs.environ import RUN_MARKER, CommandEnvironment
+from supervisor.host.runs.pending_start import Began, GaveUp
+from supervisor.host.runs.run import Asked, FactSink, ProblemSink, Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimLink
-from supervisor.host.runs.shims import Shims
-from supervisor.host.runs.spawner import Spawner
+from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.shim_pool import ShimPool
+from supervisor.host.runs.spawner import Settled, Spawner
 from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import SupervisorError
-from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, MainExited, RunFact, Started, Survivor
+from supervisor.model.exit import Exit, ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, RunFact, Started, Survivor
 from supervisor.model.spec import Docker
+from supervisor.shim.protocol import (
+    Bye,
+    CommandExited,
+    CommandStarted,
+    Event,
+    RunsListed,
+    ShimTrouble,
+    SpawnFailed,
+    SpawnRequest,
+    UserIds,
+)
 
 if TYPE_CHECKING:
     import anyio
     from anyio.abc import TaskGroup
 
     from supervisor.host.proc.cgroups import Cgroups
-    from supervisor.host.proc.oom_kill import KernelLog
-    from supervisor.host.runs.termination import RollCall
+    from supervisor.host.runs.termination import SharedCensus
+    from supervisor.host.runs.upkeep import Upkeep
     from supervisor.host.users.account import Account
 
-TAIL_LINES, TAIL_BYTES = 20, 4096
 LOG_LIMIT_BYTES = 64 << 20
 _SHIM_ENDS_S = 1.0
 """How long a shim that holds nothing may take to end."""
 _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
 
-Environ = Callable[[Spawn, RunDir], dict[str, str]]
-Post = Callable[[RunFact], None]
 _Work = Callable[..., Coroutine[Any, Any, None]]
 
 
+class _Turn:
+    """What one turn has come to so far."""
+
+    def __init__(self) -> None:
+        self.facts: list[RunFact] = []
+        self.over: list[Run] = []
+        """Their control groups are removed once what waited for these runs has been started."""
+
+
 class Machine:
-    """Performs actions and posts the facts that follow. All methods are called on one thread."""
+    """Performs actions and reports the facts that follow. All methods are called on one thread."""
 
     def __init__(
         self,
         state: Path,
-        link: ShimLink,
-        environ: Environ,
-        workspace: Path,
-        post: Post,
+        client: ShimClient,
+        environment: CommandEnvironment,
+        facts: FactSink,
+        problems: ProblemSink,
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
-        met: Callable[[str, str], None] = lambda _what, _why: None,
     ) -> None:
-        """`state`: the state directory; `link`: to a new shim; `environ`: composes a command's environment.
+        """`state`: the state directory; `client`: of a new shim.
 
-        `account`: the user that commands run as; None: ours. `cgroups`: the control groups of runs, where there can be
-        any. `met`: told what the machine refuses and why, and with an empty reason once it does not: "disk", "commands"
-        and "logs".
-
-        A shim that an earlier supervisor of this state directory left is used further, and the new one let go.
+        If an earlier supervisor of this state directory left a shim, that one is used further and the new one let go.
+        `account`: the user that commands run as, None: ours. `cgroups`: the control groups of runs, where there can be
+        any.
         """
         self._folder = Path(os.path.abspath(state), "runs")
-        self._environ = environ
-        self._workspace = str(workspace)
-        self._post = post
-        self.fold: Callable[[Callable[[], None]], None] = lambda observe: observe()
-        """Has what is posted meanwhile be folded at once: what a command's end starts waits for no turn of the loop."""
+        self._environment = environment
+        self._facts = facts
+        self._problems = problems
         self._log_limit_bytes = log_limit_bytes
         self._account = account
+        self._user = UserIds(account.uid, account.gid, account.groups) if account else None
         self._cgroups = cgroups
         if cgroups:
             cgroups.tidy()
         self._runs: dict[str, Run] = {}
-        self._vacated: list[Run] | None = None
-        """Runs that are over, whose groups are removed once what they were waited for with has been started."""
+        self._turn: _Turn | None = None
+        """The turn that is under way, if one is."""
         self._tasks: TaskGroup | None = None
         self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
-        self._roll_call: RollCall | None = None
-        self._kernel_log: KernelLog | None = None
+        """What waits for the event loop."""
+        self._census: SharedCensus | None = None
         self._begun: anyio.Event | None = None
         """Set when a run has begun since the last look at the live ones."""
+        self._kill_explainer = exits.KillExplainer()
+        self._retrying = False
+        self._reported_lacking = ""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
-        shims = cgroups.shims if cgroups else ""
-        self._shims = Shims(socket, link, lambda link: self._soon(self._hear, link), shims)
-        self._spawner = Spawner(
-            self._shims,
-            self._workspace,
-            account,
-            self._began,
-            self._never_started,
-            self._soon,
-            partial(met, "commands"),
-        )
-        self._hearing = Hearing(
-            self._runs,
-            self._shims,
-            self._spawner,
-            self._look_into,
-            self._fold,
-            self._soon,
-        )
-        self._logs_met = partial(met, "logs")
-        as_root = os.geteuid() == 0 and account is None
-        self._disk = LogDisk(str(self._folder), as_root, partial(met, "disk"), time.monotonic)
+        self._shims = ShimPool(socket, client, cgroups.shims if cgroups else "")
+        self._spawner = Spawner(self._shims)
+        self._attend_to_new_shims()
 
     # What the engine wants -------------------------------------------------------------------------------------------
 
@@ -157,7 +149,7 @@ class Machine:
     def adopt(self, inherited: Sequence[Inherited]) -> None:
         """Take over what an earlier supervisor of this boot started, dead or alive, and do what it could not do."""
         shims = self._shims
-        began, never = found_again(inherited, self._folder, shims.held, shims.held_by)
+        began, never = adoption.found_again(inherited, self._folder, shims.held, shims.held_by)
         for run in began:
             self._began(run)
         for one in never:
@@ -169,59 +161,79 @@ class Machine:
                 self._post(Exited(one.spawn.run_id, end))
 
     def lose(self, inherited: Sequence[Inherited], why: str) -> None:
-        """Nothing lives of what a supervisor of an earlier boot started; `why`, if it is not known how it ended."""
-        for run in lost_with_the_machine(inherited, self._folder, why):
+        """Report all that a supervisor of an earlier boot started as ended; `why`, if it is not known how it did."""
+        for run in adoption.lost_with_the_machine(inherited, self._folder, why):
             self._runs[run.run_id] = run
             self._over(run)
 
     def clear(self, known: Collection[str]) -> int:
         """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived."""
-        return end_strays(strays(self._folder, known), self._folder)
+        return adoption.end_strays(adoption.strays(self._folder, known), self._folder)
 
-    def attend(self) -> None:
-        """Hear what the shims have told by now, and have it folded. For the time before the loop; never waits."""
-        self._hearing.attend()
-
-    async def run(self) -> None:
-        """Hear the shim, see runs out, look after live ones; until cancelled. The commands live on."""
-        import anyio
-
-        from supervisor.host.runs import termination
-
-        self._roll_call = termination.RollCall()
-        self._begun = anyio.Event()
-        try:
-            async with anyio.create_task_group() as self._tasks:
-                for work, arguments in self._backlog:
-                    self._tasks.start_soon(work, *arguments)
-                self._backlog.clear()
-                await self._look_after()
-        finally:
-            self._tasks = None
-
-    def can_be_met(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the next supervisor would find the shim. Raises OSError."""
-        return self._shims.can_be_met()
+        return self._shims.is_reachable()
 
     async def listen_again(self) -> None:
         """Have the shim bind its socket anew. Raises MachineError."""
         self._shims.listen_again()
 
     async def sweep(self, grace_s: float) -> tuple[Survivor, ...]:
-        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what lives all the same."""
+        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what SIGKILL did not end."""
         from supervisor.host.runs import termination
 
         groups = self._cgroups.runs if self._cgroups else list
         return await termination.sweep(str(self._folder), groups, self._shims.pids(), grace_s)
 
     def close(self) -> int:
-        """Leave the shim, once `run` has ended; returns how many commands go on."""
-        if self._kernel_log:
-            self._kernel_log.close()
+        """Leave the shims, once `run` has ended; returns how many commands go on."""
+        self._kill_explainer.close()
         live = self._shims.close()
         if self._cgroups:
             self._cgroups.close(0.0 if live else _SHIM_ENDS_S)
         return live
+
+    # Events ----------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Handle what the shims have sent by now, and have the facts folded; never waits."""
+        for client in self._shims.clients():
+            if not client.lost:
+                self._receive(client)
+
+    def _receive(self, client: ShimClient) -> None:
+        self._turn = turn = _Turn()
+        try:
+            for event in client.receive():
+                self._handle(event)
+        finally:
+            self._turn = None
+        self._facts.fold(turn.facts)
+        for run in turn.over:
+            self._leave_group(run)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case CommandStarted() | SpawnFailed():
+                self._settle(self._spawner.answer(event, time.monotonic()))
+            case CommandExited(run_id, status):
+                # The exit of a run whose start has not been answered is that of another with the same id, which `clear`
+                # has ended: if records were lost, the same firing gives the same ids again.
+                if (run := self._runs.get(run_id)) and run_id not in self._spawner:
+                    self._main_ended(run, exits.exit_of(status))
+            case ShimTrouble(text):
+                # In the event loop, when the log is set up.
+                self._soon(_warn, f"the process that holds commands had trouble: {text}")
+            case RunsListed() | Bye():
+                pass  # an answer that came too late for who asked
+            case _:
+                assert_never(event)
+
+    def _post(self, fact: RunFact) -> None:
+        if self._turn is not None:
+            self._turn.facts.append(fact)
+        else:
+            self._facts.post(fact)
 
     # Starting --------------------------------------------------------------------------------------------------------
 
@@ -230,14 +242,7 @@ class Machine:
         in_container = isinstance(spawn.runs_on, Docker)
         run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, in_container)
         try:
-            folder.create(spawn.script, in_container)
-            if self._account:
-                folder.open_to(self._account, folder.output(spawn.kind, spawn.reference))
-            if self._cgroups:
-                run.cgroup = self._cgroups.make(spawn.run_id)
-            env = self._environ(spawn, folder)
-            env |= {RUN_MARKER: spawn.run_id, process_tree.RUNS_MARKER: str(self._folder)}
-            argv = command_line.argv(spawn, folder, env, self._workspace)
+            request = self._prepare(run, spawn)
         except SupervisorError as error:
             self._never_started(run, str(error))
         except OSError as error:
@@ -245,7 +250,58 @@ class Machine:
             self._never_started(run, why)
         else:
             self._hold(run)
-            self._spawner.start(run, argv, env)
+            self._settle(self._spawner.start(run, request, time.monotonic()))
+
+    def _prepare(self, run: Run, spawn: Spawn) -> SpawnRequest:
+        """Make a run's directory and control group; returns how to start it. Raises SupervisorError, OSError."""
+        output = run.dir.output(spawn.kind, spawn.reference)
+        run.dir.create(spawn.script, run.in_container)
+        if self._account:
+            run.dir.open_to(self._account, output)
+        if self._cgroups:
+            run.cgroup = self._cgroups.make(spawn.run_id)
+        env = self._environment.of(spawn, output)
+        env |= {RUN_MARKER: spawn.run_id, process_tree.RUNS_MARKER: str(self._folder)}
+        workspace = self._environment.workspace
+        argv = command_line.argv(spawn, run.dir, env, workspace)
+        return SpawnRequest(
+            run.run_id, tuple(argv), env, workspace, run.log, run.dir.path, math.inf, self._user, run.cgroup
+        )
+
+    def _settle(self, settled: Settled) -> None:
+        """Go on with the starts of which it is known what became of them."""
+        for run, outcome in settled:
+            match outcome:
+                case Began():
+                    self._began(run)
+                case GaveUp(why):
+                    self._never_started(run, why)
+                case _:
+                    assert_never(outcome)
+        self._after_asking()
+
+    def _after_asking(self) -> None:
+        """Have done what follows from requests to shims, apart from their answers."""
+        self._attend_to_new_shims()
+        for client in self._shims.clients():
+            if client.unsent:
+                self._soon(self._shims.send_rest, client)
+        lacking = self._spawner.lacking
+        if lacking != self._reported_lacking:
+            self._reported_lacking = lacking
+            self._problems.on_problem("commands", lacking)
+        if lacking and not self._retrying:
+            self._retrying = True
+            self._soon(self._retry)
+
+    async def _retry(self) -> None:
+        """Ask again for the starts that wait for what the machine lacks, when their pauses are over."""
+        import anyio
+
+        while (at_s := self._spawner.retry_at_s()) < math.inf:
+            await anyio.sleep(at_s - time.monotonic())
+            self._settle(self._spawner.retry(time.monotonic()))
+        self._retrying = False
 
     def _never_started(self, run: Run, why: str) -> None:
         self._runs.pop(run.run_id, None)
@@ -255,12 +311,12 @@ class Machine:
             run.dir.remove()
 
     def _began(self, run: Run) -> None:
-        """A run lives, or its end is still to be told."""
+        """A run lives, or its end is still to be reported."""
         self._hold(run)
         if run.main is not None:
             self._post(Started(run.run_id, run.main.pid))
-        if run.link is None:
-            self._hearing.watch(run)
+        if run.shim is None:
+            self._watch(run)
         if run.asked is not Asked.NOTHING:  # before it was known to live
             self._see_out(run)
 
@@ -279,48 +335,50 @@ class Machine:
         if run_id not in self._spawner:
             self._see_out(run)
 
-    def _look_into(self, run: Run, end: Exit) -> None:
-        """The main process has ended; what was killed, and not by us, may have run out of memory."""
-        killed = end in (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
-        if killed and run.asked is not Asked.KILL:
-            self._soon(self._find_cause, run, end)
+    def _watch(self, run: Run) -> None:
+        """Learn without a shim how a run ends; at once if it has ended."""
+        end = exits.noted_exit(run, self._shims.held)
+        if end is None and run.main is not None:
+            self._soon(self._wait_for_main, run)
         else:
-            self._main_ended(run, end)
+            self._main_ended(run, end or ExitUnknown())
 
-    async def _find_cause(self, run: Run, end: Exit) -> None:
-        from supervisor.host.proc import worker_threads
-        from supervisor.host.proc.oom_kill import KernelLog
+    async def _wait_for_main(self, run: Run) -> None:
+        from supervisor.host.runs import termination
 
-        self._kernel_log = self._kernel_log or KernelLog()
-        self._main_ended(run, await worker_threads.run(self._kernel_log.cause, end, run.main, run.log))
+        self._main_ended(run, await termination.exit_without_shim(run))
 
     def _main_ended(self, run: Run, end: Exit) -> None:
+        if exits.is_unexplained(run, end):
+            self._soon(self._explain, run, end)
+        else:
+            self._note_exit(run, end)
+
+    async def _explain(self, run: Run, end: Exit) -> None:
+        self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
+
+    def _note_exit(self, run: Run, end: Exit) -> None:
         if run.exit is not None or self._runs.get(run.run_id) is not run:
             return  # known already, or given up: it did not even end by SIGKILL
         run.exit = end
-        if run.kind in (RunKind.TASK, RunKind.STOP) and run.asked is Asked.NOTHING:
+        if exits.is_over(run):
             self._over(run)
         else:
             self._see_out(run)
 
     def _see_out(self, run: Run) -> None:
-        """Have a task wait for the end of all the run's processes, or tell it that something has changed."""
-        if run.ending:
-            run.wake()
+        """Have a task wait for the end of all the run's processes, or tell that task that something has changed."""
+        if run.is_seen_out:
+            run.note_change()
         else:
-            run.ending = True
+            run.is_seen_out = True
             self._soon(self._end, run)
 
     async def _end(self, run: Run) -> None:
         from supervisor.host.runs import termination
 
-        assert self._roll_call is not None
-
-        def main_exited() -> None:
-            assert run.exit is not None
-            self._post(MainExited(run.run_id, run.exit, _tail(run)))
-
-        survivors = await termination.see_out(run, self._roll_call, main_exited)
+        assert self._census is not None
+        survivors = await termination.see_out(run, self._census, self._facts)
         if survivors:
             run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
         if run.in_container and run.asked is not Asked.NOTHING:
@@ -330,18 +388,18 @@ class Machine:
         self._over(run, survivors)
 
     def _over(self, run: Run, survivors: tuple[Survivor, ...] = ()) -> None:
-        from supervisor.host.runs import upkeep
+        from supervisor.host.runs import upkeep  # not at the top: nothing is over before the first command
 
         del self._runs[run.run_id]
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
-        self._post(Exited(run.run_id, end, _tail(run), output, survivors))
+        self._post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))
         if upkeep.is_over_limit(run, self._log_limit_bytes):
             self._soon(upkeep.trim, run, self._log_limit_bytes)
-        if self._vacated is None:
-            self._leave_group(run)
+        if self._turn is not None:
+            self._turn.over.append(run)
         else:
-            self._vacated.append(run)
+            self._leave_group(run)
         if run.kind is RunKind.READY:
             self._soon(self._remove, (run.run_id,))
 
@@ -354,18 +412,6 @@ class Machine:
 
             self._soon(termination.dissolve, run.cgroup)
 
-    async def _hear(self, link: ShimLink) -> None:
-        await self._hearing.hear(link)
-
-    def _fold(self, observe: Callable[[], None]) -> None:
-        self._vacated = []
-        try:
-            self.fold(observe)
-        finally:
-            vacated, self._vacated = self._vacated, None
-            for run in vacated:
-                self._leave_group(run)
-
     async def _remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""
         from supervisor.host.proc import worker_threads
@@ -377,48 +423,87 @@ class Machine:
 
     # The loop --------------------------------------------------------------------------------------------------------
 
+    async def run(self) -> None:
+        """Attend to the shims, see runs out, look after live ones; until cancelled. The commands live on."""
+        import anyio
+
+        from supervisor.host.runs import termination
+        from supervisor.host.runs.disk_space import LogDisk
+        from supervisor.host.runs.upkeep import Upkeep
+
+        self._census = termination.SharedCensus()
+        self._begun = anyio.Event()
+        disk = LogDisk(str(self._folder), as_root=os.geteuid() == 0 and self._account is None)
+        upkeep = Upkeep(disk, self._log_limit_bytes, self._account, self._facts, self._problems)
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                for work, arguments in self._backlog:
+                    self._tasks.start_soon(work, *arguments)
+                self._backlog.clear()
+                await self._look_after(upkeep)
+        finally:
+            self._tasks = None
+
     def _soon(self, work: _Work, *arguments: Any) -> None:
-        """Do it in the loop: now, if there is one, else once there is."""
+        """Do it in the event loop: now, if there is one, else once there is."""
         if self._tasks is None:
             self._backlog.append((work, arguments))
         else:
             self._tasks.start_soon(work, *arguments)
 
-    async def _look_after(self) -> None:
+    def _attend_to_new_shims(self) -> None:
+        for client in self._shims.take_unattended():
+            self._soon(self._attend, client)
+
+    async def _attend(self, client: ShimClient) -> None:
+        """Handle a shim's events until it is gone, or another took its place and it holds nothing more."""
+        from supervisor.host.proc.readable import while_readable
+
+        def is_of_use() -> bool:
+            return not client.lost and (self._shims.is_current(client) or bool(self._held_by(client)))
+
+        def receive() -> bool:
+            self._receive(client)
+            return is_of_use()
+
+        if is_of_use():
+            await while_readable(client.fileno(), receive)
+        await self._shims.stop_sending(client)
+        await self._lose(client)
+        await self._shims.leave(client)
+
+    async def _lose(self, client: ShimClient) -> None:
+        """A shim is gone: find out which commands it started without saying so, and watch what it held."""
+        if runs := self._spawner.lose(client):
+            from supervisor.host.runs import termination
+
+            began = await termination.when_possible(partial(adoption.began_nevertheless, runs))
+            self._settle(self._spawner.find(runs, began, time.monotonic()))
+        for run in self._held_by(client):
+            run.shim = None
+            self._watch(run)
+
+    def _held_by(self, client: ShimClient) -> Iterable[Run]:
+        return [run for run in self._runs.values() if run.shim is client and run.exit is None]
+
+    async def _look_after(self, upkeep: Upkeep) -> None:
         import anyio
 
-        from supervisor.host.runs import upkeep
-
         assert self._begun is not None
-        pace = upkeep.Pace()
-        lost = ""
         while True:
-            if not self._runs and not self._disk.full and not lost:
+            if not self._runs and not upkeep.is_needed:
                 await self._begun.wait()
             if self._begun.is_set():
                 self._begun = anyio.Event()
-                pace.begin()
-            await anyio.sleep(pace.interval_s)
-            for link in self._spawner.overdue():
-                self._hearing.heed(link)  # it may be we who were late
-                self._spawner.give_up(link)
-            self._disk.look(self._runs.values())
-            if pace.is_due(self._disk.free_bytes):
-                pace.note(await upkeep.look_after(self._runs, self._log_limit_bytes, self._post))
-                lost = upkeep.lost_logs(self._runs.values())
-                for run in self._runs.values():
-                    if run.log_lost:
-                        upkeep.restore(run, self._account)
-                self._logs_met(lost)
+                upkeep.pace.begin()
+            await anyio.sleep(upkeep.pace.interval_s)
+            for client in self._spawner.overdue(time.monotonic()):
+                self._receive(client)  # it may be we who were late
+                self._settle(self._spawner.give_up(client, time.monotonic()))
+            await upkeep.look(self._runs)
 
 
-def _tail(run: Run) -> str:
-    """The last lines of a run that did not succeed, or that was not to end by itself."""
-    from supervisor.host.runs import log_file
+async def _warn(sentence: str) -> None:
+    import logging
 
-    if run.exit == SUCCESS and run.kind is not RunKind.START:
-        return ""
-    try:
-        return log_file.tail(run.dir.log, TAIL_LINES, TAIL_BYTES)
-    except OSError as error:
-        return f"supervisor: the log cannot be read: {error.strerror}"
+    logging.getLogger(__name__).warning(sentence)

@@ -1,15 +1,37 @@
-"""A live run, as the machine knows it."""
+"""A live run, as the machine knows it, and what the machine reports to."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimLink
+from supervisor.host.runs.shim_client import ShimClient
+from supervisor.lean.typing import TYPE_CHECKING, Protocol
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit
+from supervisor.model.fact import RunFact
+
+if TYPE_CHECKING:
+    import anyio
+
+
+class FactSink(Protocol):
+    """Takes the facts about runs: the engine does."""
+
+    def post(self, fact: RunFact) -> None:
+        """Take a fact, to be folded at the next turn of the event loop."""
+
+    def fold(self, facts: Sequence[RunFact]) -> None:
+        """Fold facts now: what they start does not wait for a turn of the event loop."""
+
+
+class ProblemSink(Protocol):
+    """Is told what the machine refuses."""
+
+    def on_problem(self, kind: str, reason: str) -> None:
+        """`kind`: "disk", "commands" or "logs"; an empty reason: there is no such problem, or no longer."""
 
 
 class Asked(enum.IntEnum):
@@ -20,12 +42,8 @@ class Asked(enum.IntEnum):
     KILL = 2
 
 
-def _nothing() -> None:
-    return None
-
-
 class Run:
-    """Lives in the machine's table from its spawn until its `Exited` is posted."""
+    """Lives in the machine's table from its `Spawn` until its `Exited` is posted."""
 
     def __init__(
         self,
@@ -41,17 +59,18 @@ class Run:
         self.dir = directory
         self.in_container = in_container
         self.main: ProcRef | None = None
-        """The process that was started; None: not yet, or it was found to have ended and is not known."""
-        self.link: ShimLink | None = None
-        """The shim that starts it and will tell how it ended; None: nobody will, it is watched from here."""
+        """The process that was started; None: not yet, or it had ended before it was found."""
+        self.shim: ShimClient | None = None
+        """The shim that starts the run and reports its exit; None: no shim does, the machine watches the process."""
         self.cgroup = ""
         """The folder of the control group that its processes are in; empty: it has none of its own."""
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
         self.asked = Asked.NOTHING
-        self.ending = False
-        """Whether a task sees it out; that task is told of changes with `wake`."""
-        self.wake: Callable[[], None] = _nothing
+        self.is_seen_out = False
+        """Whether a task waits for the end of its process tree; `note_change` wakes that task."""
+        self.changed: anyio.Event | None = None
+        """Set when `asked` or `exit` changes; None: no task waits for that."""
         self.log = directory.log
         """The path of the log."""
         has_outputs = kind in (RunKind.START, RunKind.TASK)
@@ -62,12 +81,17 @@ class Run:
         self.log_inode = 0
         """Of the file that the command writes its log into; 0: not known yet."""
         self.log_lost = ""
-        """Why what the command writes does not come to its log any more; empty: it does."""
+        """Why what the command writes no longer reaches its log; empty: it does."""
         self.restored = False
-        """Whether its directory was made again, and a log in which that is said."""
+        """Whether its directory was made again, with a log that says so."""
         self.output_seen = 0, 0
-        """Size and time of change of the output file when it was last read."""
+        """Size and modification time of the output file when it was last read."""
         self.output: dict[str, str] = {}
-        """What it put out, as last told."""
+        """Its outputs, as last reported."""
         self.complaints: set[str] = set()
-        """What was said in the log about the output file."""
+        """What was written into the log about the output file."""
+
+    def note_change(self) -> None:
+        """Wake the task that waits for a change of `asked` or `exit`."""
+        if self.changed is not None:
+            self.changed.set()

@@ -1,4 +1,4 @@
-"""The supervisor's end of the talk with the shim."""
+"""The supervisor's end of the connection to a shim: requests out, events in."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
 
 from supervisor.host.proc import inheritance
-from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import TYPE_CHECKING, Any
+from supervisor.lean.typing import TypeVar
 from supervisor.model.errors import MachineError
 from supervisor.shim import launcher
+from supervisor.shim.protocol import (
+    Bye,
+    Event,
+    JoinRequest,
+    ListenRequest,
+    ListRequest,
+    ProtocolError,
+    RunsListed,
+    ShimTrouble,
+    SpawnRequest,
+    decode_event,
+    encode_request,
+)
 from supervisor.shim.stream import Message, Stream
 from supervisor.shim.unix_socket import connect, peer_credentials
 
-if TYPE_CHECKING:
-    from supervisor.host.users.account import Account
-
 ANSWER_S = 10.0
 """How long the shim may take to answer."""
-_LATE_S = 1.0
-"""How long before that the shim itself gives a request up, so that none is done after it was given up here."""
+LATE_S = 1.0
+"""How long before that the shim itself drops a spawn request, so that none is done that was given up here."""
+
+E = TypeVar("E")
 
 
 class ShimLost(MachineError):
@@ -36,33 +46,23 @@ class ShimStuck(MachineError):
         super().__init__(f"the process that holds commands does not answer for {ANSWER_S:g} s")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a shim holds."""
-
-    runs: dict[str, tuple[int, int]]
-    """Live runs: `{run id: (pid, start ticks)}`."""
-    ended: dict[str, Message]
-    """Statuses that could not be written: `{run id: {"code": ...} or {"signal": ...}}`."""
-    version: int
-
-
-class ShimLink:
+class ShimClient:
     """A connection to a shim. Not for two threads."""
 
     def __init__(self, sock: socket.socket, pid: int | None) -> None:
         """`pid`: of the shim, if it is our child."""
         self.pid = pid
         self._stream = Stream(sock)
-        self._waiting: list[Message] = []
+        self._unread: list[Event] = []
+        """Events that arrived while an answer was waited for."""
 
     @classmethod
-    def start(cls) -> ShimLink:
+    def start(cls) -> ShimClient:
         """Start a shim; returns before it runs. Raises OSError."""
         return cls(*launcher.start(*inheritance.shim_words()))
 
     @classmethod
-    def reconnect(cls, path: str | os.PathLike[str]) -> ShimLink | None:
+    def reconnect(cls, path: str | os.PathLike[str]) -> ShimClient | None:
         """Connect to the shim that listens at `path`; None if none does."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -86,73 +86,48 @@ class ShimLink:
         return self._stream.ended
 
     def fileno(self) -> int:
-        """Readable when `receive` has something new to return, or the shim is gone."""
+        """Readable when `receive` has something to return, or the shim is gone."""
         return self._stream.socket.fileno()
 
-    def receive(self) -> list[Message]:
-        """What the shim told unasked, in order; never waits. Afterwards `lost` tells whether more can come."""
+    def receive(self) -> list[Event]:
+        """The events that have arrived, in order; never waits. Afterwards `lost` says whether more can come."""
         self._stream.flush()
-        messages = self._waiting + self._stream.receive()
-        self._waiting = []
-        return messages
+        events = self._unread + [_event(message) for message in self._stream.receive()]
+        self._unread = []
+        return events
 
     def listen(self, path: str | os.PathLike[str]) -> None:
         """Have the shim listen at `path` for the supervisor after this one."""
-        self._stream.send({"ask": "listen", "path": os.path.abspath(path)})
+        self._stream.send(encode_request(ListenRequest(os.path.abspath(path))))
 
     def join(self, cgroup: str) -> None:
-        """Have the shim go into a control group, and be ready to go on into that of the first command.
+        """Have the shim move into a control group, and be ready to move on into that of the first command.
 
-        To move a process into a group takes the kernel 4 to 24 ms unless one was moved a moment before, and at this
-        time there is something else to wait for.
+        The kernel takes 4 to 24 ms to move a process into a group, unless one was moved a moment before; now the
+        supervisor has other things to do meanwhile.
         """
-        self._stream.send({"ask": "join", "cgroup": cgroup})
+        self._stream.send(encode_request(JoinRequest(cgroup)))
 
-    def spawn(
-        self,
-        run_id: str,
-        argv: Sequence[str],
-        env: dict[str, str],
-        cwd: str,
-        log: str,
-        folder: str,
-        account: Account | None = None,
-        cgroup: str = "",
-    ) -> None:
-        """Ask for a command to be started; `receive` will have the answer, `started` or `failed`, unless it is lost.
+    def spawn(self, request: SpawnRequest) -> None:
+        """Ask for a command to be started. `CommandStarted` or `SpawnFailed` follows, unless the shim is lost.
 
-        `account`: the user that it runs as; None: ours. `cgroup`: its control group, see `Cgroups`; empty: none. What
-        is not answered within ANSWER_S will not be done: the shim drops it by then. Never waits; see `unsent`.
+        Never waits; see `unsent`.
         """
-        before = time.monotonic() + ANSWER_S - _LATE_S
-        request: dict[str, Any] = {
-            "ask": "spawn",
-            "run_id": run_id,
-            "argv": list(argv),
-            "env": env,
-            "cwd": cwd,
-        }
-        if account:
-            request["as"] = {"uid": account.uid, "gid": account.gid, "groups": account.groups}
-        if cgroup:
-            request["cgroup"] = cgroup
-        self._stream.send({**request, "log": log, "dir": folder, "before": before})
+        self._stream.send(encode_request(request))
 
     @property
     def unsent(self) -> bool:
-        """Whether the shim has not taken all that it was sent: it reads a hundred requests ahead."""
+        """Whether the shim has not taken all requests yet: it reads a hundred ahead."""
         return bool(self._stream.unsent) and not self._stream.ended
 
     def flush(self) -> None:
         """Send what the shim takes now."""
         self._stream.flush()
 
-    def listing(self) -> Listing:
-        """What the shim holds. Raises ShimLost or ShimStuck."""
-        self._stream.send({"ask": "list"})
-        answer = self._answer(lambda message: "runs" in message)
-        runs = {run_id: (pid, ticks) for run_id, (pid, ticks) in answer["runs"].items()}
-        return Listing(runs, answer["ended"], answer["version"])
+    def runs(self) -> RunsListed:
+        """Ask what the shim holds, and wait for the answer. Raises ShimLost or ShimStuck."""
+        self._stream.send(encode_request(ListRequest()))
+        return self._wait_for(RunsListed)
 
     def abandon(self) -> None:
         """Leave a shim that does not answer, without waiting for it."""
@@ -163,25 +138,25 @@ class ShimLink:
         left = 0
         try:
             self._stream.socket.shutdown(socket.SHUT_WR)
-            left = int(self._answer(lambda message: "bye" in message)["bye"])
+            left = self._wait_for(Bye).live
         except (OSError, ShimLost, ShimStuck):
             pass
         self._stream.socket.close()
         if self.pid is not None:
-            # It may hold commands and go on. Else its end is a matter of a moment; it is not left as a zombie.
+            # A shim that holds nothing ends within a moment: wait, so that it is not left as a zombie.
             self.pid = None if _reaped(self.pid, 0.0 if left else 1.0) else self.pid
         return left
 
-    def _answer(self, is_answer: Callable[[Message], bool]) -> Message:
-        """Wait for the answer; what comes before it waits for `receive`."""
+    def _wait_for(self, kind: type[E]) -> E:
+        """Wait for an answer; what arrives before it stays for `receive`."""
         deadline = time.monotonic() + ANSWER_S
         poll = select.poll()
         while True:
-            for message in self._stream.receive():
-                self._waiting.append(message)
-            for index, message in enumerate(self._waiting):
-                if is_answer(message):
-                    return self._waiting.pop(index)
+            self._unread.extend(map(_event, self._stream.receive()))
+            for index, event in enumerate(self._unread):
+                if isinstance(event, kind):
+                    del self._unread[index]
+                    return event
             if self._stream.ended:
                 raise ShimLost("the process that holds commands has ended")
             patience_s = deadline - time.monotonic()
@@ -193,8 +168,16 @@ class ShimLink:
             self._stream.flush()
 
 
+def _event(message: Message) -> Event:
+    """A message as an event; one that cannot be understood becomes a sentence in the log."""
+    try:
+        return decode_event(message)
+    except ProtocolError as error:
+        return ShimTrouble(str(error))
+
+
 def _is_child(pid: int) -> bool:
-    """Whether it is ours: started by the program that this process executed before."""
+    """Whether it is our child: the program that this process executed before has started it."""
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except OSError:

@@ -1,13 +1,15 @@
-"""What live runs need now and then: their logs kept within the limit, their outputs read."""
+"""What live runs need now and then: their logs are kept within the limit, their outputs are read."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 
 from supervisor.host.proc.clock import boot_id
-from supervisor.host.runs.run import Run
+from supervisor.host.runs.disk_space import LogDisk
+from supervisor.host.runs.run import FactSink, ProblemSink, Run
 from supervisor.host.runs.run_directory import StartedFacts
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.fact import OutputRead
@@ -28,7 +30,7 @@ _MAX_COMPLAINTS = 100
 """So much is said of the outputs of one run, which may write other lines with each look."""
 
 
-class Pace:
+class LookPace:
     """How often runs are looked at: each second while one writes, and down to every eighth while all are quiet.
 
     A look takes 5 to 18 microseconds a run, which is most of what an idle supervisor does. Whether the disk has filled
@@ -62,23 +64,62 @@ class Pace:
         self._quiet_looks = self._quiet_looks + 1 if quiet else 0
 
 
-async def look_after(runs: Mapping[str, Run], limit_bytes: int, post: Callable[[OutputRead], None]) -> bool:
-    """Look at all runs once: two stats for one that wrote nothing since the last look.
+class Upkeep:
+    """Looks after live runs."""
 
-    Returns whether none wrote anything.
-    """
-    quiet = True
-    for run in list(runs.values()):
-        if _log_size(run) != run.log_size:
-            quiet = False
-            await trim(run, limit_bytes)
-        if run.output_file is not None and run.run_id in runs:
-            seen = _look(run.output_file)
-            if seen != run.output_seen:
+    def __init__(
+        self, disk: LogDisk, limit_bytes: int, account: Account | None, facts: FactSink, problems: ProblemSink
+    ) -> None:
+        """`limit_bytes`: of each log; `account`: the user that commands run as, if that is another one."""
+        self.pace = LookPace()
+        self._disk = disk
+        self._limit_bytes = limit_bytes
+        self._account = account
+        self._facts = facts
+        self._problems = problems
+        self._lost = ""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether to go on although no run lives: a problem that was reported may be over."""
+        return bool(self._disk.full or self._lost)
+
+    async def look(self, runs: Mapping[str, Run]) -> None:
+        """Look at the disk and, if it is time, at each run."""
+        self._disk.look(runs.values(), time.monotonic())
+        self._problems.on_problem("disk", self._disk.full)
+        if not self.pace.is_due(self._disk.free_bytes):
+            return
+        self.pace.note(await self._look_at(runs))
+        self._lost = lost_logs(runs.values())
+        for run in runs.values():
+            if run.log_lost:
+                restore(run, self._account)
+        self._problems.on_problem("logs", self._lost)
+
+    async def _look_at(self, runs: Mapping[str, Run]) -> bool:
+        """Look at all runs once; returns whether none wrote anything. Two stats for one that wrote nothing."""
+        quiet = True
+        for run in list(runs.values()):
+            if _log_size(run) != run.log_size:
                 quiet = False
-                run.output_seen = seen
-                await _tell(run, post)
-    return quiet
+                await trim(run, self._limit_bytes)
+            if run.output_file is not None and run.run_id in runs:
+                seen = _look(run.output_file)
+                if seen != run.output_seen:
+                    quiet = False
+                    run.output_seen = seen
+                    await self._report_output(run)
+        return quiet
+
+    async def _report_output(self, run: Run) -> None:
+        from supervisor.host.proc import worker_threads
+
+        # In a thread: a command may write so much that reading takes a while, and may do so all the time.
+        values = await worker_threads.run(output, run, False)
+        if values != run.output:
+            run.output = values
+            self._facts.post(OutputRead(run.run_id, values))
 
 
 def lost_logs(runs: Iterable[Run]) -> str:
@@ -97,7 +138,7 @@ def restore(run: Run, account: Account | None) -> None:
     if run.restored or run.log_lost != _REMOVED or run.main is None:
         return
     run.log_inode = run.log_inode or _GONE
-    shim_pid = run.link.shim_pid if run.link else 0
+    shim_pid = run.shim.shim_pid if run.shim else 0
     facts = StartedFacts(run.main.pid, run.main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
     try:
         run.dir.restore(facts, account, run.output_file)
@@ -119,21 +160,12 @@ async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit; also once after its end, for what came since the last look."""
     size = _log_size(run)
     if size != run.log_size and size > limit_bytes:
-        from supervisor.host.proc import worker_threads  # runs end before there is a loop, too
+        # Not at the top: runs end, and their outputs are read, before there is an event loop.
+        from supervisor.host.proc import worker_threads
 
-        # To give back a gigabyte of blocks takes the kernel 150 ms.
+        # In a thread: the kernel takes 150 ms to give back a gigabyte of blocks.
         await worker_threads.run(_enforce, run.log, limit_bytes, run.log_inode)
     run.log_size = size
-
-
-async def _tell(run: Run, post: Callable[[OutputRead], None]) -> None:
-    from supervisor.host.proc import worker_threads
-
-    # A command may have put out so much that to read it takes a while, and may do so all the time.
-    values = await worker_threads.run(output, run, False)
-    if values != run.output:
-        run.output = values
-        post(OutputRead(run.run_id, values))
 
 
 def output(run: Run, final: bool) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +15,10 @@ import anyio
 from supervisor.host.proc import process_tree
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimLink, ShimLost
+from supervisor.host.runs.shim_client import ShimClient, ShimLost
 from supervisor.host.users.account import Account
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
@@ -42,36 +43,36 @@ class Bench:
         self.workspace = folder / "workspace"
         self.state.mkdir(exist_ok=True)
         self.workspace.mkdir(exist_ok=True)
-        self.env = {"PATH": os.environ["PATH"]} if env is None else env
+        # As the supervisor does it: what a test starts is found by its marker in the test's environment.
+        marker = {name: os.environ[name] for name in ("SUPERVISOR_TEST_SESSION",) if name in os.environ}
+        self.env = ({"PATH": os.environ["PATH"]} if env is None else env) | marker
         self.facts: list[RunFact] = []
-        self.met: list[tuple[str, str]] = []
-        """What the machine refused, and when it no more did: changes only."""
-        self._news = anyio.Event()
-        self.link = ShimLink.start()
+        self.problems: list[tuple[str, str]] = []
+        """What the machine refused, and when it no longer did: changes only."""
+        self._changed = anyio.Event()
+        self.link = ShimClient.start()
         self.machine = Machine(
             self.state,
             self.link,
-            self.environ,
-            self.workspace,
-            self._post,
+            CommandEnvironment(self.env, str(self.workspace)),
+            self,
+            self,
             log_limit_bytes,
             account,
             cgroups,
-            self._met,
         )
 
-    def environ(self, spawn: Spawn, folder: RunDir) -> dict[str, str]:
-        # As the supervisor does it: what a test starts is found by its marker in the test's environment.
-        marker = {name: os.environ[name] for name in ("SUPERVISOR_TEST_SESSION",) if name in os.environ}
-        return {**self.env, **marker, "GITPOD_OUTPUT": folder.output(spawn.kind, spawn.reference)}
-
-    def _post(self, fact: RunFact) -> None:
+    def post(self, fact: RunFact) -> None:
         self.facts.append(fact)
-        self._news.set()
+        self._changed.set()
 
-    def _met(self, what: str, why: str) -> None:
-        if bool(why) != bool(dict(self.met).get(what)):
-            self.met.append((what, why))
+    def fold(self, facts: Sequence[RunFact]) -> None:
+        self.facts.extend(facts)
+        self._changed.set()
+
+    def on_problem(self, kind: str, reason: str) -> None:
+        if bool(reason) != bool(dict(self.problems).get(kind)):
+            self.problems.append((kind, reason))
 
     def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
         self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ()))
@@ -92,8 +93,8 @@ class Bench:
                 for fact in self.facts:
                     if isinstance(fact, kind) and fact.run_id == run_id:
                         return fact
-                self._news = anyio.Event()
-                await self._news.wait()
+                self._changed = anyio.Event()
+                await self._changed.wait()
 
     async def exited(self, run_id: str = "run") -> Exited:
         return await self.fact(Exited, run_id)
@@ -108,7 +109,7 @@ class Bench:
             assert time.monotonic() < give_up_at, "it did not start in time"
             poll.register(self.link, select.POLLIN)
             poll.poll(100)
-            self.machine.attend()
+            self.machine.turn()
         # The shim tells first and writes afterwards.
         while (facts := self.folder(run_id).started()) is None:
             assert time.monotonic() < give_up_at, "its start was not noted in time"
@@ -148,9 +149,9 @@ async def leave(it: Bench, *, answered: bool = True) -> None:
     """
     if answered:
         with suppress(ShimLost):
-            it.link.listing()
+            it.link.runs()
     it.link._stream.socket.close()
-    it.machine._shims._links.clear()
+    it.machine._shims._clients.clear()
 
 
 @asynccontextmanager

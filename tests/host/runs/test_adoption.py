@@ -16,6 +16,7 @@ from supervisor.host.runs.run_directory import RunDir
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
+from supervisor.shim.protocol import SpawnFailed, SpawnRequest
 from tests.host.runs.harness import DEADLINE_S, Bench, bench, inherited, leave, until
 
 pytestmark = pytest.mark.anyio
@@ -116,9 +117,12 @@ async def test_command_that_could_not_be_run_leaves_no_log_that_would_tell_other
     first = Bench(tmp_path)
     first.folder().create("exit 3")
     folder = first.folder()
-    first.link.spawn("run", ["/no/such"], {}, str(first.workspace), folder.log, folder.path)
-    assert first.link.listing().runs == {}
-    assert [message["stage"] for message in first.link.receive()] == ["exec"]
+    request = SpawnRequest(
+        "run", ("/no/such",), {}, str(first.workspace), folder.log, folder.path, before=time.monotonic() + 60
+    )
+    first.link.spawn(request)
+    assert first.link.runs().runs == {}
+    assert [event.stage for event in first.link.receive() if isinstance(event, SpawnFailed)] == ["exec"]
     await leave(first)
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("run")])
@@ -245,7 +249,7 @@ async def test_shim_that_does_not_answer_holds_up_a_start_once(
 ) -> None:
     first = Bench(tmp_path)
     first.spawn("exec sleep 60", "live", RunKind.START)
-    first.link.listing()
+    first.link.runs()
     main = first.main("live")
     assert first.link.pid is not None
     os.kill(first.link.pid, signal.SIGSTOP)

@@ -30,7 +30,7 @@ def attend(it: Bench, facts: int) -> None:
     while len(it.facts) < facts:
         assert time.monotonic() < give_up_at, "it was not told in time"
         poll.poll(100)
-        it.machine.attend()
+        it.machine.turn()
 
 
 def go_on(it: Bench, until: Callable[[], Coroutine[Any, Any, object]]) -> None:
@@ -60,7 +60,7 @@ def test_the_end_of_a_task_is_heard_and_what_follows_is_started(it: Bench) -> No
 def test_to_attend_waits_for_nothing(it: Bench) -> None:
     it.spawn("exec sleep 60")
     attend(it, 1)
-    it.machine.attend()
+    it.machine.turn()
     assert [type(fact) for fact in it.facts] == [Started]
     os.kill(it.main().pid, signal.SIGKILL)
     go_on(it, it.exited)
@@ -75,7 +75,7 @@ def test_what_needs_a_loop_waits_for_it(it: Bench) -> None:
     attend(it, 1)
     while it.machine._runs["run"].exit is None:
         poll.poll(100)
-        it.machine.attend()
+        it.machine.turn()
     assert [type(fact) for fact in it.facts] == [Started]
 
     async def seen_out() -> None:
@@ -92,8 +92,8 @@ def test_a_shim_that_is_lost_is_dealt_with_by_the_loop(it: Bench) -> None:
     attend(it, 1)
     main = it.main()
     os.kill(shim_of(it).pid, signal.SIGKILL)
-    it.machine.attend()
-    it.machine.attend()
+    it.machine.turn()
+    it.machine.turn()
     os.kill(main.pid, signal.SIGKILL)
 
     go_on(it, it.exited)

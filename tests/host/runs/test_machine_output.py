@@ -157,15 +157,15 @@ async def test_what_a_command_puts_in_the_place_of_its_log_holds_nobody_up(
     """
     async with bench(tmp_path, log_limit_bytes=1) as it:
         it.spawn(script)
-        await until(lambda: bool(it.met))
-        assert it.met[0][0] == "logs"
-        assert (what or "another file was put in its place") in it.met[0][1]
+        await until(lambda: bool(it.problems))
+        assert it.problems[0][0] == "logs"
+        assert (what or "another file was put in its place") in it.problems[0][1]
         (Path(it.folder().path) / "go").touch()
         end = await it.exited()
         assert end.exit == ExitCode(3)
         if what:
             assert end.tail == f"supervisor: the log cannot be read: it is {what}"
-        await until(lambda: it.met[1:] == [("logs", "")])
+        await until(lambda: it.problems[1:] == [("logs", "")])
         assert it.folder().started() is not None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs import spawner
+from supervisor.host.runs import pending_start
 from supervisor.model.action import RunKind, Terminate
 from supervisor.model.exit import SUCCESS, NotStarted
 from tests.host.runs.harness import Bench, bench, until
@@ -24,7 +24,7 @@ def no_descriptors(it: Bench) -> Iterator[None]:
     """The process that starts commands may open nothing more."""
     pid = it.link.pid
     assert pid is not None
-    it.link.listing()  # it is there, and has opened what it opens at its start
+    it.link.runs()  # it is there, and has opened what it opens at its start
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), before[1]))
     try:
@@ -34,8 +34,8 @@ def no_descriptors(it: Bench) -> Iterator[None]:
 
 
 async def waits(it: Bench) -> None:
-    await until(lambda: bool(it.met))
-    [(what, why)] = it.met
+    await until(lambda: bool(it.problems))
+    [(what, why)] = it.problems
     assert what == "commands"
     assert "too many open files" in why
 
@@ -51,11 +51,11 @@ async def test_a_command_waits_for_what_the_machine_lacks(tmp_path: Path) -> Non
         for run_id in ("one", "two"):
             assert (await it.exited(run_id)).exit == SUCCESS
             assert it.log(run_id) == "done\n"
-        assert it.met[1:] == [("commands", "")]
+        assert it.problems[1:] == [("commands", "")]
 
 
 async def test_a_command_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spawner, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(pending_start, "_PATIENCE_S", 0.2)
     async with bench(tmp_path) as it:
         with no_descriptors(it):
             it.spawn("echo done")
@@ -63,7 +63,7 @@ async def test_a_command_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pyt
 
         assert isinstance(end, NotStarted)
         assert end.why == f"cannot write the log {it.folder().log}: too many open files"
-        assert it.met[-1] == ("commands", "")
+        assert it.problems[-1] == ("commands", "")
 
 
 @pytest.mark.parametrize("kind", [RunKind.TASK, RunKind.START])
@@ -98,12 +98,12 @@ async def test_a_full_disk_is_noticed_and_the_logs_say_what_they_may_miss(small_
         await it.words(1)
         with pytest.raises(OSError, match="No space left"):
             (small_disk / "fill").write_bytes(bytes(1 << 21))
-        await until(lambda: bool(it.met))
-        assert it.met == [("disk", "no space left on it")]
+        await until(lambda: bool(it.problems))
+        assert it.problems == [("disk", "no space left on it")]
 
         (small_disk / "fill").unlink()
-        await until(lambda: len(it.met) == 2)
-        assert it.met[1] == ("disk", "")
+        await until(lambda: len(it.problems) == 2)
+        assert it.problems[1] == ("disk", "")
         (small_disk / "go").touch()
         await it.exited()
         note = next(line for line in it.log().splitlines() if "supervisor:" in line)

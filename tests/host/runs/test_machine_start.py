@@ -8,9 +8,9 @@ import pytest
 
 from supervisor.host.runs import command_line
 from supervisor.model.action import RunKind, Spawn
-from supervisor.model.errors import NotFound
 from supervisor.model.exit import ExitCode, NotStarted
 from supervisor.model.fact import Exited
+from supervisor.model.spec import EnvVar, SecretRef
 from tests.host.runs.harness import bench
 
 pytestmark = pytest.mark.anyio
@@ -64,17 +64,13 @@ async def test_a_run_id_is_used_once(tmp_path: Path) -> None:
         assert it.log() == "one\n"
 
 
-async def test_an_environment_that_cannot_be_composed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_environment_that_cannot_be_composed(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
-
-        def refuse(spawn: Spawn, folder: object) -> dict[str, str]:
-            raise NotFound(f'cannot start {spawn.reference}: there is no secret "x"')
-
-        monkeypatch.setattr(it.machine, "_environ", refuse)
-        it.spawn(":")
-        assert (await it.exited()).exit == NotStarted('cannot start run: there is no secret "x"')
+        env = (EnvVar("TOKEN", SecretRef("x")),)
+        it.machine.perform(Spawn("run", RunKind.TASK, "id of run", "run", ":", None, env))
+        end = (await it.exited()).exit
+        assert isinstance(end, NotStarted)
+        assert end.why.startswith('cannot set the variable "TOKEN": there is no secret "x"')
 
 
 async def test_the_directory_of_a_probe_that_could_not_start_is_removed(tmp_path: Path) -> None:

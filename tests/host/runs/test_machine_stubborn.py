@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs import termination
+from supervisor.host.runs import tree_ending
 from supervisor.model.action import Kill, RunKind
 from supervisor.model.exit import ExitSignal
 from tests.host.runs.harness import bench, until
@@ -74,7 +74,7 @@ async def test_a_process_that_waits_for_a_child_amid_its_fork(tmp_path: Path) ->
 async def test_what_sigkill_does_not_end_is_named_with_its_state(
     tmp_path: Path, freezer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(termination, "KILL_BOUND_S", 0.5)
+    monkeypatch.setattr(tree_ending, "KILL_BOUND_S", 0.5)
     async with bench(tmp_path) as it:
         it.spawn("exec sleep 60", kind=RunKind.START)
         await until(lambda: it.folder().started() is not None)

@@ -12,6 +12,7 @@ import pytest
 from supervisor.host.users.account import Account
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
+from supervisor.shim.protocol import UserIds
 from tests.host.runs.harness import Bench, bench, until
 from tests.host.users.other_user import GID, GROUP, UID, needs_root, open_folder, other
 
@@ -138,12 +139,12 @@ async def test_a_shell_that_the_user_cannot_run(open_folder: Path) -> None:
 
 async def test_a_user_that_the_kernel_refuses(open_folder: Path) -> None:
     async with user_bench(open_folder) as it:
-        it.machine._spawner._account = Account("dev", 2**32 - 1, GID, (GID,), "/", "/bin/sh")
+        it.machine._user = UserIds(2**32 - 1, GID, (GID,))
         it.spawn(":")
         assert (await it.exited()).exit == NotStarted(
             "cannot become the user that commands run as: operation not permitted"
         )
-        it.machine._spawner._account = other("/")
+        it.machine._user = UserIds(UID, GID, (GID,))
         it.spawn("exit 3", "next")
         assert (await it.exited("next")).exit == ExitCode(3)
 
@@ -179,13 +180,13 @@ async def test_a_command_waits_while_its_user_has_too_many_processes(open_folder
         limit = resource.prlimit(pid, resource.RLIMIT_NPROC)[1]
         resource.prlimit(pid, resource.RLIMIT_NPROC, (0, limit))
         it.spawn("echo done", "second")
-        await until(lambda: bool(it.met))
-        [(what, why)] = it.met
+        await until(lambda: bool(it.problems))
+        [(what, why)] = it.problems
         assert (what, "resource temporarily unavailable" in why) == ("commands", True)
 
         it.machine.perform(Kill("first"))
         assert (await it.exited("second")).exit == ExitCode(0)
-        assert it.met[1:] == [("commands", "")]
+        assert it.problems[1:] == [("commands", "")]
 
 
 async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(open_folder: Path) -> None:

@@ -1,11 +1,11 @@
 """How often live runs are looked at."""
 
-from supervisor.host.runs.upkeep import Pace
+from supervisor.host.runs.upkeep import LookPace
 
 MEGABYTE = 1 << 20
 
 
-def looks(pace: Pace, for_s: float, free_bytes: int = 0) -> list[float]:
+def looks(pace: LookPace, for_s: float, free_bytes: int = 0) -> list[float]:
     """When the runs were looked at, in seconds from now, while none of them writes."""
     at_s, times = 0.0, []
     while at_s < for_s:
@@ -17,11 +17,11 @@ def looks(pace: Pace, for_s: float, free_bytes: int = 0) -> list[float]:
 
 
 def test_runs_that_stay_quiet_are_looked_at_ever_more_seldom() -> None:
-    assert looks(Pace(), 50) == [1, 3, 7, 13, 21, 29, 37, 45]
+    assert looks(LookPace(), 50) == [1, 3, 7, 13, 21, 29, 37, 45]
 
 
 def test_while_one_writes_all_are_looked_at_each_second() -> None:
-    pace = Pace()
+    pace = LookPace()
     looks(pace, 50)
     pace.note(quiet=False)
     assert pace.interval_s == 1
@@ -29,14 +29,14 @@ def test_while_one_writes_all_are_looked_at_each_second() -> None:
 
 
 def test_a_new_run_is_looked_at_soon() -> None:
-    pace = Pace()
+    pace = LookPace()
     looks(pace, 50)
     pace.begin()
     assert looks(pace, 10) == [1, 3, 7]
 
 
 def test_a_disk_that_fills_has_the_runs_looked_at_at_once() -> None:
-    pace = Pace()
+    pace = LookPace()
     looks(pace, 45, free_bytes=1000 * MEGABYTE)
     assert not pace.is_due(1000 * MEGABYTE)
     assert not pace.is_due(990 * MEGABYTE), "a little is no reason"

@@ -1,0 +1,98 @@
+"""How the shim answers a spawn request: the log, the control group, the process, and when it began."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from supervisor.shim.cgroup_move import enter, leave
+from supervisor.shim.execute import ExecFailed, execute
+from supervisor.shim.oom_score import OomScore
+from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
+from supervisor.shim.regular_file import open_regular
+from supervisor.shim.syscalls import leave_inherited_keyring
+
+_NS_PER_TICK = 10**9 // os.sysconf("SC_CLK_TCK")
+
+
+class CommandStarter:
+    """Starts commands. It may change folder, and what a child inherits: the shim has one thread."""
+
+    def __init__(self) -> None:
+        self._oom_score = OomScore()
+        self._has_own_keyring = False
+
+    def start(self, request: SpawnRequest) -> CommandStarted | SpawnFailed:
+        """Start a command. Never raises."""
+        run_id, user, group = request.run_id, request.user, ""
+        stage, log = "chdir", -1
+        try:
+            if not user:
+                os.chdir(request.cwd)
+            stage = "log"
+            log = open_regular(request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.set_blocking(log, True)  # the command shares this open file as its standard output
+            inode = os.fstat(log).st_ino
+            if user:
+                # A command that writes to /dev/stderr opens its log anew, as itself.
+                os.fchown(log, user.uid, user.gid)
+            stage = "exec"
+            if time.monotonic() > request.before:
+                # The supervisor has given it up, and has reported that it did not start.
+                _unlink_empty(log, request.log)
+                return SpawnFailed(run_id, "late", errno.ETIMEDOUT)
+            if user and not self._has_own_keyring:
+                leave_inherited_keyring()
+                self._has_own_keyring = True
+            group = enter(request.cgroup)
+            self._oom_score.raise_()
+            earliest = _now_ticks()
+            pid = execute(request, log)
+            latest = _now_ticks()
+        except OSError as error:
+            if isinstance(error, ExecFailed):
+                stage = error.stage
+            elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
+                stage = "fork"
+            _unlink_empty(log, request.log)
+            return SpawnFailed(run_id, stage, error.errno or errno.EIO)
+        except Exception as error:  # a type that the protocol does not check, in argv or env, say
+            return SpawnFailed(run_id, "request", errno.EINVAL, repr(error))
+        finally:
+            self._oom_score.lower()
+            if group and not leave(group):
+                group = ""  # we are in it still: to kill the group would kill us
+            if log >= 0:
+                os.close(log)
+            os.chdir("/")  # keep no filesystem busy
+        ticks = earliest if earliest == latest else _start_ticks(pid)
+        return CommandStarted(run_id, pid, ticks, group, inode)
+
+
+def _unlink_empty(fd: int, path: str) -> None:
+    """Remove the log of a command that did not start: from a log the next supervisor concludes that something ran."""
+    try:
+        if fd >= 0 and os.fstat(fd).st_size == 0:
+            os.unlink(path)
+    except OSError:
+        pass  # gone already
+
+
+def _now_ticks() -> int:
+    """Now, as the kernel notes when a process begins: in clock ticks of 10 ms since boot."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // _NS_PER_TICK
+
+
+def _start_ticks(pid: int) -> int:
+    """When a process began, in clock ticks since boot: field 22 of proc_pid_stat(5). 0: it cannot be read.
+
+    Reading it waits until the process is through with its exec, and after that often for a turn on the processor: for a
+    short command that is its end. So it is read only if the clock ticked during the spawn.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            # The second field, the name in parentheses, may hold blanks and parentheses itself.
+            return int(file.readline().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0

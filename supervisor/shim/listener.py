@@ -1,0 +1,72 @@
+"""The socket by which the next supervisor finds the shim."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from supervisor.shim.unix_socket import bind, peer_credentials
+
+_BACKLOG = 4
+
+
+class Listener:
+    """Listens at one path at a time, or at none."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._bound: tuple[str, int] | None = None
+        """The path and the inode of the socket's file."""
+
+    def fileno(self) -> int:
+        """The listening descriptor; -1: none."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def listen(self, path: str) -> None:
+        """Bind a socket at `path`, in place of one that an earlier shim left there. Raises OSError."""
+        self.close()
+        listener = socket.socket(
+            socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        )
+        umask = os.umask(0o177)
+        try:
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
+            bind(listener, path)
+            listener.listen(_BACKLOG)
+            self._bound = path, os.stat(path).st_ino
+            self._socket = listener
+        except BaseException:
+            listener.close()
+            raise
+        finally:
+            os.umask(umask)
+
+    def accept(self) -> socket.socket | None:
+        """The next supervisor's connection; None: there is none, or the peer is another user, who is refused."""
+        if self._socket is None:
+            return None
+        try:
+            sock, _ = self._socket.accept()
+        except OSError:
+            return None
+        if peer_credentials(sock)[1] not in (0, os.geteuid()):
+            sock.close()
+            return None
+        return sock
+
+    def close(self) -> None:
+        """Stop listening, and remove the socket's file."""
+        if self._socket is None or self._bound is None:
+            return
+        path, inode = self._bound
+        self._socket.close()
+        self._socket = self._bound = None
+        try:
+            # By now the file at the path may be another shim's.
+            if os.stat(path, follow_symlinks=False).st_ino == inode:
+                os.unlink(path)
+        except OSError:
+            pass

@@ -1,0 +1,337 @@
+"""The language of a supervisor and its shim: requests go down, events come up.
+
+The two sides may be of different versions: a shim lives on below the supervisor that is upgraded. So what a message
+looks like on the wire (see `stream`) never changes within one VERSION, a field may be added where the other side can do
+without it, and fields that are not known are ignored. A supervisor uses no shim of another VERSION for new commands.
+
+| request | on the wire | answered by |
+|---|---|---|
+| SpawnRequest | `{"ask": "spawn", "run_id", "argv", "env", ...}`, see `_encode_spawn` | CommandStarted or SpawnFailed |
+| ListRequest | `{"ask": "list"}` | RunsListed |
+| ListenRequest | `{"ask": "listen", "path"}` | nothing |
+| JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
+| (the supervisor closes its side) | end of file | Bye |
+
+| event | on the wire |
+|---|---|
+| CommandStarted | `{"started": run id, "pid", "start_ticks", "cgroup", "log_inode"?}` |
+| SpawnFailed | `{"failed": run id, "stage", "errno", "text"?}` |
+| CommandExited | `{"exited": run id, "code" or "signal"}` |
+| RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
+| Bye | `{"bye": number of live commands}` |
+| ShimTrouble | `{"trouble": text}` |
+
+A message that is not in these tables raises ProtocolError here, and nowhere else. Standard library only.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
+
+if TYPE_CHECKING:
+    from supervisor.shim.stream import Message
+
+VERSION = 3
+
+
+class ProtocolError(Exception):
+    """A message that this side does not understand."""
+
+    def __init__(self, text: str, run_id: str = "") -> None:
+        """`run_id`: of the run that a spawn request names although the rest of it is wrong; empty: of none."""
+        super().__init__(text)
+        self.run_id = run_id
+
+
+# Requests -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UserIds:
+    """The user that a command runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnRequest:
+    """Start a command in a session of its own."""
+
+    run_id: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: str
+    log: str
+    """The path of the file that its standard output and standard error go to."""
+    dir: str
+    """The run directory, where the shim writes `started` and `exit`."""
+    before: float
+    """On the monotonic clock: later than this the command is not started, because the supervisor has given it up."""
+    user: UserIds | None = None
+    """None: the shim's own user."""
+    cgroup: str = ""
+    """The folder of the command's control group, beside which the shim's is; empty: it has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """Say which commands live, and which exit statuses are not on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """Listen at `path` for the next supervisor."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """Stay in this control group while nothing is spawned, and get ready for the first spawn."""
+
+    cgroup: str
+
+
+Request = SpawnRequest | ListRequest | ListenRequest | JoinRequest
+
+
+# Events ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a process ended: an exit code, or the number of the signal that killed it."""
+
+    number: int
+    by_signal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """The process of a run exists."""
+
+    run_id: str
+    pid: int
+    start_ticks: int
+    cgroup: str
+    """The folder of the control group that it is in; empty: it has none of its own."""
+    log_inode: int = 0
+    """0: the shim is too old to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnFailed:
+    """A command was not started."""
+
+    run_id: str
+    stage: str
+    """What failed: log, user, chdir, exec, fork, late or request."""
+    errno: int
+    text: str = ""
+    """What is wrong with the request, at the stage "request"."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandExited:
+    """The main process of a run has ended."""
+
+    run_id: str
+    status: ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunsListed:
+    """What the shim holds."""
+
+    runs: dict[str, tuple[int, int]]
+    """Live runs: `{run id: (pid, start ticks)}`."""
+    ended: dict[str, ExitStatus]
+    """Exit statuses that could not be written: `{run id: status}`."""
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The shim's last word: how many commands live on."""
+
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShimTrouble:
+    """Something went wrong in the shim that is the answer to no request."""
+
+    text: str
+
+
+Event = CommandStarted | SpawnFailed | CommandExited | RunsListed | Bye | ShimTrouble
+
+
+# To the wire and back -------------------------------------------------------------------------------------------------
+
+
+def encode_request(request: Request) -> Message:
+    """A request as it stands on the wire."""
+    match request:
+        case SpawnRequest():
+            return _encode_spawn(request)
+        case ListRequest():
+            return {"ask": "list"}
+        case ListenRequest(path):
+            return {"ask": "listen", "path": path}
+        case JoinRequest(cgroup):
+            return {"ask": "join", "cgroup": cgroup}
+        case _:
+            assert_never(request)
+
+
+def _encode_spawn(request: SpawnRequest) -> Message:
+    message: Message = {
+        "ask": "spawn",
+        "run_id": request.run_id,
+        "argv": list(request.argv),
+        "env": request.env,
+        "cwd": request.cwd,
+    }
+    if user := request.user:
+        message["as"] = {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)}
+    if request.cgroup:
+        message["cgroup"] = request.cgroup
+    return message | {"log": request.log, "dir": request.dir, "before": request.before}
+
+
+def decode_request(message: Message) -> Request:
+    """A request from the wire. Raises ProtocolError."""
+    match message:
+        case {"ask": "spawn"}:
+            return _decode_spawn(message)
+        case {"ask": "list"}:
+            return ListRequest()
+        case {"ask": "listen", "path": str(path)}:
+            return ListenRequest(path)
+        case {"ask": "join", "cgroup": str(cgroup)}:
+            return JoinRequest(cgroup)
+        case _:
+            raise ProtocolError(f"unknown request {message.get('ask')!r}")
+
+
+def _decode_spawn(message: Message) -> SpawnRequest:
+    match message:
+        case {
+            "run_id": str(run_id),
+            "argv": [str(), *_] as argv,
+            "env": dict(env),
+            "cwd": str(cwd),
+            "log": str(log),
+            "dir": str(folder),
+            "before": float() | int() as before,
+            **more,
+        }:
+            user = _decode_user(run_id, more.get("as"))
+            return SpawnRequest(
+                run_id, tuple(argv), env, cwd, log, folder, before, user, str(more.get("cgroup", ""))
+            )
+        case {"run_id": str(run_id)}:
+            raise ProtocolError("a spawn request lacks a field, or one is of another type", run_id)
+        case _:
+            raise ProtocolError("a spawn request names no run")
+
+
+def _decode_user(run_id: str, user: object) -> UserIds | None:
+    match user:
+        case None:
+            return None
+        case {"uid": int(uid), "gid": int(gid), "groups": [*groups]}:
+            return UserIds(uid, gid, tuple(groups))
+        case _:
+            # As ourselves, who may be root, it must not run.
+            raise ProtocolError("a spawn request names no user that can be understood", run_id)
+
+
+def encode_event(event: Event) -> Message:
+    """An event as it stands on the wire."""
+    match event:
+        case CommandStarted(run_id, pid, start_ticks, cgroup, log_inode):
+            return {
+                "started": run_id,
+                "pid": pid,
+                "start_ticks": start_ticks,
+                "cgroup": cgroup,
+                "log_inode": log_inode,
+            }
+        case SpawnFailed(run_id, stage, number, text):
+            message: Message = {"failed": run_id, "stage": stage, "errno": number}
+            return message | ({"text": text} if text else {})
+        case CommandExited(run_id, status):
+            return {"exited": run_id} | encode_status(status)
+        case RunsListed(runs, ended, version):
+            return {
+                "runs": {run_id: list(process) for run_id, process in runs.items()},
+                "ended": {run_id: encode_status(status) for run_id, status in ended.items()},
+                "version": version,
+            }
+        case Bye(live):
+            return {"bye": live}
+        case ShimTrouble(text):
+            return {"trouble": text}
+        case _:
+            assert_never(event)
+
+
+def decode_event(message: Message) -> Event:
+    """An event from the wire. Raises ProtocolError."""
+    match message:
+        case {"exited": str(run_id)}:
+            return CommandExited(run_id, decode_status(message))
+        case {"started": str(run_id), "pid": int(pid), "start_ticks": int(ticks), **more}:
+            return CommandStarted(
+                run_id, pid, ticks, str(more.get("cgroup", "")), _int(more.get("log_inode"))
+            )
+        case {"failed": str(run_id), "stage": str(stage), **more}:
+            number = _int(more.get("errno")) or errno.EIO
+            return SpawnFailed(run_id, stage, number, str(more.get("text", "")))
+        case {"runs": dict(runs), "ended": dict(ended), "version": int(version)}:
+            return RunsListed(
+                {run_id: _decode_process(process) for run_id, process in runs.items()},
+                {run_id: decode_status(status) for run_id, status in ended.items()},
+                version,
+            )
+        case {"bye": int(live)}:
+            return Bye(live)
+        case {"trouble": str(text)}:
+            return ShimTrouble(text)
+        case _:
+            raise ProtocolError(f"unknown event with the fields {', '.join(map(str, message)) or 'none'}")
+
+
+def encode_status(status: ExitStatus) -> Message:
+    """An exit status as it stands on the wire, and in an `exit` file."""
+    return {"signal" if status.by_signal else "code": status.number}
+
+
+def decode_status(message: object) -> ExitStatus:
+    """An exit status from the wire, or from an `exit` file. Raises ProtocolError."""
+    match message:
+        case {"code": int(code)}:
+            return ExitStatus(code)
+        case {"signal": int(number)}:
+            return ExitStatus(number, by_signal=True)
+        case _:
+            raise ProtocolError("an exit status has neither code nor signal")
+
+
+def _decode_process(process: object) -> tuple[int, int]:
+    match process:
+        case [int(pid), int(start_ticks)]:
+            return pid, start_ticks
+        case _:
+            raise ProtocolError("a live run has no pid and start time")
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
