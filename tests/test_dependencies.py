@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -20,35 +21,64 @@ ELSEWHERE = ["tests/clients/programs", "benchmarks/programs", "fixtures"]
 """What runs in environments of its own."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
+
+@dataclass(frozen=True)
+class Adapter:
+    """The one module that uses names which a package may change without a word."""
+
+    module: str
+    names: tuple[str, ...]
+    """Each as `module:name`."""
+    why: str
+
+
 PRIVATE = {
-    "aiohttp": {
-        "aiohttp.web:RequestHandler._current_request": "connect_server/http/connection.py: at rest",
-        "aiohttp.web:RequestHandler._loop": "as above",
-        "aiohttp.web:RequestHandler._messages": "as above",
-        "aiohttp.web:RequestHandler._request_count": "as above",
-        "aiohttp.web:RequestHandler._waiter": "as above",
-    },
-    "anyio": {"anyio._backends._asyncio:backend_class": "lean/loop_imports.py: imported early; not needed"},
-    "pyyaml": {
-        "yaml._yaml:CParser": "lean/libyaml.py: libyaml without the rest of PyYAML",
-        "yaml.cyaml:CParser": "as above",
-    },
-    "watchfiles": {
-        "watchfiles._rust_notify:RustNotify.watch": "host/state/file_watch.py: awatch takes 5 s to be cancelled",
-        "watchfiles._rust_notify:WatchfilesRustInternalError": "as above",
-    },
+    "aiohttp": Adapter(
+        "connect_server/http/connection.py",
+        tuple(
+            f"aiohttp.web:RequestHandler.{name}"
+            for name in ("_current_request", "_loop", "_messages", "_request_count", "_waiter")
+        ),
+        "which connections are between two requests",
+    ),
+    "anyio": Adapter(
+        "supervisor/lean/loop_imports.py",
+        ("anyio._backends._asyncio:backend_class",),
+        "imported early; nothing depends on it",
+    ),
+    "pyyaml": Adapter(
+        "supervisor/lean/libyaml.py",
+        ("yaml._yaml:CParser", "yaml.cyaml:CParser"),
+        "libyaml without the rest of PyYAML",
+    ),
+    "watchfiles": Adapter(
+        "supervisor/host/state/inotify.py",
+        (
+            "watchfiles._rust_notify:RustNotify.watch",
+            "watchfiles._rust_notify:WatchfilesRustInternalError",
+        ),
+        "awatch takes 5 s to be cancelled",
+    ),
 }
-"""{package: {module:name: where it is used and why}}. Names that a package may change without a word."""
+"""`{package: its adapter}`."""
 SHA256 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+TOO_SLOW = "what Python's own module adds takes too long to import"
 PYTHONS_OWN = {
-    "_ctypes:dlopen": "shim/shim.py: ctypes takes too long to import",
-    "_sqlite3:connect": "lean/sqlite.py: as above",
-    "_thread:start_new_thread": "boot/prestart.py: as above",
-    "_sha1:sha1": "lean/digest.py: as above",
-    f"{SHA256}:sha256": "as above",
-    "urllib.request:proxy_bypass_environment": "activity/plane_transport.py and doctor/network/proxy.py: NO_PROXY",
+    "_ctypes:dlopen": (TOO_SLOW, "supervisor/shim/keyring.py", "supervisor/shim/shim.py"),
+    "_sqlite3:connect": (TOO_SLOW, "supervisor/lean/sqlite.py"),
+    "_thread:start_new_thread": (TOO_SLOW, "supervisor/boot/prestart.py"),
+    "_sha1:sha1": (TOO_SLOW, "supervisor/lean/digest.py"),
+    f"{SHA256}:sha256": (TOO_SLOW, "supervisor/lean/digest.py"),
+    "sys:_base_executable": ("the Python that an environment was made of", "supervisor/shim/launcher.py"),
+    "urllib.request:proxy_bypass_environment": (
+        "NO_PROXY as everybody reads it",
+        "supervisor/activity/plane_transport.py",
+        "supervisor/doctor/network/proxy.py",
+    ),
 }
-"""The same for CPython, whose versions the tests are run on."""
+"""`{module:name: (why, the modules that use it)}`: the same for CPython, whose versions the tests are run on."""
+DOCUMENTED = {"os._exit", "sys._current_frames"}
+"""Public in spite of their names."""
 
 
 @cache
@@ -121,7 +151,9 @@ def test_tests_and_tools_import_what_the_project_depends_on() -> None:
     assert undeclared(paths, RUNTIME | DEVELOPMENT) == set()
 
 
-@pytest.mark.parametrize("name", [*PYTHONS_OWN, *(name for names in PRIVATE.values() for name in names)])
+@pytest.mark.parametrize(
+    "name", [*PYTHONS_OWN, *(name for adapter in PRIVATE.values() for name in adapter.names)]
+)
 def test_name_that_nobody_promises_is_still_there(name: str) -> None:
     module, _, qualified = name.partition(":")
     value: object = importlib.import_module(module)
@@ -136,14 +168,83 @@ def test_package_whose_private_names_are_used_has_an_upper_bound(package: str) -
     assert "<" in requirement
 
 
-def test_every_private_name_of_others_is_listed() -> None:
-    listed = {name.replace(":", ".") for names in (*PRIVATE.values(), PYTHONS_OWN) for name in names}
-    listed |= {"_sha2.sha256", "_sha256.sha256"}  # one of them, by Python's version
-    used = {
-        name for path in modules(*PACKAGES) for name in (*private_imports(path), *private_attributes(path))
+def test_private_names_of_others_are_used_by_their_adapters_alone() -> None:
+    users = {name: {adapter.module} for adapter in PRIVATE.values() for name in adapter.names}
+    users |= {name: {*paths} for name, (_, *paths) in PYTHONS_OWN.items()}
+    allowed = {name.replace(":", "."): paths for name, paths in users.items()}
+    for name in ("_sha2.sha256", "_sha256.sha256"):  # one of them, by Python's version
+        allowed[name] = {"supervisor/lean/digest.py"}
+
+    found = {
+        f"{path.relative_to(ROOT)} uses {used}"
+        for path in modules(*PACKAGES)
+        for used in (*private_imports(path), *private_attributes(path), *private_attributes_of_modules(path))
+        if not any(
+            name.startswith(used) and str(path.relative_to(ROOT)) in paths for name, paths in allowed.items()
+        )
     }
 
-    assert {name for name in used if not any(each.startswith(name) for each in listed)} == set()
+    assert found == set()
+
+
+def test_no_private_attribute_of_an_object_of_others_is_used() -> None:
+    # `self` stands in the test above: it may have a base class of others.
+    adapters = {ROOT / adapter.module for adapter in PRIVATE.values()}
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for path in modules(*PACKAGES)
+        if path not in adapters and not path.name.endswith("_pb2.py")  # generated
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute)
+        and is_private(node.attr)
+        and not is_own(node)
+        and node.attr not in own_names(path)
+        and ast.unparse(node) not in DOCUMENTED
+    }
+
+    assert found == set()
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def is_own(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
+
+
+@cache
+def own_names(path: Path) -> set[str]:
+    """The private names that a file defines: functions, fields, slots, attributes that it sets on `self`."""
+    found = set[str]()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_own(node):
+            found.add(node.attr)
+    return found
+
+
+def private_attributes_of_modules(path: Path) -> Iterator[str]:
+    """Those of modules that are imported whole: `sys._name`, and `getattr(sys, "_name", ...)`."""
+    names = {module for module, name in imports(path) if not name and "." not in module}
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=attribute):
+                used = f"{module}.{attribute}"
+            case ast.Call(
+                func=ast.Name(id="getattr"),
+                args=[ast.Name(id=module), ast.Constant(value=str(attribute)), *_],
+            ):
+                used = f"{module}.{attribute}"
+            case _:
+                continue
+        if module in names and is_private(attribute) and used not in DOCUMENTED:
+            yield used
 
 
 def private_imports(path: Path) -> Iterator[str]:

@@ -13,7 +13,8 @@ Nobody reads the frames of a thread that goes on meanwhile: that can end the pro
 it interrupts, and with the lock in hand no other thread changes a frame. faulthandler's own timer,
 `dump_traceback_later`, reads all threads without the lock.
 
-A process that was stopped by SIGSTOP looks the same, and its stacks are then of no interest.
+A process that was stopped by SIGSTOP looks the same. Its stacks are of no interest then, and another thread may take
+the alarm and write its own.
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""Says when the automations file may have changed.
+"""Reports when the automations file may have changed.
 
-What is watched is the folder of each place where the file may be, or the nearest one above that exists, never what lies
-below: editors save by renaming another file over the old one, so a watch on the file itself would stay with the old
-one, and a workspace holds a hundred thousand folders. When such a folder appears or goes away, the watch moves.
+The watch is on the folder of each place where the file may be, or on the nearest one above that exists, never on what
+lies below. Editors save by renaming another file over the old one, so a watch on the file itself would stay with the
+old one; and a workspace holds a hundred thousand folders. When such a folder appears or goes away, the watch moves.
 
-Twice a look at the files makes up for what inotify does not tell: once after the watch stands, for what happened
-before, and every few seconds, for network filesystems, where others change files without an event here. While inotify
-gives no watch at all, that look is all there is, and somebody is told so once.
+The files are looked at as well, since inotify misses some changes: once after the watch stands, for what happened
+before, and every few seconds, for network filesystems, where others change files without an event here. Where inotify
+gives no watch at all, these looks are all there is, and `warn` is called once.
 
-All of this is done in threads: on a filesystem that does not answer, which the user of the workspace may have mounted
+All of this runs in threads: on a filesystem that does not answer, which the user of the workspace may have mounted
 there, a look never ends.
 
-The package's own `awatch` is not used: its cancellation waits for its thread, up to 5 s. Here the thread is told to
-stop and ends within one step. A step also costs an idle machine: 0.1 % of a core at 50 ms, 0.02 to 0.04 % at 250.
+A step costs an idle machine 0.1 % of a core at 50 ms, 0.02 to 0.04 % at 250.
 """
 
 from __future__ import annotations
@@ -20,37 +19,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import anyio
 
 from supervisor.host.proc import worker_threads
+from supervisor.host.state.inotify import FolderWatch, NoWatch
 from supervisor.lean.frozen import dataclass
-
-if TYPE_CHECKING:
-    from watchfiles._rust_notify import RustNotify
 
 _STEP_MS = 250
 _AT_MOST_MS = 1000
-"""Changes are told when one step was quiet, or this long after the first of them."""
+"""Changes are reported when one step was quiet, or this long after the first of them."""
 _LOOK_S = 5.0
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there was at one moment."""
+    """The files and folders as they were at one moment."""
 
     folders: dict[str, tuple[int, ...]]
     """{folder to watch: its identity}"""
     files: dict[str, tuple[int, ...]]
     """{path: what changes with the content}"""
     names: frozenset[str]
-    """Everything whose appearance or end may matter: the files and the folders above them."""
-
-
-class _NoWatch(Exception):
-    """Inotify does not serve here, for the reason given."""
+    """The files and the folders above them: whatever may appear or disappear."""
 
 
 async def watch(
@@ -60,30 +53,29 @@ async def watch(
     look_s: float = _LOOK_S,
     since: Look | None = None,
 ) -> None:
-    """Call `changed` whenever what one of `paths` holds may be another, until cancelled.
+    """Call `changed` whenever the content of one of `paths` may have changed, until cancelled.
 
-    The paths need not exist, nor their folders. The watch stands when this first waits; what changed since the call, or
-    since an earlier look, is told. It may be called without a change, so compare the content. Many changes in a row are
-    told together.
+    The paths need not exist, nor their folders. A change counts from the call on, or from an earlier look. `changed`
+    may be called without a change, so compare the content; it is called once for many changes in a row.
 
     Args:
         paths: where the file may be.
         changed: called in the event loop.
-        warn: called when changes can only be seen by looking, with the reason as a sentence.
+        warn: called with a sentence when inotify gives no watch.
         look_s: how often to look at the files in any case.
-        since: what `look` saw before the content was read.
+        since: what `look` returned before the content was read.
     """
     paths = list(map(os.path.abspath, paths))
     seen = since or await look(paths)
     warned = False
     while True:
         try:
-            watcher = await _in_thread(_watcher, [*seen.folders])
+            watcher = await _in_thread(FolderWatch, [*seen.folders])
         except FileNotFoundError:  # gone since we looked
             await anyio.sleep(_STEP_MS / 1000)
-            seen = _told(seen, await look(paths), changed)
+            seen = _compared(seen, await look(paths), changed)
             continue
-        except _NoWatch as error:
+        except NoWatch as error:
             if not warned:
                 warn(
                     # Not the folders that are watched: they tell whether what a link leads to exists.
@@ -92,68 +84,33 @@ async def watch(
                 )
             warned = True
             await anyio.sleep(look_s)
-            seen = _told(seen, await look(paths), changed)
+            seen = _compared(seen, await look(paths), changed)
             continue
         warned = False
         with watcher:
             hint = False
             while (now := await look(paths)).folders == seen.folders:
-                seen = _told(seen, now, changed, hint)
+                seen = _compared(seen, now, changed, hint)
                 touched = await _touched(watcher, look_s)
                 hint = not touched.isdisjoint(now.names)
-        seen = _told(seen, now, changed, hint)
+        seen = _compared(seen, now, changed, hint)
 
 
-def _told(before: Look, after: Look, changed: Callable[[], None], hint: bool = False) -> Look:
+def _compared(before: Look, after: Look, changed: Callable[[], None], hint: bool = False) -> Look:
     # An event counts even if both looks agree: within the grain of a file's times two writes look like one.
     if hint or before.files != after.files:
         changed()
     return after
 
 
-def _watcher(folders: Sequence[str]) -> RustNotify:
-    # The package makes a thread of its own, and panics if it gets none: that ends in a word on standard error.
-    try:
-        threading.Thread(target=int, daemon=True).start()
-    except RuntimeError as error:
-        raise _NoWatch(str(error)) from error
-    # Heavy, and not needed before the first command runs.
-    from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
-
-    try:
-        return RustNotify(
-            [*folders],
-            debug=False,
-            force_polling=False,
-            poll_delay_ms=300,
-            recursive=False,
-            ignore_permission_denied=False,
-        )
-    except FileNotFoundError:
-        raise
-    except UnicodeEncodeError:
-        raise _NoWatch("the name of one is not UTF-8, so inotify cannot be used") from None
-    except WatchfilesRustInternalError as error:
-        # EMFILE for both of what the sentence names.
-        raise _NoWatch(f"{error}; raise fs.inotify.max_user_instances, or the limit of open files") from error
-    except OSError as error:
-        why = str(error).partition(" about [")[0]  # the rest is how Rust would print it
-        raise _NoWatch(f"{why}; raise fs.inotify.max_user_watches if that is the limit") from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of PyO3, which derives it from BaseException
-            raise
-        raise _NoWatch(f"its package failed: {error}") from error
-
-
-async def _touched(watcher: RustNotify, timeout_s: float) -> set[str]:
-    """The paths that had an event, once some had and a step was quiet; none after `timeout_s`."""
+async def _touched(watcher: FolderWatch, timeout_s: float) -> set[str]:
+    """Wait for events. Returns the paths that had one; none after `timeout_s`."""
     stop, ended, touched = threading.Event(), anyio.Event(), set[str]()
 
     async def wait() -> None:
-        # Not to be abandoned: the watcher cannot be closed while a thread waits for it.
-        batch = await worker_threads.run(watcher.watch, _AT_MOST_MS, _STEP_MS, int(timeout_s * 1000), stop)
-        if not isinstance(batch, str):
-            touched.update(path for _, path in batch)
+        touched.update(
+            await worker_threads.run(watcher.wait, _AT_MOST_MS, _STEP_MS, int(timeout_s * 1000), stop)
+        )
         ended.set()
 
     async with anyio.create_task_group() as group:
@@ -166,7 +123,7 @@ async def _touched(watcher: RustNotify, timeout_s: float) -> set[str]:
 
 
 async def look(paths: Sequence[str]) -> Look:
-    """What there is now where the file may be, for `watch`."""
+    """Look at the places where the file may be, for `watch`."""
     return await _in_thread(_look, paths)
 
 

@@ -17,6 +17,7 @@ from watchfiles import _rust_notify
 
 from supervisor.host.state import file_watch as module
 from supervisor.host.state.file_watch import watch
+from supervisor.host.state.inotify import FolderWatch, NoWatch
 from tests import leaks
 from tests.host.proc.fuse import needs_fuse, silent_filesystem
 
@@ -235,13 +236,13 @@ def test_nothing_below_the_folder_is_watched(file: Path) -> None:
 
 
 def test_change_before_the_watch_stands_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = module._watcher
+    make = FolderWatch
 
     def make_late(folders: list[str]) -> object:
         save_by_rename(file, "two")
         return make(folders)
 
-    monkeypatch.setattr(module, "_watcher", make_late)
+    monkeypatch.setattr(module, "FolderWatch", make_late)
 
     async def story(observer: Observer) -> None:
         await observer.sees("two")
@@ -252,7 +253,7 @@ def test_change_before_the_watch_stands_is_told(file: Path, monkeypatch: pytest.
 def test_folder_that_goes_away_before_the_watch_stands_is_no_fault(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = module._watcher
+    make = FolderWatch
     calls: list[list[str]] = []
 
     def make_late(folders: list[str]) -> object:
@@ -261,7 +262,7 @@ def test_folder_that_goes_away_before_the_watch_stands_is_no_fault(
         calls.append(folders)
         return make(folders)
 
-    monkeypatch.setattr(module, "_watcher", make_late)
+    monkeypatch.setattr(module, "FolderWatch", make_late)
 
     async def story(observer: Observer) -> None:
         await observer.sees(None)
@@ -290,9 +291,9 @@ def test_without_inotify_the_file_is_looked_at_and_that_is_said_once(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folders: list[str]) -> object:
-        raise module._NoWatch("too many watches")
+        raise NoWatch("too many watches")
 
-    monkeypatch.setattr(module, "_watcher", refuse)
+    monkeypatch.setattr(module, "FolderWatch", refuse)
 
     async def story(observer: Observer) -> None:
         for content in ("two", "three"):
@@ -365,8 +366,8 @@ def test_change_that_causes_no_event_is_seen_by_looking(file: Path, monkeypatch:
     """As on a network filesystem: the watch stands, over a folder where nothing happens."""
     silent = file.parent.parent / "silent"
     silent.mkdir()
-    make = module._watcher
-    monkeypatch.setattr(module, "_watcher", lambda folders: make([str(silent)]))
+    make = FolderWatch
+    monkeypatch.setattr(module, "FolderWatch", lambda folders: make([str(silent)]))
 
     async def story(observer: Observer) -> None:
         save_by_rename(file, "two")
@@ -377,19 +378,19 @@ def test_change_that_causes_no_event_is_seen_by_looking(file: Path, monkeypatch:
 
 def test_exhausted_inotify_is_told_apart_from_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        module._watcher([str(tmp_path / "missing")])
+        FolderWatch([str(tmp_path / "missing")])
 
     # In a process of its own: in this one, what another test left to the garbage may free a descriptor meanwhile.
     code = (
         "import os, resource, sys\n"
-        "from supervisor.host.state import file_watch as watch\n"
-        "first = watch._watcher([sys.argv[1]])\n"  # kept: one that is closed frees descriptors a moment later
+        "from supervisor.host.state import inotify as watch\n"
+        "first = watch.FolderWatch([sys.argv[1]])\n"  # kept: one that is closed frees descriptors a moment later
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "try:\n"
         "    while True: os.dup(0)\n"
         "except OSError: pass\n"
-        "try: watch._watcher([sys.argv[1]])\n"
-        "except watch._NoWatch as error: print(error)\n"
+        "try: watch.FolderWatch([sys.argv[1]])\n"
+        "except watch.NoWatch as error: print(error)\n"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=20
