@@ -311,7 +311,10 @@ async def test_very_many_starts_let_the_loop_do_something_else_and_a_stop_forest
             bench.engine.submit(Drain(10.0))
 
         tasks.start_soon(stop)
-        await bench.engine.until(lambda records: all(x.started or not x.start for x in services_of(records)))
+        await bench.engine.until(
+            lambda records: all(x.phase is not ServicePhase.STARTING for x in services_of(records))
+        )
+        await anyio.wait_all_tasks_blocked()
     spawned = bench.log.count("Spawn")
     assert 0 < spawned < 20
     assert bench.log.count("Terminate") == spawned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.core import queries
+from supervisor.core import service as services
 from supervisor.core.environment_record import update
 from supervisor.core.items.item_commands import (
     apply_file,
@@ -42,7 +43,7 @@ from supervisor.model.command import (
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
-from supervisor.model.phase import ExecutionPhase, Want
+from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Task
 from supervisor.model.shared_sequence import EMPTY
 
@@ -152,8 +153,8 @@ def _drain(records: Records, grace_s: float, now: Now) -> None:
     kill_at = now.mono_s + grace_s
     records.drain_by = kill_at if records.drain_by is None else min(kill_at, records.drain_by)
     for service in records.services.values():
-        if service.kill_at is not None:
-            records.put(replace(service, kill_at=min(service.kill_at, records.drain_by)))
+        if service.phase is ServicePhase.STOPPING:
+            records.apply(service, *services.end_by(service, service.want, records.drain_by, now))
     for run in records.runs.values():
         if run.kill_at is not None:
             records.put(replace(run, kill_at=min(run.kill_at, records.drain_by)))

@@ -37,10 +37,8 @@ from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import (
     EXECUTION_ENDED,
-    SERVICE_AT_REST,
     ExecutionPhase,
     RunPhase,
-    ServicePhase,
     Want,
 )
 from supervisor.model.record import (
@@ -54,6 +52,7 @@ from supervisor.model.record import (
     TaskRun,
     TaskStep,
 )
+from supervisor.model.service_state import AtRest, Running
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
@@ -210,9 +209,9 @@ def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -
         run = view.runs[state.run_id or ""]
         return replace(execution, reason=reason, tail=run.tail, exit=run.exit)
     service = view.services.get(step.service_id)
-    if service is None or service.phase not in SERVICE_AT_REST:
+    if service is None or not isinstance(service.state, AtRest):
         return replace(execution, reason=reason)
-    return replace(execution, reason=reason, tail=service.tail, exit=service.main_exit)
+    return replace(execution, reason=reason, tail=service.state.tail, exit=service.state.exit)
 
 
 def _task_step(execution: Execution, state: StepState, view: View) -> StepState:
@@ -237,12 +236,14 @@ def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
     if service.want is Want.DOWN:
         return replace(state, phase=FAILED, reason="was stopped")
     current = service.session == service.ran_session
-    if current and service.phase is ServicePhase.RUNNING:
-        return replace(state, phase=SUCCEEDED, output=service.output)
-    if current and service.phase in SERVICE_AT_REST:
-        ended = "ended" if service.main_exit is None else exit_text(service.main_exit)
-        return replace(state, phase=FAILED, reason=service.reason or f"{ended} before it was used")
-    return state
+    match service.state:
+        case Running() if current:
+            return replace(state, phase=SUCCEEDED, output=service.output)
+        case AtRest(exit=end) if current:
+            ended = "ended" if end is None else exit_text(end)
+            return replace(state, phase=FAILED, reason=service.reason or f"{ended} before it was used")
+        case _:
+            return state
 
 
 def _give_up(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:

@@ -6,24 +6,23 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from supervisor.core import queries
-from supervisor.core import service as services
 from supervisor.core.execution import gives_up, is_over, live_steps
 from supervisor.core.records import Records
 from supervisor.model.phase import (
     EXECUTION_ENDED,
-    SERVICE_AT_REST,
     ExecutionPhase,
     RunPhase,
     ServicePhase,
     Want,
 )
-from supervisor.model.record import Execution, Service, ServiceStep, Source, StopStage, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, ServiceStep, Source, TaskRun, TaskStep
+from supervisor.model.service_state import AtRest, Deleted, Running, Starting, Stopping
 
 
 def violations(records: Records) -> Iterator[str]:
     """Sentences about every record that breaks a rule; nothing if all is well."""
     for service in records.services.values():
-        yield from (f"service {service.item.reference}: {text}" for text in _service(service, records))
+        yield from (f"service {service.item.reference}: {text}" for text in _service(service))
     for run in records.runs.values():
         yield from (f"run {run.reference}: {text}" for text in _run(run, records))
     for execution in records.executions.values():
@@ -31,54 +30,21 @@ def violations(records: Records) -> Iterator[str]:
     yield from _records(records)
 
 
-def _service(service: Service, records: Records) -> Iterator[str]:
-    phase = service.phase
-    if phase in SERVICE_AT_REST and services.live_runs(service):
-        yield f"{phase.value} but {services.live_runs(service)} live"
-    if phase in SERVICE_AT_REST and service.want is Want.UP and service.session != service.ran_session:
-        yield "a new session is wanted and nothing starts it"
-    if phase in SERVICE_AT_REST and service.want is Want.GONE:
-        yield "should be deleted"
-    if phase in SERVICE_AT_REST and services.deadline(service) is not None:
-        yield "at rest with a deadline"
-    if phase is ServicePhase.FAILED and not service.reason:
-        yield "FAILED without a reason"
-    if phase is ServicePhase.STOPPED and service.blame:
-        yield f"STOPPED although {service.blame}"
-    if phase is ServicePhase.DELETED:
-        yield "DELETED but kept"
-    if phase in (ServicePhase.STARTING, ServicePhase.RUNNING):
-        yield from _up(service)
-    if phase is ServicePhase.STOPPING:
-        yield from _stopping(service)
-    if service.ready_by is not None and phase is not ServicePhase.STARTING:
-        yield f"{phase.value} with a readiness deadline"
-    if (service.probe is not None or service.probe_at is not None) and phase is ServicePhase.RUNNING:
-        yield "RUNNING but still probed"
-    if service.stop is not None and phase is not ServicePhase.STOPPING:
-        yield f"{phase.value} with a stop command"
-
-
-def _up(service: Service) -> Iterator[str]:
-    if service.start is None or service.main_exit is not None:
-        yield f"{service.phase.value} but its start command has ended"
-    if service.want is not Want.UP or service.session != service.ran_session:
-        yield f"{service.phase.value} although that session is not wanted"
-    ready = service.ran_spec is not None and service.ran_spec.ready
-    if service.phase is ServicePhase.RUNNING and ready and not service.ready:
-        yield "RUNNING before a probe exited 0"
-    probed = service.probe is not None or service.probe_at is not None
-    if service.phase is ServicePhase.STARTING and service.started and ready and not probed:
-        yield "STARTING with a ready command but nothing will probe it"
-
-
-def _stopping(service: Service) -> Iterator[str]:
-    if not services.live_runs(service):
-        yield "STOPPING but nothing lives"
-    if service.stop_stage is StopStage.NONE:
-        yield "STOPPING but nothing was told to stop"
-    if service.kill_at is None and service.stop_stage is not StopStage.KILLED:
-        yield "STOPPING without a kill deadline"
+def _service(service: Service) -> Iterator[str]:
+    wanted = service.want is Want.UP and service.session == service.ran_session
+    match service.state:
+        case AtRest() if service.want is Want.GONE:
+            yield "should be deleted"
+        case AtRest() if service.want is Want.UP and not wanted:
+            yield "a new session is wanted and nothing starts it"
+        case Starting() | Running() if not wanted:
+            yield f"{service.phase.value} although that session is not wanted"
+        case Stopping() if not service.live_runs:
+            yield "STOPPING but nothing lives"
+        case Deleted():
+            yield "DELETED but kept"
+        case _:
+            pass
 
 
 def _run(run: TaskRun, records: Records) -> Iterator[str]:

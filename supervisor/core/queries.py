@@ -17,7 +17,7 @@ from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import shell_status
-from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase, Want
+from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Environment, Execution, PlanStep, Record, Service, Task
 from supervisor.model.sysexits import EXIT_FAILED, EXIT_INTERRUPTED
 
@@ -212,7 +212,7 @@ def file_is_awaited(records: Records) -> bool:
 
 def is_at_rest(records: Records) -> bool:
     """Whether nothing lives: no service, and no execution is under way."""
-    return not records.live and all(service.phase in SERVICE_AT_REST for service in records.services.values())
+    return not records.live and all(service.at_rest for service in records.services.values())
 
 
 def is_done(records: Records) -> bool:

@@ -86,6 +86,12 @@ class Records:
         self._changed.pop(record.id, None)
         self._changed[record.id] = record
 
+    def apply(self, before: Record, after: Record, actions: Iterable[Action] = ()) -> None:
+        """Do what a machine decided: `put` the record, if it is another one, and ask for the actions."""
+        self._actions.extend(actions)
+        if after is not before:
+            self.put(after)
+
     def act(self, *actions: Action) -> None:
         """Ask for actions, to be performed after all that were asked for before."""
         self._actions.extend(actions)

@@ -26,15 +26,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from supervisor.core import queries
-from supervisor.core import service as services
 from supervisor.core.records import Records
+from supervisor.core.service_steps import spawn_of as spawn_of_service
 from supervisor.core.task_run import spawn_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.action import Inherited, Kill, RunKind, Terminate
 from supervisor.model.moment import Now
-from supervisor.model.phase import SERVICE_AT_REST, RunPhase, ServicePhase, Want
-from supervisor.model.record import Service, StopStage, TaskRun
+from supervisor.model.phase import RunPhase, Want
+from supervisor.model.record import Service, TaskRun
+from supervisor.model.service_state import AtRest, ProbeRun, Starting, Stopping, StopStage
 
 RESTARTED = "ended when the machine was restarted"
 
@@ -49,14 +50,14 @@ def known_runs(records: Records) -> set[str]:
     """The ids of all runs that any record names, past ones too."""
     known = records.run_ids()
     for service in records.services.values():
-        known.update(service.kept_runs, services.live_runs(service))
+        known.update(service.kept_runs, service.live_runs)
     return known
 
 
 def lose_all(records: Records, now: Now) -> None:
     """The machine was restarted: nothing lives. Runs of tasks are ended by facts of their own."""
     for service in records.services.values():
-        if service.phase not in SERVICE_AT_REST or service.want is Want.UP:
+        if not service.at_rest or service.want is Want.UP:
             records.put(_lost(service, now))
     live = queries.shown_all(records, queries.live_executions(records))
     unfinished = [records.executions[x.id] for x in live if x.group < len(x.plan) - 1 and not x.reason]
@@ -65,23 +66,24 @@ def lose_all(records: Records, now: Now) -> None:
 
 
 def _of_service(service: Service) -> Iterator[Inherited]:
-    stage, starting = service.stop_stage, service.phase is ServicePhase.STARTING
+    state = service.state
+    stage = state.stage if isinstance(state, Stopping) else None
     if (start := service.start) is not None:
-        wanted = starting and not service.started
-        yield Inherited(services.spawn_of(service, RunKind.START, start), wanted, _told(start, stage))
+        wanted = isinstance(state, Starting) and state.probe is None
+        yield Inherited(spawn_of_service(service, RunKind.START, start), wanted, _told(start, stage))
     if (probe := service.probe) is not None:
-        overdue = not starting or service.probe_kill_at is None
-        spawn = services.spawn_of(service, RunKind.READY, probe)
-        yield Inherited(spawn, starting, Kill(probe) if overdue else None)
+        spawn = spawn_of_service(service, RunKind.READY, probe)
+        overdue = not isinstance(state, Starting) or state.probe == ProbeRun(probe, None)
+        yield Inherited(spawn, isinstance(state, Starting), Kill(probe) if overdue else None)
     if (stop := service.stop) is not None:
-        spawn = services.spawn_of(service, RunKind.STOP, stop)
+        spawn = spawn_of_service(service, RunKind.STOP, stop)
         killed = stage is StopStage.KILLED
         yield Inherited(spawn, stage is StopStage.COMMAND, Kill(stop) if killed else None)
 
 
-def _told(start: str, stage: StopStage) -> Terminate | Kill | None:
+def _told(start: str, stage: StopStage | None) -> Terminate | Kill | None:
     match stage:
-        case StopStage.NONE | StopStage.COMMAND:
+        case None | StopStage.COMMAND:
             return None
         case StopStage.TERMINATED:
             return Terminate(start)
@@ -98,21 +100,8 @@ def _of_task(run: TaskRun) -> Inherited:
 
 
 def _lost(service: Service, now: Now) -> Service:
-    lived = service.phase not in SERVICE_AT_REST
-    service = replace(
-        service,
-        want=Want.GONE if service.want is Want.GONE else Want.DOWN,
-        start=None,
-        probe=None,
-        stop=None,
-        started=False,
-        probe_at=None,
-        probe_kill_at=None,
-        ready_by=None,
-        kill_at=None,
-    )
-    if not lived:
+    service = replace(service, want=Want.GONE if service.want is Want.GONE else Want.DOWN)
+    if (session := service.live_session) is None:
         return service
-    return replace(
-        service, phase=ServicePhase.STOPPED, since_s=now.wall_s, blame="", reason=RESTARTED, tail=""
-    )
+    end = service.state.exit if isinstance(service.state, Stopping) else None
+    return replace(service, state=AtRest(session, note=RESTARTED, exit=end), since_s=now.wall_s)

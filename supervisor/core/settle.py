@@ -15,7 +15,7 @@ from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
-from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
+from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Execution, Service, ServiceStep, StepState, Task, TaskRun, TaskStep
 
 KEPT_EXECUTIONS = 1000
@@ -42,9 +42,7 @@ def want_up(records: Records, service_id: str, session: str) -> None:
     service = records.services.get(service_id)
     if service is None or service.want is Want.GONE or records.draining:
         return
-    if service.want is Want.DOWN or (
-        service.phase in SERVICE_AT_REST and service.session == service.ran_session
-    ):
+    if service.want is Want.DOWN or (service.at_rest and service.session == service.ran_session):
         records.put(replace(service, want=Want.UP, session=session))
 
 
@@ -52,14 +50,11 @@ def want_up(records: Records, service_id: str, session: str) -> None:
 
 
 def _settle_service(records: Records, service: Service, now: Now) -> None:
-    if records.draining and not records.live and service.want is Want.UP:
-        kill_at = None if service.phase in SERVICE_AT_REST else records.drain_by
-        records.put(replace(service, want=Want.DOWN, kill_at=kill_at))
+    if records.drain_by is not None and not records.live and service.want is Want.UP:
+        records.apply(service, *services.end_by(service, Want.DOWN, records.drain_by, now))
         return
     decided, actions = services.decide(service, now)
-    records.act(*actions)
-    if decided is not service:
-        records.put(decided)
+    records.apply(service, decided, actions)
     records.touch_users(service.id)
     if decided.phase is ServicePhase.DELETED:
         records.remove(decided)

@@ -24,7 +24,7 @@ from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.fact import Fact, MachineRestarted, RunFact
 from supervisor.model.moment import Now
-from supervisor.model.record import Record, Service, TaskRun
+from supervisor.model.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,11 @@ class World:
 
     def _observe(self, fact: RunFact, now: Now) -> None:
         records = self.records
-        owner: TaskRun | Service | None
-        if (owner := records.runs.get(fact.run_id)) is not None:
-            seen: TaskRun | Service = task_run.observe(owner, fact)
-        elif (owner := records.services.get(fact.run_id.partition(".")[0])) is not None:
-            seen = services.observe(owner, fact, now)
-        else:
-            return
-        if seen is not owner:
-            records.put(seen)
+        run, service = records.runs.get(fact.run_id), records.services.get(fact.run_id.partition(".")[0])
+        if run is not None:
+            records.apply(run, task_run.observe(run, fact))
+        elif service is not None:
+            records.apply(service, *services.observe(service, fact, now))
 
     def _observe_environment(self, fact: environments.EnvironmentFact, now: Now) -> None:
         environment = self.records.environment

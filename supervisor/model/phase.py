@@ -16,9 +16,6 @@ class ServicePhase(enum.Enum):
     DELETED = "deleted"
 
 
-SERVICE_AT_REST = frozenset({ServicePhase.STOPPED, ServicePhase.FAILED})
-
-
 class ExecutionPhase(enum.Enum):
     """Where a task execution, or one of its steps, stands. SUCCEEDED, FAILED and STOPPED are final."""
 

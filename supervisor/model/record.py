@@ -15,8 +15,18 @@ from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
 from supervisor.model.ids import derived
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
+from supervisor.model.service_state import (
+    AtRest,
+    Deleted,
+    ProbeRun,
+    Running,
+    ServiceSession,
+    ServiceState,
+    Starting,
+    Stopping,
+)
 from supervisor.model.shared_sequence import EMPTY, SharedSequence
-from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
+from supervisor.model.spec import ServiceItem, TaskItem, TaskSpec, Trigger
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -32,25 +42,14 @@ class Source(enum.Enum):
     API = "api"
 
 
-class StopStage(enum.Enum):
-    """How far the stopping of a service has gone."""
-
-    NONE = "none"
-    COMMAND = "command"
-    """The stop command was started."""
-    TERMINATED = "terminated"
-    """SIGTERM was sent."""
-    KILLED = "killed"
-    """SIGKILL was sent."""
+_NEW = AtRest()
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service: what is wanted of it, and what is observed.
+    """A service: what is wanted of it, and where it stands.
 
     `session` is a wish: it changes when somebody asks for a (re)start, and a session is run at most once.
-    `start`, `probe` and `stop` hold the id of the live run in that slot, or None when nothing lives there.
-    Deadlines are on the monotonic clock; None: not running.
     """
 
     id: str
@@ -59,48 +58,97 @@ class Service:
     created_s: float
     want: Want = Want.DOWN
     session: str = ""
-    phase: ServicePhase = ServicePhase.STOPPED
-    ran_session: str = ""
-    """The session that runs, or ran last; empty before the first."""
-    ran_spec: ServiceSpec | None = None
-    """The spec that runs, or ran last."""
-    start: str | None = None
-    probe: str | None = None
-    stop: str | None = None
-    started: bool = False
-    """Whether the process of the `start` slot is known to run."""
-    main_exit: Exit | None = None
-    """How the start command ended, once it did; others of its processes may still live."""
-    ready: bool = False
-    """Whether a probe of this session has exited 0."""
-    stop_stage: StopStage = StopStage.NONE
-    probe_at: float | None = None
-    probe_kill_at: float | None = None
-    ready_by: float | None = None
-    kill_at: float | None = None
-    blame: str = ""
-    """Why this session will end FAILED although it is being stopped; empty: it will end STOPPED."""
-    reason: str = ""
-    """Why it is FAILED, or what it waits for while STARTING."""
-    tail: str = ""
-    """The last lines of output of a session that FAILED, or that ended before it was ready."""
-    probe_tail: str = ""
-    """The last lines of output of the last probe, if it did not exit 0."""
-    noted: str = ""
-    """How the last probe ended that the log told of, or that had said nothing."""
-    noted_at: float | None = None
-    output: Mapping[str, str] = field(default_factory=_empty)
-    runs: int = 0
-    """How many runs it has had; numbers run ids."""
-    log_run: str | None = None
-    """The run whose log is this service's log: the `start` run of the last session."""
-    kept_runs: tuple[str, ...] = ()
-    """Runs whose directories are kept, oldest first."""
+    state: ServiceState = _NEW
     since_s: float = 0.0
     """When the phase was entered, wall clock."""
+    runs: int = 0
+    """How many runs it has had; numbers run ids."""
+    kept_runs: tuple[str, ...] = ()
+    """Runs whose directories are kept, oldest first."""
     spec_version: int = 1
     born: int = 0
     revision: int = 0
+
+    @property
+    def phase(self) -> ServicePhase:
+        """Where it stands, as clients see it."""
+        return self.state.phase
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing of it lives and it exists: STOPPED or FAILED."""
+        return isinstance(self.state, AtRest)
+
+    @property
+    def live_session(self) -> ServiceSession | None:
+        """The session of which something lives."""
+        return self.state.session if isinstance(self.state, Starting | Running | Stopping) else None
+
+    @property
+    def ran_session(self) -> str:
+        """The session that runs, or ran last; empty before the first."""
+        session = self.state.session
+        return session.id if session else ""
+
+    @property
+    def log_run(self) -> str | None:
+        """The run whose log is this service's log: the start command's of the last session."""
+        session = self.state.session
+        return session.run if session else None
+
+    @property
+    def output(self) -> Mapping[str, str]:
+        """What the last session wrote to its output file."""
+        session = self.state.session
+        return session.output if session else _EMPTY
+
+    @property
+    def start(self) -> str | None:
+        """The run of the start command that lives."""
+        match self.state:
+            case Starting(session) | Running(session) | Stopping(session, start_lives=True):
+                return session.run
+            case _:
+                return None
+
+    @property
+    def probe(self) -> str | None:
+        """The probe that lives."""
+        match self.state:
+            case Starting(probe=ProbeRun(run_id)) | Stopping(probe=run_id):
+                return run_id
+            case _:
+                return None
+
+    @property
+    def stop(self) -> str | None:
+        """The run of the stop command that lives."""
+        return self.state.stop if isinstance(self.state, Stopping) else None
+
+    @property
+    def live_runs(self) -> tuple[str, ...]:
+        """The ids of all runs of it that live."""
+        return tuple(run_id for run_id in (self.start, self.probe, self.stop) if run_id is not None)
+
+    @property
+    def reason(self) -> str:
+        """Why it is FAILED, or what it waits for while STARTING."""
+        match self.state:
+            case AtRest(failure=failure, note=note) | Deleted(AtRest(failure=failure, note=note)):
+                return failure or note
+            case Starting(report=report):
+                return report.reason
+            case _:
+                return ""
+
+    @property
+    def tail(self) -> str:
+        """The last lines of output of a session that FAILED, or that ended before it was ready."""
+        match self.state:
+            case AtRest(tail=tail) | Stopping(tail=tail) | Deleted(AtRest(tail=tail)):
+                return tail
+            case _:
+                return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def test_what_waits_or_is_over_is_no_activity() -> None:
 
 def test_services_are_no_activity() -> None:
     for phase in ServicePhase:
-        service = Service("s", playbook.service("web"), Source.FILE, 0.0, phase=phase)
+        service = Service("s", playbook.service("web"), Source.FILE, 0.0, state=playbook.STATES[phase])
         assert list(running(Records([service]), NOW)) == []
 
 

@@ -28,6 +28,7 @@ from supervisor.model.record import (
     TaskStep,
     plan_of,
 )
+from supervisor.model.service_state import AtRest, Running, ServiceSession
 from supervisor.model.shared_sequence import EMPTY
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskSpec
 
@@ -87,8 +88,9 @@ class Scene:
         run_id = f"{WEB}.{run}" if run is not None else None
         item = ServiceItem("web", "web", ServiceSpec("serve"))
         kept_runs = tuple(f"{WEB}.{number}" for number in kept) if run is not None else ()
-        start = run_id if live else None
-        self.put(Service(WEB, item, Source.API, 0.0, start=start, log_run=run_id, kept_runs=kept_runs))
+        session = None if run_id is None else ServiceSession("session", item.spec, run_id)
+        state = Running(session) if session is not None and live else AtRest(session)
+        self.put(Service(WEB, item, Source.API, 0.0, state=state, kept_runs=kept_runs))
         return run_id or ""
 
     def ended(self, data: bytes) -> str:

@@ -17,6 +17,7 @@ from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source
+from supervisor.model.service_state import ProbePause, ProbeRun, Starting
 from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
 
@@ -60,9 +61,7 @@ async def counting(runs: Path, *records: Service | Execution) -> AsyncIterator[N
 
 
 async def test_what_exists_is_looked_at(tmp_path: Path) -> None:
-    services = [
-        replace(SERVICE, id=str(n), phase=phase) for n, phase in enumerate([ServicePhase.RUNNING] * 2)
-    ]
+    services = [replace(SERVICE, id=str(n), state=playbook.STATES[ServicePhase.RUNNING]) for n in range(2)]
     async with counting(tmp_path, *services, EXECUTION) as numbers:
         found = await numbers.read()
     assert found["supervisor_services running"] == 2
@@ -88,14 +87,15 @@ async def test_executions_are_counted_once_by_their_outcome(tmp_path: Path) -> N
 
 
 async def test_probes_that_fail_are_counted(tmp_path: Path) -> None:
-    starting = replace(SERVICE, phase=ServicePhase.STARTING)
-    probing = replace(starting, probe="p1")
-    again = replace(starting, probe_at=1.0)
-    ready = replace(starting, ready=True)
+    starting, again, probing = (
+        replace(SERVICE, state=Starting(playbook.SESSION, probe=probe))
+        for probe in (None, ProbePause(1.0), ProbeRun("p1", 11.0))
+    )
+    ready = replace(SERVICE, state=playbook.STATES[ServicePhase.RUNNING])
     async with counting(tmp_path) as numbers:
         numbers.hub.publish([Change(starting, probing), Change(probing, again), Change(again, probing)])
         numbers.hub.publish([Change(probing, again), Change(again, probing), Change(probing, ready)])
-        numbers.hub.publish([Change(probing, replace(starting, phase=ServicePhase.STOPPING))])
+        numbers.hub.publish([Change(probing, replace(SERVICE, state=playbook.STATES[ServicePhase.STOPPING]))])
         assert (await numbers.read())["supervisor_probe_failures_total"] == 2
 
 

@@ -12,8 +12,9 @@ from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, RecentChange
 from supervisor.hub import Change, Hub
 from supervisor.model.exit import ExitCode
 from supervisor.model.moment import Now
-from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
+from supervisor.model.phase import ExecutionPhase, RunPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
+from supervisor.model.service_state import AtRest, ProbePause, ProbeReport, Starting
 from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
 
@@ -41,7 +42,7 @@ class Ring:
 
 
 def test_every_change_of_a_phase_is_told_in_order_also_within_one_step() -> None:
-    starting = replace(WEB, phase=ServicePhase.STARTING, reason="waits for its probe")
+    starting = replace(WEB, state=Starting(playbook.SESSION, report=ProbeReport("waits for its probe")))
     told = Ring().changes((None, WEB), (WEB, starting), (starting, None))
 
     assert told == [
@@ -83,11 +84,14 @@ def test_each_kind_of_record_is_told() -> None:
 
 
 def test_what_nobody_would_look_for_is_not_kept() -> None:
+    noisy = replace(playbook.SESSION, output={"A": "b"})
+    waits = replace(WEB, state=Starting(playbook.SESSION))
     run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
 
     assert (
         Ring().changes(
-            (WEB, replace(WEB, probe_at=7.0, tail="pl4nted", output={"A": "b"})),
+            (WEB, replace(WEB, state=AtRest(noisy, tail="pl4nted"))),
+            (waits, replace(waits, state=Starting(playbook.SESSION, probe=ProbePause(7.0)))),
             (run, None),
         )
         == []
@@ -105,7 +109,7 @@ def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:
 def test_ring_is_small_and_quick() -> None:
     ring = Ring()
     failed = [
-        Change(WEB, replace(WEB, id=f"{number:036}", phase=ServicePhase.FAILED, reason=f"{number}" * 10_000))
+        Change(WEB, replace(WEB, id=f"{number:036}", state=AtRest(failure=f"{number}" * 10_000)))
         for number in range(4 * KEPT)
     ]
     tracemalloc.start()

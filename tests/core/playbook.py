@@ -5,7 +5,7 @@ Every step checks all invariants, so every test of the core is also a test of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from supervisor.core import queries
@@ -17,9 +17,29 @@ from supervisor.model.exit import SUCCESS, Exit, ExitCode
 from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
+from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Execution, Service, Task
+from supervisor.model.service_state import (
+    AtRest,
+    Deleted,
+    Running,
+    ServiceSession,
+    ServiceState,
+    Starting,
+    Stopping,
+)
 from supervisor.model.spec import AutomationsFile, ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
 
+SESSION = ServiceSession("session", ServiceSpec("serve"), "s.1")
+STATES: Mapping[ServicePhase, ServiceState] = {
+    ServicePhase.STOPPED: AtRest(SESSION),
+    ServicePhase.FAILED: AtRest(SESSION, failure="exited 1"),
+    ServicePhase.STARTING: Starting(SESSION),
+    ServicePhase.RUNNING: Running(SESSION),
+    ServicePhase.STOPPING: Stopping(SESSION, kill_at=7.0),
+    ServicePhase.DELETED: Deleted(AtRest(SESSION)),
+}
+"""A state for each phase of a service."""
 SEED = "00000000-0000-4000-8000-000000000000"
 
 

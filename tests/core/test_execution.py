@@ -22,7 +22,7 @@ from supervisor.model.fact import Exited
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.spec import Trigger
-from tests.core.playbook import Playbook, service, task
+from tests.core.playbook import SESSION, STATES, Playbook, service, task
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
@@ -418,8 +418,8 @@ def test_what_became_of_an_earlier_session_says_nothing_of_the_one_a_step_waits_
     start(book, "a")
     waiting = book.execution("a")
     ((step, _),) = live_steps(waiting)
-    for ran_session, expected in (("old", ExecutionPhase.RUNNING), ("new", then)):
-        db = replace(book.service("db"), phase=phase, session="new", ran_session=ran_session)
+    for wanted, expected in (("another", ExecutionPhase.RUNNING), (SESSION.id, then)):
+        db = replace(book.service("db"), state=STATES[phase], session=wanted)
         decided, _ = decide(waiting, View({db.id: db}, {}, news=(step,)), Now(0.0, 0.0))
         assert decided.steps[step.id].phase is expected
 

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from supervisor.core import queries
 from supervisor.core.recovery import RESTARTED, inherited, known_runs
-from supervisor.core.service import live_runs
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import FireTrigger, StartTask, StopExecution, StopService
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
 from supervisor.model.phase import RunPhase, ServicePhase, Want
-from supervisor.model.record import Record, StopStage
+from supervisor.model.record import Record
+from supervisor.model.service_state import Stopping, StopStage
 from tests.core.playbook import Playbook, service, task
 from tests.core.test_histories import EXITS, START, ToyMachine
 
@@ -134,7 +134,7 @@ class CrashingMachine(ToyMachine):
             return records.runs[run_id].phase is RunPhase.LIVE
         owner = records.services[run_id.partition(".")[0]]
         if run_id == owner.stop:
-            return owner.stop_stage is StopStage.COMMAND
+            return isinstance(owner.state, Stopping) and owner.state.stage is StopStage.COMMAND
         return owner.phase is ServicePhase.STARTING
 
     def restart(self) -> None:
@@ -160,16 +160,16 @@ class CrashingMachine(ToyMachine):
     def agree(self) -> None:
         """What the records say and what the machine runs is the same."""
         records = self.world.records
-        slots = chain.from_iterable(live_runs(one) for one in records.services.values())
+        slots = chain.from_iterable(one.live_runs for one in records.services.values())
         runs = [run for run in records.runs.values() if run.phase is not RunPhase.ENDED]
         assert set(self.live) == {*slots, *(run.id for run in runs)}
         assert set(self.live) <= known_runs(records)
         for run in runs:
             assert self.told.get(run.id, 0) >= (run.phase is RunPhase.STOPPING) + run.killed
         for one in records.services.values():
-            if one.phase is ServicePhase.STOPPING and one.start:
+            if isinstance(one.state, Stopping) and one.start:
                 must = {StopStage.COMMAND: 0, StopStage.TERMINATED: 1, StopStage.KILLED: 2}
-                assert self.told.get(one.start, 0) >= must[one.stop_stage]
+                assert self.told.get(one.start, 0) >= must[one.state.stage]
             if one.phase is not ServicePhase.STARTING and one.probe:
                 assert self.told.get(one.probe) == 2, "a probe that nobody waits for lives on"
 

@@ -12,6 +12,7 @@ from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
 from supervisor.model.phase import ServicePhase
+from supervisor.model.service_state import Stopping
 from tests.core.playbook import Playbook, service
 
 STARTING, RUNNING, STOPPING = ServicePhase.STARTING, ServicePhase.RUNNING, ServicePhase.STOPPING
@@ -175,7 +176,9 @@ def test_log_says_of_probes_what_is_new_and_not_every_second() -> None:
     told = [word.partition(": ")[2] for word in notes if word.startswith("note")]
     assert len(told) == 5
     assert told[0] == "probe exited 1: no"
-    assert f"({told[-1]})" in web.service("web").blame
+    state = web.service("web").state
+    assert isinstance(state, Stopping)
+    assert f"({told[-1]})" in state.failure
 
 
 def test_service_that_is_never_ready_fails_with_the_last_probes_words() -> None:

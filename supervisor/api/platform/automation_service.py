@@ -56,7 +56,6 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import Precondition
 from supervisor.model.ids import fresh
-from supervisor.model.phase import SERVICE_AT_REST
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
 
@@ -124,7 +123,7 @@ class Automation(environment_automation_connect.EnvironmentAutomationService):
             item = with_service_metadata(item, request.metadata)
         if request.HasField("spec"):
             # Also if nothing in it is new: otherwise it would depend on that whether the same call is an error.
-            if service.phase not in SERVICE_AT_REST:
+            if not service.at_rest:
                 text = f"it is {service.phase.value}; stop it first"
                 raise Precondition(f'cannot change the spec of service "{item.reference}": {text}')
             item = replace(item, spec=with_service_spec(item.spec, request.spec))

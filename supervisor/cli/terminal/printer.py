@@ -20,7 +20,7 @@ from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
 from supervisor.hub import Change
 from supervisor.lean.typing import Any, assert_never
-from supervisor.model.phase import SERVICE_AT_REST, ExecutionPhase, ServicePhase
+from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState, TaskStep
 
 COLOURS = {
@@ -123,7 +123,7 @@ class Printer:
         if before is None or before.phase is service.phase:
             return
         detail = self._took(service.id, service.phase.value)
-        if service.phase in SERVICE_AT_REST:
+        if service.at_rest:
             detail = service.reason or detail
         self._phase("service", service.item.reference, service.phase.value, detail)
         if service.phase is ServicePhase.FAILED:

@@ -22,7 +22,7 @@ from supervisor.core.records import Records
 from supervisor.lean.digest import sha1
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import AlreadyExists
-from supervisor.model.phase import SERVICE_AT_REST, ServicePhase, Want
+from supervisor.model.phase import Want
 from supervisor.model.record import Environment, Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
 
@@ -143,8 +143,8 @@ def _depends_on_added(record: Service | Task, item: Item, verdicts: Mapping[str,
 
 def needs_restart(service: Service, item: ServiceItem) -> bool:
     """Whether a service that runs must be restarted to become `item`."""
-    runs = service.phase not in SERVICE_AT_REST and service.phase is not ServicePhase.DELETED
-    return runs and service.want is Want.UP and service.ran_spec != item.spec
+    session = service.live_session
+    return session is not None and service.want is Want.UP and session.spec != item.spec
 
 
 def _other_kind(record: Service | Task, item: Item) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from supervisor.core import environment_record as environments
 from supervisor.core import queries
+from supervisor.core import service as services
 from supervisor.core.items.diff import Changes, digests, edit, items, said_anew, upsert
 from supervisor.core.plans.graph import find_cycle
 from supervisor.core.records import Records
@@ -15,7 +16,7 @@ from supervisor.model.command import CreateService, CreateTask, UpdateService, U
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
-from supervisor.model.phase import SERVICE_AT_REST, Want
+from supervisor.model.phase import Want
 from supervisor.model.record import Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
 
@@ -37,7 +38,7 @@ def update_service(records: Records, command: UpdateService) -> None:
     service = queries.present_service(records, command.service_id)
     if command.item == service.item:
         return
-    if command.item.spec != service.item.spec and service.phase not in SERVICE_AT_REST:
+    if command.item.spec != service.item.spec and not service.at_rest:
         raise Precondition(
             f'cannot change what service "{service.item.reference}" runs: it is {service.phase.value}; stop it first'
         )
@@ -89,8 +90,10 @@ def delete_service(records: Records, service: Service, force: bool, now: Now) ->
     dependents = _dependents(records, service.id)
     if dependents:
         raise Precondition(f'cannot delete service "{service.item.reference}": {dependents} depends on it')
-    kill_at = now.mono_s if force else service.kill_at
-    records.put(replace(service, want=Want.GONE, kill_at=kill_at))
+    if force:
+        records.apply(service, *services.end_by(service, Want.GONE, now.mono_s, now))
+    else:
+        records.put(replace(service, want=Want.GONE))
 
 
 def delete_task(records: Records, task: Task) -> None:

@@ -24,6 +24,7 @@ from supervisor.host.state.store import Store
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
 from supervisor.model.record import Environment, Execution, Record, Service, Source
+from supervisor.model.service_state import AtRest, ServiceSession
 from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec, Trigger
 from tests.core.playbook import SEED, Playbook, file, task
 from tests.core.test_histories import FILES, ToyMachine
@@ -48,7 +49,8 @@ def test_records_come_back_as_they_were(store: Store) -> None:
     spec = ServiceSpec(
         "serve", "probe", runs_on=Docker("redis:7", ("A=b",)), env=(EnvVar("S", SecretRef("x")),)
     )
-    service = Service("id", ServiceItem("web", "Web \udcff\0", spec), Source.API, 1.5, output={"PORT": "1"})
+    session = ServiceSession("session", spec, "id.1", {"PORT": "1"})
+    service = Service("id", ServiceItem("web", "Web \udcff\0", spec), Source.API, 1.5, state=AtRest(session))
     store.save([service], [])
     assert store.load()[0] == [service]
 
@@ -100,7 +102,7 @@ def test_a_step_writes_only_itself(store: Store) -> None:
 def test_save_is_all_or_nothing(store: Store) -> None:
     book = Playbook(task("a"))
     good = book.outcome.changed
-    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, output=object())  # type: ignore[arg-type]
+    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, session=object())  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         store.save([*good, bad], [])
     assert store.load()[0] == []
@@ -266,7 +268,7 @@ def test_parts_stay_when_one_of_a_firing_goes_as_another_comes(store: Store) -> 
 
 def test_a_rolled_back_part_is_written_again(store: Store) -> None:
     book = chain(2)
-    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, output=object())  # type: ignore[arg-type]
+    bad = Service("id", ServiceItem("web", "Web", ServiceSpec("serve")), Source.API, 1.5, session=object())  # type: ignore[arg-type]
     everything = list(contents_of(book.world.records).values())
     with pytest.raises(TypeError):
         store.save([*everything, bad], [])

@@ -1,0 +1,306 @@
+"""What a service does on each event: the functions that the table in `core.service` names.
+
+Each takes the record, its state, what came with the event, and the time; it returns the new record and what is to be
+done. Its first sentence is what `docs/states.md` says of the event.
+"""
+
+from __future__ import annotations
+
+from supervisor.core import probe as probes
+from supervisor.lean.frozen import replace
+from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.exit import SUCCESS, Exit, exit_text
+from supervisor.model.fact import Exited, MainExited, OutputRead
+from supervisor.model.moment import Now
+from supervisor.model.phase import Want
+from supervisor.model.record import Service
+from supervisor.model.service_state import (
+    AtRest,
+    Deleted,
+    ProbePause,
+    ProbeRun,
+    Running,
+    ServiceSession,
+    ServiceState,
+    Starting,
+    Stopping,
+    StopStage,
+)
+
+STOP_GRACE_S = 120.0
+KEPT_RUNS = 20
+"""Runs of a service (start and stop commands) whose logs are kept."""
+
+Decision = tuple[Service, tuple[Action, ...]]
+
+
+def is_due(at: float | None, now: Now) -> bool:
+    """Whether a deadline has come; None never does."""
+    return at is not None and at <= now.mono_s
+
+
+def spawn_of(service: Service, kind: RunKind, run_id: str) -> Spawn:
+    """How a run of the session that lives is started."""
+    session = service.live_session
+    assert session is not None
+    return _spawn_of(service, session, kind, run_id)
+
+
+# At rest --------------------------------------------------------------------------------------------------------------
+
+
+def delete(service: Service, state: AtRest, _given: None, now: Now) -> Decision:
+    """Forget it."""
+    return _enter(service, Deleted(state), now), ()
+
+
+def begin(service: Service, _state: AtRest, _given: None, now: Now) -> Decision:
+    """Begin the session: run the start command."""
+    spec = service.item.spec
+    ready_by = now.mono_s + spec.readiness_timeout_s if spec.ready and spec.readiness_timeout_s else None
+    run_id, service, discard = _new_run(service)
+    session = ServiceSession(service.session, spec, run_id)
+    service = _enter(service, Starting(session, ready_by), now)
+    return service, (_spawn_of(service, session, RunKind.START, run_id), *discard)
+
+
+# Starting -------------------------------------------------------------------------------------------------------------
+
+
+def see_start(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """RUNNING if there is no ready command, else probe."""
+    if state.probe is not None:
+        return service, ()
+    if not state.session.spec.ready:
+        return _enter(service, Running(state.session), now), ()
+    return replace(service, state=replace(state, probe=ProbePause(now.mono_s))), ()
+
+
+def be_ready(service: Service, state: Starting, _fact: Exited, now: Now) -> Decision:
+    """RUNNING."""
+    return _enter(service, Running(state.session), now), ()
+
+
+def probe_again(service: Service, state: Starting, fact: Exited, now: Now) -> Decision:
+    """Probe again 1 s later."""
+    assert isinstance(state.probe, ProbeRun)
+    report = probes.report_of(state.report, state.probe, fact)
+    pause = ProbePause(now.mono_s + probes.INTERVAL_S)
+    return replace(service, state=replace(state, probe=pause, report=report)), ()
+
+
+def note_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Write it to the service's log."""
+    report, note = probes.noted(state, now)
+    return replace(service, state=replace(state, report=report)), (note,)
+
+
+def start_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Run the ready command."""
+    run_id = f"{service.id}.{service.runs + 1}"
+    probe = ProbeRun(run_id, now.mono_s + probes.TIMEOUT_S)
+    # Not one of the kept runs: the machine removes a probe's directory itself.
+    service = replace(service, runs=service.runs + 1, state=replace(state, probe=probe))
+    return service, (_spawn_of(service, state.session, RunKind.READY, run_id),)
+
+
+def kill_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Kill it."""
+    assert isinstance(state.probe, ProbeRun)
+    probe = replace(state.probe, kill_at=None)
+    return replace(service, state=replace(state, probe=probe)), (Kill(probe.id),)
+
+
+def give_up_readiness(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Stop it, to end FAILED."""
+    report = state.report
+    notes: tuple[Action, ...] = ()
+    if report.reason and (report.reason != report.noted or not report.tail):
+        notes = (probes.noted(state, now)[1],)
+    last = f" ({report.reason})" if report.reason else ""
+    failure = f"not ready after {state.session.spec.readiness_timeout_s:g} s{last}"
+    service, actions = _stop(service, state, now, failure=failure, tail=report.tail)
+    return service, (*notes, *actions)
+
+
+# Starting and running -------------------------------------------------------------------------------------------------
+
+
+def stop(service: Service, state: Starting | Running, kill_by: float | None, now: Now) -> Decision:
+    """Run the stop command, or send SIGTERM if there is none; KILL it at once if its time is over."""
+    return _stop(service, state, now, kill_by)
+
+
+def end_tree(service: Service, state: Starting | Running, fact: MainExited, now: Now) -> Decision:
+    """Send SIGTERM to what is left of it."""
+    stopping = _stopping(state, now, failure=_failure_of(fact), tail=fact.tail, exit=fact.exit)
+    return _enter(service, stopping, now), (*_kill_probe_of(state), Terminate(state.session.run))
+
+
+def end(service: Service, state: Starting | Running, fact: Exited, now: Now) -> Decision:
+    """FAILED if it did not exit 0, else STOPPED; kill a probe that lives first."""
+    failure = _survivors_of(fact) or _failure_of(fact)
+    stopping = _stopping(state, now, start_lives=False, failure=failure, tail=fact.tail, exit=fact.exit)
+    stopping = replace(stopping, session=_with_last_output(state.session, fact))
+    return _stopped(service, stopping, now, _kill_probe_of(state))
+
+
+# Stopping -------------------------------------------------------------------------------------------------------------
+
+
+def hurry(service: Service, state: Stopping, kill_by: float, now: Now) -> Decision:
+    """The earlier kill deadline counts; if that has come, kill what lives, once more if need be."""
+    if is_due(kill_by, now):
+        return kill(service, state, None, now)
+    if state.kill_at is None or state.kill_at <= kill_by:
+        return service, ()
+    return replace(service, state=replace(state, kill_at=kill_by)), ()
+
+
+def kill(service: Service, state: Stopping, _given: None, now: Now) -> Decision:
+    """Kill what lives."""
+    kills = tuple(Kill(run_id) for run_id in service.live_runs)
+    return replace(service, state=replace(state, kill_at=None)), kills
+
+
+def note_exit(service: Service, state: Stopping, fact: MainExited, now: Now) -> Decision:
+    """Keep how it ended."""
+    return replace(service, state=replace(state, exit=fact.exit, tail=fact.tail)), ()
+
+
+def see_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decision:
+    """At rest if nothing else lives."""
+    failures = (state.failure, _survivors_of(fact))
+    state = replace(
+        state,
+        session=_with_last_output(state.session, fact),
+        start_lives=False,
+        exit=state.exit or fact.exit,
+        tail=state.tail or fact.tail,
+        failure="; ".join(text for text in failures if text),
+    )
+    return _stopped(service, state, now)
+
+
+def see_probe_end(service: Service, state: Stopping, _fact: Exited, now: Now) -> Decision:
+    """At rest if nothing else lives."""
+    return _stopped(service, replace(state, probe=None), now)
+
+
+def see_stop_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decision:
+    """Kill what the stop command left of start; at rest if nothing else lives."""
+    ended = exit_text(fact.exit)
+    if state.stage is StopStage.KILLED:
+        ended = "did not end in time and was killed"
+    failure = state.failure or ("" if fact.exit == SUCCESS else f"stop command {ended}")
+    state = replace(state, stop=None, failure=failure, tail=state.tail or fact.tail)
+    if state.start_lives and state.kill_at is not None:
+        return replace(service, state=replace(state, kill_at=None)), (Kill(state.session.run),)
+    return _stopped(service, state, now)
+
+
+# Any state ------------------------------------------------------------------------------------------------------------
+
+
+def read_output(
+    service: Service, state: Starting | Running | Stopping, fact: OutputRead, now: Now
+) -> Decision:
+    """Keep it."""
+    return replace(service, state=_with_session(state, replace(state.session, output=fact.output))), ()
+
+
+# Parts ----------------------------------------------------------------------------------------------------------------
+
+
+def _enter(service: Service, state: ServiceState, now: Now) -> Service:
+    return replace(service, state=state, since_s=now.wall_s)
+
+
+def _with_session(state: Starting | Running | Stopping, session: ServiceSession) -> ServiceState:
+    return replace(state, session=session)
+
+
+def _with_last_output(session: ServiceSession, fact: Exited) -> ServiceSession:
+    return session if fact.output is None else replace(session, output=fact.output)
+
+
+def _failure_of(fact: MainExited | Exited) -> str:
+    return "" if fact.exit == SUCCESS else exit_text(fact.exit)
+
+
+def _survivors_of(fact: Exited) -> str:
+    names = ", ".join(map(str, fact.survivors))
+    return f"processes that SIGKILL does not end: {names}" if names else ""
+
+
+def _stop(
+    service: Service,
+    state: Starting | Running,
+    now: Now,
+    kill_by: float | None = None,
+    failure: str = "",
+    tail: str = "",
+) -> Decision:
+    start, kills = state.session.run, _kill_probe_of(state)
+    stopping = _stopping(state, now, failure=failure, tail=tail)
+    if kill_by is not None:
+        stopping = replace(stopping, kill_at=kill_by)
+    if is_due(kill_by, now):
+        return _enter(service, replace(stopping, kill_at=None), now), (*kills, Kill(start))
+    if not state.session.spec.stop:
+        return _enter(service, stopping, now), (*kills, Terminate(start))
+    run_id, service, discard = _new_run(service)
+    service = _enter(service, replace(stopping, stop=run_id), now)
+    return service, (*kills, _spawn_of(service, state.session, RunKind.STOP, run_id), *discard)
+
+
+def _stopping(
+    state: Starting | Running,
+    now: Now,
+    start_lives: bool = True,
+    failure: str = "",
+    tail: str = "",
+    exit: Exit | None = None,
+) -> Stopping:
+    probe = state.probe.id if isinstance(state, Starting) and isinstance(state.probe, ProbeRun) else None
+    kill_at, ready = now.mono_s + STOP_GRACE_S, isinstance(state, Running)
+    return Stopping(state.session, kill_at, start_lives, probe, None, failure, tail, exit, ready)
+
+
+def _kill_probe_of(state: Starting | Running) -> tuple[Action, ...]:
+    return (
+        (Kill(state.probe.id),) if isinstance(state, Starting) and isinstance(state.probe, ProbeRun) else ()
+    )
+
+
+def _stopped(service: Service, state: Stopping, now: Now, actions: tuple[Action, ...] = ()) -> Decision:
+    """At rest if nothing lives any more, else STOPPING, with these actions for what does."""
+    if state.start_lives or state.probe is not None or state.stop is not None:
+        changed = replace(service, state=state)
+        return (changed if isinstance(service.state, Stopping) else _enter(service, state, now)), actions
+    note = "exited 0 before it was ready" if _ended_unready(service, state) else ""
+    tail = state.tail if state.failure or note else ""
+    rest = AtRest(state.session, state.failure, "" if state.failure else note, tail, state.exit)
+    return _enter(service, rest, now), ()
+
+
+def _ended_unready(service: Service, state: Stopping) -> bool:
+    """Whether it ended by itself, and before a probe exited 0."""
+    wanted = service.want is Want.UP and service.session == state.session.id
+    return bool(state.session.spec.ready) and not state.ready and wanted and state.exit == SUCCESS
+
+
+def _new_run(service: Service) -> tuple[str, Service, tuple[Discard, ...]]:
+    """The id of a new run whose log is kept, and the discarding of one too many."""
+    number = service.runs + 1
+    run_id = f"{service.id}.{number}"
+    kept = (*service.kept_runs, run_id)
+    discarded = kept[:-KEPT_RUNS]
+    service = replace(service, runs=number, kept_runs=kept[-KEPT_RUNS:])
+    return run_id, service, (Discard(discarded),) if discarded else ()
+
+
+def _spawn_of(service: Service, session: ServiceSession, kind: RunKind, run_id: str) -> Spawn:
+    spec = session.spec
+    script = {RunKind.START: spec.start, RunKind.READY: spec.ready, RunKind.STOP: spec.stop}[kind]
+    return Spawn(run_id, kind, service.id, service.item.reference, script, spec.runs_on, spec.env)

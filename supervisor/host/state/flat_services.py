@@ -1,0 +1,80 @@
+"""Rows of services from before version 3 of the database: all fields of all phases side by side, no state.
+
+Such a row was written between two steps, when the world is settled; that says which fields have a meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from supervisor.lean.typing import Any
+
+_Row = Mapping[str, Any]
+
+
+def with_state(row: _Row) -> dict[str, Any]:
+    """The row as it is written now. Raises KeyError or TypeError if it is not a service's."""
+    return {**row, "state": _state(row)}
+
+
+def _state(row: _Row) -> dict[str, Any]:
+    session = _session(row)
+    match row["phase"] if session else "stopped":
+        case "starting":
+            return {
+                "_": "Starting",
+                "session": session,
+                "ready_by": row.get("ready_by"),
+                "probe": _probe(row),
+                "report": {
+                    "reason": row.get("reason", ""),
+                    "tail": row.get("probe_tail", ""),
+                    "noted": row.get("noted", ""),
+                    "noted_at": row.get("noted_at"),
+                },
+            }
+        case "running":
+            return {"_": "Running", "session": session}
+        case "stopping":
+            return {
+                "_": "Stopping",
+                "session": session,
+                "kill_at": row.get("kill_at"),
+                "start_lives": row.get("start") is not None,
+                "probe": row.get("probe"),
+                "stop": row.get("stop"),
+                "failure": row.get("blame", ""),
+                "tail": row.get("tail", ""),
+                "exit": row.get("main_exit"),
+                "ready": row.get("ready", False),
+            }
+        case phase:
+            failed = phase == "failed"
+            return {
+                "_": "AtRest",
+                "session": session,
+                "failure": row.get("reason", "") if failed else "",
+                "note": "" if failed else row.get("reason", ""),
+                "tail": row.get("tail", ""),
+                "exit": row.get("main_exit"),
+            }
+
+
+def _session(row: _Row) -> dict[str, Any] | None:
+    if not row.get("ran_session"):
+        return None
+    return {
+        "_": "ServiceSession",
+        "id": row["ran_session"],
+        "spec": row.get("ran_spec") or row["item"]["spec"],
+        "run": row.get("log_run") or row.get("start") or f"{row['id']}.1",
+        "output": row.get("output", {}),
+    }
+
+
+def _probe(row: _Row) -> dict[str, Any] | None:
+    if row.get("probe") is not None:
+        return {"_": "ProbeRun", "id": row["probe"], "kill_at": row.get("probe_kill_at")}
+    if row.get("probe_at") is not None:
+        return {"_": "ProbePause", "until": row["probe_at"]}
+    return None

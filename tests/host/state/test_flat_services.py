@@ -1,0 +1,99 @@
+"""Services as version 2 of the database kept them are read as what they were.
+
+The fixture has rows that the landed version 04e4ae5 wrote in random histories, and what it itself said of each.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.core import queries
+from supervisor.core.records import Records
+from supervisor.core.recovery import inherited
+from supervisor.core.service import deadline
+from supervisor.core.world import World
+from supervisor.host.state.codec import from_plain, plain, to_json
+from supervisor.host.state.database import MIGRATIONS
+from supervisor.host.state.flat_services import with_state
+from supervisor.host.state.store import Store
+from supervisor.lean.sqlite import sqlite
+from supervisor.model.exit import ExitUnknown
+from supervisor.model.fact import Exited
+from supervisor.model.moment import Now
+from supervisor.model.phase import ServicePhase
+from supervisor.model.record import Service
+
+ROOT = Path(__file__).resolve().parents[3]
+ROWS: list[dict[str, Any]] = json.loads((ROOT / "fixtures/state/services-of-version-2.json").read_text())
+
+
+def test_every_phase_has_rows() -> None:
+    assert {row["phase"] for row in ROWS} == {phase.value for phase in ServicePhase} - {"deleted"}
+
+
+@pytest.mark.parametrize("known", ROWS, ids=lambda known: f"{known['phase']}-{known['row']['revision']}")
+def test_row_is_read_as_what_it_was(known: dict[str, Any]) -> None:
+    service = from_plain(Service, with_state(known["row"]))
+
+    assert (service.phase.value, service.want.value) == (known["phase"], known["want"])
+    assert service.reason == known["reason"]
+    assert (service.ran_session, service.log_run) == (known["ranSession"], known["logRun"])
+    assert dict(service.output) == known["output"]
+    assert list(service.live_runs) == known["live"]
+    assert deadline(service) == known["deadline"]
+    assert service.revision == known["row"]["revision"]
+    found = inherited(Records([service]))
+    told = [None if one.told is None else type(one.told).__name__ for one in found]
+    assert [
+        [one.spawn.run_id, one.spawn.script, one.wanted, told] for one, told in zip(found, told, strict=True)
+    ] == known["inherited"]
+
+
+@pytest.mark.parametrize("known", ROWS, ids=lambda known: f"{known['phase']}-{known['row']['revision']}")
+def test_service_of_such_a_row_goes_on_until_nothing_of_it_lives(known: dict[str, Any]) -> None:
+    world = World([from_plain(Service, with_state(known["row"]))], 10**6)
+    (id_,) = world.records.services
+    for _ in range(9):
+        service = world.records.services.get(id_)
+        if service is None or service.at_rest:
+            break
+        world.step([Exited(run_id, ExitUnknown()) for run_id in service.live_runs], Now(0.0, 0.0))
+
+    assert known["want"] != "gone" or id_ not in world.records.services
+    assert known["want"] == "up" or queries.is_at_rest(world.records)
+
+
+def test_database_of_version_2_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    connection = sqlite.connect(tmp_path / "db")
+    connection.executescript("".join(MIGRATIONS[:2]) + "; PRAGMA user_version = 2")
+    rows = {known["row"]["id"]: known["row"] for known in ROWS}
+    for id_, row in rows.items():
+        values = (id_, "Service", row["revision"], json.dumps(row))
+        connection.execute("INSERT INTO records VALUES (?, ?, ?, ?)", values)
+    connection.commit()
+    connection.close()
+    store = Store(tmp_path / "db")
+    loaded, _ = store.load()
+
+    assert {service.id: service.phase.value for service in loaded if isinstance(service, Service)} == {
+        id_: row["phase"] for id_, row in rows.items()
+    }
+    store.save(loaded, [])
+    assert sorted(store.load()[0], key=to_json) == sorted(loaded, key=to_json)
+    store.close()
+
+
+def test_row_of_now_says_phase_and_reason_to_who_reads_it_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    failed = next(known for known in ROWS if known["phase"] == "failed")
+    service = from_plain(Service, with_state(failed["row"]))
+    store.save([service], [])
+    (body,) = store._connection.execute("SELECT body FROM records").fetchone()
+    store.close()
+
+    assert (json.loads(body)["phase"], json.loads(body)["reason"]) == ("failed", service.reason)
+    assert plain(service).keys() < json.loads(body).keys()
