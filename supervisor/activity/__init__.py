@@ -1,8 +1,8 @@
-"""Activity: what keeps the environment awake, and telling the management plane of it.
+"""Activity: what keeps the environment awake, and the heartbeat that reports it to the management plane.
 
-    sources    reports, ssh, keepalive, executions   what each of them sees, as sightings
-    decisions  sighting, heartbeat, verdict          one state machine, without clock and chance
-    edge       activity, sources, pulse, client      the loop, and the call that tells the plane
+    sources    sources, ssh_sessions, keep_alive   what each of them sees, as sightings
+    decisions  sighting, heartbeat, plane          one state machine, without clock and chance
+    edge       activity, reporter, plane_client    the loop, and the call to the plane
 
-Services, open ports, CPU time and changed files are no activity. Source: contract/api.md, Heartbeats.
+Services, open ports, CPU time and changed files are not activity. Source: contract/api.md, Heartbeats.
 """

@@ -1,29 +1,24 @@
-"""Activity of one environment: its sources, and the pulse that tells a management plane of them, if there is one.
+"""Activity of one environment: its sources, and the reporter to the management plane, if there is one.
 
-Without a plane nobody looks for SSH sessions until somebody asks. What a pulse needs is imported when it begins, which
-is after the first commands.
+Without a plane nobody looks for SSH sessions until somebody asks. What a reporter needs is imported when it begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from supervisor.activity.heartbeat import INTERVAL_S
 from supervisor.activity.keep_alive import KeepAlive
-from supervisor.activity.persisted import Keeper, Kept
-from supervisor.activity.plane import Plane
-from supervisor.activity.sources import Sources
-from supervisor.core.records import Records
+from supervisor.activity.persisted import Persisted, TextStore
+from supervisor.activity.plane import INTERVAL_S, Plane
+from supervisor.activity.sources import ActivitySources, HasRecords
 from supervisor.hub import Hub
-from supervisor.model.fact import ActivitySeen
-from supervisor.model.moment import Instant
+from supervisor.model.moment import InstantClock
 
 if TYPE_CHECKING:
-    from supervisor.activity.reporter import Pulse
+    from supervisor.activity.reporter import Inbox, Notices, Reporter
 
 GOOD_FOR_S = 10.0
-"""Who asks is told of SSH sessions as they were up to so long ago."""
+"""A client that asks is shown SSH sessions as they were up to so long ago."""
 
 
 class Activity:
@@ -31,38 +26,38 @@ class Activity:
 
     def __init__(
         self,
-        records: Callable[[], Records],
-        keeper: Keeper,
+        world: HasRecords,
+        store: TextStore,
         boot_id: str,
-        clock: Callable[[], Instant],
+        clock: InstantClock,
         plane: Plane | None = None,
     ) -> None:
-        """Go on with what the supervisor before has left.
+        """Continue with what the supervisor before has left.
 
         Args:
-            records: where the executions and the environment are.
-            keeper: keeps texts from one supervisor to the next.
+            world: has the executions and the environment.
+            store: keeps texts from one supervisor to the next.
             boot_id: of this boot of the machine.
             clock: the present moment.
-            plane: whom to tell; None: nobody.
+            plane: where signals go; None: nowhere.
         """
-        self._records = records
+        self._world = world
         self._clock = clock
         self._plane = plane
-        self._kept = Kept(keeper, boot_id)
-        self._sources = Sources(records, self._kept, clock, plane.interval_s if plane else INTERVAL_S)
-        self._pulse: Pulse | None = None
+        self._persisted = Persisted(store, boot_id)
+        self._sources = ActivitySources(
+            world, self._persisted, clock, plane.interval_s if plane else INTERVAL_S
+        )
+        self._reporter: Reporter | None = None
 
-    async def run(
-        self, hub: Hub, post: Callable[[ActivitySeen], None], notice: Callable[[str], None]
-    ) -> None:
-        """Tell the plane until cancelled; nothing, if there is none. See `Pulse` for the arguments."""
+    async def run(self, hub: Hub, inbox: Inbox, notices: Notices) -> None:
+        """Report to the plane until cancelled; nothing, if there is none. See `Reporter` for the arguments."""
         if self._plane is None:
             return
-        from supervisor.activity.reporter import Pulse
+        from supervisor.activity.reporter import Reporter
 
-        self._pulse = Pulse(self._sources, self._plane, self._kept, self._clock, post=post, notice=notice)
-        await self._pulse.run(hub)
+        self._reporter = Reporter(self._sources, self._plane, self._persisted, self._clock, inbox, notices)
+        await self._reporter.run(hub)
 
     def report(self, source: str) -> None:
         """A client reports activity. Raises InvalidActivity on a source that no signal can carry."""
@@ -73,12 +68,12 @@ class Activity:
         return self._sources.keep_alive(pid, source, start_ticks)
 
     async def explain(self) -> dict[str, Any]:
-        """What keeps the environment awake, since when, and the last signals; see `explain`."""
+        """What keeps the environment awake, since when, and the last signals; see `activity_report`."""
         from supervisor.activity.activity_report import explanation
 
         sightings = await self._sources.look(GOOD_FOR_S)
-        return explanation(sightings, self._records().environment, self._pulse, self._clock())
+        return explanation(sightings, self._world.records.environment, self._reporter, self._clock.instant())
 
     def signals(self) -> tuple[int, int]:
         """How many signals got through, and how many did not, since this supervisor began."""
-        return (self._pulse.delivered, self._pulse.failed) if self._pulse else (0, 0)
+        return (self._reporter.delivered, self._reporter.failed) if self._reporter else (0, 0)

@@ -12,28 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from supervisor.activity.reporter import Pulse, Sent
+from supervisor.activity.plane import Declined, Delivered, TokenRefused, Undelivered
 from supervisor.activity.sighting import Sighting
-from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused
 from supervisor.model.moment import Instant
 from supervisor.model.record import Environment
 
+if TYPE_CHECKING:
+    from supervisor.activity.reporter import Reporter, SentSignal
+
 Json = dict[str, Any]
 
-_OUTCOMES = {Delivered: "delivered", Failed: "failed", Declined: "declined", TokenRefused: "refused"}
+_OUTCOMES = {Delivered: "delivered", Undelivered: "failed", Declined: "declined", TokenRefused: "refused"}
 
 
 def explanation(
-    sightings: Iterable[Sighting], environment: Environment | None, pulse: Pulse | None, now: Instant
+    sightings: Iterable[Sighting], environment: Environment | None, reporter: Reporter | None, now: Instant
 ) -> Json:
-    """All that is known of activity.
+    """What is active, since when and why, and the last signals.
 
     Args:
         sightings: what is active now.
         environment: knows of the last activity, also of what is over.
-        pulse: tells the management plane; None: nobody is told.
+        reporter: to the management plane; None: there is no plane.
         now: this moment.
     """
     named_first = sorted(sightings, key=lambda seen: (-seen.seen_s, seen.kind, seen.since_s))
@@ -54,40 +56,40 @@ def explanation(
             for seen in named_first
         ],
         "last": last,
-        "heartbeat": None if pulse is None else _heartbeat(pulse, bool(named_first), now),
+        "heartbeat": None if reporter is None else _heartbeat(reporter, bool(named_first), now),
     }
 
 
-def _heartbeat(pulse: Pulse, awake: bool, now: Instant) -> Json:
-    beat = pulse.beat
+def _heartbeat(reporter: Reporter, awake: bool, now: Instant) -> Json:
+    beat = reporter.beat
     return {
-        "url": pulse.plane.url,
-        "intervalSeconds": pulse.plane.interval_s,
-        "state": _state(pulse, awake),
-        "why": pulse.token_problem or pulse.why,
+        "url": reporter.plane.url,
+        "intervalSeconds": reporter.plane.interval_s,
+        "state": _state(reporter, awake),
+        "why": reporter.token_problem or reporter.why,
         "due": _moment(max(beat.due_s, now.boot_s), now) if awake and not beat.refused else None,
         "failures": beat.failures,
-        "delivered": pulse.delivered,
-        "failed": pulse.failed,
-        "lateSeconds": round(pulse.late_s, 3),
-        "signals": [_sent(sent) for sent in reversed(pulse.signals)],
+        "delivered": reporter.delivered,
+        "failed": reporter.failed,
+        "lateSeconds": round(reporter.late_s, 3),
+        "signals": [_sent(sent) for sent in reversed(reporter.signals)],
     }
 
 
-def _state(pulse: Pulse, awake: bool) -> str:
-    if pulse.beat.begun_s is not None:
+def _state(reporter: Reporter, awake: bool) -> str:
+    if reporter.beat.begun_s is not None:
         return "sending"
-    if pulse.beat.refused or pulse.token_problem:
+    if reporter.beat.refused or reporter.token_problem:
         return "refused"
     return "waiting" if awake else "idle"
 
 
-def _sent(sent: Sent) -> Json:
-    why = "" if isinstance(sent.verdict, Delivered) else sent.verdict.why
+def _sent(sent: SentSignal) -> Json:
+    why = "" if isinstance(sent.result, Delivered) else sent.result.why
     return {
         "at": _time(sent.at_wall_s),
         "source": sent.signal.source,
-        "outcome": _OUTCOMES[type(sent.verdict)],
+        "outcome": _OUTCOMES[type(sent.result)],
         "why": why,
     }
 

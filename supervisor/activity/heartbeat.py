@@ -1,4 +1,4 @@
-"""When the management plane is told that the environment is in use: a state machine without a clock.
+"""The heartbeat: when a signal goes to the management plane. A state machine without a clock.
 
 READY     nothing is under way
 SENDING   a signal is under way; there is never a second one
@@ -10,9 +10,9 @@ REFUSED   the plane does not accept the token
 | READY   | active, not due yet          | wait until it is due                                      |
 | READY   | active and due, no token     | wait for a token                                          |
 | READY   | active and due               | SENDING: send                                             |
-| SENDING | anything but its verdict     | wait for the verdict                                      |
+| SENDING | anything but its result      | wait for the result                                       |
 | SENDING | Delivered                    | READY, due one interval after the signal was begun        |
-| SENDING | Failed                       | READY, due after the backoff, or when the plane asks for  |
+| SENDING | Undelivered                  | READY, due after the backoff, or when the plane asks for  |
 | SENDING | Declined                     | READY, due one interval later                             |
 | SENDING | TokenRefused                 | REFUSED                                                   |
 | REFUSED | the same token, or none      | wait for another one                                      |
@@ -20,7 +20,7 @@ REFUSED   the plane does not accept the token
 
 So the first signal goes at once, for nothing is due later than activity begins after a quiet interval; and between two
 that got through there is always an interval, however often activity comes and goes. There is one due time and no queue:
-whatever was missed, while the plane was away for a day or the machine asleep, is one signal that tells of now.
+whatever was missed, while the plane was away for a day or the machine asleep, is one signal about now.
 
 The backoff doubles with every failure in a row up to the interval, and each wait is drawn from the upper half of it, so
 that environments that lost the plane together do not come back together. One signal that gets through resets it: the
@@ -34,18 +34,16 @@ from __future__ import annotations
 import math
 from typing import assert_never
 
+from supervisor.activity.plane import INTERVAL_S, Declined, Delivered, SignalResult, TokenRefused, Undelivered
 from supervisor.activity.sighting import Signal
-from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused, Verdict
 from supervisor.lean.frozen import dataclass, replace
 
-INTERVAL_S = 300.0
-"""Source: contract/api.md, Heartbeats."""
 FIRST_RETRY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often."""
+class HeartbeatPace:
+    """How often signals go."""
 
     interval_s: float = INTERVAL_S
     first_retry_s: float = FIRST_RETRY_S
@@ -68,7 +66,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Tell the plane, now."""
+    """Send a signal, now."""
 
     signal: Signal
     token: str
@@ -90,7 +88,7 @@ def decide(
 
     Args:
         beat: the state.
-        signal: what there is to tell; None: nothing is active.
+        signal: what there is to send; None: nothing is active.
         token: the one at hand; None: there is none.
         now_s: this moment.
     """
@@ -110,34 +108,34 @@ def decide(
 
 
 def conclude(
-    beat: Heartbeat, sent: Send, verdict: Verdict, pace: Pace, jitter: float, now_s: float
+    beat: Heartbeat, sent: Send, result: SignalResult, pace: HeartbeatPace, jitter: float, now_s: float
 ) -> Heartbeat:
-    """The state after the verdict on the signal that was under way."""
+    """The state after the result of the signal that was under way."""
     assert beat.begun_s is not None
     failures = beat.failures + 1
-    match verdict:
+    match result:
         case Delivered():
             return Heartbeat(due_s=beat.begun_s + pace.interval_s)
         case Declined():
             return Heartbeat(due_s=now_s + pace.interval_s, failures=failures)
-        case Failed(_, retry_after_s):
+        case Undelivered(_, retry_after_s):
             asked_s = min(retry_after_s or 0.0, pace.interval_s)
             return Heartbeat(due_s=now_s + max(backoff(failures, pace, jitter), asked_s), failures=failures)
         case TokenRefused():
             due_s = now_s + backoff(failures, pace, jitter)
             return Heartbeat(due_s=due_s, failures=failures, refused=sent.token)
         case _:
-            assert_never(verdict)
+            assert_never(result)
 
 
-def resumed(due_s: object, pace: Pace, now_s: float) -> Heartbeat:
-    """The state to go on with where another supervisor has left off. `due_s`: what it kept of its own, if it did."""
+def restored(due_s: object, pace: HeartbeatPace, now_s: float) -> Heartbeat:
+    """The state to continue with after another supervisor. `due_s`: its own, if it was persisted."""
     if not isinstance(due_s, int | float):
         return Heartbeat()
     return Heartbeat(due_s=min(float(due_s), now_s + pace.interval_s))
 
 
-def backoff(failures: int, pace: Pace, jitter: float) -> float:
+def backoff(failures: int, pace: HeartbeatPace, jitter: float) -> float:
     """How long to wait after so many failures in a row, at least 1."""
     doublings = min(
         failures - 1, 30

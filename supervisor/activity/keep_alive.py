@@ -1,4 +1,4 @@
-"""Keep-alives: processes that somebody said are worth staying awake for, for as long as they live.
+"""Keep-alives: processes that the environment stays awake for, as long as they live, because a user asked for it.
 
 A process is known by its pid and when it began, so that a later one with the same pid is not taken for it. The next
 supervisor of the same boot goes on with the list.
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from supervisor.activity.persisted import Kept
-from supervisor.activity.sighting import Kind, Sighting, checked_source
+from supervisor.activity.persisted import Persisted
+from supervisor.activity.sighting import Sighting, SourceKind, checked_source
 from supervisor.host.proc.process_tree import ProcRef, alive, find, name_of
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 
 SOURCE = "Keep-alive"
-"""The name of one that was given none."""
+"""Names a keep-alive that was given no name."""
 MOST = 100
 _MOST_PID = 2**22  # pid_max of proc_sys_kernel(5)
 _KEY = "keep_alives"
@@ -33,13 +33,13 @@ class KeepAlive:
 
 
 class KeepAlives:
-    """All of them."""
+    """All keep-alives of one environment."""
 
-    def __init__(self, kept: Kept, most: int = MOST) -> None:
+    def __init__(self, persisted: Persisted, most: int = MOST) -> None:
         """Go on with those of the supervisor before. `most`: how many there may be."""
-        self._kept = kept
+        self._persisted = persisted
         self._most = most
-        self._all = {item.process: item for item in _items(kept.get(_KEY))}
+        self._all = {item.process: item for item in _items(persisted.get(_KEY))}
 
     def add(self, pid: int, source: str, now_s: float, start_ticks: int | None = None) -> KeepAlive:
         """Stay awake for a process; once more for the same one gives it another name.
@@ -67,7 +67,7 @@ class KeepAlives:
             )
         made = KeepAlive(process, checked_source(source), known.since_s if known else now_s)
         self._all[process] = made
-        self._keep()
+        self._persist()
         return made
 
     def sightings(self, now_s: float) -> Iterator[Sighting]:
@@ -75,24 +75,24 @@ class KeepAlives:
         self._forget()
         for item in self._all.values():
             detail = f"process {item.process.pid} ({name_of(item.process)})"
-            yield Sighting(Kind.KEEP_ALIVE, item.source, detail, item.since_s, now_s)
+            yield Sighting(SourceKind.KEEP_ALIVE, item.source, detail, item.since_s, now_s)
 
     def _forget(self) -> None:
         gone = [process for process in self._all if not alive(process)]
         for process in gone:
             del self._all[process]
         if gone:
-            self._keep()
+            self._persist()
 
-    def _keep(self) -> None:
+    def _persist(self) -> None:
         items = self._all.values()
-        self._kept.put(
+        self._persisted.put(
             _KEY, [[item.process.pid, item.process.start_ticks, item.source, item.since_s] for item in items]
         )
 
 
 def _items(kept: Any) -> Iterator[KeepAlive]:
-    """What was kept, unless it is no value of ours."""
+    """What was persisted, as far as it can be read."""
     try:
         for pid, start_ticks, source, since_s in kept or ():
             yield KeepAlive(ProcRef(int(pid), int(start_ticks)), checked_source(str(source)), float(since_s))

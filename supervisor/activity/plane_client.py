@@ -1,6 +1,10 @@
-"""The management plane, as far as activity needs it: one method, called by the generated Connect client.
+"""The client of the management plane: one method, called by the generated Connect client, over aiohttp.
 
-Imported when the first signal is due: it brings in what the server needs too, and nothing else.
+Imported when the first signal is due. It brings in what the server has loaded anyway, and nothing else: the generated
+client's own transport would bring threads that never end and 5 MB for a call every five minutes. Each call has a
+connection of its own, because a load balancer closes an idle one long before the next. Certificates are checked against
+the system's roots, as OpenSSL finds them (SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: the token is for
+one place. An answer has at most `MOST_BYTES`.
 """
 
 from __future__ import annotations
@@ -8,27 +12,30 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
+import aiohttp
 from anyio.lowlevel import checkpoint
 from connectrpc.client import ResponseMetadata
 from connectrpc.code import Code
 from connectrpc.compat import google_protobuf_json_codec
 from connectrpc.errors import ConnectError
 from google.protobuf.timestamp_pb2 import Timestamp
-from pyqwest import Client
+from pyqwest import Client, Headers, Request, Response
 
 from platform_wire import environment_pb2 as pb
 from platform_wire.environment_connect import EnvironmentServiceClient
 from supervisor import __version__
-from supervisor.activity.plane_transport import Transport
-from supervisor.activity.signal_result import Delivered, Failed, Verdict, retry_after, verdict_of
+from supervisor.activity.plane import Delivered, SignalResult, Undelivered, result_of, retry_after
 
 TIMEOUT_S = 30.0
 _SHOWN = 200
+MOST_BYTES = 64 * 1024
 
 
 class PlaneClient:
-    """Tells one plane about one environment."""
+    """Sends the signals of one environment to one plane."""
 
     def __init__(
         self,
@@ -41,7 +48,7 @@ class PlaneClient:
 
         Args:
             url: the base of the plane's API; it may end in `/api`.
-            environment_id: whom the signals are about.
+            environment_id: the environment that the signals are about.
             timeout_s: for a whole call, whatever it spends its time with.
             environ: names the proxies.
         """
@@ -49,15 +56,15 @@ class PlaneClient:
         self._timeout_s = timeout_s
         self._client = EnvironmentServiceClient(
             url.rstrip("/"),
-            # JSON, which whoever looks at it in a proxy can read; nothing is worth packing.
+            # JSON, which people can read in a proxy's log; it is too short to be compressed.
             codec=google_protobuf_json_codec(),
             send_compression=None,
             accept_compression=(),
             http_client=Client(Transport(environ)),
         )
 
-    async def tell(self, source: str, seen_wall_s: float, token: str) -> Verdict:
-        """Say that there was activity. Never raises but for being cancelled."""
+    async def send(self, source: str, seen_wall_s: float, token: str) -> SignalResult:
+        """Send a signal: there was activity. Never raises, except when it is cancelled."""
         seen = Timestamp()
         seen.FromMilliseconds(round(seen_wall_s * 1000))
         request = pb.MarkEnvironmentActiveRequest(
@@ -71,17 +78,84 @@ class PlaneClient:
                     request, headers=headers, timeout_ms=max(1, round(self._timeout_s * 1000))
                 )
             except ConnectError as error:
-                # The client takes a cancelled call for one that failed.
+                # The client reports a cancelled call as one that failed.
                 await checkpoint()
-                return self._failed(answer, error)
+                return self._result(answer, error)
         return Delivered()
 
-    def _failed(self, answer: ResponseMetadata, error: ConnectError) -> Verdict:
+    def _result(self, answer: ResponseMetadata, error: ConnectError) -> SignalResult:
         message = "".join(c if c.isprintable() else " " for c in error.message)[:_SHOWN].strip()
         if answer.http_status is None:
             late = error.code is Code.DEADLINE_EXCEEDED
-            return Failed(f"no answer within {self._timeout_s:g} s" if late else message)
+            return Undelivered(f"no answer within {self._timeout_s:g} s" if late else message)
         if answer.http_status == 200:
-            return Failed(f"what answered is no management plane: {message}")
+            return Undelivered(f"what answered is no management plane: {message}")
         wait_s = retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), time.time())
-        return verdict_of(answer.http_status, message, wait_s)
+        return result_of(answer.http_status, message, wait_s)
+
+
+class Transport:
+    """One call, one connection."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """`environ`: names the proxies, as of `os.environ`."""
+        self._environ = environ
+
+    async def execute(self, request: Request) -> Response:
+        """Send a request; how long that may take is for the client to say. Raises OSError and aiohttp.ClientError."""
+        try:
+            return await self._exchange(request)
+        except aiohttp.ClientHttpProxyError as error:
+            # aiohttp's sentence holds the proxy's password.
+            raise ConnectionError(f"the proxy lets nothing through: {error.status} {error.message}") from None
+
+    async def _exchange(self, request: Request) -> Response:
+        content = request.content
+        assert isinstance(content, bytes)  # a unary call
+        async with (
+            # Not aiohttp's own reading of the environment, which puts what ~/.netrc says in the token's place.
+            aiohttp.ClientSession(
+                trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            ) as session,
+            session.request(
+                request.method,
+                request.url,
+                headers=list(request.headers.items()),
+                data=content,
+                proxy=proxy_of(request.url, self._environ),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None),  # the client has a deadline for the whole call
+            ) as response,
+        ):
+            return Response(
+                status=response.status,
+                headers=Headers(response.headers.items()),
+                content=await _body(response),
+            )
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise aiohttp.ClientPayloadError(f"the answer has more than {MOST_BYTES >> 10} KiB")
+    return bytes(body)
+
+
+def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that the environment names for a URL; None: there is none in between.
+
+    HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, the lower case spelling first, as `urllib` reads them.
+    """
+    proxies: dict[str, str] = {}
+    for spelling in (str.upper, str.lower):
+        for name in ("http", "https", "all", "no"):
+            value = environ.get(spelling(f"{name}_proxy"))
+            if value is not None:
+                proxies[name] = value.strip()
+    parts = urlsplit(url)
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,8 +1,8 @@
-"""Sightings: what is active now, as the sources see it, and which of it a signal tells.
+"""Sightings: what is active now, as the sources see it, and which of it a signal names.
 
-    active now   every source gives a sighting of what it sees; none sees anything: the environment is idle
-    since when   the eldest sighting that goes on
-    named by     what was seen last; of what was seen at the same moment, a person before a program (`Kind`), then what
+    active now   every source gives a sighting of what it sees; if none sees anything, the environment is idle since
+    when   the eldest sighting that goes on named by     what was seen last; of what was seen at the same moment, a
+    person before a program (`SourceKind`), then what
                  goes on for longer
 
 Moments are seconds on the clock that goes on while the machine is suspended (`model.moment.Instant`): a report of
@@ -21,7 +21,7 @@ LEAST_CHARACTERS, MOST_CHARACTERS = 3, 80
 """Of a source. Source: contract/wire/environment.txt, EnvironmentActivitySignal."""
 
 
-class Kind(enum.IntEnum):
+class SourceKind(enum.IntEnum):
     """Where a sighting comes from; the lower one names the signal."""
 
     REPORTED = 0
@@ -34,7 +34,7 @@ class Kind(enum.IntEnum):
 class Sighting:
     """Activity of one source, as one look at it shows."""
 
-    kind: Kind
+    kind: SourceKind
     source: str
     """Names the signal, 3 to 80 characters."""
     detail: str
@@ -47,7 +47,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the management plane is told."""
+    """What is sent to the management plane."""
 
     source: str
     seen_s: float
@@ -55,7 +55,7 @@ class Signal:
 
 
 def signal_of(sightings: Iterable[Sighting]) -> Signal | None:
-    """What there is to tell of these sightings; None: nothing is active."""
+    """The signal that these sightings make; None: nothing is active."""
     named = max(sightings, key=lambda seen: (seen.seen_s, -seen.kind, -seen.since_s), default=None)
     return None if named is None else Signal(named.source, named.seen_s)
 

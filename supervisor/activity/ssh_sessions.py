@@ -2,9 +2,9 @@
 
 sshd's processes   one for each session, whose title says so: `sshd: ada@pts/0`, `sshd-session: ada@notty` from OpenSSH
                    9.8 on. Also those without a terminal: editors, copies, tunnels. What has not logged in yet has
-                   another title (`[net]`, `[preauth]`, `[accepted]`), so who only tries passwords is no activity.
-                   Any process may have such a title. So its program must be root's file of that name or, where we
-                   may not see that, its parent root's sshd: nobody else has children of that.
+                   another title (`[net]`, `[preauth]`, `[accepted]`), so a client that only tries passwords is not
+                   activity. Any process may have such a title. So its program must be root's file of that name or,
+                   where we may not see that, its parent root's sshd: nobody else has children of that.
 utmp               logins on a terminal, with the address they came from. Where processes of other users are hidden
                    (the mount option hidepid), these are all there is to see. An entry that nobody removed, since sshd
                    was killed, is known by its process: gone, or younger than the login.
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from supervisor.activity.sighting import Kind, Sighting
+from supervisor.activity.sighting import Sighting, SourceKind
 from supervisor.host.proc.process_tree import started_s
 from supervisor.lean.frozen import dataclass
 from supervisor.model.moment import Instant
@@ -38,7 +38,7 @@ _MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SshSession:
     """One open session."""
 
     user: str
@@ -62,17 +62,17 @@ def open_sessions(now: Instant) -> Iterator[Sighting]:
         return
     more = f" and {len(sessions) - _MOST_NAMED} more" if len(sessions) > _MOST_NAMED else ""
     detail = ", ".join(map(str, sessions[:_MOST_NAMED])) + more
-    yield Sighting(Kind.SSH, SOURCE, detail, sessions[0].since_s, now.boot_s)
+    yield Sighting(SourceKind.SSH, SOURCE, detail, sessions[0].since_s, now.boot_s)
 
 
-def _sessions(now: Instant) -> list[Session]:
+def _sessions(now: Instant) -> list[SshSession]:
     processes = {session.pid: session for session in _processes()}
     logins = {session.terminal: session for session in _logins(now)}
-    told = {pid: logins.pop(session.terminal, session) for pid, session in processes.items()}
-    return [*told.values(), *logins.values()]
+    known = {pid: logins.pop(session.terminal, session) for pid, session in processes.items()}
+    return [*known.values(), *logins.values()]
 
 
-def _processes() -> Iterator[Session]:
+def _processes() -> Iterator[SshSession]:
     """The sessions that sshd has a process for."""
     for pid in psutil.pids():
         # By hand: psutil takes ten times as long to name a process, and most are none of ours.
@@ -87,7 +87,7 @@ def _processes() -> Iterator[Session]:
             continue  # gone by now
         began_s = started_s(pid)
         if (found := _TITLE.fullmatch(title)) and began_s is not None:
-            yield Session(_shown(found["user"]), _shown(found["terminal"]), pid, began_s)
+            yield SshSession(_shown(found["user"]), _shown(found["terminal"]), pid, began_s)
 
 
 def _is_sshd(process: psutil.Process) -> bool:
@@ -107,7 +107,7 @@ def _is_sshd(process: psutil.Process) -> bool:
     return name in _PROGRAMS and program.st_uid == 0 and not program.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _logins(now: Instant) -> Iterator[Session]:
+def _logins(now: Instant) -> Iterator[SshSession]:
     """The sessions that utmp knows of; see utmp(5)."""
     for user in psutil.users():
         pid = int(user.pid or 0)
@@ -115,7 +115,7 @@ def _logins(now: Instant) -> Iterator[Session]:
             continue
         age_s = max(0.0, now.wall_s - user.started)
         terminal = _shown(user.terminal or "notty")
-        yield Session(_shown(user.name), terminal, pid, now.boot_s - age_s, user.host)
+        yield SshSession(_shown(user.name), terminal, pid, now.boot_s - age_s, user.host)
 
 
 def _still(pid: int, login_s: float) -> bool:

@@ -51,7 +51,7 @@ class Edges:
         """Nothing runs yet."""
         self._supervisor = supervisor
         self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report.notice)
-        self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock.ahead_s)
+        self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock)
         self.state_watch = StateWatch(_watched(supervisor), supervisor.conditions, supervisor.report)
         self.upgrade = Upgrade(supervisor)
         self.activity = _activity(supervisor)
@@ -77,7 +77,7 @@ class Edges:
 
     async def _report_activity(self) -> None:
         engine = self._supervisor.engine
-        await self.activity.run(engine.hub, engine.post, self._supervisor.report.notice)
+        await self.activity.run(engine.hub, engine, self._supervisor.report)
 
     async def _preload(self) -> None:
         """Soon after the start, import everything that the program's files may be needed for."""
@@ -187,11 +187,8 @@ Status = Callable[[], Awaitable[dict[str, Any]]]
 def _activity(supervisor: Supervisor) -> Activity:
     settings, plane = supervisor.settings.plane, None
     if settings is not None:
-        plane = Plane(
-            settings.url, supervisor.environment_id, settings.token.read, settings.heartbeat_interval_s
-        )
-    records = supervisor.engine.world.records
-    return Activity(lambda: records, supervisor.store, clock.boot_id(), clock.instant, plane)
+        plane = Plane(settings.url, supervisor.environment_id, settings.token, settings.heartbeat_interval_s)
+    return Activity(supervisor.engine.world, supervisor.store, clock.boot_id(), clock, plane)
 
 
 def _watched(supervisor: Supervisor) -> list[Watched]:

@@ -31,3 +31,10 @@ class Clock(Protocol):
 
     def now(self) -> Now:
         """The present moment."""
+
+
+class InstantClock(Protocol):
+    """Reads the present moment on the clock that suspends do not stop. `host.proc.clock` is one."""
+
+    def instant(self) -> Instant:
+        """The present moment."""

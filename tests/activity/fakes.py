@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, conclude, decide
-from supervisor.activity.persisted import Kept
-from supervisor.activity.plane import Plane
+from supervisor.activity.heartbeat import Heartbeat, HeartbeatPace, Send, Wait, conclude, decide
+from supervisor.activity.persisted import Persisted
+from supervisor.activity.plane import Delivered, Plane, SignalResult
 from supervisor.activity.plane_client import PlaneClient
-from supervisor.activity.reporter import Pulse
-from supervisor.activity.sighting import Kind, Sighting, Signal
-from supervisor.activity.signal_result import Delivered, Verdict
-from supervisor.activity.sources import Sources
+from supervisor.activity.reporter import Reporter
+from supervisor.activity.sighting import Sighting, Signal, SourceKind
+from supervisor.activity.sources import ActivitySources
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.errors import StoreError, SupervisorError
@@ -25,7 +24,7 @@ from supervisor.model.shared_sequence import EMPTY
 from tests.activity.plane import ENVIRONMENT
 
 NO_SCRIPT: Mapping[float, Callable[[], None]] = MappingProxyType({})
-PACE = Pace()
+PACE = HeartbeatPace()
 MORNING_S = 1_700_000_000.0
 """Wall clock at boot."""
 
@@ -37,7 +36,7 @@ class Clock:
         self.boot_s = boot_s
         self.wall_s = MORNING_S + boot_s
 
-    def __call__(self) -> Instant:
+    def instant(self) -> Instant:
         return Instant(self.boot_s, self.wall_s)
 
     def set_wall(self, by_s: float) -> None:
@@ -55,9 +54,9 @@ class Scene:
 
     active: Callable[[float], bool]
     """Whether the environment is in use at a moment."""
-    answer: Callable[[float], Verdict] = lambda _now_s: Delivered()
+    answer: Callable[[float], SignalResult] = lambda _now_s: Delivered()
     token: Callable[[float], str | None] = lambda _now_s: "token"
-    pace: Pace = PACE
+    pace: HeartbeatPace = PACE
     jitter: float = 0.5
     takes_s: int = 0
     """How long the plane takes to answer."""
@@ -76,9 +75,9 @@ class Scene:
             if sent is not None and self.beat.begun_s is not None:
                 if now_s < self.beat.begun_s + self.takes_s:
                     continue
-                verdict = self.answer(now_s)
-                self.beat = conclude(self.beat, sent, verdict, self.pace, self.jitter, now_s)
-                if isinstance(verdict, Delivered):
+                result = self.answer(now_s)
+                self.beat = conclude(self.beat, sent, result, self.pace, self.jitter, now_s)
+                if isinstance(result, Delivered):
                     self.got_through.append(now_s)
             signal = Signal("SSH", now_s) if self.active(now_s) else None
             self.beat, todo = decide(self.beat, signal, self.token(now_s), now_s)
@@ -88,9 +87,9 @@ class Scene:
             self.tried.append(now_s)
             self.told.append(todo.signal)
             if not self.takes_s:
-                verdict = self.answer(now_s)
-                self.beat = conclude(self.beat, sent, verdict, self.pace, self.jitter, now_s)
-                if isinstance(verdict, Delivered):
+                result = self.answer(now_s)
+                self.beat = conclude(self.beat, sent, result, self.pace, self.jitter, now_s)
+                if isinstance(result, Delivered):
                     self.got_through.append(now_s)
         return self
 
@@ -116,7 +115,7 @@ class Memory:
 
 
 class Stage:
-    """A pulse and its sources on a clock that the test turns. Whom it tells is a plane on a real socket."""
+    """A reporter and its sources on a clock that the test turns. It sends to a plane on a real socket."""
 
     def __init__(
         self,
@@ -135,26 +134,42 @@ class Stage:
         self.notices: list[tuple[float, str]] = []
         self.tried: list[float] = []
         """When, in seconds from the beginning."""
-        kept = Kept(memory or Memory(), "a boot")
-        self.sources = Sources(
-            lambda: self.records, kept, self.clock, interval_s, lambda now: [*self._seen(now)]
-        )
-        client = PlaneClient(url, ENVIRONMENT, timeout_s, {})
-
-        async def tell(source: str, seen_wall_s: float, token: str) -> Verdict:
-            self.tried.append(self.now_s)
-            return await client.tell(source, seen_wall_s, token)
-
-        self.pulse = Pulse(
+        persisted = Persisted(memory or Memory(), "a boot")
+        self.sources = ActivitySources(self, persisted, self.clock, interval_s, self)
+        self._client = PlaneClient(url, ENVIRONMENT, timeout_s, {})
+        self.reporter = Reporter(
             self.sources,
-            Plane(url, ENVIRONMENT, self._token, interval_s),
-            kept,
+            Plane(url, ENVIRONMENT, self, interval_s),
+            persisted,
             self.clock,
-            post=self.posted.append,
-            notice=lambda text: self.notices.append((self.now_s, text)),
-            jitter=lambda: 0.5,
-            tell=tell,
+            self,
+            self,
+            chance=self,
+            sender=self,
         )
+
+    # HasRecords, SessionLook, TokenSource, Inbox, Notices, Chance and Sender
+
+    def open_sessions(self, now: Instant) -> Iterator[Sighting]:
+        return (replace(session, seen_s=now.boot_s) for session in self.sessions)
+
+    def read(self) -> str:
+        if self.token is None:
+            raise SupervisorError("cannot use the environment's token in /token: there is no such file")
+        return self.token
+
+    def post(self, fact: ActivitySeen) -> None:
+        self.posted.append(fact)
+
+    def notice(self, text: str) -> None:
+        self.notices.append((self.now_s, text))
+
+    def random(self) -> float:
+        return 0.5
+
+    async def send(self, source: str, seen_wall_s: float, token: str) -> SignalResult:
+        self.tried.append(self.now_s)
+        return await self._client.send(source, seen_wall_s, token)
 
     @property
     def now_s(self) -> float:
@@ -167,7 +182,7 @@ class Stage:
         while self.now_s < until_s:
             while moments and moments[0] <= self.now_s:
                 script[moments.pop(0)]()
-            wait_s = await self.pulse.turn()
+            wait_s = await self.reporter.turn()
             next_s = min([self.now_s + wait_s, until_s, *moments[:1]])
             self.clock.turn(next_s - self.now_s)
 
@@ -189,12 +204,4 @@ class Stage:
 
     def log_in(self, detail: str) -> None:
         """An SSH session begins."""
-        self.sessions.append(Sighting(Kind.SSH, "SSH", detail, self.clock.boot_s, self.clock.boot_s))
-
-    def _seen(self, now: Instant) -> Iterator[Sighting]:
-        return (replace(session, seen_s=now.boot_s) for session in self.sessions)
-
-    def _token(self) -> str:
-        if self.token is None:
-            raise SupervisorError("cannot use the environment's token in /token: there is no such file")
-        return self.token
+        self.sessions.append(Sighting(SourceKind.SSH, "SSH", detail, self.clock.boot_s, self.clock.boot_s))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.activity.heartbeat import Heartbeat, Pace, Send, Wait, backoff, conclude, decide
+from supervisor.activity.heartbeat import Heartbeat, HeartbeatPace, Send, Wait, backoff, conclude, decide
+from supervisor.activity.plane import Declined, Delivered, SignalResult, TokenRefused, Undelivered
 from supervisor.activity.sighting import Signal
-from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused, Verdict
 from tests.activity.fakes import Scene, always
 
 DAY_S = 24 * 3600
@@ -22,8 +22,8 @@ def between(*spans: tuple[float, float]) -> Callable[[float], bool]:
     return lambda now_s: any(begin <= now_s < end for begin, end in spans)
 
 
-def away(begin_s: float, end_s: float, verdict: Verdict) -> Callable[[float], Verdict]:
-    return lambda now_s: verdict if begin_s <= now_s < end_s else Delivered()
+def away(begin_s: float, end_s: float, result: SignalResult) -> Callable[[float], SignalResult]:
+    return lambda now_s: result if begin_s <= now_s < end_s else Delivered()
 
 
 def test_first_signal_goes_at_once_and_one_every_five_minutes_after_it() -> None:
@@ -55,13 +55,13 @@ def test_slow_plane_does_not_shift_the_beat_nor_get_two_signals_at_once() -> Non
 
 
 def test_what_fails_is_tried_again_inside_the_interval_with_what_is_true_then() -> None:
-    scene = Scene(always, away(0, 20, Failed("no route")), jitter=0.0).run(700)
+    scene = Scene(always, away(0, 20, Undelivered("no route")), jitter=0.0).run(700)
     assert scene.tried == [0, 3, 8, 18, 38, 338, 638]
     assert [signal.seen_s for signal in scene.told] == scene.tried
 
 
 def test_plane_that_is_away_for_a_day_is_tried_once_in_an_interval_and_told_once_when_it_is_back() -> None:
-    scene = Scene(always, away(600, DAY_S, Failed("no route")), jitter=0.9).run(DAY_S + 1200)
+    scene = Scene(always, away(600, DAY_S, Undelivered("no route")), jitter=0.9).run(DAY_S + 1200)
     while_away = [at for at in scene.tried if 2000 <= at < DAY_S]
     assert all(285 <= later - earlier <= 300 for earlier, later in pairwise(while_away))
     back = [at for at in scene.got_through if at >= DAY_S]
@@ -112,16 +112,16 @@ def test_plane_that_declines_is_asked_again_an_interval_later() -> None:
 def test_plane_that_asks_for_patience_gets_it_up_to_an_interval(
     asked_s: float | None, tried: list[float]
 ) -> None:
-    scene = Scene(always, away(0, 100, Failed("HTTP status 429", asked_s)), jitter=0.0).run(700)
+    scene = Scene(always, away(0, 100, Undelivered("HTTP status 429", asked_s)), jitter=0.0).run(700)
     assert scene.tried[: len(tried)] == tried
 
 
 def test_backoff_doubles_up_to_the_interval_and_chance_takes_at_most_half_of_it() -> None:
-    pace = Pace()
+    pace = HeartbeatPace()
     assert [backoff(failures, pace, 0.0) for failures in range(1, 9)] == [2.5, 5, 10, 20, 40, 80, 150, 150]
     assert backoff(3, pace, 0.5) == 15
     assert backoff(10_000, pace, 0.0) == 150
-    assert backoff(1, Pace(interval_s=0.5), 0.0) == 0.25
+    assert backoff(1, HeartbeatPace(interval_s=0.5), 0.0) == 0.25
 
 
 def test_every_state_waits_for_what_its_table_says() -> None:
@@ -129,10 +129,10 @@ def test_every_state_waits_for_what_its_table_says() -> None:
     assert (sending.begun_s, sent) == (10.0, Send(SSH, "t"))
     assert decide(sending, SSH, "t", 99.0) == (sending, Wait(why="a signal is under way"))
     assert isinstance(sent, Send)
-    ready = conclude(sending, sent, Delivered(), Pace(), 0.5, 11.0)
+    ready = conclude(sending, sent, Delivered(), HeartbeatPace(), 0.5, 11.0)
     assert decide(ready, SSH, "t", 11.0) == (ready, Wait(310.0))
     assert decide(ready, None, "t", 400.0) == (ready, Wait(why="nothing is active"))
-    refused = conclude(sending, sent, TokenRefused("no"), Pace(), 0.0, 11.0)
+    refused = conclude(sending, sent, TokenRefused("no"), HeartbeatPace(), 0.0, 11.0)
     assert refused.refused == "t"
     for token in ("t", None):
         assert decide(refused, SSH, token, 1e6)[0] == refused
@@ -142,13 +142,15 @@ def test_every_state_waits_for_what_its_table_says() -> None:
 @given(
     st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=12),
     st.lists(
-        st.sampled_from([Delivered(), Failed("x"), Failed("x", 30.0), Declined("x")]), min_size=1, max_size=40
+        st.sampled_from([Delivered(), Undelivered("x"), Undelivered("x", 30.0), Declined("x")]),
+        min_size=1,
+        max_size=40,
     ),
     st.floats(0.0, 0.999),
     st.integers(0, 30),
 )
 def test_any_history_keeps_the_promises(
-    spans: list[tuple[int, bool]], answers: list[Verdict], jitter: float, takes_s: int
+    spans: list[tuple[int, bool]], answers: list[SignalResult], jitter: float, takes_s: int
 ) -> None:
     """No signal while idle, no two within an interval, at most eight tries in one; a plane that answers is told."""
     moments = [active for length, active in spans for _ in range(length)]

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from supervisor.activity.keep_alive import KeepAlives
-from supervisor.activity.persisted import Kept
-from supervisor.activity.sighting import Kind
+from supervisor.activity.persisted import Persisted
+from supervisor.activity.sighting import SourceKind
 from supervisor.host.proc.process_tree import find
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 from tests.activity.fakes import Memory
@@ -25,7 +25,7 @@ def memory() -> Memory:
 
 @pytest.fixture
 def keep_alives(memory: Memory) -> KeepAlives:
-    return KeepAlives(Kept(memory, BOOT))
+    return KeepAlives(Persisted(memory, BOOT))
 
 
 Sleeper = subprocess.Popen[bytes]
@@ -41,7 +41,12 @@ def test_process_is_activity_while_it_lives(keep_alives: KeepAlives, sleeper: Sl
     keep_alives.add(sleeper.pid, "Nightly build", 10)
 
     (seen,) = keep_alives.sightings(50)
-    assert (seen.kind, seen.source, seen.since_s, seen.seen_s) == (Kind.KEEP_ALIVE, "Nightly build", 10, 50)
+    assert (seen.kind, seen.source, seen.since_s, seen.seen_s) == (
+        SourceKind.KEEP_ALIVE,
+        "Nightly build",
+        10,
+        50,
+    )
     assert seen.detail == f"process {sleeper.pid} (sleep)"
 
     sleeper.kill()
@@ -82,7 +87,7 @@ def test_pid_that_is_in_use_again_is_not_taken_for_the_process(memory: Memory, s
     # A process that had this pid before the sleeper did, as the supervisor before us kept it.
     kept = {"boot": BOOT, "value": [[sleeper.pid, ticks(sleeper) - 1, "Nightly build", 1.0]]}
     memory.put("keep_alives", json.dumps(kept))
-    assert list(KeepAlives(Kept(memory, BOOT)).sightings(60)) == []
+    assert list(KeepAlives(Persisted(memory, BOOT)).sightings(60)) == []
 
 
 def test_once_more_gives_it_another_name(keep_alives: KeepAlives, sleeper: Sleeper) -> None:
@@ -102,14 +107,14 @@ def test_source_that_no_signal_can_carry_is_refused(
 
 
 def test_they_go_on_with_the_next_supervisor_of_the_same_boot(memory: Memory, sleeper: Sleeper) -> None:
-    KeepAlives(Kept(memory, BOOT)).add(sleeper.pid, "Nightly build", 10)
-    (seen,) = KeepAlives(Kept(memory, BOOT)).sightings(60)
+    KeepAlives(Persisted(memory, BOOT)).add(sleeper.pid, "Nightly build", 10)
+    (seen,) = KeepAlives(Persisted(memory, BOOT)).sightings(60)
     assert (seen.source, seen.since_s) == ("Nightly build", 10)
-    assert list(KeepAlives(Kept(memory, BOOT[::-1])).sightings(60)) == []
+    assert list(KeepAlives(Persisted(memory, BOOT[::-1])).sightings(60)) == []
 
 
 def test_those_that_ended_meanwhile_are_not_kept(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(Kept(memory, BOOT))
+    keep_alives = KeepAlives(Persisted(memory, BOOT))
     keep_alives.add(sleeper.pid, "Nightly build", 10)
     sleeper.kill()
     sleeper.wait()
@@ -133,18 +138,18 @@ def test_those_that_ended_meanwhile_are_not_kept(memory: Memory, sleeper: Sleepe
 )
 def test_what_was_kept_and_is_no_list_of_ours_is_passed_over(memory: Memory, kept: str) -> None:
     memory.texts["keep_alives"] = kept.replace("BOOT", BOOT)
-    assert list(KeepAlives(Kept(memory, BOOT)).sightings(60)) == []
+    assert list(KeepAlives(Persisted(memory, BOOT)).sightings(60)) == []
 
 
 def test_disk_that_is_full_takes_nothing_away(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(Kept(memory, BOOT))
+    keep_alives = KeepAlives(Persisted(memory, BOOT))
     memory.full = True
     keep_alives.add(sleeper.pid, "Nightly build", 10)
     assert len(list(keep_alives.sightings(60))) == 1
 
 
 def test_there_is_a_limit_to_those_that_live(memory: Memory, sleeper: Sleeper) -> None:
-    keep_alives = KeepAlives(Kept(memory, BOOT), most=2)
+    keep_alives = KeepAlives(Persisted(memory, BOOT), most=2)
     with subprocess.Popen(["sleep", "1000"]) as other:
         keep_alives.add(os.getpid(), "ourselves", 10)
         keep_alives.add(other.pid, "another", 10)

@@ -14,9 +14,8 @@ import anyio
 import pytest
 from aiohttp import web
 
-from supervisor.activity.plane_client import PlaneClient
-from supervisor.activity.plane_transport import MOST_BYTES, proxy_of
-from supervisor.activity.signal_result import Declined, Delivered, Failed, TokenRefused, Verdict
+from supervisor.activity.plane import Declined, Delivered, SignalResult, TokenRefused, Undelivered
+from supervisor.activity.plane_client import MOST_BYTES, PlaneClient, proxy_of
 from tests.activity.plane import ENVIRONMENT, METHOD, Answer, never, plane, raw, slowly, status
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +27,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def tell(url: str, timeout_s: float = 20.0, **environ: str) -> Verdict:
-    return await PlaneClient(url, ENVIRONMENT, timeout_s, environ).tell("VS Code", AT_S, "t0ken")
+async def tell(url: str, timeout_s: float = 20.0, **environ: str) -> SignalResult:
+    return await PlaneClient(url, ENVIRONMENT, timeout_s, environ).send("VS Code", AT_S, "t0ken")
 
 
 @pytest.mark.parametrize("prefix", ["", "/api"])
@@ -50,12 +49,12 @@ async def test_signal_says_who_was_active_when_and_where(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict"),
+    ("answer", "result"),
     [
         (status(401, "token expired"), TokenRefused("HTTP status 401: token expired")),
         (status(403, "not yours"), Declined("HTTP status 403: not yours")),
         (status(404, "gone"), Declined("HTTP status 404: gone")),
-        (status(429, "slow down", Retry_After="17"), Failed("HTTP status 429: slow down", 17.0)),
+        (status(429, "slow down", Retry_After="17"), Undelivered("HTTP status 429: slow down", 17.0)),
         (
             status(
                 429,
@@ -63,19 +62,19 @@ async def test_signal_says_who_was_active_when_and_where(prefix: str) -> None:
                 Retry_After="Sun, 06 Nov 1994 08:50:37 GMT",
                 Date="Sun, 06 Nov 1994 08:49:37 GMT",
             ),
-            Failed("HTTP status 429: later", 60.0),
+            Undelivered("HTTP status 429: later", 60.0),
         ),
-        (status(503, "", Retry_After="nonsense"), Failed("HTTP status 503")),
-        (status(500, "line\none\x1b[31m"), Failed("HTTP status 500: line one [31m")),
+        (status(503, "", Retry_After="nonsense"), Undelivered("HTTP status 503")),
+        (status(500, "line\none\x1b[31m"), Undelivered("HTTP status 500: line one [31m")),
         (status(302, "", Location="http://127.0.0.1:1/"), Declined("HTTP status 302")),
         (raw(b"<h1>401", "text/html", 401), TokenRefused("HTTP status 401: Unauthorized")),
-        (raw(b"<h1>502", "text/html", 502), Failed("HTTP status 502: Bad Gateway")),
+        (raw(b"<h1>502", "text/html", 502), Undelivered("HTTP status 502: Bad Gateway")),
     ],
 )
-async def test_refusal_is_told_from_what_may_pass(answer: Answer, verdict: Verdict) -> None:
+async def test_refusal_is_told_from_what_may_pass(answer: Answer, result: SignalResult) -> None:
     async with plane() as there:
         there.answer = answer
-        assert await tell(there.url) == verdict
+        assert await tell(there.url) == result
         assert len(there.told) == 1
 
 
@@ -94,16 +93,16 @@ async def test_refusal_is_told_from_what_may_pass(answer: Answer, verdict: Verdi
 async def test_garbage_is_no_answer(answer: Answer) -> None:
     async with plane() as there:
         there.answer = answer
-        verdict = await tell(there.url)
-    assert isinstance(verdict, Failed)
-    assert verdict.why
+        result = await tell(there.url)
+    assert isinstance(result, Undelivered)
+    assert result.why
 
 
 @pytest.mark.parametrize("code", [b'["x"]', b"{}", b"7", b'"no_such_code"', b'"ok"'])
 async def test_error_that_makes_no_sense_is_still_one(code: bytes) -> None:
     async with plane() as there:
         there.answer = raw(b'{"code": ' + code + b', "message": ["a"], "details": [3]}', code=500)
-        assert isinstance(await tell(there.url), Failed)
+        assert isinstance(await tell(there.url), Undelivered)
 
 
 @pytest.mark.parametrize("answer", [never, slowly])
@@ -111,14 +110,14 @@ async def test_answer_that_does_not_come_to_its_end_is_not_waited_for(answer: An
     async with plane() as there:
         there.answer = answer
         with anyio.fail_after(20):
-            assert await tell(there.url, timeout_s=0.2) == Failed("no answer within 0.2 s")
+            assert await tell(there.url, timeout_s=0.2) == Undelivered("no answer within 0.2 s")
 
 
 async def test_plane_that_takes_no_connection_or_breaks_it_off_has_failed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     refused = await tell(f"http://127.0.0.1:{port}")
-    assert isinstance(refused, Failed)
+    assert isinstance(refused, Undelivered)
     assert "Connect call failed" in refused.why
 
     async def hang_up(request: web.Request) -> web.Response:
@@ -128,7 +127,7 @@ async def test_plane_that_takes_no_connection_or_breaks_it_off_has_failed() -> N
 
     async with plane() as there:
         there.answer = hang_up
-        assert isinstance(await tell(there.url), Failed)
+        assert isinstance(await tell(there.url), Undelivered)
 
 
 async def test_call_that_is_cancelled_ends_at_once_as_cancelled() -> None:
@@ -136,7 +135,7 @@ async def test_call_that_is_cancelled_ends_at_once_as_cancelled() -> None:
         there.answer = never
         with anyio.move_on_after(0.2) as scope:
             await tell(there.url)
-            pytest.fail("it gave a verdict")
+            pytest.fail("it gave a result")
         assert scope.cancelled_caught
 
 
@@ -187,9 +186,9 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
 async def test_certificate_that_no_root_of_the_system_has_signed_is_refused(tmp_path: Path) -> None:
     context, _ = certificate(tmp_path)
     async with plane(ssl=context) as there:
-        verdict = await tell(there.url)
-    assert isinstance(verdict, Failed)
-    assert "certificate verify failed" in verdict.why
+        result = await tell(there.url)
+    assert isinstance(result, Undelivered)
+    assert "certificate verify failed" in result.why
     assert there.told == []
 
 
@@ -207,7 +206,7 @@ async def test_roots_are_those_that_openssl_finds(tmp_path: Path) -> None:
 TELL = f"""
 import anyio, sys
 from supervisor.activity.plane_client import PlaneClient
-print(anyio.run(PlaneClient(sys.argv[1], "{ENVIRONMENT}", 20.0, {{}}).tell, "VS Code", 1.0, "t0ken"))
+print(anyio.run(PlaneClient(sys.argv[1], "{ENVIRONMENT}", 20.0, {{}}).send, "VS Code", 1.0, "t0ken"))
 """
 
 
@@ -224,12 +223,12 @@ async def test_proxy_of_the_environment_is_used_and_only_where_it_is_meant() -> 
     async with server:
         port = server.sockets[0].getsockname()[1]
         through = f"http://ada:secret@127.0.0.1:{port}"
-        verdict = await tell("https://plane.invalid/api", HTTPS_PROXY=through)
-        assert isinstance(verdict, Failed)
+        result = await tell("https://plane.invalid/api", HTTPS_PROXY=through)
+        assert isinstance(result, Undelivered)
         assert heads[0].startswith(b"CONNECT plane.invalid:443 HTTP/1.1\r\n")
         assert b"Proxy-Authorization: Basic " in heads[0]
         assert b"t0ken" not in heads[0]
-        assert verdict == Failed("the proxy lets nothing through: 403 Forbidden")
+        assert result == Undelivered("the proxy lets nothing through: 403 Forbidden")
         async with plane() as there:
             assert await tell(there.url, HTTPS_PROXY=through) == Delivered()
             assert await tell(there.url, HTTP_PROXY=through, NO_PROXY="127.0.0.1") == Delivered()

@@ -1,4 +1,4 @@
-"""The pulse on a clock that the test turns, with real requests to a plane on loopback."""
+"""The reporter on a clock that the test turns, with real requests to a plane on loopback."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import anyio
 import pytest
 
 from supervisor.activity.activity_report import explanation
-from supervisor.activity.persisted import Kept
-from supervisor.activity.plane import Plane
-from supervisor.activity.reporter import Pulse
-from supervisor.activity.signal_result import Delivered, Failed, Verdict
+from supervisor.activity.plane import Delivered, SignalResult, Undelivered
 from supervisor.core.records import Records
 from supervisor.hub import Hub
 from supervisor.model.fact import ActivitySeen
 from tests.activity.fakes import Clock, Memory, Stage
-from tests.activity.plane import ENVIRONMENT, never, plane, raw, status
+from tests.activity.plane import never, plane, raw, status
 from tests.connect_server.serving import eventually
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +92,7 @@ async def test_token_that_is_missing_is_told_once_and_waited_for() -> None:
         stage.log_in("ada")
         stage.token = None
         await stage.play(100)
-        assert explanation([], None, stage.pulse, stage.clock())["heartbeat"]["state"] == "refused"
+        assert explanation([], None, stage.reporter, stage.clock.instant())["heartbeat"]["state"] == "refused"
         stage.token = "at last"
         await stage.play(200)
     assert stage.tried == [100]
@@ -120,7 +117,7 @@ async def test_plane_in_trouble_is_a_matter_of_two_notices_however_long_it_takes
         "the management plane is told again that the environment is in use",
     ]
     assert stage.notices[0][0] < 60
-    assert (stage.pulse.delivered, stage.pulse.failed) == (3, len(stage.tried) - 3)
+    assert (stage.reporter.delivered, stage.reporter.failed) == (3, len(stage.tried) - 3)
 
 
 async def test_plane_that_gives_no_answer_holds_up_nothing() -> None:
@@ -132,29 +129,28 @@ async def test_plane_that_gives_no_answer_holds_up_nothing() -> None:
         stage.sources.report("VS Code")
         there.answer = None
         await stage.play(60)
-    assert [type(sent.verdict) for sent in stage.pulse.signals] == [Failed, Failed, Failed, Delivered]
+    assert [type(sent.result) for sent in stage.reporter.signals] == [
+        Undelivered,
+        Undelivered,
+        Undelivered,
+        Delivered,
+    ]
     assert there.told[-1].source == "SSH"
 
 
 async def test_error_of_our_own_is_one_more_failure(caplog: pytest.LogCaptureFixture) -> None:
-    async def tell(_source: str, _seen_s: float, _token: str) -> Verdict:
-        raise RuntimeError("a bug")
+    class Broken(Stage):
+        async def send(self, source: str, seen_wall_s: float, token: str) -> SignalResult:
+            raise RuntimeError("a bug")
 
-    stage = Stage("http://127.0.0.1:1")
+    stage = Broken("http://127.0.0.1:1")
     stage.log_in("ada")
-    stage.pulse = Pulse(
-        stage.sources,
-        Plane("http://127.0.0.1:1", ENVIRONMENT, lambda: "token"),
-        Kept(Memory(), "a boot"),
-        stage.clock,
-        post=stage.posted.append,
-        notice=lambda text: None,
-        tell=tell,
-    )
     with caplog.at_level(logging.CRITICAL, logger="supervisor.activity.reporter"):
         await stage.play(20)
-    assert stage.pulse.failed >= 2
-    assert stage.pulse.signals[0].verdict == Failed("an error inside the supervisor: RuntimeError('a bug')")
+    assert stage.reporter.failed >= 2
+    assert stage.reporter.signals[0].result == Undelivered(
+        "an error inside the supervisor: RuntimeError('a bug')"
+    )
 
 
 async def test_bug_in_a_look_is_logged_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
@@ -162,16 +158,18 @@ async def test_bug_in_a_look_is_logged_and_outlived(caplog: pytest.LogCaptureFix
         stage = Stage(there.url, interval_s=0.1)
         broken = [True]
 
-        def records() -> Records:
-            if broken:
-                broken.clear()
-                raise RuntimeError("a bug")
-            return stage.records
+        class BrokenOnce:
+            @property
+            def records(self) -> Records:
+                if broken:
+                    broken.clear()
+                    raise RuntimeError("a bug")
+                return stage.records
 
-        stage.sources._records = records
+        stage.sources._world = BrokenOnce()
         with caplog.at_level(logging.CRITICAL, logger="supervisor.activity.reporter"):
             async with anyio.create_task_group() as group:
-                group.start_soon(stage.pulse.run, Hub())
+                group.start_soon(stage.reporter.run, Hub())
                 await eventually(lambda: not broken)
                 stage.sources.report("VS Code")
                 await eventually(lambda: there.told)
@@ -184,7 +182,7 @@ async def test_explanation_tells_sources_since_when_and_the_last_signals() -> No
         await stage.play(
             130, {10: lambda: stage.log_in("ada on pts/0"), 70: lambda: stage.sources.report("VS Code")}
         )
-        found = explanation(stage.sources.known(), None, stage.pulse, stage.clock())
+        found = explanation(stage.sources.known(), None, stage.reporter, stage.clock.instant())
     start = datetime.fromtimestamp(stage.clock.wall_s - stage.now_s).astimezone()
     at = {name: (datetime.fromisoformat(found[name]) - start).total_seconds() for name in ("since",)}
     assert at == {"since": pytest.approx(10, abs=0.01)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.activity.sighting import Kind, Sighting, Signal, checked_source, signal_of
+from supervisor.activity.sighting import Sighting, Signal, SourceKind, checked_source, signal_of
 from supervisor.model.errors import InvalidActivity
 
-EDITOR = Sighting(Kind.REPORTED, "VS Code", "", 10.0, 50.0)
-SSH = Sighting(Kind.SSH, "SSH", "", 20.0, 60.0)
-BUILD = Sighting(Kind.EXECUTION, "Automations", "", 5.0, 60.0)
+EDITOR = Sighting(SourceKind.REPORTED, "VS Code", "", 10.0, 50.0)
+SSH = Sighting(SourceKind.SSH, "SSH", "", 20.0, 60.0)
+BUILD = Sighting(SourceKind.EXECUTION, "Automations", "", 5.0, 60.0)
 
 
 def test_nothing_seen_is_nothing_to_tell() -> None:
@@ -22,12 +22,14 @@ def test_what_was_seen_last_names_the_signal() -> None:
 
 def test_of_what_is_seen_at_the_same_moment_a_person_names_it() -> None:
     assert signal_of([BUILD, SSH, EDITOR]) == Signal("SSH", 60.0)
-    just_now = Sighting(Kind.REPORTED, "JetBrains", "", 60.0, 60.0)
+    just_now = Sighting(SourceKind.REPORTED, "JetBrains", "", 60.0, 60.0)
     assert signal_of([BUILD, SSH, just_now]) == Signal("JetBrains", 60.0)
 
 
 def test_of_one_kind_the_longer_names_it() -> None:
-    pids = [Sighting(Kind.KEEP_ALIVE, name, "", since, 60.0) for name, since in (("two", 2.0), ("one", 1.0))]
+    pids = [
+        Sighting(SourceKind.KEEP_ALIVE, name, "", since, 60.0) for name, since in (("two", 2.0), ("one", 1.0))
+    ]
     assert signal_of(pids) == Signal("one", 60.0)
 
 

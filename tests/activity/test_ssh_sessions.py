@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.activity import ssh_sessions
-from supervisor.activity.sighting import Kind, Sighting
+from supervisor.activity.sighting import Sighting, SourceKind
 from supervisor.host.proc import clock
 from tests.activity.sshd import MISSING, sshd
 
@@ -58,7 +58,7 @@ def test_open_sessions_are_seen_with_and_without_a_terminal_and_no_longer_than_t
         with server.session() as _, server.session("-tt") as _:
             found = eventually(2)
             assert found is not None
-            assert (found.kind, found.source) == (Kind.SSH, "SSH")
+            assert (found.kind, found.source) == (SourceKind.SSH, "SSH")
             assert "on notty" in found.detail
             assert "on pts/" in found.detail
             assert begun.boot_s - 1 <= found.since_s <= found.seen_s

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from supervisor.activity.signal_result import Delivered
+from supervisor.activity.plane import Delivered
 from tests.activity.fakes import Stage
 from tests.activity.plane import plane, status
 
@@ -75,15 +75,15 @@ async def test_half_an_hour_of_activity(sleeper: subprocess.Popen[bytes]) -> Non
         time.at(29, "that process ends", sleeper.kill, sleeper.wait)
         await stage.play(30 * MINUTE_S, time.script)
 
-    for at_s, sent in zip(stage.tried, stage.pulse.signals, strict=True):
-        why = "delivered" if isinstance(sent.verdict, Delivered) else sent.verdict.why
+    for at_s, sent in zip(stage.tried, stage.reporter.signals, strict=True):
+        why = "delivered" if isinstance(sent.result, Delivered) else sent.result.why
         time.note(at_s, f"MarkEnvironmentActive {sent.signal.source}: {why}")
     for at_s, text in stage.notices:
         time.note(at_s, f"notice: {text}")
     print(f"\n{time}")
 
     minutes = [at_s / 60 for at_s in stage.tried]
-    sources = [sent.signal.source for sent in stage.pulse.signals]
+    sources = [sent.signal.source for sent in stage.reporter.signals]
     # At once; five minutes later, though what began it is over; not while nothing is active; at once again.
     assert list(zip(minutes, sources, strict=True))[:3] == [(2, "Automations"), (7, "VS Code"), (14, "SSH")]
     away = [minute for minute in minutes if 18.5 < minute < 20.5]
@@ -94,4 +94,4 @@ async def test_half_an_hour_of_activity(sleeper: subprocess.Popen[bytes]) -> Non
     assert revoked == pytest.approx(back + 5)
     assert renewed == pytest.approx(27, abs=1 / 6)
     assert sources[-2:] == ["Nightly", "Nightly"]
-    assert [type(sent.verdict) for sent in stage.pulse.signals].count(Delivered) == 5
+    assert [type(sent.result) for sent in stage.reporter.signals].count(Delivered) == 5

@@ -80,7 +80,7 @@ class Bench:
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()
-        self.activity = Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant)
+        self.activity = Activity(self.engine.world, Memory(), "a boot", clock)
         self.tokens = Tokens(b"k" * 32, issuer(SEED))
         self.automations = Automations(
             Settings(folder),

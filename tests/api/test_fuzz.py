@@ -133,7 +133,7 @@ class Bench:
         self.socket = folder / "api.sock"
         self.site = assembly.Site(
             engine=self.engine,
-            activity=Activity(lambda: self.engine.world.records, Memory(), "a boot", clock.instant),
+            activity=Activity(self.engine.world, Memory(), "a boot", clock),
             sockets=Sockets(self.socket, None),
             environment_id=SEED,
             workspace=folder,

@@ -28,12 +28,14 @@ class Scene:
     """An environment on a machine whose clocks move when the test says so."""
 
     def __init__(self) -> None:
-        self.mono_s, self.ahead_s = 100.0, 0.0
+        self.mono_s, self.asleep_s = 100.0, 0.0
         self.spawned: list[str] = []
         self.report = Notices()
-        self.engine = Engine(World(), self, Hub(), lambda: Now(self.mono_s, 1e9 + self.mono_s + self.ahead_s))
+        self.engine = Engine(
+            World(), self, Hub(), lambda: Now(self.mono_s, 1e9 + self.mono_s + self.asleep_s)
+        )
         self.engine.performer = self
-        self.resume = ResumeWatch(self.engine, self.report, lambda: self.ahead_s)
+        self.resume = ResumeWatch(self.engine, self.report, self)
         triggers = (Trigger.POST_ENVIRONMENT_START,)
         items = (
             service("web", triggers=triggers),
@@ -44,11 +46,14 @@ class Scene:
 
     def sleep(self, for_s: float) -> None:
         """Suspend the machine, and look once it is back."""
-        self.ahead_s += for_s
+        self.asleep_s += for_s
         self.mono_s += 0.1
         self.resume.look()
 
-    # Performer and Keeper
+    # SuspendClock, Performer and Keeper
+
+    def ahead_s(self) -> float:
+        return self.asleep_s
 
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):
@@ -119,7 +124,7 @@ def test_the_clocks_are_looked_at_while_it_watches(scene: Scene, monkeypatch: py
     async def watch() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(scene.resume.run)
-            scene.ahead_s += 100
+            scene.asleep_s += 100
             with anyio.fail_after(20):
                 await scene.engine.until(lambda records: bool(records.live))
             group.cancel_scope.cancel()

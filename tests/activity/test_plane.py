@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.activity.signal_result import (
+from supervisor.activity.plane import (
     Declined,
     Delivered,
-    Failed,
     TokenRefused,
+    Undelivered,
+    result_of,
     retry_after,
-    verdict_of,
 )
 
 NOON_S = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples
@@ -22,18 +22,18 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
     [
         (401, TokenRefused),
         *[(status, Declined) for status in (302, 400, 403, 404, 405, 409, 415, 499)],
-        *[(status, Failed) for status in (408, 425, 429, 500, 502, 503, 504, 599, 100, 204)],
+        *[(status, Undelivered) for status in (408, 425, 429, 500, 502, 503, 504, 599, 100, 204)],
     ],
 )
 def test_status_decides(status: int, kind: type) -> None:
-    verdict = verdict_of(status, "says why")
-    assert isinstance(verdict, kind)
-    assert not isinstance(verdict, Delivered)
-    assert verdict.why == f"HTTP status {status}: says why"
+    result = result_of(status, "says why")
+    assert isinstance(result, kind)
+    assert not isinstance(result, Delivered)
+    assert result.why == f"HTTP status {status}: says why"
 
 
 def test_patience_is_kept_for_what_may_pass() -> None:
-    assert verdict_of(429, "", 30.0) == Failed("HTTP status 429", 30.0)
+    assert result_of(429, "", 30.0) == Undelivered("HTTP status 429", 30.0)
 
 
 @pytest.mark.parametrize(
