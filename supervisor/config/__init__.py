@@ -1,7 +1,8 @@
 """From bytes to a typed automations file, or to every problem with its place.
 
-The way of a file: `source` (bytes), `text` (characters), `parse` (tree), then `decode` (typed, says yes or no) and
-`references`. Only when `decode` says no, `explain` finds the reasons with the published schema.
+A file passes `source` (bytes), `text` (characters) and `parse` (a tree) in `document`, then `decode` (the typed file,
+or a refusal without a reason) and `dependencies`. `lint` adds warnings to a good file. For one that `decode` refuses,
+`explainer` finds the reasons with the published schema; `messages`, `foreign_fields` and `suggest` word them.
 """
 
 from supervisor.config.load import load_bytes, load_file

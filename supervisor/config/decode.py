@@ -1,7 +1,7 @@
-"""The quick way from a tree to a typed file: it says yes, with the file, or no, without a reason.
+"""From a tree to a typed file, quickly: it returns the file, or refuses it without a reason.
 
-The rules are those of strict protobuf JSON. `schemas/automations.schema.json` says the same in its published form, and
-`explain` finds the reasons with it; a property test holds both to one verdict.
+The rules are those of strict protobuf JSON. `schemas/automations.schema.json` is their published form, and `explainer`
+uses it to find the reasons. A property test checks that both give the same verdict.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _items(node: Node | None) -> list[tuple[str, Node]]:
 
 
 def _fields(node: Node, spellings: dict[str, str]) -> Fields:
-    """The message's fields without the null ones. A field in both spellings is refused even if one of them is null."""
+    """The message's fields that are not null. A field in both spellings is refused, even if one of them is null."""
     if not isinstance(node, Mapping):
         raise Undecodable
     found: Fields = {}
@@ -161,7 +161,7 @@ def _present(node: Node | None) -> Node:
 
 
 def _text(node: Node | None) -> str:
-    """A string; absent means empty. A NUL cannot be handed to a process, so no string may hold one."""
+    """A string; absent means empty. No string may hold a NUL: a process cannot be given one."""
     if node is None:
         return ""
     if not isinstance(node, Scalar) or node.kind is not ScalarKind.STRING or "\0" in node.text:
@@ -219,5 +219,5 @@ def _member(text: str, members: dict[str, _T]) -> _T:
 
 
 def _unique(values: Iterable[_T]) -> tuple[_T, ...]:
-    """In order, each once: a value that is listed twice says nothing new."""
+    """In order, each once: to list a value twice has no effect."""
     return tuple(dict.fromkeys(values))

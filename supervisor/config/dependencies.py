@@ -1,6 +1,6 @@
-"""Whether the references of a file meet: each names one item, each dependency exists, none leads back to itself.
+"""Checks the references of a file: each names one item, each dependency exists, and dependencies form no cycle.
 
-Works on any tree, also one that has other mistakes, so that all are reported together. Nothing recurses: a file may
+It works on any tree, also on one with other mistakes, so that all are reported together. Nothing recurses: a file may
 hold a chain of a hundred thousand tasks.
 """
 
@@ -15,7 +15,7 @@ from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass
 
 _CYCLE_BUDGET = 10_000
-"""So many tasks are named in cycles before no further cycle is told: a thousand long ones would fill the memory."""
+"""Once the reported cycles name so many tasks, no more are reported: a thousand long ones would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _Dependency:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A service or a task: the way to it, where its reference stands, and what it holds."""
+    """A service or a task: its path, the place of its reference, and its content."""
 
     path: Path
     at: int
@@ -61,7 +61,7 @@ def _read(root: Node | None) -> _References:
 
 
 def _items(root: Node | None, kind: str) -> Iterator[_Item]:
-    """The items of a kind that have a reference, those too that stand in a list by mistake."""
+    """The items of a kind that have a reference, also those that are in a list by mistake."""
     for _, map_ in entries(root, kind):
         for reference, entry in entries(map_.value):
             yield _Item((kind, reference), entry.at, entry.value)
@@ -115,7 +115,7 @@ def _cycles(references: _References, text: Text) -> Iterator[Problem]:
     order = {task: index for index, task in enumerate(references.dependencies)}
     for cycle in _find_cycles(references.dependencies):
         budget -= len(cycle)
-        # Told from its first task in the file, wherever the search came in.
+        # Reported from its first task in the file, wherever the search found it.
         start = min(range(len(cycle)), key=lambda index: order[cycle[index]])
         cycle = cycle[start:] + cycle[:start]
         first = cycle[0]
@@ -128,7 +128,7 @@ def _cycles(references: _References, text: Text) -> Iterator[Problem]:
 
 
 def _find_cycles(dependencies: dict[str, list[_Dependency]]) -> Iterator[list[str]]:
-    """Depth first; each dependency that leads back onto the way is one cycle. Self dependencies are told elsewhere."""
+    """Depth first: each dependency that leads back to an open task is a cycle. That of a task on itself is left out."""
     done: set[str] = set()
     for root in dependencies:
         if root in done:

@@ -1,8 +1,8 @@
-"""Why a tree is no automations file: what the published schema says, in plain words at the right places.
+"""Why a tree is not an automations file: the errors of the published schema in plain words, at the right places.
 
-Runs only for a file that `decode` has refused, and jsonschema, which is slow to import and to run, looks only at the
-items that are refused. Each of its errors becomes one problem or none: it tells the same mistake by several rules
-(`type` and `enum`, `oneOf` and what stands below it).
+This runs only for a file that `decode` has refused. jsonschema, which is slow to import and to run, checks only the
+items that are refused. Each of its errors becomes one problem or is dropped, because it reports the same mistake by
+several rules (`type` and `enum`, `oneOf` and the rules below it).
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def explain(root: Node, text: Text, suggester: Suggester) -> Iterator[Problem]:
 
 
 def _listed_items(root: Node) -> tuple[Mapping, dict[Path, Path]]:
-    """The items that stand in a list where a mapping must be, as a mapping: their mistakes are told with the list.
+    """The items that stand in a list where a mapping must be, as a mapping: their mistakes are reported with the list.
 
-    Also {the way to an item there: the way to it in the file}.
+    Also {path of an item in that mapping: its path in the file}.
     """
     listed, paths = Mapping(root.at), dict[Path, Path]()
     for kind, entry in entries(root, "services", "tasks"):
@@ -82,7 +82,7 @@ def _pattern(_validator: object, pattern: str, instance: Data, _schema: Schema) 
 
 
 def plain(node: Node) -> Data:
-    """The tree as JSON data. A number's value is of no interest: no field holds one."""
+    """The tree as JSON data. Numbers lose their values: no field holds a number."""
     match node:
         case Mapping():
             return {key: plain(entry.value) for key, entry in node.entries.items()}
@@ -99,7 +99,7 @@ def plain(node: Node) -> Data:
 
 
 def _refused_part(root: Node) -> Node:
-    """The tree without the items that are right: `decode` judges one in 20 microseconds, jsonschema in a thousand."""
+    """The tree without its valid items: `decode` takes 20 microseconds for one, jsonschema a thousand."""
     if not isinstance(root, Mapping):
         return root
     kinds: dict[str, Callable[[str, Node], object]] = {"services": decode_service, "tasks": decode_task}
@@ -131,7 +131,7 @@ class _Explainer:
     def __init__(
         self, root: Node, text: Text, suggester: Suggester, paths: dict[Path, Path] | None = None
     ) -> None:
-        """`paths`: for items that the file has elsewhere than `root`, where each stands."""
+        """`paths`: {path of an item in `root`: its path in the file}, where the two differ."""
         self.root = root
         self.paths = paths or {}
         self.text = text
@@ -182,7 +182,7 @@ class _Explainer:
         return self.problem(path, node.at, message, messages.for_type(kind, path, node, written, self.root))
 
     def commented_out(self, at: int) -> str:
-        """What to do about a value that YAML takes for a comment; `at` is the place of its key."""
+        """A hint for a value that YAML takes for a comment; `at` is the place of its key."""
         line = re.compile(r"[^\r\n]*").match(self.text.content, at)
         return (
             'what follows "#" is a comment: put it in quotes' if line and re.search(r":\s+#", line[0]) else ""
@@ -204,7 +204,7 @@ class _Explainer:
                 yield self.problem((*path, key), entry.at, f"unknown field {quoted(key)}", hint)
 
     def missing(self, error: ValidationError, path: Path, at: int, node: Node) -> Iterator[Problem]:
-        # jsonschema gives one error for each field and names the field in the message alone: the first one tells all.
+        # jsonschema gives one error for each field and names it only in its message: the first error reports all.
         if path in self.with_missing:
             return
         self.with_missing.add(path)
@@ -228,7 +228,7 @@ class _Explainer:
 
     def not_one_of(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
         if not isinstance(node, Scalar) or node.kind is not ScalarKind.STRING:
-            return  # told by the rule "type"
+            return  # the rule "type" reports it
         enum: Data = error.validator_value
         choices = [choice for choice in enum if choice]
         noun = "role" if path[-1] == "role" else "trigger"
@@ -253,11 +253,11 @@ class _Explainer:
 
     def not_one_target(self, path: Path, at: int, node: Node) -> Iterator[Problem]:
         if not isinstance(node, Mapping):
-            return  # told by the rule "type"
+            return  # the rule "type" reports it
         named = [key for key in ("docker", "machine") if key in node.entries]
         valued = [key for key in named if plain(node.entries[key].value) is not None]
         if len(valued) == 1:
-            return  # the rules below it tell what is wrong
+            return  # the rules below it report the mistake
         if len(valued) == 2:
             yield self.problem(path, at, 'must have one of "docker" and "machine", not both')
         elif "machine" in named:

@@ -1,6 +1,6 @@
-"""Fields that people write out of habit: right ones in the wrong place, and those of other files; and what to write.
+"""Fields that people write out of habit, in the wrong place or from other formats, with a hint for each.
 
-The others are `.gitpod.yml`, devcontainer.json, CI, and the files of Docker Compose, process-compose, systemd,
+The other formats are `.gitpod.yml`, devcontainer.json, CI, and the files of Docker Compose, process-compose, systemd,
 supervisord and Kubernetes.
 """
 
@@ -169,7 +169,7 @@ _FOREIGN = {
 }
 
 CLASSIC_TASK_FIELDS = frozenset({"init", "before", "prebuild", "openMode", "openIn"})
-"""What only an item of the list below `tasks` in a classic `.gitpod.yml` has."""
+"""Fields that only the items of a classic `.gitpod.yml` have, in the list below `tasks`."""
 CLASSIC_FILE_FIELDS = frozenset(
     {"image", "ports", "github", "vscode", "gitConfig", "jetbrains", "checkoutLocation"}
 )
@@ -181,7 +181,7 @@ CLASSIC = (
 
 
 def for_unknown(where: str, field: str) -> str:
-    """What to do about a field that is not known there; empty if nobody is known to write it.
+    """A hint for a field that is unknown there; empty if it is not in the tables.
 
     `where`: file, service, task, commands or docker.
     """

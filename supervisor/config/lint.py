@@ -1,4 +1,4 @@
-"""What is allowed and yet hardly meant: the warnings."""
+"""Warnings: what is allowed and probably a mistake."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bytes to a typed file, or to everything that is wrong with them.
+"""From bytes to a typed file, or to all of its problems.
 
-Nothing here raises, whatever the bytes: a bad file is an ordinary event in the life of the supervisor.
+Nothing here raises, whatever the bytes are: a bad file is an ordinary event for the supervisor.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from supervisor.model.spec import AutomationsFile
 
 
 def load_file(path: Path | str) -> Loaded:
-    """Reads and judges the file at `path`, or standard input for `-`."""
+    """Read and check the file at `path`, or standard input for `-`."""
     data = source.read(path)
     return Loaded(None, (data,)) if isinstance(data, Problem) else load_bytes(data)
 
 
 def load_bytes(data: bytes) -> Loaded:
-    """Judges the content of a file."""
+    """Check the content of a file."""
     text = decode_text(data)
     if isinstance(text, Problem):
         return Loaded(None, (text,))
@@ -37,8 +37,8 @@ def load_bytes(data: bytes) -> Loaded:
     if any(problem.severity is Severity.ERROR for problem in problems):
         return Loaded(None, problems)
     if file is None:
-        # The schema is laxer than the decoder: a bug that tests look for. Better a poor reason than none.
-        problems += (Problem("the file breaks a rule that has no words yet"),)
+        # The schema allows what the decoder refuses: a bug that tests look for. A poor reason is better than silence.
+        problems += (Problem("the file breaks a rule for which there is no message yet"),)
     return Loaded(file, problems)
 
 
@@ -58,7 +58,7 @@ def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Itera
     if file is not None:
         yield from advice(parsed.root, file, text)
     elif parsed.root is not None:
-        # Imported for a refused file alone: jsonschema costs more than all the rest of the start.
+        # Imported only for a refused file: jsonschema costs more than all the rest of the start.
         from supervisor.config.explainer import explain
 
         yield from explain(parsed.root, text, suggester)
@@ -67,7 +67,7 @@ def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Itera
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     found = list(islice(problems, LIMIT_PROBLEMS + 1))
     more = len(found) > LIMIT_PROBLEMS
-    # One alias that is used in many places has its mistakes once in each; the path tells them apart.
+    # A mistake in an alias is reported at each use of it; the path tells the reports apart.
     found = sorted(found[:LIMIT_PROBLEMS], key=lambda problem: (problem.line, problem.column))
     if more:
         found.append(Problem(f"there are more problems than these {LIMIT_PROBLEMS}"))

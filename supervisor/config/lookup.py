@@ -15,11 +15,11 @@ PLACES = (
     ".gitpod/automations.yml",
     "automations.yaml",
 )
-"""Below the workspace root; the first that exists is the one."""
+"""Below the workspace root; the first that exists is read."""
 
 
 class Presence(enum.Enum):
-    """How the file was found, in the words of the environment's status."""
+    """How the file was found; the values are those of the environment's status."""
 
     ABSENT = "ABSENT"
     DISCOVERED = "DISCOVERED"
@@ -28,14 +28,14 @@ class Presence(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The file to read; `path` is None if and only if it is ABSENT. A SPECIFIED file may not exist."""
+    """The file to read. `path` is None only if it is ABSENT; a SPECIFIED file may be missing."""
 
     path: Path | None
     presence: Presence
 
 
 def find_file(workspace: Path, specified: Path | str | None = None) -> Found:
-    """Looks at the known places, or takes the one that is specified (from the workspace if relative)."""
+    """The specified file, relative to the workspace, or the first that exists at the known places."""
     if specified is not None:
         return Found(workspace / specified, Presence.SPECIFIED)
     for place in PLACES:
@@ -45,12 +45,12 @@ def find_file(workspace: Path, specified: Path | str | None = None) -> Found:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a place holds a file; so does a dangling link: it is better to say that it leads nowhere."""
+    """Whether a path holds a file. A dangling link counts: an error about it is better than to ignore it."""
     return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def workspace_of_place(path: Path) -> tuple[Path, str] | None:
-    """The workspace in which a file would be found by itself, and at which of the places; None if in none."""
+    """The workspace in which `find_file` finds this file, and the place there; None if it is at none of the places."""
     parts = path.absolute().parts
     for place in PLACES:
         tail = Path(place).parts

@@ -1,4 +1,4 @@
-"""What people mean by the mistakes they make: the words for a wrong value, and how to put it right."""
+"""Messages and hints for wrong values: what must stand there, what stands there, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _FIELDS_OF = {
     **dict.fromkeys(("runsOn", "runs_on"), ("docker", "machine")),
     **dict.fromkeys(_LISTS, ("",)),
 }
-"""What may stand below a field, where that is not any word; empty: an item of a list."""
+"""The fields that may stand below a field; an empty name is an item of a list."""
 _MINUTES = {"m": 60, "min": 60, "h": 3600}
 
 
 def expected(kind: str, path: Path) -> str:
-    """What must stand at `path`, where the schema has a value of `kind`."""
+    """What must stand at `path`, where the schema expects a value of `kind`."""
     if kind == "array":
         return _LISTS.get(str(path[-1]), "a list")
     if kind == "object" and not path:
@@ -51,7 +51,7 @@ def expected(kind: str, path: Path) -> str:
 
 
 def describe(node: Node) -> str:
-    """What stands there, in words."""
+    """The node in words."""
     match node:
         case Mapping():
             return "a mapping"
@@ -67,9 +67,9 @@ def describe(node: Node) -> str:
 
 
 def for_type(kind: str, path: Path, node: Node, written: str, root: Node) -> str:
-    """How to write what was probably meant, where the schema has a value of `kind`.
+    """How to write what was probably meant, where the schema expects a value of `kind`.
 
-    `written` is the first character of what stands there, which tells whether it is in quotes or brackets.
+    `written` is the first character of the value: it shows whether the value is in quotes or brackets.
     """
     field = str(path[-1]) if path else ""
     plain_text = node.text if isinstance(node, Scalar) and written not in ('"', "'", "|", ">") else ""
@@ -87,7 +87,7 @@ def for_type(kind: str, path: Path, node: Node, written: str, root: Node) -> str
 
 
 def _for_no_space_in(field: str, text: str) -> str:
-    """The same as `for_no_space`, where what stands there may be meant so: `docker: node:20` is not."""
+    """`for_no_space`, if the text can be such a mistake: `docker: node:20` is not."""
     if (found := _EQUALS.match(text)) is not None:
         return f'write "{found[1]}: "'
     found = _NO_SPACE.match(text)
@@ -96,7 +96,7 @@ def _for_no_space_in(field: str, text: str) -> str:
 
 
 def for_no_space(text: str) -> str:
-    """How to mend a word that should be a field or an item of a list and lacks its space: `name:x`, `-manual`."""
+    """A hint for a field or an item of a list that lacks its space: `name:x`, `-manual`."""
     if (found := _NO_SPACE.match(text)) is None:
         return ""
     mark = found["field"] or "-"
@@ -187,19 +187,19 @@ def _is_trigger(path: Path) -> bool:
 
 
 def for_unknown(path: Path, key: str, node: Node) -> str:
-    """Where a field belongs that is unknown at `path`; `node`: its value."""
+    """A hint for a field that is unknown at `path`; `node` is its value."""
     if not path and isinstance(node, Mapping) and (kind := _kind_of_item(node)):
         return f'indent it, with all below it, to stand below "{kind}"'
     return foreign_fields.for_unknown(_kind(path), key)
 
 
 def _kind_of_item(node: Mapping) -> str:
-    """Where an item belongs that stands beside `services` and `tasks`; empty if it is none."""
+    """Where an item belongs that stands beside `services` and `tasks`; empty if it is not an item."""
     return "services" if "commands" in node.entries else "tasks" if "command" in node.entries else ""
 
 
 def for_missing(node: Node, field: str) -> str:
-    """What to do about a field that is missing, if what stands there tells."""
+    """A hint for a missing field, if the other fields show what was meant."""
     if field == "commands" and isinstance(node, Mapping) and {"start", "command"} & node.entries.keys():
         return 'write the script as "start" below "commands"'
     return ""
@@ -212,13 +212,13 @@ def known_fields(known: Iterable[str]) -> str:
 
 
 def for_duration(text: str) -> tuple[str, str]:
-    """Message and hint for a readiness timeout that is none."""
+    """Message and hint for a wrong readiness timeout."""
     found = re.fullmatch(r"([0-9]{1,9})(m|min|h|ms|)", text)
     if re.fullmatch(r"[0-9]+(\.[0-9]{1,9})?s", text):
         return f"{quoted(text)} is longer than a day", "write at most 86400s, or 0s for no limit"
     if text.startswith("-"):
         return f"{quoted(text)} is negative", "write 0s for no limit"
-    message = f"{quoted(text)} is no number of seconds"
+    message = f"{quoted(text)} is not a number of seconds"
     if found is None:
         return message, "write it as in 600s"
     if found[2] == "ms":

@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where: one `Problem` for each thing, written for people."""
+"""What is wrong with a file, and where: one `Problem` for each mistake, written for people."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from supervisor.lean.frozen import dataclass
 from supervisor.model.spec import AutomationsFile
 
 Path = tuple[str | int, ...]
-"""The way from the top of the file to a value: keys of mappings and indices (from 0) of lists."""
+"""The path from the top of the file to a value: keys of mappings and indices (from 0) of lists."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTE_LIMIT = 80
 
 LIMIT_PROBLEMS = 1000
-"""More are not listed: nobody reads them, and a file of 10 MB could have a million."""
+"""Further problems are not listed: nobody reads them, and a file of 10 MB could have a million."""
 
 
 class Severity(enum.Enum):
@@ -38,7 +38,7 @@ class Problem:
     column: int = 0
     """From 1, in characters; 0 where `line` is."""
     hint: str = ""
-    """How to put it right, as far as that can be known."""
+    """How to correct it, if that is known."""
     severity: Severity = Severity.ERROR
 
     @property
@@ -55,7 +55,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The verdict on a file: what it says, or why it is refused."""
+    """The result for a file: its content, or why it is refused."""
 
     file: AutomationsFile | None
     """None if and only if `problems` holds an error."""
@@ -74,7 +74,7 @@ class Loaded:
 
 
 def path_text(path: Path) -> str:
-    """The path as people read it. A key that is no plain word stands in brackets: `services["my web"].name`."""
+    """The path as people read it. A key with other characters stands in brackets: `services["my web"].name`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -87,7 +87,7 @@ def path_text(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text of the file as part of a message: on one line, short, and unable to steer a terminal."""
+    """Text of the file for a message: on one line, short, without control characters."""
     shown = text if len(text) <= _QUOTE_LIMIT else text[: _QUOTE_LIMIT - 1] + "…"
     return '"' + "".join(_visible(character) for character in shown) + '"'
 

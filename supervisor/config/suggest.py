@@ -1,4 +1,4 @@
-"""The nearest right name for a wrong one."""
+"""The nearest known name for a wrong one: every "did you mean" of the project."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 _BUDGET = 100_000
 _LONGEST = 128
 _TELLING = 5
-"""So many letters tell a name by themselves: `containerStart` is meant to be `postDevcontainerStart`."""
+"""So many letters within a name identify it: `containerStart` stands for `postDevcontainerStart`."""
 
 
 class Suggester:
-    """Finds near names until its budget is spent: a file with ten thousand wrong names is not a file with slips."""
+    """Finds near names until its budget is spent, which a file with ten thousand wrong names does."""
 
     def __init__(self) -> None:
         self._budget = _BUDGET
 
     def nearest(self, word: str, candidates: Iterable[str]) -> str | None:
-        """The candidate that a slip of the fingers turns into `word`; None if none is near."""
+        """The candidate that is a typing mistake away from `word`; None if all are too far."""
         if not word or len(word) > _LONGEST:
             return None
         wanted = _fold(word)
@@ -37,13 +37,13 @@ class Suggester:
         return best
 
     def did_you_mean(self, word: str, candidates: Iterable[str]) -> str:
-        """A hint with the nearest candidate; empty if there is none."""
+        """A hint with the nearest candidate; empty if all are too far."""
         nearest = self.nearest(word, candidates)
         return f'did you mean "{nearest}"?' if nearest is not None else ""
 
 
 def edit_distance(left: str, right: str) -> int:
-    """How many letters to change, insert, drop or swap with their neighbour."""
+    """How many letters must be changed, inserted, dropped or swapped with their neighbour."""
     before: list[int] = []
     previous = list(range(len(right) + 1))
     for row, letter in enumerate(left, start=1):

@@ -1,4 +1,4 @@
-"""Commands: what each changes in the records. A refusal is raised before anything is changed."""
+"""Commands: how each changes the records. A command that is refused raises before it changes anything."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ from supervisor.model.record import Execution, Task
 from supervisor.model.shared_sequence import EMPTY
 
 
-def obey(records: Records, command: Command, now: Now) -> None:
-    """Change the records as `command` says. Raises NotFound, AlreadyExists or Precondition."""
+def apply(records: Records, command: Command, now: Now) -> None:
+    """Apply a command to the records. Raises NotFound, AlreadyExists or Precondition."""
     match command:
         case ApplyFile(file, stamp):
             apply_file(records, file, stamp, now)
@@ -107,7 +107,7 @@ def _fire(records: Records, command: FireTrigger, now: Now) -> None:
     service_ids, task_ids = started_by(records, command.trigger)
     for service_id in service_ids:
         session = derived(command.stamp, service_id)
-        if records.services[service_id].session != session:  # else the same firing again, as below
+        if records.services[service_id].session != session:  # otherwise the same firing again, as below
             want_up(records, service_id, session)
     planner = _planner(records, command.stamp)
     for task_id in task_ids:
@@ -123,7 +123,7 @@ def _execute(
     records: Records, task: Task, id_: str, started_by_name: str, firing: str, planner: Planner, now: Now
 ) -> None:
     if records.draining or id_ in records.executions:
-        return  # the same firing again: it was cut off before it was noted, or waited for the file
+        return  # the same firing again, after a crash, or after it waited for the file
     lost = planner.missing(task.id)
     plan = EMPTY if lost else planner.plan(task.id)
     execution = Execution(id_, task.id, task.item.reference, started_by_name, firing, plan, now.wall_s)

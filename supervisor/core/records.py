@@ -1,7 +1,7 @@
-"""All records, with the indexes that make a step cost what it changes, not what exists.
+"""All records, with indexes, so that the cost of a step grows with what it changes and not with what exists.
 
-Within a step the records collect what was changed and what is to be done; `world` hands both out at the end of it.
-Nothing outside `core` changes them.
+Within a step the records collect changes and actions; `world` returns both at its end. Nothing outside `core` changes
+records, and `queries` has the questions about them. Indexes forget what has ended (`tests/core/test_records.py`).
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ class Records:
     """Records by id. Read the mappings freely."""
 
     def __init__(self, records: Iterable[Record] = (), revision: int = 0) -> None:
-        """Begin with `records`, as the store kept them; the next change gets `revision + 1`."""
+        """Begin with `records` from the store; the next change gets `revision + 1`."""
         self.services: dict[str, Service] = {}
         self.tasks: dict[str, Task] = {}
         self.runs: dict[str, TaskRun] = {}
         self.executions: dict[str, Execution] = {}
         self.environments: dict[str, Environment] = {}
-        """One, once it started."""
+        """One, once it has started."""
         self.revision = revision
         self.drain_by: float | None = None
-        """When draining ends in SIGKILL, on the monotonic clock; None: not draining."""
+        """When a drain sends SIGKILL, on the monotonic clock; None: not draining."""
         self.live: dict[str, None] = {}
         """The executions that are not over, oldest first."""
         self.history: dict[str, dict[str, None]] = {}
         """{task id: its executions, oldest first}"""
         self.touched: dict[str, None] = {}
-        """The records to look at before the step ends."""
+        """The records that must decide before the step ends."""
         self.unobserved: dict[str, dict[str, PlanStep]] = {}
         """{execution id: {step id: a live step whose run or service may have changed since the step observed it}}"""
         self.deadlines: dict[str, float] = {}
-        """{record id: when to look at it although nothing happened}"""
+        """{record id: when it must decide without an input}"""
         self._changed: dict[str, Record] = {}
         self._removed: dict[str, Record] = {}
         self._actions: list[Action] = []
@@ -75,7 +75,7 @@ class Records:
     # Changing, within a step
 
     def put(self, record: Record) -> None:
-        """Add or replace a record, and have it looked at."""
+        """Add or replace a record, and touch it."""
         self.revision += 1
         record = replace(record, born=record.born or self.revision, revision=self.revision)
         table = self._table(record)
@@ -93,15 +93,15 @@ class Records:
             self.put(after)
 
     def act(self, *actions: Action) -> None:
-        """Ask for actions, to be performed after all that were asked for before."""
+        """Ask for actions, after those that were asked for before."""
         self._actions.extend(actions)
 
     def touch(self, ids: Iterable[str]) -> None:
-        """Have records looked at although they did not change themselves."""
+        """Have records decide although they did not change themselves."""
         self.touched.update(dict.fromkeys(ids))
 
     def use(self, execution_id: str, step: PlanStep, id_: str) -> None:
-        """A step of a live execution uses a run or waits for a service from now on, and is to look at it."""
+        """A step of a live execution uses a run or waits for a service from now on, and must observe it."""
         self._uses.add(execution_id, step, id_)
         self.unobserved.setdefault(execution_id, {})[step.id] = step
 
@@ -111,7 +111,7 @@ class Records:
             self.ran[step.task_id] = execution_id, step.id
 
     def touch_users(self, id_: str) -> None:
-        """A run or service may have changed: have the steps that use it looked at, and their executions."""
+        """A run or service may have changed: the steps that use it must observe it, and their executions decide."""
         for user in self.users(id_):
             self.touched[user] = None
             step = self._uses.step(id_, user)
@@ -137,7 +137,7 @@ class Records:
                 pass
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Record, ...], tuple[Action, ...]]:
-        """What was changed, removed and asked for since the last call."""
+        """Changed records, removed records and actions since the last call."""
         taken = tuple(self._changed.values()), tuple(self._removed.values()), tuple(self._actions)
         self._changed, self._removed, self._actions = {}, {}, []
         return taken
@@ -168,7 +168,7 @@ class Records:
         return any(not executions.gives_up(self.executions[id_]) for id_ in chain(others, heirs))
 
     def is_spent(self, run_id: str) -> bool:
-        """Whether a run cannot be shared: it was told to stop, or only executions that are over know how it ended."""
+        """Whether a run cannot be shared: it is stopped, or only executions that are over refer to it."""
         run = self.runs.get(run_id)
         return run.stopped if run is not None else run_id in self._uses or run_id in self._passed
 
@@ -235,7 +235,7 @@ class Records:
         self.touch(self.leaders.passed(execution, before.group))
 
     def _find_uses(self, execution: Execution) -> None:
-        """What the steps of an execution use that an earlier supervisor left, or of which it may have to start some."""
+        """Index what the steps of an execution of an earlier supervisor use, and have them observed."""
         live = not executions.is_over(execution)
         for step in execution.plan[execution.group] if execution.current else ():
             state = execution.current[step.id]
@@ -249,7 +249,7 @@ class Records:
             self.touched[execution.id] = None
 
     def _find_runs(self, execution: Execution, ways: set[str]) -> None:
-        """Which tasks it ran, but for the `ways` that were looked at."""
+        """Note which tasks it ran, except in the sequences of groups `ways`, which are noted already."""
         new = [way for way in execution.passed.down_to(0) if way.id not in ways]
         ways.update(way.id for way in new)
         first = execution.group - len(new)

@@ -1,11 +1,11 @@
-"""What the records of an earlier supervisor mean to the one that goes on with them.
+"""What the records of an earlier supervisor mean to the one that takes them over.
 
-Records are stored before anything is done, so a supervisor that was killed may have left actions undone, some or all
-of a step's. None of them is kept anywhere: each follows from the record that asked for it. A run in a slot was to be
-started, one that is being stopped was to be told so. Whether it was is for the machine to find out (`host.adoption`);
-to tell a process twice that it must end does no harm, and to start one twice would.
+Records are stored before their actions are performed, so a supervisor that was killed may have left some or all actions
+of a step undone. Actions are not stored: each follows from the record that asked for it. A run in a slot had to be
+started, a run that is being stopped had to be signalled. `host/runs/adoption.py` finds out whether it was. To signal a
+process twice does no harm; to start it twice would.
 
-| record | its run | is started if it never was | is told |
+| record | its run | is started if it never was | gets |
 |---|---|---|---|
 | service STARTING | start | yes, unless it is known to have run | |
 | | probe | yes | KILL if it took too long |
@@ -16,9 +16,9 @@ to tell a process twice that it must end does no harm, and to start one twice wo
 | task run LIVE | itself | yes | |
 | task run STOPPING | itself | no: it is to stop | TERM, KILL once it took too long |
 
-A restart of the machine ends every process. `lose_all` folds that into the records: deadlines of that boot mean nothing
-any more, services are STOPPED and not wanted until somebody or a trigger asks for them, executions with groups left
-fail, and those in their last group end as their runs have, as far as that is known.
+A restart of the machine ends every process. `lose_all` folds that into the records: deadlines of the last boot are
+dropped, services are STOPPED and not wanted until a command or a trigger asks for them, executions with groups left
+fail, and those in their last group end as their runs did, as far as that is known.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RESTARTED = "ended when the machine was restarted"
 
 
 def inherited(records: Records) -> list[Inherited]:
-    """Every run that the records say lives, in the order in which their owners were made."""
+    """Every run that lives according to the records, in the order in which their owners were created."""
     found = [one for service in records.services.values() for one in _of_service(service)]
     return found + [_of_task(run) for run in records.runs.values() if run.phase is not RunPhase.ENDED]
 
@@ -70,7 +70,7 @@ def _of_service(service: Service) -> Iterator[Inherited]:
     stage = state.stage if isinstance(state, Stopping) else None
     if (start := service.start) is not None:
         wanted = isinstance(state, Starting) and state.probe is None
-        yield Inherited(spawn_of_service(service, RunKind.START, start), wanted, _told(start, stage))
+        yield Inherited(spawn_of_service(service, RunKind.START, start), wanted, _ending(start, stage))
     if (probe := service.probe) is not None:
         spawn = spawn_of_service(service, RunKind.READY, probe)
         overdue = not isinstance(state, Starting) or state.probe == ProbeRun(probe, None)
@@ -81,7 +81,7 @@ def _of_service(service: Service) -> Iterator[Inherited]:
         yield Inherited(spawn, stage is StopStage.COMMAND, Kill(stop) if killed else None)
 
 
-def _told(start: str, stage: StopStage | None) -> Terminate | Kill | None:
+def _ending(start: str, stage: StopStage | None) -> Terminate | Kill | None:
     match stage:
         case None | StopStage.COMMAND:
             return None
@@ -96,7 +96,7 @@ def _told(start: str, stage: StopStage | None) -> Terminate | Kill | None:
 def _of_task(run: TaskRun) -> Inherited:
     if run.phase is RunPhase.LIVE:
         return Inherited(spawn_of(run), wanted=True)
-    return Inherited(spawn_of(run), wanted=False, told=Kill(run.id) if run.killed else Terminate(run.id))
+    return Inherited(spawn_of(run), wanted=False, ending=Kill(run.id) if run.killed else Terminate(run.id))
 
 
 def _lost(service: Service, now: Now) -> Service:

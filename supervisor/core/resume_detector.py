@@ -1,21 +1,21 @@
-"""Whether the machine was suspended: what two looks at its clocks say.
+"""Whether the machine was suspended, from two looks at its clocks and from reports of the runner.
 
-CLOCK_MONOTONIC stands still while a machine is suspended, and CLOCK_BOOTTIME does not; so how far the second is ahead
-of the first grows by the length of each suspend, and by nothing else: nobody can set either clock. All deadlines are on
-the first, so none comes due in a burst when the machine is back.
+CLOCK_MONOTONIC stops while a machine is suspended, and CLOCK_BOOTTIME goes on. So the lead of the second over the first
+grows by the length of each suspend and by nothing else: nobody can set either clock. All deadlines are on the first, so
+no burst of them comes due when the machine resumes.
 
-The runner may also tell of a resume, because a VM that is paused from outside sees none of its clocks run ahead. Of one
-resume it and the clocks may both tell; who comes second within a minute tells nothing new.
+The runner may report a resume, too: a VM that is paused from outside sees none of its clocks run ahead. The runner and
+the clocks may both report the same resume. A second report within a minute is ignored.
 
-| looked at the clocks | then |
+| at a look at the clocks, the lead | then |
 |---|---|
-| ahead by 30 s more than at the last look, or less | not suspended, or too short to count |
-| ahead by more than that | resumed, unless it was told of within the last minute |
+| has grown by 30 s or less since the last look | not suspended, or too short to count |
+| has grown by more | resumed, unless a resume was reported within the last minute |
 
-| told | then |
+| a report of the runner | then |
 |---|---|
-| within a minute of the last resume | nothing |
-| else | resumed |
+| within a minute of the last resume | ignored |
+| at another time | resumed |
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ SAME_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Suspends:
-    """What is known of the machine's suspends."""
+    """What is known about the machine's suspends."""
 
     ahead_s: float
-    """How far CLOCK_BOOTTIME was ahead of CLOCK_MONOTONIC at the last look."""
+    """The lead of CLOCK_BOOTTIME over CLOCK_MONOTONIC at the last look."""
     resumed_at: float | None = None
-    """When the machine resumed last, on the monotonic clock; None: never since we look."""
+    """When the machine last resumed, on the monotonic clock; None: not since the first look."""
 
 
-def looked(before: Suspends, ahead_s: float, mono_s: float) -> tuple[Suspends, float]:
-    """After a look at the clocks. Returns the seconds that a new suspend lasted; 0: there was none that counts."""
+def after_look(before: Suspends, ahead_s: float, mono_s: float) -> tuple[Suspends, float]:
+    """The state after a look at the clocks, and how long a new suspend lasted; 0 if there was none that counts."""
     slept_s = ahead_s - before.ahead_s
     after = replace(before, ahead_s=ahead_s)
     if slept_s <= COUNTS_S or _is_known(before, mono_s):
@@ -47,8 +47,8 @@ def looked(before: Suspends, ahead_s: float, mono_s: float) -> tuple[Suspends, f
     return replace(after, resumed_at=mono_s), slept_s
 
 
-def told(before: Suspends, ahead_s: float, mono_s: float) -> tuple[Suspends, bool]:
-    """After somebody told of a resume. Returns whether that is news."""
+def after_report(before: Suspends, ahead_s: float, mono_s: float) -> tuple[Suspends, bool]:
+    """The state after a report of the runner, and whether the machine resumed: False if that was known."""
     after = replace(before, ahead_s=ahead_s)
     if _is_known(before, mono_s):
         return after, False

@@ -1,8 +1,8 @@
 """Settling: every touched record decides, until nothing changes.
 
-The machines of `service`, `taskrun` and `execution` look only at their own record and what they are shown; what one of
-them means for the others is written here: an execution gets runs and services, a run that nobody needs is stopped, what
-nobody can ask for any more is forgotten, and a drain stops executions first, services after them.
+The machines of `service`, `task_run` and `execution` see only their own record and what they are shown. What one means
+for another is written here: an execution gets runs and services, a run that no execution needs is stopped, old
+executions and deleted tasks are forgotten, and a drain stops executions first, services after them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def settle(records: Records, now: Now) -> None:
 
 
 def want_up(records: Records, service_id: str, session: str) -> None:
-    """Have a service run: nothing to do for one that runs or starts, else in a new session."""
+    """Have a service run, in a new session unless it runs or starts already."""
     service = records.services.get(service_id)
     if service is None or service.want is Want.GONE or records.draining:
         return
@@ -72,7 +72,7 @@ def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
 
 
 def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
-    """The run of a step: the one that its firing shares, if that can be shared, or a new one."""
+    """The run of a step: the one that its firing shares, or a new one if that cannot be shared."""
     run_id = derived(execution.firing, step.task_id)
     while records.is_spent(run_id):
         run_id = derived(run_id, "again")
@@ -101,7 +101,7 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
     before: Execution | None = None
     decided = _take_over(records, execution)
     requests: tuple[executions.Request, ...] = ()
-    while decided is not before and not requests:  # what is asked for has to come about first
+    while decided is not before and not requests:  # requests are carried out before it decides again
         before = decided
         if executions.begins_group(decided):
             decided = _join(records, decided)
@@ -116,7 +116,7 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
 
 
 def _join(records: Records, execution: Execution) -> Execution:
-    """Before it starts a group: have it follow whoever runs that, or take over what is already passed."""
+    """Before it starts a group: it follows the execution that runs that group, or takes over what that has passed."""
     lead = records.leaders.join(execution)
     if lead is None:
         return execution
@@ -128,7 +128,7 @@ def _join(records: Records, execution: Execution) -> Execution:
 
 
 def _take_over(records: Records, execution: Execution) -> Execution:
-    """If it follows no more, it has what was done for it; what still runs of that it uses from now on."""
+    """If it no longer follows, it takes over the leader's steps, and uses those that still run."""
     lead = records.leaders.lead_of(execution.id)
     if lead is not None and executions.gives_up(execution):
         leader = queries.shown(records, records.executions[lead.leader_id])
@@ -175,7 +175,7 @@ def _carry_out(
 
 
 def _close(records: Records, execution: Execution) -> None:
-    """An execution is over: forget what only it or its firing kept, and let those look that waited for it."""
+    """An execution is over: forget what only it or its firing kept, and touch what waited for it."""
     if not records.firing(execution):
         for run in [run for run in records.runs.values() if run.firing == execution.firing]:
             records.remove(run)
@@ -188,7 +188,7 @@ def _close(records: Records, execution: Execution) -> None:
 
 
 def _settle_task(records: Records, task: Task) -> None:
-    """A task that was deleted is forgotten, with its history, once nothing of it runs."""
+    """A deleted task is forgotten, with its history, once none of its executions runs."""
     mine = list(records.history.get(task.id, ()))
     if not task.gone or any(id_ in records.live for id_ in mine):
         return

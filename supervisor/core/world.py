@@ -2,10 +2,9 @@
 
     step(inputs, now) -> Outcome(changed records in revision order, removed records, actions, next deadline)
 
-Inputs are folded one at a time and in order: a command is obeyed (`core.obey`), a fact is observed by the record that
-owns its run. After each input the records that it concerns decide until nothing changes (`core.settle`), so that
-between two inputs the world is always settled. A step looks at what was touched and at what is due, never at
-everything.
+Inputs are folded one at a time and in order: `commands` applies a command, the record that owns a run observes a fact.
+After each input the records that it concerns decide until nothing changes (`settle`), so that the world is settled
+between two inputs. A step looks at what was touched and at what is due, never at everything.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Iterable
 from supervisor.core import environment_record as environments
 from supervisor.core import service as services
 from supervisor.core import task_run
-from supervisor.core.commands import obey
+from supervisor.core.commands import apply
 from supervisor.core.records import Records
 from supervisor.core.recovery import lose_all
 from supervisor.core.settle import settle
@@ -34,7 +33,7 @@ class Outcome:
     changed: tuple[Record, ...]
     """Each record once, as it is at the end of the step, in the order of revisions; a removed one as it was last."""
     removed: tuple[Record, ...]
-    """Records that exist no more."""
+    """Records that no longer exist."""
     actions: tuple[Action, ...]
     """In the order in which they must be performed, after the records are stored."""
 
@@ -49,8 +48,8 @@ class World:
     def step(self, inputs: Iterable[Command | Fact], now: Now) -> Outcome:
         """Fold `inputs`, then what is due at `now`.
 
-        Raises NotFound or Precondition if a command is refused, which changes nothing; so a command that may be
-        refused must be the only input of its step.
+        Raises NotFound, AlreadyExists or Precondition if a command is refused, which then changes nothing. So a command
+        that may be refused must be the only input of its step.
         """
         for item in inputs:
             if isinstance(item, RunFact):
@@ -60,14 +59,14 @@ class World:
             elif isinstance(item, MachineRestarted):
                 lose_all(self.records, now)
             else:
-                obey(self.records, item, now)
+                apply(self.records, item, now)
             settle(self.records, now)
         self.records.touch([id_ for id_, at in self.records.deadlines.items() if at <= now.mono_s])
         settle(self.records, now)
         return Outcome(*self.records.take())
 
     def deadline(self) -> float | None:
-        """When to step again although nothing came in, on the monotonic clock; None: not before an input."""
+        """When to step again without an input, on the monotonic clock; None: not before an input."""
         return min(self.records.deadlines.values(), default=None)
 
     def _observe(self, fact: RunFact, now: Now) -> None:

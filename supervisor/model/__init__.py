@@ -1,1 +1,1 @@
-"""Data only: what every other layer speaks. No I/O, no clock, standard library only."""
+"""The data that all layers exchange. No I/O, no clock, standard library only."""

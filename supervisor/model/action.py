@@ -1,4 +1,7 @@
-"""What the core wants done on the machine. The engine performs actions in order, after their records are stored."""
+"""Actions: what the core wants done on the machine. The engine performs them in order, after it has stored the records.
+
+A supervisor that takes over from another one gets the actions of that one's live runs again, as `Inherited`.
+"""
 
 from __future__ import annotations
 
@@ -33,28 +36,28 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """Ask a run's whole process tree to end: SIGTERM. Answered by `Exited` once all of it has ended."""
+    """Ask a run's whole process tree to end, by SIGTERM. Answered by `Exited` once all of it has ended."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End a run's whole process tree: SIGKILL until none is left."""
+    """End a run's whole process tree, by SIGKILL until none of its processes is left."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Remove the run directories of runs that no record names any more."""
+    """Remove the directories of runs that no record names any more."""
 
     run_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Add lines of the supervisor's own to a run's log."""
+    """Add lines of the supervisor to a run's log."""
 
     run_id: str
     text: str
@@ -65,11 +68,11 @@ Action = Spawn | Terminate | Kill | Discard | Note
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A run that the records say lives, and what the supervisor before may have died before it could do."""
+    """A run that lives according to the records, with the actions that may not have been performed."""
 
     spawn: Spawn
-    """How it was to be started."""
+    """How the run is started."""
     wanted: bool
-    """Whether it is to be started if it never was."""
-    told: Terminate | Kill | None = None
-    """What its processes are to be told, again if they were told before."""
+    """Whether the run must be started if it never was."""
+    ending: Terminate | Kill | None = None
+    """The action that ends its processes, if they must end. It is performed again if it was performed before."""

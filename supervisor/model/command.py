@@ -1,7 +1,6 @@
-"""Wishes: what a user, a client or the file asks the engine to do.
+"""Commands: what a user, a client or the file asks the engine to do.
 
-Wherever something new may come into being, the command carries a `stamp`, a fresh UUID made at the edge, from which
-the core derives ids.
+A command that may create something carries a `stamp`, a fresh UUID made at the edge. The core derives ids from it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigge
 
 @dataclass(frozen=True, slots=True)
 class ApplyFile:
-    """The automations file says this now: have what is new in it, and nothing that only the version before had."""
+    """Apply a version of the automations file: what it changes, and the removal of what only the last version had."""
 
     file: AutomationsFile
     stamp: str
@@ -20,7 +19,7 @@ class ApplyFile:
 
 @dataclass(frozen=True, slots=True)
 class UpsertFile:
-    """Add and change the items that `file` has, for the API; `replace`: and remove the API's others."""
+    """Add and change the items of `file` for the API. `replace` removes the other items of the API."""
 
     file: AutomationsFile
     stamp: str
@@ -37,7 +36,7 @@ class FireTrigger:
 
 @dataclass(frozen=True, slots=True)
 class CreateService:
-    """Make a service that the file does not have. The stamp becomes its id. `session`: of its start, if any."""
+    """Create a service that belongs to the API. The stamp becomes its id. A `session` starts it."""
 
     item: ServiceItem
     stamp: str
@@ -46,7 +45,7 @@ class CreateService:
 
 @dataclass(frozen=True, slots=True)
 class UpdateService:
-    """Make a service what `item` says; its spec can only change while it is at rest."""
+    """Change a service to `item`; its spec can only change while the service is at rest."""
 
     service_id: str
     item: ServiceItem
@@ -54,7 +53,7 @@ class UpdateService:
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """Make a task that the file does not have. `depends_on` holds ids. The stamp becomes its id."""
+    """Create a task that belongs to the API. `depends_on` holds ids. The stamp becomes its id."""
 
     item: TaskItem
     depends_on: tuple[str, ...]
@@ -63,7 +62,7 @@ class CreateTask:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTask:
-    """Make a task what `item` and `depends_on` (ids) say; executions that run keep their plans."""
+    """Change a task to `item` and `depends_on` (ids); executions that run keep their plans."""
 
     task_id: str
     item: TaskItem
@@ -103,7 +102,7 @@ class DeleteService:
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    """Make an execution of a task. The stamp becomes the execution's id."""
+    """Create an execution of a task. The stamp becomes its id."""
 
     task_id: str
     stamp: str
@@ -126,7 +125,7 @@ class DeleteTask:
 
 @dataclass(frozen=True, slots=True)
 class UpdateEnvironment:
-    """Set the environment's name and what else clients may set of it."""
+    """Set the environment's name and the rest that clients may set."""
 
     name: str
     spec: str
@@ -134,7 +133,7 @@ class UpdateEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Stop everything, executions first, and start nothing more. What lives after `grace_s` seconds is killed."""
+    """Stop everything, executions first, and start nothing more. Kill what still lives after `grace_s` seconds."""
 
     grace_s: float
 

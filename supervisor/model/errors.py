@@ -1,4 +1,4 @@
-"""The errors of the project: one hierarchy, a class only where a caller acts on the difference.
+"""The errors of the project: one hierarchy, with a class only where a caller acts on the difference.
 
 Messages are sentences in lower case: "cannot <verb> <thing>: <why>".
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 class SupervisorError(Exception):
-    """Anything that the supervisor refuses or fails to do, with a message for people."""
+    """The supervisor refuses or fails to do something. The message is for people."""
 
 
 class NotFound(SupervisorError):
@@ -17,11 +17,11 @@ class NotFound(SupervisorError):
 
 
 class AlreadyExists(SupervisorError):
-    """A command would make a second item of a reference."""
+    """A command would create a second item with the same reference."""
 
 
 class Precondition(SupervisorError):
-    """A command cannot be followed in the present state."""
+    """A command cannot be carried out in the present state."""
 
 
 class StateInUse(SupervisorError):
@@ -29,7 +29,7 @@ class StateInUse(SupervisorError):
 
 
 class MachineError(SupervisorError):
-    """The machine refused something that the supervisor cannot do without."""
+    """The machine refused something that the supervisor needs."""
 
 
 class StoreError(MachineError):
@@ -37,11 +37,11 @@ class StoreError(MachineError):
 
 
 class InvalidActivity(SupervisorError):
-    """Activity is reported under a name, or of a process, that cannot be."""
+    """Activity is reported under an invalid name, or for an invalid process."""
 
 
 class BadSettings(SupervisorError):
-    """The settings cannot be used: wrong usage, of which nothing was started. `problems`: a sentence each."""
+    """The settings cannot be used, and nothing was started. `problems` holds a sentence for each reason."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

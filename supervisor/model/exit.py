@@ -15,7 +15,7 @@ class ExitCode:
 
     code: int
     out_of_memory: bool = False
-    """Whether that passes on the end of a process that the kernel killed because memory had run out."""
+    """Whether the code reports the end of a process that the kernel killed because memory had run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class ExitSignal:
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """It never ran. `why` is a sentence without a capital or a full stop."""
+    """It never ran. `why` is a phrase in lower case without a full stop."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExitUnknown:
-    """It ended while nobody who could learn its status was watching."""
+    """It ended while no process could collect its exit status."""
 
     why: str = ""
-    """What is known all the same, as the rest of a sentence that begins with the command's name."""
+    """What is known about its end, as the rest of a sentence that begins with the command's name."""
 
 
 Exit = ExitCode | ExitSignal | NotStarted | ExitUnknown

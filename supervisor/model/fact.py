@@ -1,4 +1,4 @@
-"""Observations: what was seen to have happened. Never refused; a fact of a run that is not current is ignored."""
+"""Facts: what was observed. The core never refuses one; it ignores a fact about a run that is not current."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from supervisor.model.spec import Trigger
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run's process exists."""
+    """The process of a run exists."""
 
     run_id: str
     pid: int
@@ -40,9 +40,9 @@ class Survivor:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A run is over: it never started, or its main process ended and, as far as the run must answer for them, so did
-    the others of its tree. `tail` holds the last lines of its log if it did not succeed. `survivors` are processes
-    that even SIGKILL did not end.
+    """A run is over: it never started, or its main process has ended, and so have those others of its tree that belong
+    to the run. `tail` holds the last lines of its log if it did not succeed. `survivors` are processes that even
+    SIGKILL did not end.
     """
 
     run_id: str
@@ -54,19 +54,19 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class OutputRead:
-    """The `GITPOD_OUTPUT` file of a live run was read: the whole map as it is now."""
+    """The `GITPOD_OUTPUT` file of a live run was read; `output` is its whole content."""
 
     run_id: str
     output: Mapping[str, str]
 
 
 RunFact = Started | MainExited | Exited | OutputRead
-"""What happened to a run."""
+"""A fact about a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStarted:
-    """The supervisor of an environment began its work. `begins`: so does the environment, it does not go on."""
+    """The supervisor of an environment began its work. `begins`: the environment begins, too, and does not resume."""
 
     environment_id: str
     trigger_filter: tuple[Trigger, ...] = ()
@@ -75,7 +75,7 @@ class EnvironmentStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """The automations file was looked for and, where there is one, read."""
+    """The automations file was looked up and, if there is one, read."""
 
     presence: str
     path: str
@@ -86,7 +86,7 @@ class FileRead:
 
 @dataclass(frozen=True, slots=True)
 class ActivitySeen:
-    """Somebody or something was active in the environment."""
+    """A person or a program was active in the environment."""
 
     source: str
     at_s: float
@@ -94,7 +94,7 @@ class ActivitySeen:
 
 @dataclass(frozen=True, slots=True)
 class MachineRestarted:
-    """The machine was restarted since the records were made: nothing that they say lives does."""
+    """The machine was restarted after the records were made: none of their live processes lives any more."""
 
 
 Fact = RunFact | EnvironmentStarted | FileRead | ActivitySeen | MachineRestarted

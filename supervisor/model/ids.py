@@ -1,6 +1,6 @@
-"""Ids: fresh ones, made at the edges, and those that follow from others, so that the core needs no randomness.
+"""Ids: fresh ones, made at the edges, and those derived from others, so that the core needs no randomness.
 
-Made here and not by `uuid`, whose import asks what machine this is and costs a tenth of the start.
+They are not made by `uuid`: its import asks what machine this is and costs a tenth of the start.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from supervisor.lean.digest import sha1
 def derived(stamp: str, *names: str) -> str:
     """A UUID (version 5) that follows from `stamp`, itself a UUID, and `names`; equal arguments give equal ids.
 
-    Source: RFC 9562, section 5.5. Raises ValueError if the stamp is no UUID.
+    Source: RFC 9562, section 5.5. Raises ValueError if the stamp is not a UUID.
     """
     digest = sha1(bytes.fromhex(stamp.replace("-", "")) + "\0".join(names).encode())
     return _text(digest[:16], version=5)

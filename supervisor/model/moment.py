@@ -1,4 +1,4 @@
-"""A moment, on the two clocks that decisions need, and who reads it."""
+"""Moments, on the clocks that decisions need, and the protocol of the clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from supervisor.lean.typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """When an input is handled. Durations and deadlines use `mono_s`; `wall_s` is only shown to people."""
+    """When an input is handled. Durations and deadlines use `mono_s`; people are shown `wall_s`."""
 
     mono_s: float
     """Seconds on CLOCK_MONOTONIC; comparable within one boot."""
@@ -18,7 +18,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A moment for what must not stand still while the machine is suspended."""
+    """A moment for timers that go on while the machine is suspended."""
 
     boot_s: float
     """Seconds on CLOCK_BOOTTIME: like CLOCK_MONOTONIC, with the time of suspends in it."""

@@ -1,7 +1,7 @@
 """What a user asks for: services, tasks, triggers, where a command runs.
 
-Specs are values: frozen, compared by content, shared freely. The contract's `automations-file.md`
-gives their meaning; `config` makes them from a file, the API from messages.
+Specs are values: frozen, compared by content, shared freely. Their meaning is in the contract's
+`automations-file.md`; `config` makes them from a file, the API from messages.
 """
 
 from __future__ import annotations

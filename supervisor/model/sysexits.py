@@ -20,22 +20,22 @@ EXIT_READER_GONE = 141
 EXIT_TERMINATED = 143
 
 MEANINGS = {
-    0: "It was done. `run`: it was told to end (SIGTERM, `supervisor shutdown`), or all of its work succeeded. "
+    0: "It was done. `run`: it was asked to end (SIGTERM, `supervisor shutdown`), or all of its work succeeded. "
     "`validate`: the file is valid. `doctor`: no required check failed.",
     EXIT_FAILED: "It was not done, and standard error says why. `run --exit-when-done`, a prebuild: a task or service "
     "failed. `run`: what it keeps was taken away, and could not be made again. "
     "`validate`: the file is invalid. `doctor`: something required failed.",
     EXIT_USAGE: "Wrong usage, or a setting that cannot be used. Nothing was started.",
-    EXIT_NOT_RUNNING: "No supervisor is running to be asked.",
+    EXIT_NOT_RUNNING: "No supervisor is running.",
     EXIT_IN_USE: "`run`: another supervisor holds this workspace, and goes on.",
-    EXIT_BUG: "`run`: the supervisor met a bug in itself. What it ran goes on, and the next start takes it over.",
+    EXIT_BUG: "`run`: the supervisor has a bug and ended. What it ran goes on, and the next start takes it over.",
     EXIT_DETACHED: "`run`: it was detached. What it ran goes on for the next supervisor, which must be started.",
-    EXIT_UNKNOWN: "`run-task`: nobody saw how the task's process ended.",
+    EXIT_UNKNOWN: "`run-task`: the exit status of the task's process is unknown.",
     EXIT_NOT_STARTED: "`run-task`: the task's process could not be started. `keep-alive --while`: the command "
     "cannot be executed.",
-    EXIT_NOT_FOUND: "`keep-alive --while`: there is no such command. `run-task`: the same, said by the task's shell.",
+    EXIT_NOT_FOUND: "`keep-alive --while`: there is no such command. `run-task`: the task's shell reports the same.",
     EXIT_INTERRUPTED: "Ctrl-C ended it. `run-task`: the execution was stopped.",
-    EXIT_READER_GONE: "Whoever read its output has gone away.",
+    EXIT_READER_GONE: "The reader of its output has gone away.",
     EXIT_TERMINATED: "`run --exit-when-done`, a prebuild: SIGTERM cut it off.",
 }
 """`{status: meaning}`, in Markdown."""

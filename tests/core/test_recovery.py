@@ -113,8 +113,8 @@ class CrashingMachine(ToyMachine):
                 facts.append(Started(run_id, 42))
                 if self.live[run_id].main_ended:
                     facts.append(MainExited(run_id, self.exits[run_id]))
-                if one.told:
-                    self.perform(one.told)
+                if one.ending:
+                    self.perform(one.ending)
             elif run_id in self.began:
                 facts.append(Exited(run_id, self.exits[run_id]))
             elif self.is_wanted(run_id):
@@ -196,7 +196,7 @@ def left(book: Playbook) -> dict[str, tuple[bool, str]]:
     """`{name: (whether it is started if it never was, what it is told)}` of all that is inherited."""
     names = {run_id: name for name, run_id in book.runs.items()}
     return {
-        names[one.spawn.run_id]: (one.wanted, type(one.told).__name__ if one.told else "")
+        names[one.spawn.run_id]: (one.wanted, type(one.ending).__name__ if one.ending else "")
         for one in inherited(book.world.records)
     }
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.resume_detector import SAME_S, Suspends, looked, told
+from supervisor.core.resume_detector import SAME_S, Suspends, after_look, after_report
 
 
 class Machine:
@@ -25,11 +25,11 @@ class Machine:
         self.ahead_s += for_s
 
     def look(self) -> float:
-        self.suspends, slept_s = looked(self.suspends, self.ahead_s, self.mono_s)
+        self.suspends, slept_s = after_look(self.suspends, self.ahead_s, self.mono_s)
         return slept_s
 
     def tell(self) -> bool:
-        self.suspends, news = told(self.suspends, self.ahead_s, self.mono_s)
+        self.suspends, news = after_report(self.suspends, self.ahead_s, self.mono_s)
         return news
 
 
@@ -69,20 +69,20 @@ def test_a_short_suspend_does_not_count_and_short_ones_do_not_add_up(
         machine.awake(5)
 
 
-def test_the_clocks_of_the_start_are_no_suspend(machine: Machine) -> None:
+def test_the_clocks_of_the_start_are_not_a_suspend(machine: Machine) -> None:
     machine.ahead_s = 1e6
     machine.suspends = Suspends(machine.ahead_s)
     assert machine.look() == 0
 
 
-def test_being_told_of_the_same_resume_is_no_news(machine: Machine) -> None:
+def test_second_report_of_a_resume_is_ignored(machine: Machine) -> None:
     machine.suspend(100)
     assert machine.look() == 100
     machine.awake(10)
     assert not machine.tell()
 
 
-def test_the_clocks_say_nothing_new_of_a_resume_that_was_told(machine: Machine) -> None:
+def test_clocks_that_show_a_resume_that_was_reported_are_ignored(machine: Machine) -> None:
     machine.suspend(100)
     assert machine.tell()
     assert machine.look() == 0
@@ -90,7 +90,7 @@ def test_the_clocks_say_nothing_new_of_a_resume_that_was_told(machine: Machine) 
     assert machine.look() == 0
 
 
-def test_a_pause_that_no_clock_shows_is_told(machine: Machine) -> None:
+def test_a_pause_that_no_clock_shows_is_reported(machine: Machine) -> None:
     assert machine.tell()
     machine.awake(SAME_S)
     assert machine.tell()

@@ -1,1 +1,1 @@
-"""From bytes to a tree of nodes with places, or to what is wrong with the YAML."""
+"""From bytes to a tree of nodes with places, or to the mistakes in the YAML."""

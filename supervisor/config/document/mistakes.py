@@ -1,8 +1,8 @@
-"""Mistakes that break the YAML of a file, known by the lines on which they stand.
+"""Mistakes that break the YAML of a file, recognised by the lines around them.
 
-libyaml tells where it gave up, often on a later line than the wrong one, and in the words of its grammar. Here each
-mistake that people make has a rule: a function that looks at the lines around and says what is wrong, where, and how to
-mend it. The first rule that knows the mistake wins. Nothing here decides whether a file is accepted.
+libyaml says where it gave up, often on a later line than the wrong one, in the words of its grammar. Here each mistake
+that people make has a rule: a function that looks at the lines around that place and says what is wrong, where, and how
+to correct it. The first rule that recognises the mistake wins. Nothing here decides whether a file is accepted.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from supervisor.config.problem import LIMIT_PROBLEMS, quoted
 from supervisor.lean.frozen import dataclass
 
 _LOOK_BACK = 1000
-"""So many lines above the error are looked at: a mistake stands near the place where it is noticed."""
+"""How many lines above the error are examined: a mistake is near the place where it is noticed."""
 _MANY = 100
-"""Of so many lines that begin with an odd blank it is looked up whether they belong to a text: that looks back, too."""
+"""How many lines that begin with an odd blank are examined: each needs a look at the lines above it."""
 
 TEXT_FIELDS = frozenset({"name", "description", "command", "start", "ready", "stop", "image"})
 _SCRIPTS = frozenset({"command", "start", "ready", "stop"})
@@ -91,7 +91,7 @@ class Stop:
     problem: str
     at: int
     begun: int
-    """Where the thing begins that it could not read."""
+    """Where the part begins that it could not read."""
 
     def line(self, at: int) -> Line:
         """The line of an offset."""
@@ -122,7 +122,7 @@ class Stop:
         return None
 
     def unfinished(self) -> Line | None:
-        """The line that should be a field or an item of a list, and is none."""
+        """The line that should be a field or an item of a list and is not."""
         line = self.line(self.begun)
         if self.problem == _NO_KEY:
             return line
@@ -139,17 +139,17 @@ class Stop:
 
 
 def mistakes(stop: Stop) -> list[Mistake]:
-    """What broke the file: several places if the mistake is repeated, none if no rule knows it."""
+    """What broke the file: several mistakes if it is repeated, an empty list if no rule recognises it."""
     if found := list(islice(_conflicts(stop.text), LIMIT_PROBLEMS)):
         return found
     odd = [*odd_indents(stop)]
-    if any(place.at <= stop.at for place in odd):
+    if any(mistake.at <= stop.at for mistake in odd):
         return odd
-    return next(([place] for rule in _RULES if (place := rule(stop)) is not None), [])
+    return next(([mistake] for rule in _RULES if (mistake := rule(stop)) is not None), [])
 
 
 def _conflicts(text: str) -> Iterator[Mistake]:
-    """What a merge has left: its beginnings, or its other markers if those are gone."""
+    """Conflict markers of a merge: those that begin a conflict, or the others if those are gone."""
     markers = list(islice(_CONFLICT.finditer(text), 10 * LIMIT_PROBLEMS))
     beginnings = [marker for marker in markers if marker[0][0] == "<"]
     for marker in beginnings or markers:
@@ -158,7 +158,7 @@ def _conflicts(text: str) -> Iterator[Mistake]:
 
 
 def odd_indents(stop: Stop) -> Iterator[Mistake]:
-    """Lines that are indented by what only looks like spaces; a line of a block of text may begin with anything."""
+    """Lines that are indented by characters that only look like spaces, outside blocks of text."""
     for found in islice(_ODD_INDENT.finditer(stop.text), _MANY):
         if stop.block_of(stop.line(found.start(1))) is None:
             what = f"{blank_name(found[1])} cannot indent a line"
@@ -169,7 +169,7 @@ def odd_indents(stop: Stop) -> Iterator[Mistake]:
 
 
 def _value_start(stop: Stop) -> Mistake | None:
-    """A value that begins with a character of YAML's own: `| echo hi`, `*.py`, `&& x`, `[ -f x ] && y`."""
+    """A value that begins with one of YAML's own characters: `| echo hi`, `*.py`, `&& x`, `[ -f x ] && y`."""
     line = stop.line(stop.at)
     field = _FIELD.match(line.content)
     value = field["value"] if field is not None else None
@@ -197,7 +197,7 @@ def _is_meant(value: str, read: str, problem: str, key: str) -> bool:
 
 
 def _mend(indicator: str, key: str) -> str:
-    """How to write a text that begins with a character of YAML's own."""
+    """How to write a text that begins with one of YAML's own characters."""
     match indicator:
         case "|" | ">":
             return f"{_BELOW}, or put the whole value in quotes"
@@ -211,12 +211,12 @@ def _mend(indicator: str, key: str) -> str:
 
 
 def _comment(stop: Stop) -> Mistake | None:
-    """A comment as other languages have it."""
+    """A comment in the style of another language."""
     line = stop.unfinished()
     found = _COMMENT.match(line.content) if line is not None else None
     if line is None or found is None:
         return None
-    return Mistake(line.begins, f"{quoted(found['mark'])} begins no comment", 'write "#"')
+    return Mistake(line.begins, f"{quoted(found['mark'])} does not begin a comment", 'write "#"')
 
 
 def _no_space(stop: Stop) -> Mistake | None:
@@ -232,7 +232,9 @@ def _no_space(stop: Stop) -> Mistake | None:
         return Mistake(line.at + found.start("at"), what, f'write "{found["mark"]}: "')
     if (found := _NO_DASH.match(line.content)) is not None:
         at = found.start("at")
-        return Mistake(line.at + at, f"{quoted(line.content[at])} begins no item of a list", 'write "- "')
+        return Mistake(
+            line.at + at, f"{quoted(line.content[at])} does not begin an item of a list", 'write "- "'
+        )
     if stop.problem == _COLON and (found := _WORD.match(line.content)) is not None:
         return Mistake(line.at + found.start("mark"), f'a ":" is missing after "{found["mark"]}"')
     return None
@@ -253,7 +255,7 @@ def _text_not_indented(stop: Stop) -> Mistake | None:
     if len(field["indent"]) < line.indent and not _HEADER.fullmatch(field["value"] or ""):
         return None
     if _HEADER.fullmatch(field["value"] or ""):
-        what = f'this line is no field, and it is not indented enough for the text of "{key}"'
+        what = f'this line is not a field, and it is not indented enough for the text of "{key}"'
         return Mistake(line.begins, what, f'indent each line of the text more than "{key}"')
     if _COMMENT.match(line.content):
         return None
@@ -262,11 +264,11 @@ def _text_not_indented(stop: Stop) -> Mistake | None:
         hint = f'for a text of several lines write "{key}: |" and indent each of its lines more than "{key}"'
     elif key in _LISTS:
         hint = f'for an item of "{key}" write "- " before it'
-    return Mistake(line.begins, 'this line is no field: a ":" is missing', hint)
+    return Mistake(line.begins, 'this line is not a field: a ":" is missing', hint)
 
 
 def _indented_more(stop: Stop) -> Mistake | None:
-    """A field that is indented more than the one above it, whose value it would go on with."""
+    """A field that is indented more than the one above it, so that it would continue its value."""
     line = stop.line(stop.at)
     field = _FIELD.match(line.content)
     above = next(stop.above(line), None)
@@ -275,7 +277,7 @@ def _indented_more(stop: Stop) -> Mistake | None:
     one_above = _FIELD.match(above.content)
     if one_above is None or line.at + field.end("key") != stop.at or line.indent <= above.indent:
         return None
-    what = "this line is indented more than the field above, so that it would go on with its value"
+    what = "this line is indented more than the field above, so that it would continue its value"
     return Mistake(line.begins, what, "indent both alike")
 
 

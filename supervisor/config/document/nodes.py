@@ -14,7 +14,7 @@ from supervisor.lean.frozen import dataclass, field
 
 
 class ScalarKind(enum.Enum):
-    """What a scalar is under the core schema of YAML 1.2. The value is its name in messages."""
+    """The kind of a scalar in the core schema of YAML 1.2. The value is its name in messages."""
 
     STRING = "string"
     BOOL = "boolean"
@@ -25,7 +25,7 @@ class ScalarKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. Numbers keep their text: the file's format has no field that holds one."""
+    """One value. Numbers keep their text: no field of the format holds a number."""
 
     at: int
     kind: ScalarKind
@@ -42,7 +42,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class MapEntry:
-    """A key of a mapping, where the key stands, and its value."""
+    """The value of a key in a mapping, and the place of the key."""
 
     at: int
     value: Node
@@ -50,7 +50,7 @@ class MapEntry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys with values in the order of the file; a key that is no string counts as its text."""
+    """Keys with values in the order of the file; a key of another kind counts as its text."""
 
     at: int
     entries: dict[str, MapEntry] = field(default_factory=dict)
@@ -60,7 +60,7 @@ Node = Scalar | Sequence | Mapping
 
 
 _FIRST_FIELDS = frozenset({"name", "description", "command", "commands", "init", "before"})
-"""What an item may begin with, so that it is hardly its reference."""
+"""Fields that an item may begin with: such a key is probably not its reference."""
 
 
 def is_null(node: Node) -> bool:
@@ -88,7 +88,7 @@ def walk_to(root: Node, path: Path) -> tuple[int, Node]:
 
 
 def entries(node: Node | None, *names: str) -> Iterator[tuple[str, MapEntry]]:
-    """The entries of a mapping that have one of the names, all without names; none where it is no mapping."""
+    """The entries of a mapping with these names, or all of them; nothing for another node."""
     if isinstance(node, Mapping):
         for key, entry in node.entries.items():
             if not names or key in names:
@@ -96,7 +96,7 @@ def entries(node: Node | None, *names: str) -> Iterator[tuple[str, MapEntry]]:
 
 
 def listed_items(node: Node) -> Iterator[tuple[Path, int, Node]]:
-    """The items of a list that stands where a mapping of items must: the way to each, its place, itself.
+    """The items of a list that stands where a mapping of items must: path, place and node of each.
 
     An entry of such a list is an item without a reference, or a mapping of references: `- build: {name: ...}`; or a
     reference without a value stands among the item's fields, which were to be indented more.
@@ -125,7 +125,7 @@ def copy_at(node: Node, at: int) -> Node:
 
 
 def merge(into: Mapping, source: Mapping | Sequence) -> None:
-    """Adds what `<<` names: a key that is there already wins, and so does an earlier mapping over a later one."""
+    """Add what `<<` names. A key that exists wins, and an earlier mapping wins over a later one."""
     for each in [source] if isinstance(source, Mapping) else source.items:
         if isinstance(each, Mapping):
             for key, entry in each.entries.items():

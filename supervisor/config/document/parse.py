@@ -1,11 +1,11 @@
-"""YAML text to a tree of nodes with places, by the rules of YAML 1.2 where PyYAML keeps those of 1.1.
+"""From YAML text to a tree of nodes with places, by the rules of YAML 1.2 where PyYAML follows 1.1.
 
 libyaml (PyYAML's C parser) gives events; PyYAML's own composer and constructor are not used: they recurse, resolve
 words as YAML 1.1 does and let the last of two equal keys win. Nothing here recurses, so no nesting and no alias can
 exhaust the stack.
 
-A mistake after which the rest can still be read (an equal key, an unknown tag) is noted and reading goes on; after any
-other the tree is None.
+After a mistake that leaves the rest readable (an equal key, an unknown tag) reading goes on; after any other the tree
+is None.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ class Parsed:
 
     @property
     def is_broken(self) -> bool:
-        """Whether reading had to stop, so that there is nothing to judge."""
+        """Whether reading had to stop, so that there is nothing to check."""
         return self.root is None and bool(self.problems)
 
 
 def parse(text: Text) -> Parsed:
-    """Reads the one document of the text."""
+    """Read the one document of the text."""
     builder = _Builder(text)
     try:
         builder.read()
@@ -78,22 +78,22 @@ def parse(text: Text) -> Parsed:
         builder.note(stop.at, stop.message, stop.hint, stop.path)
         return Parsed(None, builder.problems)
     except YAMLError as error:
-        # Not at the top: the first command does not wait for what a good file does not need.
+        # Not at the top: a good file does not need it, and the first command would wait for the import.
         from supervisor.config.document.syntax_errors import syntax_problems
 
-        for place in syntax_problems(error, text.content, builder.innermost()):
-            path = builder.path_at(place.at) if place.inside else ()
-            builder.note(place.at, place.message, place.hint, path)
+        for mistake in syntax_problems(error, text.content, builder.innermost()):
+            path = builder.path_at(mistake.at) if mistake.inside else ()
+            builder.note(mistake.at, mistake.message, mistake.hint, path)
         return Parsed(None, builder.problems)
     return Parsed(builder.root, builder.problems)
 
 
 class _Stop(Exception):
-    """A mistake after which the rest means nothing."""
+    """A mistake after which the rest cannot be read."""
 
-    def __init__(self, place: Mistake, path: Path = ()) -> None:
-        super().__init__(place.message)
-        self.at, self.message, self.hint = place.at, place.message, place.hint
+    def __init__(self, mistake: Mistake, path: Path = ()) -> None:
+        super().__init__(mistake.message)
+        self.at, self.message, self.hint = mistake.at, mistake.message, mistake.hint
         self.path = path
 
 
@@ -139,7 +139,7 @@ class _Builder:
             raise _Stop(Mistake(at, "a second document starts here", "the file must hold one document"))
 
     def innermost(self) -> int | None:
-        """Where the collection begins that is being read."""
+        """Where the innermost open collection begins; None at the top."""
         return self.stack[-1].node.at if self.stack else None
 
     # ---- nodes ----
@@ -165,7 +165,7 @@ class _Builder:
 
     def bad_tag(self, at: int, tag: str, text: str) -> ScalarKind:
         if scalar.is_known(tag):
-            self.note(at, f"{quoted(text)} is no {scalar.tag_text(tag)}", "", self.path())
+            self.note(at, f"{quoted(text)} is not of the type {scalar.tag_text(tag)}", "", self.path())
         else:
             self.note(
                 at,
@@ -215,7 +215,7 @@ class _Builder:
         self.place(copy_at(anchor.node, at))
 
     def check_size(self) -> None:
-        """Called at each alias, so that the expansion is refused before anyone walks it."""
+        """Called at each alias, so that a large expansion is refused before it is read."""
         if self.alias is None or (self.nodes <= LIMIT_NODES and self.size_bytes <= LIMIT_BYTES):
             return
         much = f"{LIMIT_NODES:,} values" if self.nodes > LIMIT_NODES else f"{LIMIT_BYTES // 1_000_000} MB"
@@ -275,11 +275,11 @@ class _Builder:
         return f"the first is at line {self.text.position(at)[0]}"
 
     def path(self) -> Path:
-        """The way to the value that is being read, or to the key that has just been read."""
+        """The path of the value that is being read, or of the key that has just been read."""
         return _path(self.stack)
 
     def path_at(self, at: int) -> Path:
-        """The same, but where the innermost collection begins, or its last value: the way to that."""
+        """The path for a place in the text: of the innermost collection or its last value, if that begins there."""
         if at == self.innermost():
             return _path(self.stack[:-1])
         return (*_path(self.stack), *self.last_placed_at(at))

@@ -1,4 +1,4 @@
-"""How plain words resolve: the core schema of YAML 1.2.2, section 10.3.2.
+"""What a plain word is: the core schema of YAML 1.2.2, section 10.3.2.
 
 Only `true`, `True`, `TRUE` and their opposites are booleans; `yes`, `on` and `22:22` are strings, `0777` is 777.
 """
@@ -16,7 +16,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
-# Most plain words are no numbers; this tells so without the expressions above.
+# Most plain words are not numbers; their first character shows that without the expressions above.
 _NUMBER_START = frozenset("+-.0123456789")
 
 _TAGS = {
@@ -31,7 +31,7 @@ MAPPING_TAGS = frozenset({"!", _PREFIX + "map"})
 
 
 def plain_kind(text: str) -> ScalarKind:
-    """What a word without quotes and without tag is."""
+    """The kind of a word without quotes and tag."""
     if text in _NULL:
         return ScalarKind.NULL
     if text in _BOOL:
@@ -45,7 +45,7 @@ def plain_kind(text: str) -> ScalarKind:
 
 
 def tagged_kind(tag: str, text: str) -> ScalarKind | None:
-    """What a tagged word is, in quotes or not; None if the tag is unknown or does not fit the text."""
+    """The kind of a tagged word, in quotes or not; None if the tag is unknown or does not fit the text."""
     if tag == "!":
         return ScalarKind.STRING
     kind = _TAGS.get(tag)

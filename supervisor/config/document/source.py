@@ -1,4 +1,4 @@
-"""Reading the file's bytes, whatever stands at its path, without ever waiting for a peer or reading without end."""
+"""Reads the file's bytes. Whatever stands at its path, it neither waits for a peer nor reads without end."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _KINDS = (
 
 
 Opener = Callable[["Path | str"], int]
-"""Opens a file for reading, and waits for nothing. Raises OSError, Unreadable."""
+"""Opens a file for reading without blocking. Raises OSError, Unreadable."""
 
 
 class Unreadable(Exception):
-    """What stands at a path cannot be read. The message says why; `hint` how it could be, if that is known."""
+    """A path cannot be read. The message says why; `hint` says how it could be, if that is known."""
 
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
@@ -42,7 +42,7 @@ def open_file(path: Path | str) -> int:
 
 
 def read(path: Path | str, opener: Opener = open_file) -> bytes | Problem:
-    """The bytes of the file, of standard input for `-`; one byte over the limit shows that there are more."""
+    """The bytes of the file, or of standard input for `-`; one byte over the limit shows that there are more."""
     try:
         return _read_stdin() if str(path) == STDIN else read_file(path, LIMIT_BYTES, opener)
     except Unreadable as error:
@@ -84,6 +84,6 @@ def _read_bounded(read_some: Callable[[int], bytes], limit_bytes: int) -> bytes:
 
 
 def _not_a_file(path: Path | str, mode: int) -> Unreadable:
-    reason = next((reason for is_kind, reason in _KINDS if is_kind(mode)), "it is no file")
+    reason = next((reason for is_kind, reason in _KINDS if is_kind(mode)), "it is not a file")
     hint = f"to read what it gives, use: cat {path} | supervisor ... -" if stat.S_ISFIFO(mode) else ""
     return Unreadable(reason, hint)

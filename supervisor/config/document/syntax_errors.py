@@ -1,4 +1,4 @@
-"""libyaml's complaints in plain words, at the place where a reader would look."""
+"""libyaml's errors in plain words, at the place where a reader would look."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _PLAIN_WORDS = {
     "found undefined tag handle": ("unknown tag", "remove it"),
 }
 
-# Where the beginning of the broken thing tells more than the place where libyaml gave up.
+# For these the beginning of the broken part says more than the place where libyaml gave up.
 _AT_THE_BEGINNING = {
     "did not find expected ',' or ']'",
     "did not find expected ',' or '}'",
@@ -73,7 +73,7 @@ _AT_THE_BEGINNING = {
 
 
 def syntax_problems(error: YAMLError, text: str, innermost: int | None) -> list[Mistake]:
-    """What the parser's error means; `innermost` is where the collection begins that it was reading."""
+    """The mistakes behind the parser's error; `innermost` is where the collection begins that it was reading."""
     if isinstance(error, ReaderError):
         return [_bad_character(error, text)]
     if not isinstance(error, MarkedYAMLError) or error.problem is None:
@@ -111,7 +111,7 @@ def _bad_start(at: int, text: str) -> Mistake:
 
 
 def _bad_character(error: ReaderError, text: str) -> Mistake:
-    """Libyaml counts this place in bytes."""
+    """The place that libyaml counts in bytes is counted in characters here."""
     at = len(text.encode()[: error.position].decode(errors="ignore"))
     number = error.character if isinstance(error.character, int) else 0
     return Mistake(at, f"the control character U+{number:04X} cannot stand in the file", "remove it")

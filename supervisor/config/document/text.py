@@ -10,7 +10,7 @@ from supervisor.config.problem import Problem
 from supervisor.lean.frozen import dataclass
 
 LIMIT_BYTES = 10_000_000
-"""A larger file is refused: nobody writes one, and the supervisor's memory is the workspace's."""
+"""A larger file is refused: nobody writes one, and the supervisor shares its memory with the workspace."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FOREIGN_MARKS = {
@@ -23,13 +23,13 @@ _FOREIGN_MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Something wrong at an offset of the text."""
+    """A mistake at an offset of the text."""
 
     at: int
     message: str
     hint: str = ""
     inside: bool = True
-    """Whether it belongs to the value that was being read; False: to the file as a whole."""
+    """Whether it belongs to the value that was being read; False: it belongs to the whole file."""
 
 
 class Text:
@@ -54,7 +54,7 @@ class Text:
 
 
 def decode_text(data: bytes) -> Text | Problem:
-    """The file's text, or why it is none. UTF-8 with or without byte order mark."""
+    """The file's text, which must be UTF-8, with or without byte order mark; or why it cannot be decoded."""
     if len(data) > LIMIT_BYTES:
         return Problem(f"the file is larger than {LIMIT_BYTES // 1_000_000} MB")
     for mark, name in _FOREIGN_MARKS.items():

@@ -1,18 +1,18 @@
 """When a version of the automations file counts.
 
-Who writes the file empties it first, or writes it line by line, and what is there meanwhile may be valid: an empty file
-is. So what was seen is a candidate until nothing has happened to it for long enough:
+A program that writes the file empties it first, or writes it line by line, and what it holds meanwhile may be valid: an
+empty file is. So a version is a candidate until nothing has happened to it for long enough:
 
-| somebody has the file open for writing | the version removes something | it counts |
+| the file is open for writing | the version removes something | it counts |
 |---|---|---|
 | no | no | after 0.5 s of quiet: a writer may close it between two lines |
 | no | yes | after 2 s of quiet |
 | yes | | not before it is closed; the quiet begins then |
-| nobody can tell | no | after 1 s of quiet |
-| nobody can tell | yes | after 2 s of quiet |
+| unknown | no | after 1 s of quiet |
+| unknown | yes | after 2 s of quiet |
 
-A file that is not there, or cannot be opened, is a version that removes everything. One that says what was told last
-is no candidate. Source: contract/automations-file.md, "Changes to the file while running".
+A file that is missing, or cannot be opened, is a version that removes everything. A version that says the same as the
+last one is not a candidate. Source: contract/automations-file.md, "Changes to the file while running".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLIND_QUIET_S = 1.0
 REMOVAL_QUIET_S = 2.0
 LOOK_S = 0.5
 LONGEST_LOOK_S = 5.0
-"""How often a candidate is looked at: each time, a tenth of its age is waited, within these bounds."""
+"""How often a candidate is looked at: each time after a tenth of its age, within these bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Candidate:
     """A version that does not count yet. Times are on the monotonic clock."""
 
     version: object
-    """What tells it from another one; compared only."""
+    """What distinguishes it from another version; it is only compared."""
     writing: bool | None
-    """Whether somebody has the file open for writing; None: nobody can tell."""
+    """Whether the file is open for writing; None: unknown."""
     quiet_since_s: float
-    """Since when it was seen like this, and nobody was seen writing."""
+    """Since when it has been the same, and the file not open for writing."""
     began_s: float
     """Since when there has been a candidate."""
 
@@ -49,7 +49,7 @@ def seen(before: Candidate | None, version: object, writing: bool | None, now_s:
 
 
 def counts_at(candidate: Candidate, removes: bool) -> float | None:
-    """When it counts if it stays as it is; None: not while somebody has it open."""
+    """When it counts if it stays the same; None: not while the file is open for writing."""
     if candidate.writing:
         return None
     quiet_s = BLIND_QUIET_S if candidate.writing is None else QUIET_S
@@ -57,7 +57,7 @@ def counts_at(candidate: Candidate, removes: bool) -> float | None:
 
 
 def look_at(candidate: Candidate, removes: bool, now_s: float) -> float:
-    """When to look at the file again: nothing tells that a writer has closed it."""
+    """When to look at the file again: there is no event for a writer that closes it."""
     patience_s = min(max(LOOK_S, (now_s - candidate.began_s) / 10), LONGEST_LOOK_S)
     due_s = counts_at(candidate, removes)
     return now_s + patience_s if due_s is None else min(due_s, now_s + patience_s)

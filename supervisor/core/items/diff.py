@@ -1,16 +1,16 @@
-"""What an edit of the file, or an upsert through the API, changes: by reference, decided before anything is touched.
+"""What an edit of the file, or an upsert through the API, changes: by reference, decided before any record changes.
 
-An item is the file's or the API's. The file's come with its edits, the API's with upserts and calls.
+An item belongs to the file or to the API. Edits bring the file's items, upserts and calls those of the API.
 
 | the item | an edit of the file | an upsert |
 |---|---|---|
-| is new | added, the file's | added, the API's |
-| exists | changed if its text is another than in the last accepted version: the file's then | changed, whose it was |
-| is named no more | removed, if it is the file's | stays; an upsert that replaces removes what is the API's |
+| is new | added, to the file | added, to the API |
+| exists | changed if its text differs from the last accepted version; then the file's | changed; keeps its owner |
+| is no longer named | removed, if it is the file's | stays; an upsert that replaces removes the API's items |
 
-So what the API made of an item of the file stays until the file says something else of that item, or until the next
-start, which runs what its file says. A running service is restarted when what it runs changed (its spec), and left
-alone when only what people and triggers know it by did. Source: contract/api.md, "Semantics worth writing down".
+So a change of the API to an item of the file stays until the file changes that item, or until the next start, which
+runs what its file says. A running service is restarted when its spec changed, and left alone when only its name,
+description, role or triggers did. Source: contract/api.md, "Semantics worth writing down".
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class Changes:
 
     @property
     def touched(self) -> tuple[str, ...]:
-        """What is there afterwards and was not there before, or not like this."""
+        """The items that are new afterwards, or changed."""
         return (*self.added, *self.restarted, *self.updated)
 
 
 def edit(file: AutomationsFile, records: Records) -> Changes:
     """What would happen if `file` were the next version of the automations file."""
     present, wanted = queries.items(records), items(file)
-    new = said_anew(file, records.environment)
+    new = changed_items(file, records.environment)
     verdicts = {name: _verdict(present.get(name), wanted[name], present) for name in new}
     removed = [
         name
@@ -62,7 +62,7 @@ def edit(file: AutomationsFile, records: Records) -> Changes:
         if (name not in wanted and record.source is Source.FILE)
         or (name in new and _other_kind(record, wanted[name]))
     ]
-    _add_what_is_needed(verdicts, wanted, {name for name in present if name not in removed})
+    _add_dependencies(verdicts, wanted, {name for name in present if name not in removed})
     for name, record in present.items():
         if name in wanted and name not in verdicts:
             verdicts[name] = "updated" if _depends_on_added(record, wanted[name], verdicts) else "unchanged"
@@ -92,15 +92,15 @@ def items(file: AutomationsFile) -> dict[str, Item]:
 
 
 def digests(file: AutomationsFile) -> dict[str, str]:
-    """`{reference: what stands for its text}`: comments and layout do not count."""
+    """`{reference: digest of its content}`: comments and layout do not count."""
     return {
         name: sha1(repr(item).encode("utf-8", "surrogatepass")).hex()[:16]
         for name, item in items(file).items()
     }
 
 
-def said_anew(file: AutomationsFile, environment: Environment | None) -> set[str]:
-    """The items that the last accepted version did not have, or not with this text; all, if this is the first one."""
+def changed_items(file: AutomationsFile, environment: Environment | None) -> set[str]:
+    """The items that the last accepted version did not have, or not with this content; all, if there was none."""
     before = {} if environment is None or environment.file_awaited else environment.file_items
     return {name for name, text in digests(file).items() if before.get(name) != text}
 
@@ -120,8 +120,8 @@ def _changes(verdicts: Mapping[str, str], wanted: Iterable[str], removed: Iterab
     return Changes(**{name: tuple(references) for name, references in lists.items()})
 
 
-def _add_what_is_needed(verdicts: dict[str, str], wanted: Mapping[str, Item], there: set[str]) -> None:
-    """What the API deleted comes back if a task that is changed depends on it."""
+def _add_dependencies(verdicts: dict[str, str], wanted: Mapping[str, Item], there: set[str]) -> None:
+    """An item that the API deleted comes back if a changed task depends on it."""
     below = list(verdicts)
     while below:
         item = wanted[below.pop()]
@@ -133,7 +133,7 @@ def _add_what_is_needed(verdicts: dict[str, str], wanted: Mapping[str, Item], th
 
 
 def _depends_on_added(record: Service | Task, item: Item, verdicts: Mapping[str, str]) -> bool:
-    """Whether a task is as the file says, and something that it depends on is another item from now on."""
+    """Whether a task is as the file says, but one of its dependencies is a new item."""
     return (
         isinstance(item, TaskItem)
         and record.item == item

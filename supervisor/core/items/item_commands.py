@@ -1,6 +1,6 @@
-"""Items: how services and tasks come into being, change and go, by an edit of the file or through the API.
+"""Creates, changes and removes services and tasks, for an edit of the file or a call of the API.
 
-An item belongs to the file or to the API (`Source`); `core.diff` says what that means.
+An item belongs to the file or to the API (`Source`); `diff` says what that means.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from supervisor.core import environment_record as environments
 from supervisor.core import queries
 from supervisor.core import service as services
-from supervisor.core.items.diff import Changes, digests, edit, items, said_anew, upsert
+from supervisor.core.items.diff import Changes, changed_items, digests, edit, items, upsert
 from supervisor.core.plans.graph import find_cycle
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
@@ -24,7 +24,7 @@ from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem
 
 
 def create_service(records: Records, command: CreateService, now: Now) -> None:
-    """Make a service of the API's. Raises AlreadyExists."""
+    """Create a service of the API. Raises AlreadyExists."""
     _refuse_second(records, command.item.reference)
     want = Want.UP if command.session else Want.DOWN
     made = Service(
@@ -46,7 +46,7 @@ def update_service(records: Records, command: UpdateService) -> None:
 
 
 def create_task(records: Records, command: CreateTask, now: Now) -> None:
-    """Make a task of the API's. Raises AlreadyExists, NotFound for a dependency, Precondition for a cycle."""
+    """Create a task of the API. Raises AlreadyExists, NotFound for a dependency, Precondition for a cycle."""
     _refuse_second(records, command.item.reference)
     item = _with_dependencies(records, command.stamp, command.item, command.depends_on)
     records.put(Task(command.stamp, item, Source.API, now.wall_s, command.depends_on))
@@ -69,7 +69,7 @@ def _refuse_second(records: Records, reference: str) -> None:
 
 
 def _with_dependencies(records: Records, id_: str, item: TaskItem, depends_on: tuple[str, ...]) -> TaskItem:
-    """The item with the references of what it depends on; they exist and lead to no cycle."""
+    """The item with the references of its dependencies. Raises NotFound for one, Precondition for a cycle."""
     references = {known.id: reference for reference, known in queries.items(records).items()}
     references[id_] = item.reference
     for below in depends_on:
@@ -112,7 +112,7 @@ def _discard_task(records: Records, task: Task) -> None:
 
 
 def _dependents(records: Records, id_: str) -> str:
-    """The first task that depends on `id_`, as the words of a sentence; empty if there is none."""
+    """The first task that depends on `id_`, as part of a message; empty if there is none."""
     dependents = (task for task in queries.present_tasks(records) if id_ in task.depends_on)
     return next((f'task "{task.item.reference}"' for task in dependents), "")
 
@@ -124,7 +124,7 @@ def apply_file(records: Records, file: AutomationsFile, stamp: str, now: Now) ->
     """Carry out a version of the automations file."""
     environment = records.environment
     changes = edit(file, records)
-    names = {*changes.touched, *said_anew(file, records.environment)}
+    names = {*changes.touched, *changed_items(file, records.environment)}
     _apply(records, file, changes, names, Source.FILE, stamp, now)
     if environment is not None:
         seen = environments.accepted(environment, digests(file))
@@ -147,9 +147,9 @@ def _apply(
     stamp: str,
     now: Now,
 ) -> None:
-    """Make the items with these names what the file says, and remove what is to be removed.
+    """Change the items with these names to what the file says, and remove those that `changes` removes.
 
-    `source`: whose they are then; None: whose they were, and new ones the API's.
+    `source`: the owner that they get; None: they keep their owner, and new ones are the API's.
     """
     ids = {reference: item.id for reference, item in queries.items(records).items()}
     for name in changes.removed:
@@ -178,7 +178,7 @@ def _remove(records: Records, id_: str) -> None:
 def _apply_service(
     records: Records, item: ServiceItem, id_: str, session: str | None, source: Source | None, now: Now
 ) -> None:
-    """`session`: of the restart that it takes, if any."""
+    """`session`: of the restart, if there is one."""
     service = records.services.get(id_)
     if service is None:
         records.put(Service(id_, item, source or Source.API, now.wall_s, since_s=now.wall_s))

@@ -8,9 +8,9 @@ Edges = Mapping[str, Sequence[str]]
 
 
 def closure(roots: Iterable[str], edges: Edges, done: Container[str] = ()) -> list[str]:
-    """The roots and all they depend on, each once and after its own dependencies, but for what is `done`.
+    """The roots and all that they depend on, except what is `done`: each once, after its own dependencies.
 
-    A node that `edges` does not list depends on nothing. `edges` must have no cycle: `find_cycle` tells.
+    A node that `edges` does not list depends on nothing. `edges` must not have a cycle, see `find_cycle`.
     """
     order: list[str] = []
     placed: set[str] = set()

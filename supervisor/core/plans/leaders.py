@@ -1,8 +1,8 @@
-"""Who leads: of the executions of one firing whose plans begin alike, one runs what they have in common.
+"""Leaders: of the executions of one firing whose plans begin alike, one runs the groups that they have in common.
 
-A part of a plan, from its first group up to one, is led by the execution that came to it first. Another one whose plan
-begins with that part follows: it is not looked at until the leader has passed the part or is over. So a firing
-costs what its tasks cost, and not what all plans list together: of a chain of n tasks, n²/2 steps.
+A part of a plan, from its first group up to some group, is led by the execution that reached it first. Another
+execution whose plan begins with that part follows: it does not decide until the leader has passed the part or is over.
+So the cost of a firing grows with its tasks, and not with the steps of all plans: n²/2 for a chain of n tasks.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from supervisor.model.record import Execution
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Whom an execution follows, and for how many groups."""
+    """The execution that another one follows, and for how many groups."""
 
     leader_id: str
     groups: int
 
 
 class Leaders:
-    """Who leads and who follows. Holds ids of live executions only."""
+    """Which execution leads and which follows. Holds ids of live executions only."""
 
     def __init__(self) -> None:
-        """Nobody follows anybody."""
+        """Begin without leaders."""
         self._parts: dict[str, dict[str, str]] = {}
         """{firing: {id of a part of a plan: the execution that leads it}}"""
         self._led: dict[str, list[str]] = {}
         """{leader: the ids of the parts}"""
         self._followed: dict[str, Lead] = {}
-        """{follower: whom it follows}"""
+        """{follower: its lead}"""
         self._followers: dict[str, dict[int, dict[str, None]]] = {}
-        """{leader: {groups: who follows it for so many}}"""
+        """{leader: {number of groups: the executions that follow it for so many}}"""
         self._heirs: dict[str, dict[str, None]] = {}
-        """{leader: who followed it and has not taken over yet}"""
+        """{leader: the executions that follow it, or did and have not taken over yet}"""
         self._released: dict[str, tuple[Execution, int]] = {}
-        """{follower: its leader as it was when it let go, and the groups in common}"""
+        """{follower: its leader as it was when it released it, and the number of groups in common}"""
 
     def join(self, execution: Execution) -> Lead | None:
-        """Before it starts a group: whom it may follow; None if it leads. It leads what nobody else does."""
+        """Before an execution starts a group: the lead that it may follow; None: it leads, now every free part."""
         parts, mine = self._parts.setdefault(execution.firing, {}), self._led.setdefault(execution.id, [])
         for part in execution.plan.down_to(execution.group):
             leader_id = parts.get(part.id)
@@ -53,13 +53,13 @@ class Leaders:
         return None
 
     def follow(self, follower_id: str, lead: Lead) -> None:
-        """It waits from now on."""
+        """An execution follows a lead from now on."""
         self._followed[follower_id] = lead
         self._followers.setdefault(lead.leader_id, {}).setdefault(lead.groups, {})[follower_id] = None
         self._heirs.setdefault(lead.leader_id, {})[follower_id] = None
 
     def passed(self, leader: Execution, groups_before: int) -> list[str]:
-        """A leader has come further. Returns those that wait no more."""
+        """A leader has passed groups. Returns the executions that no longer wait for it."""
         waiting = self._followers.get(leader.id)
         if not waiting:
             return []
@@ -69,23 +69,23 @@ class Leaders:
         return self._let_go([id_ for groups in reached for id_ in waiting.get(groups, ())], leader)
 
     def ended(self, leader: Execution) -> list[str]:
-        """A leader is over. Returns those that wait no more."""
+        """A leader is over. Returns the executions that no longer wait for it."""
         self._disown(leader)
         waiting = self._followers.get(leader.id, {})
         return self._let_go([id_ for groups in waiting.values() for id_ in groups], leader)
 
     def leave(self, follower: Execution, leader: Execution) -> None:
-        """It does not want to wait any more."""
+        """An execution stops following its leader."""
         self._let_go([follower.id], leader)
 
     def lead_of(self, execution_id: str) -> Lead | None:
-        """Whom it follows; None if it follows nobody."""
+        """The lead that an execution follows; None if it does not follow."""
         return self._followed.get(execution_id)
 
     def first(self, execution_id: str, known: dict[str, str]) -> str:
-        """The leader that follows nobody; the execution itself, if it does not follow.
+        """The leader at the end of the chain, which does not follow; the execution itself, if it does not follow.
 
-        `known`: what was found so far, for whoever asks for many.
+        `known`: {execution: its first leader}, filled in, for callers that ask for many.
         """
         ids = [execution_id]
         while ids[-1] not in known and (lead := self._followed.get(ids[-1])) is not None:
@@ -95,7 +95,7 @@ class Leaders:
         return first
 
     def released(self, execution: Execution) -> tuple[Execution, int] | None:
-        """The leader that it followed and the groups in common, if it is to take over; once."""
+        """The leader that it followed and the number of groups in common, if it must take over. Returned once."""
         found = self._released.pop(execution.id, None)
         if found is not None:
             leader_id = found[0].id
@@ -103,11 +103,11 @@ class Leaders:
             del heirs[execution.id]
             if not heirs:
                 del self._heirs[leader_id]
-            self._disown(execution)  # what comes below is free, so it looks again from the end
+            self._disown(execution)  # the parts below are free, so it looks again from the end
         return found
 
     def heirs(self, execution_id: str) -> Iterator[str]:
-        """All that wait for it, or have not taken over yet, and those that wait for them."""
+        """All executions that wait for it, or have not taken over from it yet, and those that wait for them."""
         stack = [execution_id]
         while stack:
             heirs = self._heirs.get(stack.pop(), ())

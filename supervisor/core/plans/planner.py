@@ -12,13 +12,13 @@ from supervisor.model.shared_sequence import EMPTY
 
 
 class Planner:
-    """Makes the plans of one firing. What they have in common is made once, and is the same object in all of them.
+    """Makes the plans of one firing. Their common part is made once and is the same object in all of them.
 
-    Otherwise the plans of a chain of n tasks, all triggered, would take n² steps.
+    Otherwise the plans of a chain of n tasks, all triggered, would have n² steps.
     """
 
     def __init__(self, firing: str, tasks: Mapping[str, Task], services: Mapping[str, Service]) -> None:
-        """Plan with the items as they are now."""
+        """Plan with the items as they are now. `firing` is the stamp from which the ids of steps are derived."""
         self._firing = firing
         self._tasks = tasks
         self._services = services
@@ -26,7 +26,7 @@ class Planner:
         self._plans: dict[str, Plan] = {}
         """{id of a task or service: the plan that ends with it}"""
         self._lost: dict[str, str | None] = {}
-        """{id: the reference of something that it needs and that is gone}"""
+        """{id: the reference of a dependency that no longer exists}"""
         self._made: dict[str, Plan] = {}
 
     def plan(self, task_id: str) -> Plan:
@@ -40,7 +40,7 @@ class Planner:
         return self._plans[task_id]
 
     def missing(self, task_id: str) -> str | None:
-        """The reference of a dependency that exists no more; None if all is there.
+        """The reference of a dependency that no longer exists; None if all exist.
 
         An edit of the file may remove what a task made through the API depends on.
         """
@@ -70,7 +70,7 @@ class Planner:
         return derived(self._firing, "step", node)
 
     def _merged(self, plans: list[Plan]) -> Plan:
-        """One plan with the steps of all; down to where they are the same, nothing is looked at."""
+        """One plan with the steps of all. The part that they have in common is not walked."""
         layers: list[list[Plan]] = []
         while len(plans) > 1:
             size = max(plan.size for plan in plans)

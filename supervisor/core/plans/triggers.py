@@ -12,10 +12,10 @@ ENVIRONMENT_START = (
     Trigger.POST_DEVCONTAINER_START,
     Trigger.POST_ENVIRONMENT_START,
 )
-"""What fires when an environment starts, in this order; none waits for the items of the one before to end."""
+"""What fires when an environment starts, in this order, without waiting for the items of the trigger before."""
 
 RESUME = (Trigger.POST_ENVIRONMENT_START,)
-"""What fires when the machine comes back from suspend."""
+"""What fires when the machine resumes from suspend."""
 
 PREBUILD = (Trigger.PREBUILD, Trigger.BEFORE_SNAPSHOT)
 """What fires in a prebuild; the second after all executions of the first have ended."""

@@ -140,7 +140,7 @@ def _run(one: Inherited, folder: Path) -> Run:
     spawn = one.spawn
     directory = RunDir(folder, spawn.run_id)
     run = Run(spawn.run_id, spawn.kind, spawn.reference, directory, directory.in_container)
-    match one.told:
+    match one.ending:
         case Kill():
             run.asked = Asked.KILL
         case Terminate():

@@ -157,7 +157,7 @@ class Machine:
             if one.wanted:
                 self._spawn(one.spawn)
             else:
-                end = NotStarted("it was stopped before it could start") if one.told else ExitUnknown()
+                end = NotStarted("it was stopped before it could start") if one.ending else ExitUnknown()
                 self._post(Exited(one.spawn.run_id, end))
 
     def lose(self, inherited: Sequence[Inherited], why: str) -> None:

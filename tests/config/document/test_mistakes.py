@@ -68,7 +68,7 @@ def test_name_that_starts_with_brackets_has_no_need_of_a_block() -> None:
         (
             "name:\u00a0x\n    command: a",
             "f:3:5",
-            'after "name:" stands U+00A0 (a no-break space), which is no space',
+            'after "name:" stands U+00A0 (a no-break space), which is not a space',
         ),
         ("name x\n    command: a", "f:3:5", 'a ":" is missing after "name"'),
         ("name: x\n    command = a", "f:4:13", '"=" stands where a colon should; write "command: "'),
@@ -78,9 +78,9 @@ def test_name_that_starts_with_brackets_has_no_need_of_a_block() -> None:
             "f:5:7",
             'a space is missing after "-"; write "- "',
         ),
-        ("triggeredBy:\n      * manual", "f:4:7", '"*" begins no item of a list; write "- "'),
-        ("command: a\n    b", "f:4:5", 'this line is no field: a ":" is missing; for a text'),
-        ("command: |\n    a", "f:4:5", "this line is no field, and it is not indented enough"),
+        ("triggeredBy:\n      * manual", "f:4:7", '"*" does not begin an item of a list; write "- "'),
+        ("command: a\n    b", "f:4:5", 'this line is not a field: a ":" is missing; for a text'),
+        ("command: |\n    a", "f:4:5", "this line is not a field, and it is not indented enough"),
         ("name: x\n      command: a", "f:4:7", "this line is indented more than the field above"),
         (
             "name: x\n   command: a",
@@ -231,11 +231,14 @@ def test_exclamation_mark_that_yaml_takes_away_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("// all\ntasks: {}\n", 'f:1:1: "//" begins no comment; write "#"'),
-        (f"{HEAD}    command: x\n    // more\n", 'f:5:5: tasks.build: "//" begins no comment; write "#"'),
+        ("// all\ntasks: {}\n", 'f:1:1: "//" does not begin a comment; write "#"'),
+        (
+            f"{HEAD}    command: x\n    // more\n",
+            'f:5:5: tasks.build: "//" does not begin a comment; write "#"',
+        ),
         (
             f"{HEAD}    command: |\n      node <<EOF\n// more\nEOF\n",
-            "f:6:1: tasks.build: this line is no field, and it is not indented enough",
+            "f:6:1: tasks.build: this line is not a field, and it is not indented enough",
         ),
         (
             f'{HEAD}    command: "C:\\Users\\make.exe"\n',
@@ -248,7 +251,7 @@ def test_exclamation_mark_that_yaml_takes_away_is_a_warning() -> None:
         ),
         (
             f"{HEAD}    command: x\n    triggeredBy:\n    --manual\n",
-            'f:6:5: tasks.build.triggeredBy: this line is no field: a ":" is missing; '
+            'f:6:5: tasks.build.triggeredBy: this line is not a field: a ":" is missing; '
             'for an item of "triggeredBy" write "- " before it',
         ),
     ],

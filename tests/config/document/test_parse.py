@@ -252,7 +252,7 @@ def test_reading_goes_on_after_equal_keys_and_unknown_tags() -> None:
         'f:2:4: a: unknown tag "!x"; remove it, or put the value in quotes',
         'f:2:1: a: duplicate key "a"; the first is at line 1',
         'f:3:11: b.c: duplicate key "c"; the first is at line 3',
-        'f:4:4: d: "z" is no !!int',
+        'f:4:4: d: "z" is not of the type !!int',
     ]
 
 
@@ -269,7 +269,7 @@ def test_reading_goes_on_after_equal_keys_and_unknown_tags() -> None:
         ("a: `b`", 'f:1:4: a: a value cannot start with "`"; put it in quotes'),
         ("a: - b", 'f:1:4: a: a "-" cannot stand here; start the list on a line of its own'),
         ("- a\nb: c", 'f:2:1: [1]: a "-" is expected here'),
-        ("a: b\nc\nd: e\n", 'f:2:1: this line is no field: a ":" is missing'),
+        ("a: b\nc\nd: e\n", 'f:2:1: this line is not a field: a ":" is missing'),
         (" a: b\nc: d", "f:2:1: the file goes on after its end"),
         ('a: "\\ud800"', "f:1:7: a: this escape names no character; write the character itself"),
         ('a: "\\q"', "f:1:5: a: unknown escape after the backslash"),
