@@ -45,14 +45,18 @@ class ResumeWatch:
     def look(self) -> None:
         """Read the clocks once."""
         now = self._engine.now()
-        self._suspends, slept_s = resume_detector.after_look(self._suspends, self._clock.ahead_s(), now.mono_s)
+        self._suspends, slept_s = resume_detector.after_look(
+            self._suspends, self._clock.ahead_s(), now.mono_s
+        )
         if slept_s:
             self._resumed(f"the machine was suspended for {slept_s:.0f} s")
 
     def on_report(self) -> bool:
         """The runner reports a resume. Returns whether it was not known yet."""
         now = self._engine.now()
-        self._suspends, is_new = resume_detector.after_report(self._suspends, self._clock.ahead_s(), now.mono_s)
+        self._suspends, is_new = resume_detector.after_report(
+            self._suspends, self._clock.ahead_s(), now.mono_s
+        )
         if is_new:
             self._resumed("the machine was resumed, as somebody told")
         return is_new

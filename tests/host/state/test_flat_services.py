@@ -47,7 +47,7 @@ def test_row_is_read_as_what_it_was(known: dict[str, Any]) -> None:
     assert deadline(service) == known["deadline"]
     assert service.revision == known["row"]["revision"]
     found = inherited(Records([service]))
-    told = [None if one.ending is None else type(one.told).__name__ for one in found]
+    told = [None if one.ending is None else type(one.ending).__name__ for one in found]
     assert [
         [one.spawn.run_id, one.spawn.script, one.wanted, told] for one, told in zip(found, told, strict=True)
     ] == known["inherited"]
