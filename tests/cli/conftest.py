@@ -1,4 +1,4 @@
-"""The command line inside this process, for the subcommands that start nothing."""
+"""The command line inside this process, for subcommands that start nothing, and beside a running supervisor."""
 
 import io
 import json
@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from supervisor.cli import main
+from tests.cli.running import running
+
+__all__ = ["running"]
 
 
 @dataclass(frozen=True)

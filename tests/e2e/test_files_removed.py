@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from platform_wire import environment_automation_pb2 as automation_pb
-from supervisor.cli.remote.client import Client, Refused
+from supervisor.cli.remote.client import Client
+from supervisor.cli.remote.responses import RequestRefused
 from tests.e2e.harness import ROOT, Program, Project, until
 from tests.program import PROGRAM
 
@@ -138,7 +139,7 @@ def use_the_api(client: Client, address: tuple[str, int], token: str) -> None:
             >= 400
         )
     assert request(address, "GET", "/metrics", Authorization="Bearer x")[0] == 401
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         client.call("CreateService", environmentId=client.environment_id, metadata={"reference": "no good"})
     client.call("MarkEnvironmentActive", "gitpod.v1.EnvironmentService", environmentId=client.environment_id,
                 activitySignal={"source": "test", "timestamp": "2026-01-01T00:00:00Z"})  # fmt: skip
@@ -249,7 +250,7 @@ def test_supervisor_whose_files_are_gone_does_all_that_it_did(
     assert sorted(set(looked(program)["modules"]) - set(before)) == []
 
     with pytest.raises(
-        Refused, match=r"cannot upgrade: the program in .* could not take over: .*No such file"
+        RequestRefused, match=r"cannot upgrade: the program in .* could not take over: .*No such file"
     ):
         client.control("upgrade")
     assert not [notice for notice in program.events if "Traceback" in str(notice)]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.remote.client import WentAway
+from supervisor.cli.remote.responses import ConnectionLost
 from tests.e2e.harness import Project
 from tests.faults import skewed
 from tests.faults.model import Life, World
@@ -178,7 +178,7 @@ class Storm:
     def _instance(self) -> str | None:
         try:
             return str(self.scene.client().status()["instance"])
-        except WentAway:
+        except ConnectionLost:
             return None  # the old one broke off
 
     def stall(self) -> None:

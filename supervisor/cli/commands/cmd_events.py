@@ -11,8 +11,9 @@ import click
 
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
-from supervisor.cli.remote.client import Client, Json, Refused, WentAway
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.options import with_client
+from supervisor.cli.remote.responses import ConnectionLost, Json, RequestRefused
 from supervisor.cli.terminal.tables import COLOURS, phase_of, plain
 from supervisor.cli.terminal.visible import style
 from supervisor.model.sysexits import EXIT_INTERRUPTED
@@ -69,7 +70,7 @@ def _events(client: Client) -> Iterator[Json]:
                     yield from _all(client)
                 begun = True
                 yield from events
-        except WentAway:
+        except ConnectionLost:
             client.resume()
 
 
@@ -99,7 +100,7 @@ class _Names:
         method, field = _GET[kind]
         try:
             item: Json = self._client.call(method, id=id_)[field]
-        except Refused:
+        except RequestRefused:
             return self._known.get(id_, id_), ""
         self._known[id_] = self._name(item)
         return self._known[id_], phase_of(item)

@@ -17,9 +17,10 @@ import click
 
 from supervisor import __version__
 from supervisor.cli.common_options import output_format
-from supervisor.cli.remote.client import Client, Json, WentAway
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import connection
 from supervisor.cli.remote.options import print_json, with_client
+from supervisor.cli.remote.responses import ConnectionLost, Json
 from supervisor.model.errors import SupervisorError
 from supervisor.shim.unix_socket import peer_credentials
 
@@ -99,7 +100,7 @@ def _await_another(client: Client, before: str, began: float) -> Json:
     while True:
         try:
             status = client.status()
-        except WentAway:
+        except ConnectionLost:
             status = {"instance": before}  # the old one broke off
         if status["instance"] != before:
             return status

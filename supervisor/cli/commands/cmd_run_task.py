@@ -9,9 +9,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from supervisor.cli.common_options import complete_task, output_format
-from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning, find_socket
 from supervisor.cli.remote.options import complete_from_supervisor, print_json, socket_option
+from supervisor.cli.remote.responses import Json
 
 _complete_running = complete_from_supervisor("tasks")
 

@@ -10,13 +10,14 @@ from supervisor.cli.command_group import Group
 from supervisor.cli.commands.cmd_logs import log_options, print_log
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
-from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.options import (
     complete_from_supervisor,
     print_json,
     reference_argument,
     with_client,
 )
+from supervisor.cli.remote.responses import Json
 from supervisor.cli.remote.wait import service_at_rest, service_settled
 from supervisor.cli.terminal.tables import phase_of, table
 

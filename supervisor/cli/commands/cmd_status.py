@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from supervisor.cli.common_options import output_format
-from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.options import print_json, with_client
+from supervisor.cli.remote.responses import Json
 from supervisor.cli.terminal.tables import duration, local_time, table
 from supervisor.cli.terminal.visible import style
 

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from supervisor.cli.common_options import file_argument, output_format
-from supervisor.cli.remote.client import Client, Json
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.options import print_json, with_client
+from supervisor.cli.remote.responses import Json
 from supervisor.config.document.source import read
 from supervisor.config.problem import Problem, Severity
 from supervisor.model.errors import SupervisorError

@@ -13,7 +13,7 @@ from supervisor.boot.crash import Bug, noted
 from supervisor.boot.prestart import take_link, take_notifier
 from supervisor.boot.run_settings import settings_from
 from supervisor.boot.upgrade.carried import Carried, execute, take_carried
-from supervisor.cli.terminal.follow import Follower, Lines
+from supervisor.cli.terminal.follower import Follower, LineOutput
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
 from supervisor.core import queries
@@ -72,7 +72,7 @@ def _run(
         follower = Follower(
             supervisor,
             printer,
-            functools.partial(Lines, write_line=printer.log) if asked[table.LOGS] else None,
+            LineOutput(printer) if asked[table.LOGS] else None,
             outlet,
             received.printed if received else {},
         )
@@ -93,7 +93,7 @@ def _run(
             work = functools.partial(_until_done, supervisor, fired)
         else:
             work = _until_signal
-        status = supervisor.serve(work, [follower.run, functools.partial(_complaints, printer)], held)
+        status = supervisor.serve(work, [follower.run, functools.partial(_print_warnings, printer)], held)
         if supervisor.carried is not None:
             left = replace(supervisor.carried, printed=follower.pause())
             outlet.pause()
@@ -109,10 +109,10 @@ def _run(
         return status or (0 if supervisor.is_whole else EXIT_FAILED)
 
 
-async def _complaints(printer: Printer) -> None:
-    from supervisor.cli.terminal.log_handler import tell_complaints  # logging takes a while to import
+async def _print_warnings(printer: Printer) -> None:
+    from supervisor.cli.terminal.log_handler import print_warnings  # logging takes a while to import
 
-    await tell_complaints(printer.complaint)
+    await print_warnings(printer)
 
 
 async def _until_signal() -> int:

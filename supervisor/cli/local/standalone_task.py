@@ -12,7 +12,7 @@ from pathlib import Path
 from supervisor.boot import Settings, Supervisor
 from supervisor.boot.prestart import take_link
 from supervisor.boot.run_settings import workspace_of
-from supervisor.cli.terminal.follow import Follower, Lines, Sink
+from supervisor.cli.terminal.follower import Follower, LineOutput, RunOutput, Sink
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
 from supervisor.cli.terminal.visible import log_line
@@ -104,8 +104,8 @@ def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, h
             raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
         task_id = _task_id(supervisor, reference)
         alone = not loaded.file.tasks[reference].depends_on
-        sink = functools.partial(_Raw if alone else _prefixed, output)
-        follower = Follower(supervisor, printer, sink, output)
+        runs: RunOutput = _RawOutput(output) if alone else LineOutput(_PrefixedLines(output))
+        follower = Follower(supervisor, printer, runs, output)
         work = functools.partial(_exit_status, supervisor, supervisor.start.start_task(task_id))
         status = supervisor.serve(work, [follower.run], held)
         follower.finish()
@@ -135,11 +135,14 @@ async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
     return status
 
 
-class _Raw:
-    """The output as it is: bytes, progress bars and all."""
+class _RawOutput:
+    """Prints the output of the only run as it is: bytes, progress bars and all."""
 
-    def __init__(self, outlet: Outlet, _name: str) -> None:
+    def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
+
+    def sink(self, _name: str) -> Sink:
+        return self
 
     def write(self, data: bytes) -> None:
         self._outlet.put(data)
@@ -148,6 +151,11 @@ class _Raw:
         pass
 
 
-def _prefixed(outlet: Outlet, name: str) -> Sink:
-    """Several commands share the terminal: whole lines, each with its command's name."""
-    return Lines(name, lambda name, line: outlet.put(f"{name} | {log_line(line)}"))
+class _PrefixedLines:
+    """Prints whole lines with the names of their runs, since several runs share the terminal."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    def log(self, name: str, line: str) -> None:
+        self._outlet.put(f"{name} | {log_line(line)}")

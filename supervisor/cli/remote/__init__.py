@@ -1,1 +1,1 @@
-"""What the commands that ask a running supervisor share."""
+"""How commands find a running supervisor, ask it, and wait for it."""

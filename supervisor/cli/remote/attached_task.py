@@ -1,7 +1,7 @@
-"""Runs a task in the running supervisor as if it ran here: its output on this terminal, its exit code as ours.
+"""Runs a task in the running supervisor as if it ran here: with its output on this terminal, and its exit code.
 
-Ctrl-C stops the execution, and what it still prints is printed; a second one leaves it to the supervisor. The handler
-of the signal makes its call on a connection of its own, so that the stream of the log, which it interrupts, goes on.
+The first Ctrl-C stops the execution, and its last output is still printed. A second one returns at once. The signal
+handler makes its call on a connection of its own, so the stream of the log, which it interrupts, can go on.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from types import FrameType
 from typing import Self
 
 from supervisor.cli.remote import references
-from supervisor.cli.remote.client import Client, Json, WentAway
+from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning
+from supervisor.cli.remote.responses import ConnectionLost, Json
 from supervisor.cli.remote.wait import execution_ended
 from supervisor.cli.terminal.output import abandon, write_bytes
 from supervisor.model.errors import SupervisorError
@@ -22,9 +23,9 @@ from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 
 def run_task(client: Client, reference: str) -> tuple[int, Json]:
-    """Start a task, print its log, and see how it ended. Returns the exit status, and the end as the supervisor has it.
+    """Start a task and print its log. Returns the exit status, and the end as the supervisor reports it.
 
-    Raises NotFound, WentAway, NotRunning.
+    Raises NotFound, ConnectionLost, NotRunning.
     """
     task = references.task(client, reference)
     with _Interrupts(client) as interrupts:
@@ -33,10 +34,10 @@ def run_task(client: Client, reference: str) -> tuple[int, Json]:
         try:
             _print_log(client, id_)
             ended = execution_ended(client, id_)
-        except (WentAway, NotRunning):
-            raise WentAway(
-                f'the supervisor went away while task "{reference}" ran: how that ended is not known here; '
-                '"supervisor status" tells whether there is one again'
+        except (ConnectionLost, NotRunning):
+            raise ConnectionLost(
+                f'the supervisor went away while task "{reference}" ran, so its end is not known here; '
+                '"supervisor status" shows whether a supervisor runs again'
             ) from None
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED, {"id": id_, "reference": reference, "phase": "stopping", "reason": ""}
@@ -44,7 +45,7 @@ def run_task(client: Client, reference: str) -> tuple[int, Json]:
 
 
 def _print_log(client: Client, execution_id: str) -> None:
-    """Print all of a log. Whoever reads our output may go; the task goes on as it would have in a pipe of its own."""
+    """Print all of a log. If the reader of our output goes away, the task goes on."""
     with client.log(f"executions/{execution_id}", follow=True) as pieces:
         for piece in pieces:
             try:
@@ -54,7 +55,7 @@ def _print_log(client: Client, execution_id: str) -> None:
 
 
 class _Interrupts:
-    """SIGINT and SIGTERM while it is entered: the first stops the execution, the next raises KeyboardInterrupt."""
+    """Handles SIGINT and SIGTERM inside the block: the first stops the execution, the next raises KeyboardInterrupt."""
 
     def __init__(self, client: Client) -> None:
         self.any = self._asked = False
@@ -72,7 +73,7 @@ class _Interrupts:
             signal.signal(number, before)  # type: ignore[arg-type]  # what signal() gave
 
     def began(self, execution_id: str) -> None:
-        """There is something to stop now; a signal that came before counts."""
+        """The execution has begun. A signal that came before stops it now."""
         self._execution_id = execution_id
         if self.any:
             self._stop()
@@ -86,18 +87,18 @@ class _Interrupts:
         self.any = True
 
     def _stop(self) -> None:
-        """Have the execution stopped. A signal that comes meanwhile does not keep that from being asked for."""
+        """Have the execution stopped. A signal that arrives meanwhile does not interrupt the call."""
         try:
             self._client.call("StopTaskExecution", id=self._execution_id)
         except (SupervisorError, NotRunning):
-            pass  # it ended meanwhile, or the supervisor did: the stream that is being read finds out
+            pass  # the execution or the supervisor has ended: the reader of the log finds out
         self._asked = True
         _say("supervisor: stopping the task; Ctrl-C again leaves that to the supervisor")
 
 
 def _say(text: str) -> None:
-    """Print from a signal's handler, which may have interrupted somebody who prints."""
+    """Print from a signal handler, which may have interrupted a print."""
     try:
         os.write(2, f"{text}\n".encode())
     except OSError:
-        pass  # nobody listens
+        pass  # standard error is gone

@@ -1,13 +1,12 @@
-"""Finds the running supervisor: `--socket`, `SUPERVISOR_SOCKET`, where the settings of `supervisor run` put its state
-(`SUPERVISOR_STATE_DIR`, `SUPERVISOR_WORKSPACE`), or the workspace that the current folder is in.
+"""Finds the running supervisor: by `--socket`, `SUPERVISOR_SOCKET`, the settings of `supervisor run` for its state
+(`SUPERVISOR_STATE_DIR`, `SUPERVISOR_WORKSPACE`), or by the workspace around the current folder.
 
-A workspace's supervisor is known by its state directory, whose default place follows from the workspace's path: one for
-each user, and one that root uses when it runs commands as another user, who may then use the socket in it. So the
-folders from here upwards are asked one by one, the nearest first; a socket that nobody answers on is what a killed
-supervisor left behind.
+The path of a workspace gives the path of its supervisor's state directory: one for each user, and one that root uses to
+run commands as another user, who may then use the socket in it. So the folders from the current one upwards are tried
+one by one. A killed supervisor leaves a socket behind on which nobody answers.
 
-Somebody else may have been first where it would be (in /tmp, for a user without a home): nothing is looked for in a
-folder that others can exchange, and nobody is talked to but root and our own user. Root may name any user's socket.
+Another user may have made that path first (in /tmp, for a user without a home). So a folder that others can exchange is
+not searched, and only root and our own user are accepted as servers. Root may name any user's socket.
 """
 
 from __future__ import annotations
@@ -28,30 +27,31 @@ from supervisor.settings import cwd
 from supervisor.shim.unix_socket import connect, peer_credentials
 
 VARIABLE = "SUPERVISOR_SOCKET"
-# Not from the table of settings, whose import costs as much as all else here; a test holds the two together.
+# Not from the table of settings, whose import costs as much as everything else here. A test compares the two.
 STATE_DIR = "SUPERVISOR_STATE_DIR"
 WORKSPACE = "SUPERVISOR_WORKSPACE"
 
 
 class NotRunning(click.ClickException):
-    """There is no supervisor to talk to. The message is a sentence that says how to start one."""
+    """No supervisor answers. The message says how to start one."""
 
     exit_code = EXIT_NOT_RUNNING
 
     def show(self, file: object = None) -> None:
+        """Print the message as this program prints errors, in place of click's way."""
         click.echo(f"supervisor: {self.message}", err=True)
 
 
 class Untrusted(NotRunning):
-    """Somebody else listens where our supervisor would."""
+    """Another user listens on the supervisor's socket."""
 
 
 def find_socket(given: str | None = None, workspace: str | None = None) -> str:
-    """The path of the socket to talk to. Raises NotRunning if nobody answers on any that it could be.
+    """The path of the running supervisor's socket. Raises NotRunning if no supervisor answers.
 
     Args:
         given: the value of `--socket`.
-        workspace: where to look, in place of the current folder and those above it.
+        workspace: where to look, instead of the current folder and those above it.
     """
     if given is not None:
         return _answering(given, "--socket")
@@ -75,7 +75,7 @@ def find_socket(given: str | None = None, workspace: str | None = None) -> str:
 
 @contextmanager
 def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
-    """A socket that is connected, and closed unless the caller detaches it. Raises OSError, Untrusted."""
+    """A connected socket, closed at the end unless the caller detaches it. Raises OSError, Untrusted."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
         connecting.settimeout(timeout_s)
         connect(connecting, path)
@@ -84,7 +84,7 @@ def connection(path: str, timeout_s: float | None) -> Iterator[socket.socket]:
 
 
 def _check_server(connected: socket.socket, path: str) -> None:
-    """See that it is root or our own user who listens."""
+    """Raise Untrusted unless root or our own user listens."""
     _, uid = peer_credentials(connected)
     if uid not in (0, os.geteuid()) and os.geteuid() != 0 and not is_of_outside(uid):
         raise Untrusted(
@@ -124,7 +124,7 @@ def _from_here() -> str:
 
 
 def _of_workspace(folder: str) -> str | None:
-    """The socket of a folder's supervisor: our own, or the one that root runs for us with `--user`."""
+    """The socket of a folder's supervisor: our own one, or the one that root runs for us with `--user`."""
     for state in (default_path(folder, os.environ), system_path(folder)):
         if found := _answers(str(state / "api.sock")):
             return found

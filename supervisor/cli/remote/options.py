@@ -1,4 +1,4 @@
-"""What the subcommands that talk to a running supervisor have in common: `--socket`, REF and its completion."""
+"""The options and arguments of subcommands that ask a running supervisor: `--socket`, REF and its completion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from supervisor.cli.remote.discovery import find_socket
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 COMPLETION_TIMEOUT_S = 0.3
-"""Who presses Tab does not wait."""
+"""A person who presses Tab does not wait longer."""
 
 socket_option = click.option(
     "--socket",
@@ -26,7 +26,7 @@ socket_option = click.option(
 
 
 def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--socket`, and the client of the running supervisor as the first argument."""
+    """Adds `--socket`, and passes the client of the running supervisor as the first argument."""
 
     @socket_option
     @functools.wraps(function)
@@ -37,7 +37,7 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reference_argument(complete: Complete, many: bool = False) -> Callable[..., Any]:
-    """REF, or REF..."""
+    """REF, or REF... if `many`."""
     name = "references" if many else "reference"
     return click.argument(
         name,
@@ -49,13 +49,13 @@ def reference_argument(complete: Complete, many: bool = False) -> Callable[..., 
 
 
 def complete_from_supervisor(*kinds: str) -> Complete:
-    """A completion of references: of `services`, `tasks` or both, if a running supervisor tells them quickly."""
+    """Completes references of `services`, `tasks` or both, if a running supervisor answers quickly."""
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             items = _items(ctx.params.get("socket"), kinds)
         except (Exception, click.ClickException):
-            return []  # no supervisor, a slow one, or none of ours: nothing to offer, and no place to say so
+            return []  # no supervisor, a slow one, or not ours: nothing to offer, and no place to say why
         return [item for item in items if item.value.startswith(incomplete)]
 
     return complete
@@ -74,5 +74,5 @@ def _items(socket: str | None, kinds: tuple[str, ...]) -> list[CompletionItem]:
 
 
 def print_json(value: object, err: bool = False) -> None:
-    """What `--format json` prints; `err`: beside the output of commands."""
+    """Print JSON, for `--format json`; `err`: to standard error, beside the output of commands."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False), err=err)

@@ -1,4 +1,4 @@
-"""Which service, task or execution a person means: by its reference, as the file has it, or by its id."""
+"""Finds the service, task or execution that a person means, by its reference (as in the file) or by its id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from supervisor.cli.command_group import did_you_mean
-from supervisor.cli.remote.client import Client, Json, Refused
+from supervisor.cli.remote.client import Client
+from supervisor.cli.remote.responses import Json, RequestRefused
 from supervisor.model.errors import NotFound
 
 INSTEAD_OF_TASK = (
@@ -40,26 +41,26 @@ def latest(client: Client, task: Json) -> Json | None:
 
 
 def service(client: Client, reference: str) -> Json:
-    """The service that is meant. Raises NotFound."""
+    """The service that `reference` means. Raises NotFound."""
     found = _find(known := services(client), reference)
     if found is None and _find(tasks(client), reference) is not None:
-        raise NotFound(f'"{reference}" is a task and no service; {INSTEAD_OF_SERVICE.format(reference)}')
+        raise NotFound(f'"{reference}" is a task, not a service; {INSTEAD_OF_SERVICE.format(reference)}')
     return found or _no(known, reference, "service")
 
 
 def task(client: Client, reference: str) -> Json:
-    """The task that is meant. Raises NotFound."""
+    """The task that `reference` means. Raises NotFound."""
     found = _find(known := tasks(client), reference)
     if found is None and _find(services(client), reference) is not None:
-        raise NotFound(f'"{reference}" is a service and no task; {INSTEAD_OF_TASK.format(reference)}')
+        raise NotFound(f'"{reference}" is a service, not a task; {INSTEAD_OF_TASK.format(reference)}')
     return found or _no(known, reference, "task")
 
 
 def execution(client: Client, id_: str) -> Json | None:
-    """The execution of an id; None if there is none, or if this is no id at all."""
+    """The execution with this id; None if there is none, or if this is not an id."""
     try:
         found: Json = client.call("GetTaskExecution", id=id_).get("taskExecution", {})
-    except Refused as error:
+    except RequestRefused as error:
         if error.code in ("not_found", "invalid_argument"):
             return None
         raise
@@ -67,7 +68,7 @@ def execution(client: Client, id_: str) -> Json | None:
 
 
 def log_path(client: Client, reference: str) -> str:
-    """Where the log of what is meant is: a service's, that of a task's newest execution, or of an execution's id.
+    """The path of a log: a service's, that of a task's last run, or that of the execution with this id.
 
     Raises NotFound.
     """
@@ -82,7 +83,7 @@ def log_path(client: Client, reference: str) -> str:
 
 
 def execution_log_path(client: Client, task: Json) -> str:
-    """Where the log of a task's last run is, of its own execution or as a step of another one's.
+    """The path of the log of a task's last run, in its own execution or as a step of another one.
 
     Raises NotFound if it never ran.
     """
@@ -106,7 +107,7 @@ def _no(items: Sequence[Json], reference: str, kind: str) -> NoReturn:
 
 
 def _find(items: Iterable[Json], reference: str) -> Json | None:
-    """The item of a reference; if none has it, the item of the id. A reference may look like an id."""
+    """The item with this reference, or else with this id. A reference may look like an id."""
     items = list(items)
     by_reference = (item for item in items if name_of(item) == reference)
     by_id = (item for item in items if item["id"] == reference.lower())

@@ -1,21 +1,22 @@
-"""Waits until a service or an execution of the running supervisor is where it should be."""
+"""Waits until a service or an execution of the running supervisor has reached a phase."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from supervisor.cli.remote.client import Client, Json, Refused, WentAway
+from supervisor.cli.remote.client import Client
+from supervisor.cli.remote.responses import ConnectionLost, Json, RequestRefused
 from supervisor.cli.terminal.tables import phase_of
 
 T = TypeVar("T")
 
 
 def until(client: Client, kind: str, id_: str, look: Callable[[], T | None]) -> T:
-    """Look now, and whenever something happens to a resource, until there is something to see; returns that.
+    """Call `look` now, and after every event of a resource, until it returns something; return that.
 
-    The watch begins before the first look, so nothing falls between, nor does when the supervisor is upgraded. Raises
-    WentAway.
+    The watch begins before the first look, so no change falls between the two; likewise after an upgrade of the
+    supervisor. Raises ConnectionLost.
     """
     while True:
         try:
@@ -23,12 +24,12 @@ def until(client: Client, kind: str, id_: str, look: Callable[[], T | None]) -> 
                 while (found := look()) is None:
                     next(events)
                 return found
-        except WentAway:
+        except ConnectionLost:
             client.resume()
 
 
 def service_settled(client: Client, id_: str) -> Json:
-    """Wait until the session that is wanted of a service runs, or has ended; returns the service."""
+    """Wait until the wanted session of a service runs, or has ended. Returns the service."""
 
     def look() -> Json | None:
         service: Json = client.call("GetService", id=id_)["service"]
@@ -39,12 +40,12 @@ def service_settled(client: Client, id_: str) -> Json:
 
 
 def service_at_rest(client: Client, id_: str) -> Json | None:
-    """Wait until nothing of a service lives; returns it, or None if it is gone."""
+    """Wait until nothing of a service runs. Returns the service, or None if it is deleted."""
 
     def look() -> list[Json] | None:
         try:
             service: Json = client.call("GetService", id=id_)["service"]
-        except Refused as error:
+        except RequestRefused as error:
             if error.code == "not_found":
                 return []
             raise
@@ -54,7 +55,7 @@ def service_at_rest(client: Client, id_: str) -> Json | None:
 
 
 def execution_ended(client: Client, id_: str) -> Json:
-    """Wait until an execution is over; returns how: phase, reason, exitStatus."""
+    """Wait until an execution has ended. Returns its phase, reason and exitStatus."""
 
     def look() -> Json | None:
         execution = client.execution(id_)

@@ -1,1 +1,1 @@
-"""What people see: output that may stall, tables, followed logs, text made harmless."""
+"""What people see: output that may stall, tables, changes and logs as they happen, text made harmless."""

@@ -1,35 +1,36 @@
-"""What modules complain about by `logging`, printed the way of everything else.
+"""Prints the warnings of Python's `logging` in the same way as everything else.
 
-Written to standard error, as it would be otherwise, it would hold up the event loop once nobody reads that any more.
+The default handler writes to standard error, and blocks the event loop once nobody reads that any more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 import anyio
 
-
-class _Complaints(logging.Handler):
-    """Gives each record out as one text. Called in any thread."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._tell(self.format(record))
-        except Exception:
-            self.handleError(record)
+from supervisor.cli.terminal.printer import Printer
 
 
-async def tell_complaints(tell: Callable[[str], None]) -> None:
-    """Have `tell` called with every warning and error, in whichever thread it comes up, until cancelled."""
-    complaints = _Complaints(tell)
-    logging.getLogger().addHandler(complaints)
+async def print_warnings(printer: Printer) -> None:
+    """Print every logged warning and error, from any thread, until cancelled."""
+    handler = _PrintHandler(printer)
+    logging.getLogger().addHandler(handler)
     try:
         await anyio.sleep_forever()
     finally:
-        logging.getLogger().removeHandler(complaints)
+        logging.getLogger().removeHandler(handler)
+
+
+class _PrintHandler(logging.Handler):
+    """Prints each record as one text. Logging calls it in any thread."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__(logging.WARNING)
+        self._printer = printer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._printer.warning(self.format(record))
+        except Exception:
+            self.handleError(record)

@@ -1,4 +1,4 @@
-"""Output whose reader may stall or go away: what is supervised must not suffer from that."""
+"""Output whose reader may stall or go away with no effect on what is supervised; errors and their exit statuses."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from threading import Thread
 
 BEHIND_ITEMS = 1000
-"""With so much unprinted, whoever can wait with more should: what is in a log file can be read later."""
+"""With so many items unprinted, more output should stay in the log files for now."""
 MOST_ITEMS = 100_000
-"""With so much unprinted, more is dropped, and that is told."""
+"""With so many items unprinted, more are dropped, and a line says so."""
 LAST_WORDS_S = 5.0
-"""How long a reader may take nothing at the end while whoever ended us waits."""
+"""How long a reader may stall at the end, while a service manager waits for our exit."""
 PAUSE_S = 1.0
 """How long a reader that stalls may hold up an upgrade."""
 
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""What a full disk, and a terminal that is gone, say to a write."""
+"""The errors of a write to a full disk, or to a terminal that is gone."""
 
 
 class Outlet:
     """Prints in a thread of its own: a reader that stalls (a pager, Ctrl-S) or goes away stalls nothing but this."""
 
     def __init__(self, out: TextIO) -> None:
-        """Print to `out`; without colours where that is no terminal or NO_COLOR is set."""
+        """Print to `out`; without colours if that is not a terminal, or if NO_COLOR is set."""
         self._out = out if isinstance(out, Terminal) else Terminal(out)
         self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
         self._dropped = 0
@@ -50,18 +50,18 @@ class Outlet:
         return self._printing is not None and self._printing[0].qsize() > BEHIND_ITEMS
 
     def hurry(self) -> None:
-        """From now on a reader that stalls is not waited for: a service manager kills what does not end in time."""
+        """Stop waiting for a reader that stalls: a service manager kills a process that does not end in time."""
         self._patience_s, self._stalled_since = LAST_WORDS_S, time.monotonic()
 
     @property
     def given_up(self) -> bool:
-        """Whether there is hurry, and the reader has taken nothing for so long that it is not waited for any more."""
+        """Whether there is hurry, and the reader has stalled for so long that nobody waits for it any more."""
         if self._printed != self._printed_before:
             self._printed_before, self._stalled_since = self._printed, time.monotonic()
         return self._patience_s is not None and time.monotonic() - self._stalled_since > self._patience_s
 
     def put(self, item: str | bytes) -> None:
-        """Print a line of text, or bytes as they are. Never waits."""
+        """Print a line of text, or bytes as they are. Never blocks."""
         queue, thread = self._printing = self._printing or self._begun()
         _ = thread.ident or _started(thread)
         if queue.qsize() > MOST_ITEMS:
@@ -73,17 +73,17 @@ class Outlet:
         queue.put(item)
 
     def close(self) -> None:
-        """Wait until all is printed. For the time when nothing is supervised any more."""
+        """Wait until all is printed. Only for the time when nothing is supervised any more."""
         if self._printing is not None:
             signals_end_us()
             thread = self._printing[1]
             self._finish(None)
             if thread.is_alive():
-                # It holds the file in a write that does not return, and Python would wait for the file at its end.
+                # A write holds the file and does not return. At its end Python would wait for that file.
                 sys.stdout = sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
 
     def pause(self) -> None:
-        """Wait for a moment until all is printed: another program goes on with that in this process."""
+        """Wait for a moment until all is printed: another program will go on in this process."""
         if self._printing is not None:
             self._finish(PAUSE_S)
 
@@ -99,19 +99,19 @@ class Outlet:
         self._printing = None
 
     def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:
-        # Not at the top: the first command must not wait for these imports.
+        # Not at the top: the first command does not wait for these imports.
         from queue import SimpleQueue
         from threading import Thread
 
         queue: SimpleQueue[str | bytes | None] = SimpleQueue()
-        # A daemon, so that Ctrl-C ends us although a stalled reader holds it.
+        # A daemon, so that Ctrl-C ends the process although a stalled reader blocks the thread.
         return queue, Thread(target=self._print, args=(queue,), name="output", daemon=True)
 
     def _print(self, queue: SimpleQueue[str | bytes | None]) -> None:
         while (item := queue.get()) is not None:
             try:
                 self._write(item)
-            except Exception:  # whatever it is: who prints must go on taking, or all of it is kept
+            except Exception:  # whatever it is: the queue must go on emptying, or it keeps everything
                 with contextlib.suppress(Exception):
                     abandon(self._out)
             self._printed += 1
@@ -126,7 +126,7 @@ class Outlet:
 
 
 def _started(thread: Thread) -> bool:
-    """Start a thread; False: the machine has none to give at the moment, and what is to be printed waits."""
+    """Start a thread. Returns False if the machine has no thread left: then the queue waits."""
     try:
         thread.start()
     except RuntimeError:
@@ -135,7 +135,7 @@ def _started(thread: Thread) -> bool:
 
 
 def signals_end_us() -> None:
-    """From now on Ctrl-C and SIGTERM end this process at once: it may only wait for somebody to read what it says."""
+    """From now on Ctrl-C and SIGTERM end this process at once: all it still does may be to wait for its reader."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -157,7 +157,7 @@ def print_error(error: SupervisorError) -> int:
 
 
 def unwritten(error: OSError) -> int:
-    """Standard output takes no more, and nobody is to hear of that twice. Returns the exit status."""
+    """Give up standard output, which takes no more, and say why, once. Returns the exit status."""
     abandon(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return EXIT_READER_GONE
@@ -167,7 +167,7 @@ def unwritten(error: OSError) -> int:
 
 
 def abandon(out: TextIO | Terminal) -> None:
-    """Let what is written to `out` go nowhere. Python would complain at exit about what it could not flush."""
+    """Send what is still written to `out` to /dev/null. Else Python reports at exit what it cannot flush."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, out.fileno())

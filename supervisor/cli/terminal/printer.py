@@ -1,14 +1,13 @@
-"""What `run` and `run-task` show: phase changes as they happen, log lines, what is waited for, why something failed.
+"""What `run` and `run-task --standalone` show: changes of phases, log lines, what is waited for, why something failed.
 
-A printer reads the hub like any other watcher. Logs are read from their files by offset; what a run wrote is printed
-before the change that says it ended.
+The printer formats; `follower` decides what is printed when.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 from supervisor.cli.terminal.output import Outlet
@@ -19,7 +18,7 @@ from supervisor.core.execution import is_over
 from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
 from supervisor.hub import Change
-from supervisor.lean.typing import Any, assert_never
+from supervisor.lean.typing import Any, Protocol, assert_never
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState, TaskStep
 
@@ -31,13 +30,23 @@ COLOURS = {
     "deleted": "yellow",
 }
 MOST_NOT_RUN = 20
-"""So many steps that were not run are named."""
+"""How many steps are named that were not run."""
 PATIENCE_S = 5.0
-"""How long something is waited for before the waiting is worth a line, and how long until the next line."""
+"""How long a wait lasts before it is worth a line, and then until the next line."""
 
 
 class Event(dict[str, Any]):
     """One thing to print: the keys of its JSON form."""
+
+
+class History(Protocol):
+    """What has happened and been printed so far, as the follower knows it."""
+
+    def catch_up(self) -> None:
+        """Print what has happened and is not printed yet."""
+
+    def was_shown(self, words: str) -> bool:
+        """Whether these last words of a run are part of the output that has been printed."""
 
 
 class Printer:
@@ -47,12 +56,15 @@ class Printer:
         """Print to `outlet`."""
         self._outlet = outlet
         self._json = as_json
-        self.catch_up: Callable[[], None] = lambda: None
-        """Prints what happened and is not printed yet; set by who knows."""
-        self.was_shown: Callable[[str], bool] = lambda _: False
-        """Whether output was printed already; set by who knows."""
+        self._history: History | None = None
         self._since: dict[str, float] = {}
-        self._told: dict[str, float] = {}
+        """When each thing got to its present phase, by id."""
+        self._reported: dict[str, float] = {}
+        """When each wait was last reported, by id."""
+
+    def follow(self, history: History) -> None:
+        """Have what happened before a notice printed before the notice; do not repeat output that was printed."""
+        self._history = history
 
     # The file and the supervisor itself (boot.Report)
 
@@ -73,18 +85,19 @@ class Printer:
             self._event(Event(kind="edit", text=f"file edited: {text}", **done))
 
     def notice(self, text: str) -> None:
-        """Something else that a person should know, after what happened before it."""
-        self.catch_up()
+        """Print something else that a person should know, after what happened before it."""
+        if self._history is not None:
+            self._history.catch_up()
         self._event(Event(kind="notice", text=text))
 
-    def complaint(self, text: str) -> None:
-        """A module complains, in any thread."""
+    def warning(self, text: str) -> None:
+        """Print a module's warning. Called in any thread."""
         self._event(Event(kind="notice", text=text))
 
     # Changes
 
     def change(self, change: Change) -> None:
-        """Print what a change means to people; most changes of deadlines and the like mean nothing."""
+        """Print a change if people want to know of it. Changes of deadlines, for example, they do not."""
         match change.after:
             case Service() as service:
                 before = change.before if isinstance(change.before, Service) else None
@@ -96,7 +109,7 @@ class Printer:
                 pass
 
     def waiting(self, records: Records) -> bool:
-        """Say what is being waited for, if it has been for a while. Returns whether anything is."""
+        """Print what the supervisor has been waiting for for a while. Returns whether it waits for anything."""
         now = time.monotonic()
         for wait in queries.waits(records):
             match wait:
@@ -113,8 +126,8 @@ class Printer:
 
     def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
         waited = now - self._since.get(id_, now)
-        if waited >= PATIENCE_S * factor and now - self._told.get(id_, 0.0) >= PATIENCE_S * factor:
-            self._told[id_] = now
+        if waited >= PATIENCE_S * factor and now - self._reported.get(id_, 0.0) >= PATIENCE_S * factor:
+            self._reported[id_] = now
             colon = "" if why.startswith("to ") else ":"
             text = f"waiting for {name}{colon} {why}, {waited:.0f} s"
             self._event(Event(kind="waiting", text=text))
@@ -144,12 +157,12 @@ class Printer:
             self._tail(execution.tail if execution.phase is ExecutionPhase.FAILED else "")
 
     def _took(self, id_: str, phase: str) -> str:
-        """How long the phase before lasted, once there was one."""
+        """How long the phase before lasted; empty if there was none."""
         now = time.monotonic()
         began = self._since.get(id_)
         if phase in ("starting", "pending", "running", "stopping"):
             self._since[id_] = now
-        self._told.pop(id_, None)
+        self._reported.pop(id_, None)
         return f"after {now - began:.1f} s" if began is not None else ""
 
     # Lines
@@ -165,9 +178,12 @@ class Printer:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
 
     def _tail(self, tail: str) -> None:
-        if tail and not self._json and not self.was_shown(tail):
+        if tail and not self._json and not self._is_shown(tail):
             for line in tail.splitlines():
                 self._write(f"{'':>12} | {line}")
+
+    def _is_shown(self, words: str) -> bool:
+        return self._history is not None and self._history.was_shown(words)
 
     def _event(self, event: Event) -> None:
         if self._json:
@@ -186,9 +202,9 @@ class Printer:
 
 
 def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[tuple[str, str, StepState]]:
-    """Reference, id and state of the steps that are in another phase; none of a plan of one, which its task shows.
+    """Reference, id and state of the steps in another phase than before. A plan of one step is shown by its task alone.
 
-    What an execution takes over from another one, which it followed, was shown as that one's.
+    Steps that the execution takes over from the one that it followed were shown as that one's.
     """
     old = before.current if before is not None else {}
     if len(execution.plan) == 1 or (is_over(execution) and not old):
@@ -209,7 +225,7 @@ def _not_run(execution: Execution) -> Iterator[PlanStep]:
 
 
 def _states(execution: Execution, index: int) -> Iterator[tuple[PlanStep, StepState]]:
-    """The steps of a group that was begun."""
+    """The steps of a group that has begun."""
     group = execution.plan[index] if index < len(execution.plan) else ()
     if index < execution.group:
         return zip(group, execution.passed.cut(index + 1).last, strict=True)

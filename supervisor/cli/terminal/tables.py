@@ -1,6 +1,6 @@
-"""Tables for people, in plain columns.
+"""Tables for people, in plain columns, and what stands in them: phases, durations, times.
 
-Not with rich: importing it takes a third of the time that `status` may take in all, for what a dozen lines do.
+Not with rich: a dozen lines do the same, and its import takes a third of the time that `status` may take in all.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ COLOURS = {
     "warning": "yellow",
     "unknown": "yellow",
 }
-"""Of phases, and of the doctor's results; one at rest has none."""
+"""The colours of phases and of the doctor's results. A phase at rest has none."""
 _GAP = "  "
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lines with a head and columns as wide as they need; on a terminal the last column is cut at its edge."""
+    """A head and rows, with columns as wide as necessary. On a terminal the last column is cut at its edge."""
     rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in [list(head), *rows]) for index in range(len(head) - 1)]
     room = _room(sum(widths) + len(_GAP) * len(widths))
@@ -48,7 +48,7 @@ def phase_of(item: dict[str, object]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long something took, to two units: `1 h 5 min`."""
+    """A duration in at most two units: `1 h 5 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
 
 
 def local_time(timestamp: str) -> str:
-    """An RFC 3339 time in UTC as the clock on the wall had it; today's without the day."""
+    """An RFC 3339 time as local time; today's without the date."""
     if not timestamp:
         return ""
     from datetime import datetime
@@ -69,7 +69,7 @@ def local_time(timestamp: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The first line of a text that may hold anything, as it will be seen: its length counts."""
+    """The first line of any text, in its visible form, so that its length is its width."""
     return visible(text.partition("\n")[0].replace("\t", " "))
 
 
@@ -83,7 +83,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _room(taken: int) -> int:
-    """How wide the last column may be."""
+    """The width that is left for the last column."""
     if not sys.stdout.isatty():
         return sys.maxsize
     return max(10, shutil.get_terminal_size().columns - taken)

@@ -1,10 +1,10 @@
-"""The way of all text to a terminal: `visible`, which standard output and standard error pass everything through.
+"""Makes text harmless on its way to a terminal: standard output and standard error pass everything through `visible`.
 
-Names, paths, reasons, last words and what a server says are other people's text. A terminal obeys the control
-characters in it: it can be made to hide lines, to show others, to answer with input. So they are shown as escapes
-(`\\x1b`), whatever the output is, since a file may be shown on a terminal later. Our own colours go to terminals only.
+Names, paths, reasons, last words and answers of servers are other people's text. A terminal obeys the control
+characters in it: they can hide lines, show false ones, and have the terminal answer with input. So they are shown as
+escapes (`\\x1b`), also in a file, since a terminal may show that later. Our own colours go to terminals only.
 
-Only text comes this way. The log of a command that was asked for as output goes out as the bytes that it is.
+This is for text. A log that a user asks for is printed as the bytes that it is.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ import sys
 from supervisor.lean.typing import Any, TextIO
 
 _OWN = "\x1b" + os.urandom(8).hex()
-"""Begins an escape sequence of our own inside this process; nobody else can write it."""
+"""Starts our own escape sequences inside this process. Nobody else can guess it."""
 
 _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33}  # "select graphic rendition" of ECMA-48
 
 CLEAR_LINE = f"{_OWN}[G{_OWN}[K"
-"""Goes to the beginning of the terminal's line and empties it."""
+"""Clears the terminal's line and goes to its beginning."""
 
 
 def style(text: str, name: str | None) -> str:
-    """Text in a colour, bold or dim; as it is for None. click has the same, and its import takes 20 ms."""
+    """Text in a colour, bold or dim; unchanged for None. click has the same, but its import takes 20 ms."""
     return text if name is None else f"{_OWN}[{_STYLES[name]}m{text}{_OWN}[0m"
 
 
 def visible(text: str) -> str:
-    """Text in which every character that a terminal would obey, and every one that is none, is an escape.
+    """Text in which escapes replace every character that a terminal obeys, and every code point that is no character.
 
-    Those are the control characters but for tab and newline, what changes the direction of text or ends a line, and
-    lone surrogates, as which the bytes of a path that is not UTF-8 are kept. The escapes of those that JSON may hold as
-    they are, are those of JSON.
+    These are the control characters except tab and newline, those that change the direction of text or end a line, and
+    lone surrogates, which stand for the bytes of a path that is not UTF-8. A character that JSON may hold unescaped has
+    JSON's own escape.
     """
     return text.translate(_SHOWN)
 
 
 def log_line(line: str) -> str:
-    """A line of a command's output among lines of others, with no power over those.
+    """A line of a command's output that cannot affect the lines around it.
 
-    Its colours pass and end with it. Other escape sequences are left out. Of a line that is written over, as progress
-    bars are, the last state counts. Whatever else is a control character will be `visible`.
+    Its colours stay, and end with it. Other escape sequences are removed. Of a line that overwrites itself, as progress
+    bars do, the last state is left. `visible` takes care of other control characters.
     """
     line = line.rstrip("\r").rpartition("\r")[2]
     if "\x1b" not in line:
         return line
-    import re  # few lines take it
+    import re  # few lines need it
 
     line = re.sub(
         r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[()][0-9A-Za-z]", "", line
@@ -57,31 +57,31 @@ def log_line(line: str) -> str:
 
 
 class Terminal:
-    """A text stream on whose way out everything becomes `visible`; for the rest, the stream itself."""
+    """A text stream that makes everything `visible` on its way out. In all else it is the stream itself."""
 
     def __init__(self, out: TextIO) -> None:
-        """Write to `out`; without colours where that is no terminal or NO_COLOR is set."""
+        """Write to `out`; without colours if that is not a terminal, or if NO_COLOR is set."""
         self._out = out
         self._styled = not os.environ.get("NO_COLOR") and out.isatty()
 
     def write(self, text: str) -> int:
-        """Write text, all of it. Returns its length."""
+        """Write all of a text. Returns its length."""
         first, *own = text.split(_OWN)
         shown = visible(first) + "".join(map(self._after_own, own))
         try:
             self._out.write(shown)
-        except UnicodeEncodeError:  # the locale's encoding has no such letter
+        except UnicodeEncodeError:  # the locale's encoding does not have this character
             encoding = self._out.encoding
             self._out.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
-        """Write each."""
+        """Write each of the lines."""
         for line in lines:
             self.write(line)
 
     def _after_own(self, text: str) -> str:
-        """What follows the beginning of an escape sequence of our own: the rest of that, and text."""
+        """The rest of our own escape sequence, and the text after it, made visible."""
         end = next((at for at, character in enumerate(text) if character.isalpha()), len(text)) + 1
         return ("\x1b" + text[:end] if self._styled else "") + visible(text[end:])
 
@@ -90,7 +90,7 @@ class Terminal:
 
 
 def guard_standard_files() -> None:
-    """From now on all text to standard output and standard error goes through `visible`; tracebacks, too."""
+    """From now on all text to standard output and standard error goes through `visible`, tracebacks included."""
     if not isinstance(sys.stdout, Terminal):
         sys.stdout = Terminal(sys.stdout)
     if not isinstance(sys.stderr, Terminal):
@@ -98,7 +98,7 @@ def guard_standard_files() -> None:
 
 
 class _Shown(dict[int, "int | str"]):
-    """A table for str.translate that is filled in as characters come up."""
+    """A table for str.translate. It fills itself as characters come up."""
 
     def __missing__(self, code: int) -> int | str:
         self[code] = shown = _escape(code) if _is_obeyed(code) else code

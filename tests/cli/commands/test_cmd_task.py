@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.remote.conftest import Running
+from tests.cli.running import Running
 
 
 def test_task_is_started_and_its_execution_known_by_its_id(running: Running) -> None:
@@ -65,11 +65,11 @@ def test_service_in_the_place_of_a_task_is_named_and_what_to_use(running: Runnin
     for command in (["run-task"], ["task", "start"], ["task", "stop"], ["task", "logs"], ["task", "delete"]):
         program = running.cli(*command, "web")
         assert program.process.returncode == 1
-        assert '"web" is a service and no task; "supervisor service"' in program.err
+        assert '"web" is a service, not a task; "supervisor service"' in program.err
     for command in (["service", "start"], ["service", "stop"], ["service", "logs"], ["service", "delete"]):
         program = running.cli(*command, "build")
         assert program.process.returncode == 1
-        assert '"build" is a task and no service; "supervisor run-task build"' in program.err
+        assert '"build" is a task, not a service; "supervisor run-task build"' in program.err
 
 
 def test_stop_ends_all_executions_of_a_task(running: Running) -> None:

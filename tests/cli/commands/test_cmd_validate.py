@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Invoke
 from tests.contract import CORPUS, needs_corpus
 
-FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 WEB = "services: {web: {name: Web, triggeredBy: [postEnvironmentStart], commands: {start: serve}}}\n"
 MISSPELT = "tasks:\n  build:\n    name: Build\n    comand: make\n"

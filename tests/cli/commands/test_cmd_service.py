@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.remote.conftest import Running
+from tests.cli.running import Running
 
 
 def test_service_is_started_waited_for_restarted_and_stopped(running: Running) -> None:

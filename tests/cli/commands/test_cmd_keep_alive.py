@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli.remote.client import Client, Json, Refused
-from tests.cli.remote.conftest import Running
+from supervisor.cli.remote.client import Client
+from supervisor.cli.remote.responses import Json, RequestRefused
+from tests.cli.running import Running
 from tests.e2e.harness import Project
 
 SERVICE = "gitpod.v1.EnvironmentService"
@@ -80,7 +81,7 @@ def test_report_by_a_clock_that_is_wrong_is_shown_as_given_and_counts_as_of_now(
 
 
 def test_report_about_another_environment_is_refused(running: Running) -> None:
-    with pytest.raises(Refused, match="cannot find environment"):
+    with pytest.raises(RequestRefused, match="cannot find environment"):
         mark(running, "99999999-2222-4333-8444-555555555555", "VS Code")
     assert sources(running) == {}
 
@@ -88,7 +89,7 @@ def test_report_about_another_environment_is_refused(running: Running) -> None:
 @pytest.mark.parametrize("source", ["ab", "x" * 81])
 def test_report_whose_source_is_too_short_or_too_long_is_refused(running: Running, source: str) -> None:
     id_ = running.json("status")["environmentId"]
-    with pytest.raises(Refused, match=r"activitySignal\.source must have 3 to 80 characters"):
+    with pytest.raises(RequestRefused, match=r"activitySignal\.source must have 3 to 80 characters"):
         mark(running, id_, source)
     assert sources(running) == {}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Invoke
 
-BEHAVIOURS = Path(__file__).resolve().parents[2] / "fixtures/behaviours"
+BEHAVIOURS = Path(__file__).resolve().parents[3] / "fixtures/behaviours"
 
 
 def test_task_is_shown_in_groups_with_shared_dependencies_once(supervisor: Invoke) -> None:

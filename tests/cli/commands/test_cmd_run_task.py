@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.remote.conftest import Running
+from tests.cli.running import Running
 from tests.e2e.harness import until
 
 
@@ -101,8 +101,8 @@ def test_supervisor_that_is_killed_is_a_sentence(running: Running) -> None:
 
     assert program.wait() == 1
     assert program.err == (
-        'supervisor: the supervisor went away while task "long" ran: how that ended is not known here; '
-        '"supervisor status" tells whether there is one again\n'
+        'supervisor: the supervisor went away while task "long" ran, so its end is not known here; '
+        '"supervisor status" shows whether a supervisor runs again\n'
     )
     running.program.wait()
     running.program = running.start()

@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from tests.cli.remote.conftest import Running
+from tests.cli.running import Running
 from tests.e2e.harness import Project
 
 

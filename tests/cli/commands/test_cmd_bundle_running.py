@@ -11,7 +11,7 @@ import pytest
 
 from supervisor.cli.remote.client import Client
 from tests.bundle.unpacking import manifest_of, unpacked
-from tests.cli.remote.conftest import Running
+from tests.cli.running import Running
 from tests.e2e.harness import Program
 
 # Made up by hand; none opens anything. Each has a part that nothing else has.

@@ -32,7 +32,7 @@ def answering(path: Path, body: bytes) -> threading.Thread:
 def test_answer_of_something_else_is_an_error(tmp_path: Path, body: bytes) -> None:
     thread = answering(tmp_path / "sock", body)
     try:
-        with pytest.raises(SupervisorError, match="is no supervisor of this kind"):
+        with pytest.raises(SupervisorError, match="is not a supervisor of this kind"):
             Client(str(tmp_path / "sock"), 5.0).status()
     finally:
         thread.join()

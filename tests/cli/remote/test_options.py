@@ -1,0 +1,26 @@
+"""Completion of references from a running supervisor."""
+
+from __future__ import annotations
+
+from tests.cli.running import Running
+
+
+def test_references_are_completed_from_the_supervisor(running: Running) -> None:
+    running.json("service", "list")  # it serves: the status is answered before
+
+    assert _completed(running, "service", "start", "w") == ["web"]
+    assert _completed(running, "task", "stop", "") == ["build", "long", "seven"]
+    assert _completed(running, "logs", "o") == ["once"]
+    running.project.stop(running.program)
+    assert _completed(running, "logs", "o") == []
+
+
+def _completed(running: Running, *words: str) -> list[str]:
+    program = running.project.program(
+        _SUPERVISOR_COMPLETE="bash_complete",
+        COMP_WORDS=" ".join(("supervisor", *words)),
+        COMP_CWORD=str(len(words)),
+    )
+    program.wait()
+    assert program.err == ""
+    return sorted(word.removeprefix("plain,") for word in program.out.split())
