@@ -107,9 +107,9 @@ class Lifecycle:
         """
         import anyio
 
-        from supervisor.host.proc.worker_threads import Loop
+        from supervisor.host.proc.event_loop import WorkerEventLoop
 
-        return anyio.run(self._run, work, edges, held, backend_options={"loop_factory": Loop})
+        return anyio.run(self._run, work, edges, held, backend_options={"loop_factory": WorkerEventLoop})
 
     async def _run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
         from supervisor.host.proc.worker_threads import Workers

@@ -58,10 +58,10 @@ MODULES = (
     "supervisor.host.runs.termination",
     "supervisor.host.users.impersonation",
     "supervisor.host.runs.log_file",
-    "supervisor.host.proc.oom_kill",
+    "supervisor.host.proc.kernel_log",
     "supervisor.host.runs.outputs",
     "supervisor.host.users.program_files",
-    "supervisor.host.proc.readable",
+    "supervisor.host.proc.event_loop",
     "supervisor.host.runs.upkeep",
     "supervisor.host.state.file_watch",
     # Others'.

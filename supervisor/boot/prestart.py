@@ -57,16 +57,15 @@ def take_link() -> ShimClient:
         return _started.pop()
     import time
 
-    from supervisor.host.proc.errnos import PASSING
     from supervisor.host.runs.shim_client import ShimClient
-    from supervisor.model.errors import MachineError
+    from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 
     give_up_at = time.monotonic() + PATIENCE_S
     while True:
         try:
             return ShimClient.start()
         except OSError as error:
-            if error.errno not in PASSING or time.monotonic() > give_up_at:
+            if error.errno not in TRANSIENT_ERRNOS or time.monotonic() > give_up_at:
                 why = f"cannot start the process that holds commands: {error.strerror}"
                 raise MachineError(why) from error
         time.sleep(_PAUSE_S)

@@ -5,7 +5,11 @@ Messages are sentences in lower case: "cannot <verb> <thing>: <why>".
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+
+TRANSIENT_ERRNOS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""How OSError says that the machine is short of something: it may be over in a moment."""
 
 
 class SupervisorError(Exception):

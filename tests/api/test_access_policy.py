@@ -17,8 +17,14 @@ from aiohttp import web
 from connect_server.http.access import Caller
 from connect_server.http.tokens import Claims, Tokens
 from supervisor.api.http.access_policy import LIFETIMES_S, PROGRAM, AccessPolicy, Scope, issuer
-from supervisor.host.proc.errnos import PASSING
-from supervisor.model.errors import AlreadyExists, InvalidActivity, NotFound, Precondition, SupervisorError
+from supervisor.model.errors import (
+    TRANSIENT_ERRNOS,
+    AlreadyExists,
+    InvalidActivity,
+    NotFound,
+    Precondition,
+    SupervisorError,
+)
 from tests.connect_server.serving import ENVIRONMENT, GET_SERVICE, ID, JSON, Served, error, serving
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +72,7 @@ def test_errors_that_clients_may_read_have_their_codes(raised: SupervisorError, 
     assert (told.code.value, told.message) == (code, "cannot find it")
 
 
-@pytest.mark.parametrize("number", PASSING)
+@pytest.mark.parametrize("number", TRANSIENT_ERRNOS)
 def test_a_shortage_of_the_machine_may_be_over_at_the_next_call(number: int) -> None:
     assert PROGRAM.connect_error(OSError(number, "none left")).code.value == "resource_exhausted"
 

@@ -18,8 +18,7 @@ from connectrpc.errors import ConnectError
 from connect_server.connect_errors import Program
 from connect_server.http.access import Caller, Doors
 from connect_server.http.tokens import Issuer
-from supervisor.host.proc.errnos import PASSING
-from supervisor.model.errors import AlreadyExists, InvalidActivity, NotFound, Precondition
+from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition
 from supervisor.shim.unix_socket import peer_credentials
 
 PROGRAM = Program(
@@ -30,7 +29,7 @@ PROGRAM = Program(
         AlreadyExists: Code.ALREADY_EXISTS,
         Precondition: Code.FAILED_PRECONDITION,
     },
-    PASSING,
+    TRANSIENT_ERRNOS,
 )
 _LOGS = ("/logs/", "/api/logs/")
 

@@ -20,11 +20,10 @@ from supervisor.config.document.source import Unreadable, open_file, read
 from supervisor.config.lookup import PLACES
 from supervisor.config.problem import Problem
 from supervisor.core.items.candidate import BLIND_QUIET_S
-from supervisor.host.proc.errnos import PASSING
 from supervisor.host.state.lease import being_written
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.model.errors import MachineError
+from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
@@ -138,7 +137,7 @@ class Snapshots:
         return descriptor
 
     def _note_shortage(self, error: Exception) -> None:
-        if isinstance(error, OSError) and error.errno in PASSING:
+        if isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS:
             self._short = _why(error)
 
 

@@ -14,7 +14,7 @@ from threading import Lock
 import anyio
 
 from supervisor.host.proc import worker_threads
-from supervisor.host.proc.errnos import PASSING
+from supervisor.model.errors import TRANSIENT_ERRNOS
 
 _PAUSE_S = 0.25
 
@@ -94,6 +94,6 @@ class _Child:
                     )
                     return self.process
                 except OSError as error:
-                    if error.errno not in PASSING or time.monotonic() + _PAUSE_S > self.until:
+                    if error.errno not in TRANSIENT_ERRNOS or time.monotonic() + _PAUSE_S > self.until:
                         raise
             time.sleep(_PAUSE_S)

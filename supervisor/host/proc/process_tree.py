@@ -27,11 +27,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from supervisor.host.proc import cgroups
-from supervisor.host.proc.errnos import PASSING
-from supervisor.host.runs.environ import RUN_MARKER
 from supervisor.lean.frozen import dataclass
+from supervisor.model.errors import TRANSIENT_ERRNOS
 from supervisor.model.fact import Survivor
 
+RUN_MARKER = "SUPERVISOR_RUN_ID"
+"""The environment variable by which a process that left its session is still known to belong to a run."""
 RUNS_MARKER = "SUPERVISOR_RUNS"
 """The environment variable that holds the folder of all run directories of its supervisor."""
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
@@ -321,7 +322,7 @@ def _stat(pid: int) -> _Stat | None:
         ref = ProcRef(pid, int(fields[19]), int(fields[2]), int(fields[3]))
         return _Stat(ref, int(fields[1]), ref.session, alive, environment)
     except OSError as error:
-        if error.errno in PASSING:
+        if error.errno in TRANSIENT_ERRNOS:
             raise
         return None
     except (IndexError, ValueError):
@@ -341,7 +342,7 @@ def _variable(process: _Stat, name: str) -> str | None:
         try:
             environment = b"\0" + _read(f"/proc/{process.ref.pid}/environ")
         except OSError as error:
-            if error.errno in PASSING:
+            if error.errno in TRANSIENT_ERRNOS:
                 raise
             return None  # gone, or another user's
         _, found, rest = environment.partition(wanted if wanted in environment else cut)

@@ -40,7 +40,7 @@ _current: Workers | None = None
 
 async def run(call: Callable[..., T], *arguments: Any, abandon_on_cancel: bool = False) -> T:
     """What `call` returns, or raises, in a thread. The parameters are those of `anyio.to_thread.run_sync`."""
-    workers = _of_this_loop()
+    workers = of_running_loop()
     if workers is None:  # a program that is no supervisor
         return await anyio.to_thread.run_sync(call, *arguments, abandon_on_cancel=abandon_on_cancel)
     await anyio.lowlevel.checkpoint_if_cancelled()
@@ -182,18 +182,6 @@ class Workers:
             self._jobs.put(None)
 
 
-class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose own threads are those of the workers: what looks up a name, in any package, asks it."""
-
-    def run_in_executor(  # type: ignore[override]  # of tuples of types we say nothing
-        self, executor: Any, func: Callable[..., T], *args: Any
-    ) -> asyncio.Future[T]:
-        """What asyncio says of it."""
-        workers = _of_this_loop()
-        if executor is not None or workers is None:
-            return super().run_in_executor(executor, func, *args)
-        return workers.submit(func, *args)
-
-
-def _of_this_loop() -> Workers | None:
+def of_running_loop() -> Workers | None:
+    """The workers of the loop that runs; None: it has none."""
     return _current if _current is not None and _current.loop is asyncio.get_running_loop() else None

@@ -10,32 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
-
-
-def why_full(path: str, as_root: bool) -> str:
-    """Why nothing can be written below `path`; empty: there is room, or that cannot be known.
-
-    `as_root`: root may use blocks that a filesystem keeps back from others; statvfs(3).
-    """
-    room = _room(path)
-    return "" if room is None else _why_none(room, as_root)
-
-
-def _room(path: str) -> os.statvfs_result | None:
-    try:
-        return os.statvfs(path)
-    except OSError:
-        return None
-
-
-def _why_none(room: os.statvfs_result, as_root: bool) -> str:
-    if (room.f_bfree if as_root else room.f_bavail) == 0 and room.f_blocks:
-        return "no space left on it"
-    if room.f_ffree == 0 and room.f_files:
-        return "no room for more files on it"
-    return ""
 
 
 class LogDisk:
@@ -54,8 +31,8 @@ class LogDisk:
 
     def look(self, runs: Iterable[Run], now_s: float) -> None:
         """Look once. `runs`: the live ones; `now_s`: on the monotonic clock."""
-        room = _room(self._folder)
-        why = "" if room is None else _why_none(room, self._as_root)
+        room = room_of(self._folder)
+        why = why_full(room, self._as_root)
         self.free_bytes = 0 if room is None else room.f_bfree * room.f_frsize
         if why and not self.full:
             self._since_s = now_s

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Mapping, Sequence
 
+from supervisor.host.proc.process_tree import RUN_MARKER
 from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Spawn
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.spec import EnvVar, SecretRef
-
-RUN_MARKER = "SUPERVISOR_RUN_ID"
-"""The variable by which a process that left its session is still known to belong to a run."""
 
 _OWN = frozenset(
     {

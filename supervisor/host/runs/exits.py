@@ -11,6 +11,7 @@ What happens then depends on what the run is for (see `machine`). The functions 
 
 from __future__ import annotations
 
+import re
 import signal
 
 from supervisor.host.proc.process_tree import ProcRef
@@ -21,10 +22,13 @@ from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal
 from supervisor.shim.protocol import ExitStatus, RunsListed
 
 if TYPE_CHECKING:
-    from supervisor.host.proc.oom_kill import KernelLog
+    from supervisor.host.proc.kernel_log import KernelLog
 
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
+_KILLED = (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
+_REPORTED = re.compile(r": +(\d+) +\S")
+"""A line of a shell whose command was killed."""
 
 
 def exit_of(status: ExitStatus) -> Exit:
@@ -42,8 +46,7 @@ def noted_exit(run: Run, held: RunsListed) -> Exit | None:
 
 def is_unexplained(run: Run, end: Exit) -> bool:
     """Whether the main process was killed, and not by us: it may have run out of memory."""
-    killed = end in (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
-    return killed and run.asked is not Asked.KILL
+    return end in _KILLED and run.asked is not Asked.KILL
 
 
 def is_over(run: Run) -> bool:
@@ -63,6 +66,37 @@ def last_lines(run: Run) -> str:
         return f"supervisor: the log cannot be read: {error.strerror}"
 
 
+def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog) -> Exit:
+    """`end`, the exit of a run's main process, with its cause if that was want of memory. `log`: the log's path.
+
+    | its main process | it ran out of memory if the kernel names |
+    |---|---|
+    | was killed by SIGKILL | the main process |
+    | exited 137 | a process that a shell's last word in the log reports: `script.sh: line 3: 1234 Killed  node` |
+    """
+    if end not in _KILLED or main is None:
+        return end
+    victims = kernel_log.victims(since=main)
+    match end:
+        case ExitSignal(number) if main.pid in victims:
+            return ExitSignal(number, out_of_memory=True)
+        case ExitCode(code) if _reported_by_shell(log) in victims:
+            return ExitCode(code, out_of_memory=True)
+        case _:
+            return end
+
+
+def _reported_by_shell(log: str) -> int | None:
+    """The pid that a shell has last reported as killed, in the last lines of a log."""
+    from supervisor.host.runs import log_file
+
+    try:
+        reported = _REPORTED.findall(log_file.tail(log, TAIL_LINES, TAIL_BYTES))
+    except OSError:
+        return None
+    return int(reported[-1]) if reported else None
+
+
 class KillExplainer:
     """Finds out why a process was killed."""
 
@@ -72,10 +106,10 @@ class KillExplainer:
     async def explain(self, end: Exit, main: ProcRef | None, log: str) -> Exit:
         """The exit with its cause, if that is known. It is looked for in a thread."""
         from supervisor.host.proc import worker_threads
-        from supervisor.host.proc.oom_kill import KernelLog
+        from supervisor.host.proc.kernel_log import KernelLog
 
         self._kernel_log = self._kernel_log or KernelLog()
-        return await worker_threads.run(self._kernel_log.cause, end, main, log)
+        return await worker_threads.run(with_cause, end, main, log, self._kernel_log)
 
     def close(self) -> None:
         """Close the kernel's log."""

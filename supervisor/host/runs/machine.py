@@ -28,7 +28,7 @@ from pathlib import Path
 
 from supervisor.host.proc import process_tree
 from supervisor.host.runs import adoption, command_line, exits
-from supervisor.host.runs.environ import RUN_MARKER, CommandEnvironment
+from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.pending_start import Began, GaveUp
 from supervisor.host.runs.run import Asked, FactSink, ProblemSink, Run
 from supervisor.host.runs.run_directory import RunDir
@@ -261,7 +261,7 @@ class Machine:
         if self._cgroups:
             run.cgroup = self._cgroups.make(spawn.run_id)
         env = self._environment.of(spawn, output)
-        env |= {RUN_MARKER: spawn.run_id, process_tree.RUNS_MARKER: str(self._folder)}
+        env |= {process_tree.RUN_MARKER: spawn.run_id, process_tree.RUNS_MARKER: str(self._folder)}
         workspace = self._environment.workspace
         argv = command_line.argv(spawn, run.dir, env, workspace)
         return SpawnRequest(
@@ -457,7 +457,7 @@ class Machine:
 
     async def _attend(self, client: ShimClient) -> None:
         """Handle a shim's events until it is gone, or another took its place and it holds nothing more."""
-        from supervisor.host.proc.readable import while_readable
+        from supervisor.host.proc.event_loop import while_readable
 
         def is_of_use() -> bool:
             return not client.lost and (self._shims.is_current(client) or bool(self._held_by(client)))

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import math
 
-from supervisor.host.proc.errnos import PASSING
 from supervisor.host.runs import command_line, shim_client
 from supervisor.host.runs.shim_client import ShimStuck
 from supervisor.host.runs.shim_pool import NoShimNow
 from supervisor.lean.frozen import dataclass, replace
-from supervisor.model.errors import MachineError
+from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
 
 _ATTEMPTS = 3
@@ -94,7 +93,7 @@ class PendingStart:
         if isinstance(event, CommandStarted):
             return Began(event)
         why = command_line.why_failed(event, self.request)
-        return self._short(why, now_s) if event.errno in PASSING else GaveUp(why)
+        return self._short(why, now_s) if event.errno in TRANSIENT_ERRNOS else GaveUp(why)
 
     def refuse(self, error: MachineError, now_s: float) -> RetryAt | GaveUp:
         """What follows if there is no shim to ask."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
-from supervisor.host.proc import errnos
 from supervisor.host.runs import command_line
 from supervisor.host.runs.shim_client import ShimClient
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.model.errors import MachineError
+from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 from supervisor.shim.protocol import VERSION, RunsListed
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class ShimPool:
                 client = ShimClient.start()
             except OSError as error:
                 why = f"cannot start the process that holds commands: {command_line.reason(error.errno)}"
-                raise (NoShimNow if error.errno in errnos.PASSING else MachineError)(why) from error
+                raise (NoShimNow if error.errno in TRANSIENT_ERRNOS else MachineError)(why) from error
             self._use(client)
             return client
         return self._current

@@ -16,7 +16,6 @@ from typing import TypeVar, assert_never
 import anyio
 
 from supervisor.host.proc import cgroups, child_process, process_tree, worker_threads
-from supervisor.host.proc.errnos import PASSING
 from supervisor.host.proc.process_tree import Members, PidfdMissing, ProcRef
 from supervisor.host.runs.exits import last_lines
 from supervisor.host.runs.run import FactSink, Run
@@ -29,6 +28,7 @@ from supervisor.host.runs.tree_ending import (
     TreeEnded,
     TreeEnding,
 )
+from supervisor.model.errors import TRANSIENT_ERRNOS
 from supervisor.model.exit import Exit, ExitUnknown
 from supervisor.model.fact import MainExited, Survivor
 
@@ -140,7 +140,7 @@ async def when_possible(look: Callable[[], T]) -> T:
         try:
             return await worker_threads.run(look)
         except OSError as error:
-            if error.errno not in PASSING:
+            if error.errno not in TRANSIENT_ERRNOS:
                 raise
         await anyio.sleep(_SHORT_S)
 

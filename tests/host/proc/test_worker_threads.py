@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ import anyio
 import pytest
 
 from supervisor.host.proc import worker_threads
-from supervisor.host.proc.worker_threads import Loop, Workers
+from supervisor.host.proc.worker_threads import Workers
 from tests.host.runs.harness import until
 
 PACKAGE = Path(worker_threads.__file__).parents[2]
@@ -143,21 +141,11 @@ async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: Machine
     assert called == []
 
 
-def test_names_are_looked_up_by_the_threads_that_are_there(machine: Machine) -> None:
-    async def look_up() -> object:
-        with Workers(machine.told.append, fixed=1):
-            machine.short = True
-            found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
-            machine.short = False
-            return found[0][4]
-
-    address = anyio.run(look_up, backend_options={"loop_factory": Loop})
-    assert address == ("127.0.0.1", 80)
-
-
 OWN = {
     "host/proc/worker_threads.py": "they are these threads",
-    "host/state/file_watch.py": "asks whether there is a thread, for the sake of its package",
+    "host/proc/event_loop.py": "passes what asyncio asks for on to them",
+    "host/proc/loop_lag.py": "makes one with the loop; while there is none, its alarm watches alone",
+    "host/state/inotify.py": "asks whether there is a thread, for the sake of its package",
     "cli/terminal/output.py": "tries again, and prints without one at the end",
     "doctor/network/bounded_call.py": "a program of its own; it says so",
     "bundle/archive.py": "a program of its own",

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,18 +41,6 @@ def disk_bytes(path: str) -> int:
 
 def cannot_punch(fd: int, offset: int, length: int) -> None:
     raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-
-
-@pytest.fixture(params=["disk", "memory"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The path of a log on the filesystem of temporary files, and on tmpfs."""
-    if request.param == "disk":
-        yield str(tmp_path / "log")
-        return
-    if not os.path.isdir("/dev/shm"):
-        pytest.skip("no /dev/shm here, so no tmpfs to try")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield f"{folder}/log"
 
 
 def test_log_within_its_limit_is_left_alone(log: str) -> None:

@@ -1,27 +1,13 @@
 """Logs with holes: a file may claim to have terabytes that nobody ever wrote."""
 
 import os
-import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from supervisor.host.runs import log_file
 
 HUGE = 15 << 40
-
-
-@pytest.fixture(params=["disk", "memory"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "disk":
-        yield str(tmp_path / "log")
-        return
-    if not os.path.isdir("/dev/shm"):
-        pytest.skip("no /dev/shm here, so no tmpfs to try")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield f"{folder}/log"
 
 
 def sparse(path: str, before: bytes, size_bytes: int, after: bytes) -> None:

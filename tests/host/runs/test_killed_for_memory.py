@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.proc import oom_kill
-from supervisor.host.proc.oom_kill import KernelLog
+from supervisor.host.proc import kernel_log as kernel_log_module
+from supervisor.host.proc.kernel_log import KernelLog
 from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.runs.exits import with_cause
 from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal, exit_text
 from supervisor.model.fact import Started
@@ -91,21 +92,21 @@ async def test_what_the_log_says_of_a_pid_is_not_said_of_who_has_it_later(
         await it.exited()
         main = it.main()
         with closing(KernelLog()) as kernel_log:
-            assert kernel_log.cause(KILLED, main, "") == OUT_OF_MEMORY
+            assert with_cause(KILLED, main, "", kernel_log) == OUT_OF_MEMORY
             later = ProcRef(main.pid, main.start_ticks + 60 * os.sysconf("SC_CLK_TCK"))
-            assert kernel_log.cause(KILLED, later, "") == KILLED
-            assert kernel_log.cause(KILLED, ProcRef(1, 0), "") == KILLED
-            assert kernel_log.cause(ExitSignal(signal.SIGTERM), main, "") == ExitSignal(signal.SIGTERM)
+            assert with_cause(KILLED, later, "", kernel_log) == KILLED
+            assert with_cause(KILLED, ProcRef(1, 0), "", kernel_log) == KILLED
+            assert with_cause(ExitSignal(signal.SIGTERM), main, "", kernel_log) == ExitSignal(signal.SIGTERM)
         # In another namespace the number would be another process's.
-        monkeypatch.setattr(oom_kill, "_FIRST_PID_NAMESPACE", 1)
+        monkeypatch.setattr(kernel_log_module, "_FIRST_PID_NAMESPACE", 1)
         with closing(KernelLog()) as kernel_log:
-            assert kernel_log.cause(KILLED, main, "") == KILLED
+            assert with_cause(KILLED, main, "", kernel_log) == KILLED
 
 
 def test_a_log_that_cannot_be_read_claims_nothing(tmp_path: Path) -> None:
     with closing(KernelLog(str(tmp_path / "none"))) as kernel_log:
-        assert kernel_log.cause(KILLED, ProcRef(1, 0), "") == KILLED
-        assert kernel_log.cause(ExitCode(137), ProcRef(1, 0), str(tmp_path / "none")) == ExitCode(137)
+        assert with_cause(KILLED, ProcRef(1, 0), "", kernel_log) == KILLED
+        assert with_cause(ExitCode(137), ProcRef(1, 0), str(tmp_path / "none"), kernel_log) == ExitCode(137)
 
 
 @pytest.mark.parametrize(
@@ -120,5 +121,5 @@ def test_a_log_that_cannot_be_read_claims_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_victims_are_known_by_the_words_of_the_kernel(message: str, pid: int | None) -> None:
-    named = oom_kill._VICTIM.match(f"3,417,3647196410,-;{message}\n".encode())
+    named = kernel_log_module._VICTIM.match(f"3,417,3647196410,-;{message}\n".encode())
     assert (named and int(named[2])) == pid
