@@ -3,11 +3,12 @@
     inbox -> world.step -> store -> publish -> act -> (facts come back to the inbox)
 
 Everything here is synchronous: the first commands run before any event loop exists. `run` is the loop around it: it
-turns when something was posted and when a deadline has come. A command is obeyed at once, in a step of its own, so that
-a refusal reaches its sender; facts are collected and folded together.
+turns when a fact was posted and when a deadline has come. A command is obeyed at once, in a step of its own, so that a
+refusal reaches its sender. Facts are collected and folded together.
 
-When the store fails (the disk is full, say) the changes are kept and written with the next ones: commands and their
-logs go on meanwhile, and `store_error` says what is wrong.
+When the store fails (the disk is full, say) the changes are kept in memory and written with the next ones: commands and
+their logs go on meanwhile, and `store_error` says what is wrong. An exception in the core is a bug: nobody knows then
+what the records mean, so every further step raises it again, and `run` ends the process with it.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ from supervisor.model.command import (
 from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
-from supervisor.model.moment import Now
+from supervisor.model.moment import Clock, Now
 from supervisor.model.record import Record
 
 if TYPE_CHECKING:
     import anyio
 
+    from supervisor.host.runs.run import ProblemSink
+
 TURN_S = 0.02
-"""After so long a turn ends although there are facts left, so that the loop can do something else."""
+"""A turn ends after so long although there are facts left, so that the loop can do something else."""
 MOST_FACTS = 100
 """How many facts are folded in one step."""
 RECENT_INPUTS = 50
@@ -51,14 +54,14 @@ RECENT_INPUTS = 50
 
 
 class Performer(Protocol):
-    """What does things on the machine. Facts that follow are posted, at once or later."""
+    """Acts on the machine. The facts that follow are posted, at once or later."""
 
     def perform(self, action: Action) -> None:
-        """Do it. Never raises: a failure is a fact."""
+        """Perform an action. Never raises: a failure is a fact."""
 
 
-class Keeper(Protocol):
-    """What keeps records."""
+class RecordStore(Protocol):
+    """Keeps records."""
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         """Write what a step changed, all or nothing. Raises StoreError."""
@@ -67,16 +70,26 @@ class Keeper(Protocol):
 class Engine:
     """Owns the world. All methods are called on one thread."""
 
-    def __init__(self, world: World, store: Keeper, hub: Hub, clock: Callable[[], Now]) -> None:
-        """Begin with `world` as it is. Set `performer` before the first turn."""
+    def __init__(
+        self,
+        world: World,
+        store: RecordStore,
+        hub: Hub,
+        clock: Clock,
+        problems: ProblemSink | None = None,
+    ) -> None:
+        """Begin with `world` as it is. Set `performer` before the first turn.
+
+        `problems`: is told of "records", when the store begins to fail and when it works again.
+        """
         self.world = world
         self.hub = hub
         self.performer: Performer
         self.store_error = ""
-        self.store_met: Callable[[str], None] = lambda _error: None
-        """Called when the store begins to fail, with its error, and when it no more does, with an empty text."""
+        """Why the store cannot write; empty: it can."""
         self._store = store
         self._clock = clock
+        self._problems = problems
         self._inbox: deque[Fact] = deque()
         self._actions: deque[Action] = deque()
         """What is still to be done, in order. The store has the records that ask for it."""
@@ -92,15 +105,16 @@ class Engine:
         self._turning = False
         self._bug: Exception | None = None
         self._wake: Callable[[], None] = lambda: None
-        self._rounds: anyio.Event | None = None
+        self._turned: anyio.Event | None = None
+        """Is set at the end of the next turn, for `turned`."""
         self._published.update((record.id, record) for record in queries.everything(world.records))
 
     def now(self) -> Now:
-        """The moment at which an input would be handled."""
-        return self._clock()
+        """The present moment."""
+        return self._clock.now()
 
     def post(self, fact: Fact) -> None:
-        """Something was observed. It is folded at the next turn."""
+        """Take a fact, to be folded at the next turn."""
         self._inbox.append(fact)
         if not self._turning:
             self._wake()
@@ -109,7 +123,7 @@ class Engine:
         """Fold facts now; `run` wakes only if it has to look earlier than it meant to."""
         before = self.world.deadline()
         self._inbox.extend(facts)
-        # Of a hundred ends at once each is folded; what is left to do since before waits for `run`.
+        # A hundred ends at once are all folded. Actions that were left before wait for `run`.
         self.turn(0.0 if self._actions else TURN_S)
         if self.store_error or self.world.deadline() != before:
             self._wake()
@@ -117,27 +131,27 @@ class Engine:
     def submit(self, *commands: Command) -> None:
         """Obey commands, now and in one step: they are stored together. Raises NotFound or Precondition if refused.
 
-        A command that can be refused must be alone: what those before it changed would not be known to the store.
-        What takes long to do, as to start very many commands, is done in the turns that follow.
+        A command that can be refused must be alone: what those before it changed would not be stored. Actions that take
+        long, such as very many starts, are performed in the turns that follow.
         """
-        self._act_until = self._clock().mono_s + TURN_S
+        self._act_until = self._clock.now().mono_s + TURN_S
         self._step(list(commands))
         self.turn()
         # The loop sleeps until a deadline that this may have brought forward.
         self._wake()
 
     def turn(self, most_s: float = TURN_S) -> None:
-        """Fold all that was posted, and what is due, until nothing is left or it has taken `most_s`."""
+        """Fold what was posted and what is due, until nothing is left or it has taken `most_s`."""
         assert not self._turning
         if not self._inbox and not self._actions and not self.store_error and self._patience_s() > 0:
             return
-        self._act_until = self._clock().mono_s + most_s
+        self._act_until = self._clock.now().mono_s + most_s
         while True:
             self._step([self._inbox.popleft() for _ in range(min(len(self._inbox), MOST_FACTS))])
             if not self._inbox and not self._actions:
                 return
-            if self._clock().mono_s >= self._act_until:
-                self._wake()  # `run` goes on with it, and between two turns signals are heeded
+            if self._clock.now().mono_s >= self._act_until:
+                self._wake()  # `run` continues, and signals are heeded between two turns
                 return
 
     async def until(self, condition: Callable[[Records], bool]) -> None:
@@ -154,13 +168,13 @@ class Engine:
         finally:
             self.hub.unsubscribe(subscription)
 
-    async def comes_round(self) -> None:
-        """Wait until `run` has turned once more: that it does is no matter of course in a process that is ill."""
+    async def turned(self) -> None:
+        """Wait until `run` has turned once more. A sick process may never get there."""
         import anyio
 
-        self._rounds = came_round = self._rounds or anyio.Event()
+        self._turned = turned = self._turned or anyio.Event()
         self._wake()
-        await came_round.wait()
+        await turned.wait()
 
     async def run(self) -> None:
         """Turn whenever there is reason to, until cancelled."""
@@ -171,18 +185,18 @@ class Engine:
             wake = anyio.Event()
             self._wake = wake.set
             if self._bug is not None:
-                raise self._bug  # a client's command met it, and the client was told that something is wrong
+                raise self._bug  # a client's command met it: the client has an error, and the process ends
             self.turn()
-            if self._rounds is not None:
-                self._rounds.set()
-                self._rounds = None
+            if self._turned is not None:
+                self._turned.set()
+                self._turned = None
             with anyio.move_on_after(self._patience_s()):
                 await wake.wait()
 
     def _patience_s(self) -> float:
-        """How long nothing needs to be looked at."""
+        """How long `run` may sleep."""
         at = self.world.deadline()
-        patience_s = math.inf if at is None else max(0.0, at - self._clock().mono_s)
+        patience_s = math.inf if at is None else max(0.0, at - self._clock.now().mono_s)
         return min(patience_s, 1.0) if self.store_error else patience_s
 
     def _step(self, inputs: list[Command] | list[Fact]) -> None:
@@ -191,7 +205,7 @@ class Engine:
         self._recent.extend(map(_brief, inputs))
         self._turning = True
         try:
-            outcome = self.world.step(inputs, self._clock())
+            outcome = self.world.step(inputs, self._clock.now())
             self._save(outcome)
             self._publish(outcome)
             self._act(outcome.actions)
@@ -222,7 +236,7 @@ class Engine:
             self._actions.append(action)
         while self._actions:
             self._perform(self._actions.popleft())
-            if self._clock().mono_s >= self._act_until:
+            if self._clock.now().mono_s >= self._act_until:
                 return
 
     def _perform(self, action: Action) -> None:
@@ -265,7 +279,10 @@ class Engine:
     def _set_store_error(self, error: str) -> None:
         if error != self.store_error:
             self.store_error = error
-            contained("somebody who is told of the store", partial(self.store_met, error))
+            if self._problems is not None:
+                contained(
+                    "the report of a store problem", partial(self._problems.on_problem, "records", error)
+                )
 
     def _publish(self, outcome: Outcome) -> None:
         changes = [Change(self._published.get(record.id), record) for record in outcome.changed]

@@ -1,10 +1,11 @@
-"""The hub: hands every change to whoever watches, in the order of revisions.
+"""The hub: hands every change to its subscribers, in the order of revisions.
 
-A subscription is a bounded queue of its own. One that is not read in time is emptied and told to `resync`: look at the
-records again, then go on. So a slow reader never delays the writer nor another reader, and never misses that it missed
-something. Subscribing and taking a snapshot happen on the writer's thread between two steps, so nothing falls between.
+Each subscription is a bounded queue. A queue that is not read in time is emptied, and begins with `Resync`: the reader
+looks at the records again, then continues. So a slow reader delays neither the writer nor another reader, and always
+knows that it missed something. A reader subscribes and looks at the records on the writer's thread, between two steps,
+so that it misses no change.
 
-A reader whose `wake` raises is logged and gets no more: it ends neither the writer nor another reader.
+A reader whose `wake` raises is logged and unsubscribed: it ends neither the writer nor another reader.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ QUEUE_LIMIT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One record before and after a step. `before` is None for a new record, `after` for one that exists no more."""
+    """One record before and after a step. `before` is None for a new record, `after` for a removed one."""
 
     before: Record | None
     after: Record | None
@@ -73,7 +74,7 @@ class Hub:
     """All subscriptions. Used on the engine's thread only."""
 
     def __init__(self) -> None:
-        """Begin without a reader."""
+        """There is no subscription yet."""
         self._subscriptions: list[Subscription] = []
 
     @property
@@ -82,7 +83,7 @@ class Hub:
         return len(self._subscriptions)
 
     def subscribe(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> Subscription:
-        """A new subscription; it gets every change from now on."""
+        """Begin a subscription, which gets every change from now on. `wake`: see `Subscription`."""
         subscription = Subscription(wake, limit)
         self._subscriptions.append(subscription)
         return subscription
@@ -95,14 +96,14 @@ class Hub:
     def publish(self, changes: Iterable[Change]) -> None:
         """Hand out changes, in order."""
         for change in changes:
-            # A reader may leave when it is woken, and another come.
+            # A reader may unsubscribe when it is woken, and another subscribe.
             for subscription in tuple(self._subscriptions):
                 if not contained("a reader of changes", partial(subscription.offer, change)):
                     self.unsubscribe(subscription)
 
 
 def contained(what: str, call: Callable[[], object]) -> bool:
-    """Call what is at an edge, whose mistakes are none of the caller's. Returns whether it succeeded; logs if not."""
+    """Call what is at an edge: its bugs must not end the caller. Returns whether it succeeded; logs if not."""
     try:
         call()
     except Exception:

@@ -17,10 +17,10 @@ from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService
 from supervisor.model.errors import NotFound, StoreError
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
-from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
 from supervisor.model.spec import Trigger
+from tests.clocks import HandClock
 from tests.core.playbook import SEED, file, service
 
 
@@ -30,12 +30,13 @@ class Bench:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.killed = anyio.Event()
-        self.now = Now(0.0, 0.0)
+        self.clock = HandClock()
         self.stored: dict[str, Record] = {}
-        self.full = False
+        self.full = self.deaf = False
+        self.problems: list[tuple[str, str]] = []
         self.save_s = self.spawn_s = 0.0
         self.answer: Started | Exited | None = None
-        self.engine = Engine(World(), self, Hub(), lambda: self.now)
+        self.engine = Engine(World(), self, Hub(), self.clock, self)
         self.engine.performer = self
         self.readers = self.engine.hub.subscribe(lambda: self.log.append("publish"))
         self.engine.submit(ApplyFile(file(service("web")), SEED))
@@ -56,11 +57,16 @@ class Bench:
         self.stored.update((record.id, record) for record in changed)
         for record in removed:
             self.stored.pop(record.id, None)
-        self.now = Now(self.now.mono_s + self.save_s, 0.0)
+        self.clock.mono_s += self.save_s
+
+    def on_problem(self, kind: str, reason: str) -> None:
+        if self.deaf:
+            raise OSError
+        self.problems.append((kind, reason))
 
     def perform(self, action: Action) -> None:
         self.log.append(type(action).__name__)
-        self.now = Now(self.now.mono_s + (self.spawn_s if isinstance(action, Spawn) else 0.0), 0.0)
+        self.clock.mono_s += self.spawn_s if isinstance(action, Spawn) else 0.0
         if isinstance(action, Kill):
             self.killed.set()
         if isinstance(action, Spawn) and self.answer is None:
@@ -164,7 +170,7 @@ def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None
 
     async def scenario() -> None:
         async with turning(bench):
-            bench.now = Now(1000.0, 0.0)
+            bench.clock.mono_s = 1000.0
             bench.engine.post(Started("unknown.1", 1))
             with anyio.fail_after(5):
                 while "Kill" not in bench.log:
@@ -185,7 +191,7 @@ def test_deadline_that_a_command_sets_is_kept_although_nothing_else_happens() ->
     async def scenario() -> None:
         async with turning(bench):
             bench.engine.submit(Drain(0.01))
-            bench.now = Now(0.02, 0.0)
+            bench.clock.mono_s = 0.02
             with anyio.fail_after(5):
                 await bench.killed.wait()
 
@@ -200,7 +206,7 @@ def test_what_is_observed_is_folded_at_once_and_its_deadline_kept() -> None:
         async with turning(bench):
             bench.engine.fold([MainExited(f"{bench.web.id}.1", SUCCESS)])
             assert bench.web.phase is ServicePhase.STOPPING
-            bench.now = Now(1000.0, 0.0)
+            bench.clock.mono_s = 1000.0
             with anyio.fail_after(5):
                 await bench.killed.wait()
 
@@ -217,16 +223,48 @@ def test_what_is_folded_without_a_deadline_wakes_nobody() -> None:
     assert woken == []
 
 
-def test_who_is_told_of_the_store_cannot_end_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+def test_report_of_a_store_problem_that_fails_does_not_end_the_engine(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     bench = Bench()
-    bench.engine.store_met = lambda _error: 1 / 0  # type: ignore[assignment]
-    bench.full = True
+    bench.deaf = bench.full = True
     bench.start()
     bench.full = False
     bench.engine.turn()
     assert bench.engine.store_error == ""
     assert bench.web.phase is ServicePhase.RUNNING
     assert "met a bug" in caplog.text
+
+
+def test_store_problem_is_reported_when_it_begins_and_when_it_is_over() -> None:
+    bench = Bench()
+    bench.full = True
+    bench.start()
+    bench.engine.turn()
+    bench.full = False
+    bench.engine.turn()
+    assert bench.problems == [("records", "database or disk is full"), ("records", "")]
+
+
+def test_reader_that_raises_does_not_end_the_writer_and_gets_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    woken: list[str] = []
+
+    def wake() -> None:
+        woken.append("woken")
+        raise RuntimeError("a reader's bug")
+
+    broken = bench.engine.hub.subscribe(wake)
+    bench.start()
+    bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+    bench.engine.turn()
+    assert bench.web.phase is ServicePhase.STOPPED
+    assert bench.stored[bench.web.id] == bench.web, "stored before it was published"
+    assert bench.readers.take(), "another reader has every change"
+    assert (woken, len(broken.take())) == (["woken"], 1)
+    assert "a reader's bug" in caplog.text
 
 
 def test_start_that_fails_is_the_end_of_that_run_alone(caplog: pytest.LogCaptureFixture) -> None:

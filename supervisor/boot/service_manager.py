@@ -94,7 +94,7 @@ class ServiceManager:
         import anyio
 
         while True:
-            await self._engine.comes_round()
+            await self._engine.turned()
             self._notifier.tell("WATCHDOG=1")
             await anyio.sleep(interval_s)
 

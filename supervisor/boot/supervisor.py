@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 from supervisor.api.http.sockets import Given, Sockets
 from supervisor.boot.automations.automations_file import Automations
@@ -87,10 +86,9 @@ class Supervisor:
                 f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
             )
         self.sockets = self._listen()
-        self.engine = Engine(World(records, revision), self.store, Hub(), clock.now)
+        self.conditions = Conditions(self.report, clock)
+        self.engine = Engine(World(records, revision), self.store, Hub(), clock, self.conditions)
         self.recent_changes = RecentChanges(self.engine.hub, self.engine)
-        self.conditions = Conditions(self.report, self.engine)
-        self.engine.store_met = partial(self.conditions.on_problem, "records")
         self.environment_id = self._environment_id()
         self.machine = Machine(
             self.state.path,

@@ -26,8 +26,8 @@ from supervisor.model.command import Drain
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
-from supervisor.model.moment import Now
 from supervisor.model.record import Record
+from tests.clocks import HandClock
 from tests.core.playbook import SEED
 
 OTHER = "11111111-1111-4111-8111-111111111111"
@@ -38,7 +38,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.spawned: list[Spawn] = []
-        self.engine = Engine(World(), self, Hub(), lambda: Now(1.0, 1_700_000_000.0))
+        self.engine = Engine(World(), self, Hub(), HandClock(1.0, 1_700_000_000.0))
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()

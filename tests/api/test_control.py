@@ -38,10 +38,10 @@ from supervisor.model.command import ApplyFile, StartService, StartTask, StopExe
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.ids import fresh
-from supervisor.model.moment import Now
 from supervisor.model.record import Record, Service, Task
 from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
+from tests.clocks import HandClock
 from tests.core.playbook import SEED
 
 FILE = """
@@ -75,8 +75,8 @@ class Bench:
         self.folder = folder
         self.spawned: list[Spawn] = []
         self.ended: list[tuple[float, bool]] = []
-        self.at = Now(1.0, 1_700_000_000.0)
-        self.engine = Engine(World(), self, Hub(), lambda: self.at)
+        self.clock = HandClock(1.0, 1_700_000_000.0)
+        self.engine = Engine(World(), self, Hub(), self.clock)
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()
@@ -123,7 +123,7 @@ class Bench:
 
     async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         socket = self.folder / "api.sock"
-        place = Place(SEED, str(self.folder), str(socket), "", self.at.mono_s - 60.0)
+        place = Place(SEED, str(self.folder), str(socket), "", self.clock.mono_s - 60.0)
 
         async def status() -> dict[str, Any]:
             return status_json(self.engine, place) | {"activity": await self.activity.explain()}
@@ -165,7 +165,7 @@ def test_status_tells_what_there_is_and_what_is_waited_for(bench: Bench) -> None
     bench.engine.submit(StartService(bench.id("web"), fresh()))
     bench.engine.submit(StartService(bench.id("api"), fresh()))
     bench.engine.submit(StartTask(bench.id("build"), fresh()))
-    bench.at = Now(6.0, bench.at.wall_s + 5.0)
+    bench.clock.mono_s, bench.clock.wall_s = 6.0, bench.clock.wall_s + 5.0
 
     status, answer = bench.get("/control/status")
 

@@ -15,9 +15,9 @@ from supervisor.model.command import ApplyFile, FireTrigger
 from supervisor.model.exit import SUCCESS
 from supervisor.model.fact import EnvironmentStarted, Exited
 from supervisor.model.ids import fresh
-from supervisor.model.moment import Now
 from supervisor.model.record import Source, Task
 from supervisor.model.spec import TaskItem, TaskSpec, Trigger
+from tests.clocks import HandClock
 from tests.core.playbook import SEED, file, task
 
 TASK = Task("an id", TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)
@@ -38,7 +38,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.runs: list[str] = []
-        self.engine = Engine(World(), self, Hub(), lambda: Now(1.0, 1.0))
+        self.engine = Engine(World(), self, Hub(), HandClock(1.0, 1.0))
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()

@@ -15,7 +15,6 @@ import importlib
 import json
 import logging
 import pkgutil
-import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,7 +50,6 @@ from supervisor.model.command import CreateService, CreateTask, StartTask
 from supervisor.model.errors import Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
-from supervisor.model.moment import Now
 from supervisor.model.record import Record
 from tests import leaks
 from tests.activity.fakes import Memory
@@ -122,9 +120,7 @@ class Bench:
         self._runner = runner
         self.statuses: set[int] = set()
         self.store = Store(folder / "db")
-        self.engine = Engine(
-            World(), self.store, Hub(), lambda: Now(time.monotonic(), 1_700_000_000 + time.monotonic())
-        )
+        self.engine = Engine(World(), self.store, Hub(), clock)
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.submit(CreateService(service("web"), KNOWN[0]))

@@ -31,9 +31,7 @@ class Scene:
         self.mono_s, self.asleep_s = 100.0, 0.0
         self.spawned: list[str] = []
         self.report = Notices()
-        self.engine = Engine(
-            World(), self, Hub(), lambda: Now(self.mono_s, 1e9 + self.mono_s + self.asleep_s)
-        )
+        self.engine = Engine(World(), self, Hub(), self)
         self.engine.performer = self
         self.resume = ResumeWatch(self.engine, self.report, self)
         triggers = (Trigger.POST_ENVIRONMENT_START,)
@@ -50,7 +48,10 @@ class Scene:
         self.mono_s += 0.1
         self.resume.look()
 
-    # SuspendClock, Performer and Keeper
+    # Clock, SuspendClock, Performer and RecordStore
+
+    def now(self) -> Now:
+        return Now(self.mono_s, 1e9 + self.mono_s + self.asleep_s)
 
     def ahead_s(self) -> float:
         return self.asleep_s

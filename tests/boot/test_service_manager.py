@@ -18,7 +18,7 @@ async def announce(folder: Path, *, engine_turns: bool) -> bytes:
     """What the manager has heard after several times the watchdog's interval."""
     heard = b""
     store = Store(folder / "state.db")
-    engine = Engine(World((), 0), store, Hub(), clock.now)
+    engine = Engine(World((), 0), store, Hub(), clock)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
         manager.setblocking(False)
