@@ -25,6 +25,7 @@ import platform_wire  # noqa: E402
 import supervisor.api.assembly  # noqa: E402, F401 - for the classes that serve
 from connect_server.connect_errors import STATUS  # noqa: E402
 from supervisor.api.http.metrics import Metrics  # noqa: E402
+from supervisor.api.logs.chunks import NoSecrets  # noqa: E402
 from supervisor.api.logs.log_query import HEADERS, PARAMETERS  # noqa: E402
 from supervisor.api.logs.log_routes import routes as log_routes  # noqa: E402
 from supervisor.cli.app import app  # noqa: E402
@@ -260,7 +261,7 @@ def sentence(thing: object) -> str:
 def logs() -> str:
     paths = sorted(
         route.path
-        for route in log_routes(Records(), Hub(), DOCS, frozenset)
+        for route in log_routes(Records(), Hub(), DOCS, NoSecrets())
         if not route.path.startswith("/api")
     )
     return "\n\n".join(

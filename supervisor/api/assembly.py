@@ -44,6 +44,7 @@ from supervisor.api.http.early_status import Status
 from supervisor.api.http.metrics import Metrics
 from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
+from supervisor.api.logs.chunks import NoSecrets
 from supervisor.api.platform.automation_service import Automation
 from supervisor.api.platform.environment_service import EnvironmentApi
 from supervisor.api.platform.event_service import Events
@@ -124,7 +125,7 @@ async def serve(site: Site) -> None:
                 _services(site, translator, tokens, started_s, stopping),
                 ServiceSite(PROGRAM.name, SERVICES, PREFIXES),
             ),
-            *log_routes.routes(site.engine.world.records, site.engine.hub, site.state / "runs", frozenset),
+            *log_routes.routes(site.engine.world.records, site.engine.hub, site.state / "runs", NoSecrets()),
             *control_routes.routes(site.engine, site.status, hands),
             *control_activity.routes(site.activity),
             *control_recent.routes(site.recent),

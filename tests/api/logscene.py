@@ -62,6 +62,9 @@ class Scene:
         self.records = Records()
         self.secrets: set[str] = set()
 
+    def values(self) -> set[str]:
+        return self.secrets
+
     def put(self, record: Service | Execution) -> None:
         before: Record | None
         if isinstance(record, Service):
@@ -181,7 +184,7 @@ class Site:
 @asynccontextmanager
 async def serving(scene: Scene) -> AsyncIterator[Site]:
     app = web.Application()
-    app.add_routes(routes(scene.records, scene.hub, scene.runs, lambda: scene.secrets))
+    app.add_routes(routes(scene.records, scene.hub, scene.runs, scene))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:

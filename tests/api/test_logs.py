@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.logs.chunks import Form, Part
+from supervisor.api.logs.frames import Encoding, Frame
 from supervisor.host.runs import log_file
 from tests.api.logscene import (
     BUILD,
@@ -758,4 +758,4 @@ def test_curl_resumes(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_parts_carry_their_cursor_and_their_length() -> None:
-    assert Part(b"a\nb", "run:3").body(Form.PARTS) == b"run:3 3\na\nb"
+    assert Frame(b"a\nb", "run:3").encoded(Encoding.PARTS) == b"run:3 3\na\nb"

@@ -1,4 +1,4 @@
-"""What a request for a log asks for: where to begin, how long to go on, in which form."""
+"""A request for a log: where to begin, how long to go on, in which encoding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from supervisor.api.logs.chunks import Form
+from supervisor.api.logs.frames import Encoding
 
 VERY_LARGE = 2**53 - 1
 """Stands for the end of what still grows: RFC 8673, section 2.2."""
@@ -35,14 +35,14 @@ class BadQuery(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class LogQuery:
     """A request's parameters. At most one of `cursor`, `tail`, `offset` and `last` says where to begin."""
 
     follow: bool
-    form: Form
+    encoding: Encoding
     cursor: str | None = None
     resumes: bool = False
-    """Whether the cursor is an EventSource's own, which asks again until it is told not to."""
+    """Whether the cursor is an EventSource's own, which asks again until the answer is 204."""
     tail: int | None = None
     offset: int | None = None
     last: int | None = None
@@ -51,7 +51,7 @@ class Query:
     """Whether `offset` or `last` is a Range header's."""
 
 
-def parse(parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
+def parse(parameters: Mapping[str, str], headers: Mapping[str, str]) -> LogQuery:
     """Read a request's query and headers.
 
     A reconnecting EventSource repeats its URL, so its cursor counts more than what that says. Raises BadQuery.
@@ -60,17 +60,19 @@ def parse(parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
     if follow is None:
         raise BadQuery(f'cannot read parameter "follow": {parameters["follow"]!r} is neither true nor false')
     accepted = [word.partition(";")[0].strip().lower() for word in headers.get("Accept", "").split(",")]
-    form = next((form for form in (Form.EVENTS, Form.PARTS) if form.value in accepted), Form.TEXT)
+    encoding = next(
+        (each for each in (Encoding.EVENTS, Encoding.PARTS) if each.value in accepted), Encoding.TEXT
+    )
     tail, offset = _number(parameters, "tail"), _number(parameters, "offset")
     cursor, resumes = parameters.get("cursor"), False
     if sum(where is not None for where in (tail, offset, cursor)) > 1:
         raise BadQuery('cannot begin at more than one of "offset", "tail" and "cursor"')
-    if form is Form.EVENTS and headers.get("Last-Event-ID"):
+    if encoding is Encoding.EVENTS and headers.get("Last-Event-ID"):
         tail, offset, cursor, resumes = None, None, headers["Last-Event-ID"], True
-    if form is not Form.TEXT or tail is not None or offset is not None or cursor is not None:
-        return Query(follow, form, cursor, resumes, tail, offset)
+    if encoding is not Encoding.TEXT or tail is not None or offset is not None or cursor is not None:
+        return LogQuery(follow, encoding, cursor, resumes, tail, offset)
     first, last = _range(headers.get("Range", ""))
-    return Query(follow, form, offset=first, last=last, ranged=first is not None or last is not None)
+    return LogQuery(follow, encoding, offset=first, last=last, ranged=first is not None or last is not None)
 
 
 def _number(parameters: Mapping[str, str], name: str) -> int | None:

@@ -6,17 +6,16 @@
 
 From the start, or where `offset`, a Range, `tail` or `cursor` says, until the run has ended and all is sent; with
 `follow=false` what is there now. `tail` looks at the last 256 MiB. With `Accept: text/event-stream` as events whose ids
-are cursors; see `Form` for more.
-`X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` tell where the response begins. Offsets are those of the log's file, also
+are cursors; see `Encoding` for more.
+`X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` say where the response begins. Offsets are those of the log's file, also
 where secrets are masked; of an execution with several task steps, they count the bytes of the merged stream.
 
-A client that is not there any more is seen at the next look at the log. Cancelling a handler leaves nothing behind.
+The next look at the log notices a client that is gone. Cancelling a handler leaves nothing behind.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,28 +24,29 @@ from aiohttp import HttpVersion11, web
 from connectrpc.code import Code
 
 from connect_server.connect_errors import error_response
-from supervisor.api.logs import sse
-from supervisor.api.logs.chunks import Form, Part, Shelf
-from supervisor.api.logs.log_query import VERY_LARGE, BadQuery, Query, parse
+from supervisor.api.logs import frames
+from supervisor.api.logs.chunks import ChunkCache, Secrets
+from supervisor.api.logs.frames import Encoding, Frame
+from supervisor.api.logs.log_query import VERY_LARGE, BadQuery, LogQuery, parse
 from supervisor.api.logs.log_source import (
     BadCursor,
-    Source,
+    LogSource,
     end_cursor,
     execution_log,
     resumed,
     service_log,
     step_log,
 )
-from supervisor.api.logs.log_stream import SERVED_AT_ONCE, SILENCE, Reader, Section
+from supervisor.api.logs.log_stream import SILENCE, LogReader, Section, SharedReading
 from supervisor.api.logs.log_tail import TailSearch
-from supervisor.api.logs.waiters import Waiting
+from supervisor.api.logs.waiters import LogWaiters
 from supervisor.core.records import Records
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
 
-Find = Callable[[web.Request], Source]
+Find = Callable[[web.Request], LogSource]
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
 
 
@@ -62,21 +62,17 @@ class _Begin:
 
 
 class _Unsatisfiable(Exception):
-    """The offset lies beyond the end, which is the argument."""
+    """The offset lies beyond the end of the log, which is the argument."""
 
 
 class Logs:
     """Serves the logs of what the records hold."""
 
-    def __init__(
-        self, records: Records, hub: Hub, runs: Path, secrets: Callable[[], Collection[str]]
-    ) -> None:
-        """`runs` holds the run directories; `secrets` gives the values to mask, each time something is read."""
+    def __init__(self, records: Records, hub: Hub, runs: Path, secrets: Secrets) -> None:
+        """`runs` holds the run directories; `secrets` is asked each time something is read."""
         self._records = records
         self._runs = runs
-        self._shelf = Shelf(secrets)
-        self._waiting = Waiting(hub, records.leaders.heirs)
-        self._turns = asyncio.Semaphore(SERVED_AT_ONCE)
+        self._shared = SharedReading(runs, ChunkCache(secrets), LogWaiters(hub, records.leaders))
         self._search = TailSearch()
 
     def routes(self) -> list[web.RouteDef]:
@@ -91,13 +87,13 @@ class Logs:
             )
         ]
 
-    def _of_service(self, request: web.Request) -> Source:
+    def _of_service(self, request: web.Request) -> LogSource:
         return service_log(self._records, request.match_info["id"])
 
-    def _of_execution(self, request: web.Request) -> Source:
+    def _of_execution(self, request: web.Request) -> LogSource:
         return execution_log(self._records, request.match_info["id"])
 
-    def _of_step(self, request: web.Request) -> Source:
+    def _of_step(self, request: web.Request) -> LogSource:
         return step_log(self._records, request.match_info["id"], request.match_info["step_id"])
 
     def _handler(self, find: Find) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -130,7 +126,7 @@ class Logs:
 
         return handle
 
-    async def _begin(self, source: Source, query: Query) -> _Begin:
+    async def _begin(self, source: LogSource, query: LogQuery) -> _Begin:
         if query.cursor is not None:
             return _Begin(*resumed(self._records, source, query.cursor))
         if query.tail is not None:
@@ -151,85 +147,84 @@ class Logs:
             content_range = f"bytes {offset}-{VERY_LARGE}/*" if grows else f"bytes {offset}-{size - 1}/{size}"
         return _Begin(source.sections, offset, content_range=content_range)
 
-    def _begin_merged(self, source: Source, query: Query) -> _Begin:
-        """Of a merged stream no end is known before it is made: a Range of its last bytes is not served."""
+    def _begin_merged(self, source: LogSource, query: LogQuery) -> _Begin:
+        """The end of a merged stream is not known before it is made: a Range of its last bytes is not served."""
         skip = query.offset or 0
         content_range = f"bytes {skip}-{VERY_LARGE}/*" if query.ranged and query.offset is not None else ""
         return _Begin(source.sections, skip=skip, content_range=content_range)
 
-    async def _send(self, request: web.Request, query: Query, begin: _Begin) -> web.StreamResponse:
+    async def _send(self, request: web.Request, query: LogQuery, begin: _Begin) -> web.StreamResponse:
         response = web.StreamResponse(status=206 if begin.content_range else 200, headers=_headers(begin))
-        response.content_type = query.form.value
-        if query.form is not Form.PARTS:
+        response.content_type = query.encoding.value
+        if query.encoding is not Encoding.PARTS:
             response.charset = "utf-8"
-
-        def gone() -> bool:
-            return request.transport is None or request.transport.is_closing()
-
-        def push(part: Part) -> bool:
-            # aiohttp keeps nothing back once the headers are out, so between two of its writes the transport is ours.
-            transport = request.transport
-            if transport is None or transport.is_closing() or transport.get_write_buffer_size():
-                return False
-            if begin.skip or not response.chunked:
-                return False
-            transport.write(part.frame(query.form))
-            return True
-
         if request.version >= HttpVersion11:
             response.enable_chunked_encoding()
-        reader = Reader(
-            self._runs,
-            self._shelf,
-            self._waiting,
-            follow=query.follow,
-            text=query.form is Form.EVENTS,
-            turns=self._turns,
-            gone=gone,
-            push=push,
-        )
+        client = _HttpClient(request, response, query.encoding, can_push=not begin.skip)
+        reader = LogReader(self._shared, client, follow=query.follow, text=query.encoding is Encoding.EVENTS)
         try:
             await response.prepare(request)
             if request.method != "HEAD":
-                async with aclosing(
-                    _skipping(reader.read(begin.sections, begin.offset), begin.skip)
-                ) as parts:
-                    await _write(response, parts, query.form)
-                if query.form is Form.EVENTS and not gone():
-                    await response.write(sse.end(end_cursor(begin.sections)))
-            if not gone():
+                async with aclosing(_skipping(reader.read(begin.sections, begin.offset), begin.skip)) as sent:
+                    await _write(response, sent, query.encoding)
+                if query.encoding is Encoding.EVENTS and not client.gone():
+                    await response.write(frames.end(end_cursor(begin.sections)))
+            if not client.gone():
                 await response.write_eof()
         except ConnectionError:
             pass  # the client went away in the middle of a send
         return response
 
 
-def routes(
-    records: Records, hub: Hub, runs: Path, secrets: Callable[[], Collection[str]]
-) -> list[web.RouteDef]:
+class _HttpClient:
+    """The client of one response: a `log_stream.LogClient`."""
+
+    def __init__(
+        self, request: web.Request, response: web.StreamResponse, encoding: Encoding, can_push: bool
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._encoding = encoding
+        self._can_push = can_push
+
+    def gone(self) -> bool:
+        return self._request.transport is None or self._request.transport.is_closing()
+
+    def push(self, frame: Frame) -> bool:
+        # aiohttp keeps nothing back once the headers are out: between two of its writes the transport is ours.
+        transport = self._request.transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        if not self._can_push or not self._response.chunked:
+            return False
+        transport.write(frame.http_chunk(self._encoding))
+        return True
+
+
+def routes(records: Records, hub: Hub, runs: Path, secrets: Secrets) -> list[web.RouteDef]:
     """The routes of the logs; see `Logs`."""
     return Logs(records, hub, runs, secrets).routes()
 
 
-async def _write(response: web.StreamResponse, parts: AsyncGenerator[Part], form: Form) -> None:
-    """Send parts as fast as the client takes them."""
-    if form is Form.EVENTS:
-        await response.write(sse.HELLO)
-    async for part in parts:
-        await response.write(sse.KEEP_ALIVE if part is SILENCE else part.body(form))
+async def _write(response: web.StreamResponse, sent: AsyncGenerator[Frame], encoding: Encoding) -> None:
+    """Send frames as fast as the client takes them."""
+    if encoding is Encoding.EVENTS:
+        await response.write(frames.HELLO)
+    async for frame in sent:
+        await response.write(frames.KEEP_ALIVE if frame is SILENCE else frame.encoded(encoding))
 
 
-async def _skipping(parts: AsyncGenerator[Part], skip: int) -> AsyncGenerator[Part]:
-    """The parts without their first `skip` bytes."""
-    async with aclosing(parts) as rest:
-        async for part in rest:
+async def _skipping(read: AsyncGenerator[Frame], skip: int) -> AsyncGenerator[Frame]:
+    """The frames without their first `skip` bytes."""
+    async with aclosing(read) as rest:
+        async for frame in rest:
             if skip == 0:
-                yield part
-            elif skip < len(part.data):
-                yield Part(part.data[skip:], part.cursor)
+                yield frame
+            elif skip < len(frame.data):
+                yield Frame(frame.data[skip:], frame.cursor)
                 skip = 0
             else:
-                skip -= len(part.data)
+                skip -= len(frame.data)
 
 
 def _headers(begin: _Begin) -> dict[str, str]:

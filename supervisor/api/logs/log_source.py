@@ -1,7 +1,7 @@
-"""What can be read: the log of a service, of a step, of an execution, each as the sections of its stream.
+"""The logs that can be read: of a service, of a step, of an execution, each as the sections of its stream.
 
-A service's log is that of its newest run. Who comes with a cursor of an older run gets the rest of that one first, if
-it is still kept, then a line that says so, then the newest run from its start.
+A service's log is that of its newest run. A cursor of an older run gives the rest of that one first, if it is still
+kept, then a line that says so, then the newest run from its start.
 
 An execution's log is those of its task steps, one after the other in the order of the plan, so that it is the same
 whenever it is read; steps that run side by side have their reference before each line. With one task step it is
@@ -11,20 +11,17 @@ exactly that step's log. Steps of services have no log of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from supervisor.api.logs.log_stream import Section
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
 from supervisor.model.phase import EXECUTION_ENDED
-from supervisor.model.record import Execution, Service, TaskStep
-
-_Found = TypeVar("_Found")
+from supervisor.model.record import Execution, Service, StepState, TaskStep
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LogSource:
     """Sections in order. `single`: offsets are those of one log's file."""
 
     sections: tuple[Section, ...]
@@ -35,25 +32,25 @@ class BadCursor(Exception):
     """A cursor that this log never gave out."""
 
 
-def service_log(records: Records, service_id: str) -> Source:
+def service_log(records: Records, service_id: str) -> LogSource:
     """The log of a service's newest run; of its first, if there was none. Raises NotFound."""
     service = queries.service(records, service_id)
-    return Source((_newest(records, service),))
+    return LogSource((_newest(records, service),))
 
 
-def step_log(records: Records, execution_id: str, step_id: str) -> Source:
+def step_log(records: Records, execution_id: str, step_id: str) -> LogSource:
     """The log of one step of an execution. Raises NotFound."""
     execution = queries.execution(records, execution_id)
     number, step = queries.step(execution, step_id)
     if isinstance(step, TaskStep):
-        return Source((_step(records, execution, step, number),))
+        return LogSource((_step(records, execution, step, number),))
     raise NotFound(
         f'cannot read the log of step "{step_id}": it waits for a service, '
         f"whose log is /logs/services/{step.service_id}"
     )
 
 
-def execution_log(records: Records, execution_id: str) -> Source:
+def execution_log(records: Records, execution_id: str) -> LogSource:
     """The merged log of an execution. Raises NotFound."""
     execution = queries.execution(records, execution_id)
     groups = [[step for step in group if isinstance(step, TaskStep)] for group in execution.plan]
@@ -68,10 +65,10 @@ def execution_log(records: Records, execution_id: str) -> Source:
             next_name=f"{execution_id}:{index + 1}" if side_by_side or not last else "",
         )
         sections.append(section)
-    return Source(tuple(sections), len(steps) == 1)
+    return LogSource(tuple(sections), len(steps) == 1)
 
 
-def resumed(records: Records, source: Source, cursor: str) -> tuple[tuple[Section, ...], int]:
+def resumed(records: Records, source: LogSource, cursor: str) -> tuple[tuple[Section, ...], int]:
     """The sections that follow a cursor, and the offset to begin at in the first. Raises BadCursor."""
     name, _, place = cursor.rpartition(":")
     at_end = place == "end"
@@ -99,36 +96,67 @@ def end_cursor(sections: tuple[Section, ...]) -> str | None:
     return f"{name}:end" if name else None
 
 
-def _newest(records: Records, service: Service) -> Section:
-    pinned = service.log_run
+class _NewestRun:
+    """The run that was a service's newest when it was first looked for."""
 
-    def run() -> str | None:
-        nonlocal pinned
-        if pinned is None and (now := records.services.get(service.id)) is not None:
-            pinned = now.log_run
-        return pinned
+    def __init__(self, records: Records, service: Service) -> None:
+        self._services = records.services
+        self._id = service.id
+        self._run_id = service.log_run
 
-    def over(run_id: str | None) -> bool:
-        now = records.services.get(service.id)
+    def run_id(self) -> str | None:
+        if self._run_id is None and (now := self._services.get(self._id)) is not None:
+            self._run_id = now.log_run
+        return self._run_id
+
+    def over(self, run_id: str | None) -> bool:
+        now = self._services.get(self._id)
         return now is None or (run_id is not None and now.start != run_id)
 
-    return Section(service.id, run, over)
+
+@dataclass(frozen=True, slots=True)
+class _OlderRun:
+    """A run that is over."""
+
+    id: str
+
+    def run_id(self) -> str | None:
+        return self.id
+
+    def over(self, run_id: str | None) -> bool:
+        return True
+
+
+class _StepRun:
+    """The run of a step."""
+
+    def __init__(self, records: Records, execution_id: str, step_id: str, group: int) -> None:
+        self._records = records
+        self._execution_id = execution_id
+        self._step_id = step_id
+        self._group = group
+        self._run_id: str | None = None
+
+    def run_id(self) -> str | None:
+        if self._run_id is None and (state := self._state()) is not None:
+            self._run_id = state.run_id
+        return self._run_id
+
+    def over(self, run_id: str | None) -> bool:
+        state = self._state()
+        return state is None or state.phase in EXECUTION_ENDED
+
+    def _state(self) -> StepState | None:
+        now = self._records.executions.get(self._execution_id)
+        return None if now is None else queries.shown(self._records, now).step(self._group, self._step_id)
+
+
+def _newest(records: Records, service: Service) -> Section:
+    return Section(service.id, _NewestRun(records, service))
 
 
 def _step(records: Records, execution: Execution, step: TaskStep, group: int) -> Section:
-    known: str | None = None
-
-    def run() -> str | None:
-        nonlocal known
-        if known is None and (now := records.executions.get(execution.id)) is not None:
-            known = queries.shown(records, now).step(group, step.id).run_id
-        return known
-
-    def over(_: str | None) -> bool:
-        now = records.executions.get(execution.id)
-        return now is None or queries.shown(records, now).step(group, step.id).phase in EXECUTION_ENDED
-
-    return Section(execution.id, run, over)
+    return Section(execution.id, _StepRun(records, execution.id, step.id, group))
 
 
 def _from_older_run(
@@ -143,7 +171,7 @@ def _from_older_run(
     newest = replace(newest, note=f"run {run_id} ended; run {now} follows")
     if at_end:
         return (newest,), 0
-    older = Section(service.id, lambda: run_id, lambda _: True, next_name=str(now))
+    older = Section(service.id, _OlderRun(run_id), next_name=str(now))
     return (older, newest), offset
 
 

@@ -1,7 +1,7 @@
 """Where the last lines of a log begin, also when they lie in several runs' logs.
 
-One search may read SEARCH_BYTES, whatever was asked for, and ends once its client has left. Few go on at once: each
-is a thread that wants the interpreter, and others' answers wait for that.
+One search reads SEARCH_BYTES at most, and ends once its client has left. Few go on at once: each is a thread that wants
+the interpreter, and the answers to other clients wait for that.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def tail_start(
     """The sections, and the offset in the first of them, from which the last `lines` lines follow.
 
     Counted from the first section that is not over: what comes after it is not in the stream yet. Of more than
-    SEARCH_BYTES it gives what it has found. Reads files, so call it in a thread.
+    SEARCH_BYTES it returns what it has found. Reads files, so call it in a thread.
     """
     if lines == 0 and all(section.over(section.run()) for section in sections):
         return (), 0

@@ -1,99 +1,110 @@
 """Waits for logs to grow and for records to change, for all readers together.
 
-A log file tells nobody that it grew, so one timer looks at each file that somebody waits for, once however many do.
-The hub makes it look at once when a record changed whose log is waited for: a run's end is not waited for. Without a
-reader there is neither timer nor subscription.
+A log file tells nobody that it grew, so one timer looks at each file that a reader waits for, once however many do. The
+hub makes it look at once when the record of a log changed that somebody waits for: so nobody waits for a run's end.
+Without a reader there is neither timer nor subscription.
+
+The race: a log may grow, or a record change, between a reader's last look and its wait. A growth is not lost because
+the reader brings the version that it has seen, and the timer compares the file with that. A change that came before the
+subscription is found at the next tick, which asks every reader whether it is ready.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
-from supervisor.api.logs.chunks import Look, look
+from supervisor.api.logs.chunks import FileVersion, file_version
+from supervisor.core.plans.leaders import Leaders
 from supervisor.hub import Hub, Resync, Subscription
 
 _INTERVAL_S = 0.02
 _CROWD_INTERVAL_S = 0.03
 _REST = 1.5
-"""So many times as long as serving all readers took, no look is taken: a crowd gets fewer and larger pieces."""
+"""So many times as long as serving all readers took, no look is taken: a crowd gets fewer and larger chunks."""
 _BATCH = 50
-"""Readers served within one turn of the loop; others of its work come in between."""
+"""Readers served within one turn of the loop; its other work comes in between."""
+
+
+class Waiter(Protocol):
+    """A reader that waits."""
+
+    def ready(self) -> bool:
+        """Whether it has waited long enough. Asked at each look at the file, and at once when the record changed."""
+
+    def take(self, version: FileVersion) -> FileVersion:
+        """Deal with a changed file on the spot. Returns the version that was dealt with; None: wake the reader."""
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
+class _Waiting:
     record_id: str
     path: str | None
-    seen: Look
-    ready: Callable[[], bool]
-    take: Callable[[Look], Look]
+    seen: FileVersion
+    waiter: Waiter
     woken: asyncio.Future[None]
 
 
-class Waiting:
-    """All who wait. Used on the event loop's thread, which is the engine's."""
+class LogWaiters:
+    """All readers that wait. Used on the event loop's thread, which is the engine's."""
 
-    def __init__(self, hub: Hub, heirs: Callable[[str], Iterable[str]]) -> None:
-        """`heirs`: the records that are shown as another one stands, and so change with it."""
+    def __init__(self, hub: Hub, leaders: Leaders) -> None:
+        """`leaders`: says which records are shown as another one stands, and so change with it."""
         self._hub = hub
-        self._heirs = heirs
-        self._waiters: dict[_Waiter, None] = {}
+        self._leaders = leaders
+        self._waiting: dict[_Waiting, None] = {}
         self._next: asyncio.Handle | None = None
         self._subscription: Subscription | None = None
 
     async def until(
-        self,
-        ready: Callable[[], bool],
-        record_id: str,
-        path: str | None = None,
-        seen: Look = None,
-        take: Callable[[Look], Look] = lambda _: None,
+        self, waiter: Waiter, record_id: str, path: str | None = None, seen: FileVersion = None
     ) -> None:
-        """Wait until the file at `path` looks other than `seen`, or `ready` says so.
+        """Wait until the waiter is ready, or has not taken a change of the file at `path` from `seen` on.
 
-        `ready` is asked at each look at the file, and at once when the record has changed. `take` may deal with a
-        changed file on the spot and wait on: it is told how the file looks and returns that, or None to be woken.
-        Raises what these raise.
+        Raises what the waiter raises.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(record_id, path, seen, ready, take, loop.create_future())
-        self._waiters[waiter] = None
+        waiting = _Waiting(record_id, path, seen, waiter, loop.create_future())
+        self._waiting[waiting] = None
         if self._next is None:
             self._subscription = self._hub.subscribe(partial(_soon, loop, self._changed))
             self._next = loop.call_later(_INTERVAL_S, self._tick, loop)
         try:
-            await waiter.woken
+            await waiting.woken
         finally:
-            del self._waiters[waiter]
-            if not self._waiters:
+            del self._waiting[waiting]
+            if not self._waiting:
                 self._rest()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        looks = {path: look(path) for path in {waiter.path for waiter in self._waiters} if path is not None}
+        paths = {waiting.path for waiting in self._waiting}
+        versions = {path: file_version(path) for path in paths if path is not None}
         grown = [
-            (waiter, looks[waiter.path])
-            for waiter in self._waiters
-            if waiter.path is not None and looks[waiter.path] != waiter.seen
+            (waiting, versions[waiting.path])
+            for waiting in self._waiting
+            if waiting.path is not None and versions[waiting.path] != waiting.seen
         ]
         self._deal(loop, grown, time.monotonic())
-        for waiter in self._waiters:
-            _wake_if_ready(waiter)
+        for waiting in self._waiting:
+            _wake_if_ready(waiting)
 
-    def _deal(self, loop: asyncio.AbstractEventLoop, grown: list[tuple[_Waiter, Look]], began: float) -> None:
-        """Let readers have what their logs have grown by; then plan the next look."""
-        for waiter, seen in grown[:_BATCH]:
-            if waiter in self._waiters and not waiter.woken.done():
+    def _deal(
+        self, loop: asyncio.AbstractEventLoop, grown: list[tuple[_Waiting, FileVersion]], began: float
+    ) -> None:
+        """Give readers what their logs have grown by; then plan the next look."""
+        for waiting, version in grown[:_BATCH]:
+            if waiting in self._waiting and not waiting.woken.done():
                 try:
-                    waiter.seen = waiter.take(seen)
-                except Exception as error:  # its log cannot be read, which is nothing to the others
-                    _wake(waiter, error)
+                    waiting.seen = waiting.waiter.take(version)
+                except Exception as error:  # its log cannot be read; other readers go on
+                    _wake(waiting, error)
                     continue
-                if waiter.seen is None:
-                    _wake(waiter)
+                if waiting.seen is None:
+                    _wake(waiting)
         if len(grown) > _BATCH:
             self._next = loop.call_soon(self._deal, loop, grown[_BATCH:], began)
         else:
@@ -102,16 +113,16 @@ class Waiting:
             self._next = loop.call_later(rest_s, self._tick, loop)
 
     def _changed(self) -> None:
-        """Records changed: wake those for whom that decides something."""
+        """Records changed: wake the readers that wait for one of them and are ready."""
         if self._subscription is None:
             return
         changes = self._subscription.take()
         ids = {change.record.id for change in changes if not isinstance(change, Resync)}
-        ids.update([heir for id_ in ids for heir in self._heirs(id_)])
+        ids.update([heir for id_ in ids for heir in self._leaders.heirs(id_)])
         everyone = any(isinstance(change, Resync) for change in changes)
-        for waiter in self._waiters:
-            if everyone or waiter.record_id in ids:
-                _wake_if_ready(waiter)
+        for waiting in self._waiting:
+            if everyone or waiting.record_id in ids:
+                _wake_if_ready(waiting)
 
     def _rest(self) -> None:
         if self._next is not None:
@@ -126,19 +137,19 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     loop.call_soon(call)
 
 
-def _wake_if_ready(waiter: _Waiter) -> None:
+def _wake_if_ready(waiting: _Waiting) -> None:
     try:
-        if waiter.ready():
-            _wake(waiter)
+        if waiting.waiter.ready():
+            _wake(waiting)
     except Exception as error:
-        _wake(waiter, error)
+        _wake(waiting, error)
 
 
-def _wake(waiter: _Waiter, error: Exception | None = None) -> None:
-    """Have `until` return, or raise an error of what it was given."""
-    if waiter.woken.done():
+def _wake(waiting: _Waiting, error: Exception | None = None) -> None:
+    """Have `until` return, or raise an error of its waiter's."""
+    if waiting.woken.done():
         return
     if error is None:
-        waiter.woken.set_result(None)
+        waiting.woken.set_result(None)
     else:
-        waiter.woken.set_exception(error)
+        waiting.woken.set_exception(error)
