@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.core import queries
+from supervisor.core import queries, task_run
 from supervisor.core import service as services
 from supervisor.core.environment_record import update
 from supervisor.core.items.item_commands import (
@@ -156,6 +156,5 @@ def _drain(records: Records, grace_s: float, now: Now) -> None:
         if service.phase is ServicePhase.STOPPING:
             records.apply(service, *services.end_by(service, service.want, records.drain_by, now))
     for run in records.runs.values():
-        if run.kill_at is not None:
-            records.put(replace(run, kill_at=min(run.kill_at, records.drain_by)))
+        records.apply(run, *task_run.hurry(run, records.drain_by, now))
     records.touch([*records.live, *records.services])

@@ -4,18 +4,6 @@ An execution runs a frozen plan: groups one after the other, the steps of a grou
 command, run by a task run that executions of the same trigger firing share, or "service X is RUNNING". The execution
 never touches runs or services itself: `decide` returns requests, which the world carries out.
 
-| phase | on | then |
-|---|---|---|
-| PENDING | admitted | RUNNING, start group 0 |
-| PENDING | stop wanted | STOPPED |
-| RUNNING | group k all SUCCEEDED | group k+1, or SUCCEEDED |
-| RUNNING, following | the leader has passed the groups in common, or is over | take over its groups, go on |
-| RUNNING | a step FAILED | give up the group's live steps, start nothing; nothing lives: FAILED |
-| RUNNING | stop wanted | give up the live steps; nothing lives: STOPPED, or FAILED if one had to be killed |
-| RUNNING, task step | its run ended: exit 0 / other | step SUCCEEDED / FAILED |
-| RUNNING, service step | service RUNNING / STOPPED, FAILED, not wanted UP, gone | step SUCCEEDED / FAILED |
-| SUCCEEDED, FAILED, STOPPED | anything | ignored |
-
 Where the plans of one firing begin alike, one execution leads: it runs those groups, and those that follow it are not
 looked at until it has passed them; `core.records` knows who follows whom. They then take over how that went. They do so
 earlier, and go on by themselves, when the leader is over.
@@ -27,11 +15,12 @@ it up: the step is STOPPED at once and the run goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from supervisor.core.task_run import STOP_GRACE_S
+from supervisor.core.transitions import IGNORED, NEVER
 from supervisor.lean.frozen import dataclass, replace
-from supervisor.lean.typing import assert_never
+from supervisor.lean.typing import Any
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
@@ -44,7 +33,6 @@ from supervisor.model.phase import (
 from supervisor.model.record import (
     NOT_BEGUN,
     Execution,
-    Group,
     PlanStep,
     Service,
     ServiceStep,
@@ -52,6 +40,7 @@ from supervisor.model.record import (
     TaskRun,
     TaskStep,
 )
+from supervisor.model.run_state import RunEnded
 from supervisor.model.service_state import AtRest, Running
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
@@ -81,6 +70,7 @@ class WantService:
 
 
 Request = StartRun | ReleaseRun | WantService
+Decision = tuple[Execution, tuple[Request, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +87,185 @@ class View:
     """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 
 
-def decide(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
+# Steps of the table ---------------------------------------------------------------------------------------------------
+
+
+def _admit(execution: Execution, _view: View, now: Now) -> Decision:
+    """RUNNING."""
+    return replace(execution, phase=RUNNING, started_s=now.wall_s), ()
+
+
+def _drop(execution: Execution, _view: View, now: Now) -> Decision:
+    """STOPPED; FAILED if the machine was restarted."""
+    return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
+
+
+def _fold(execution: Execution, given: tuple[View, Mapping[str, StepState]], _now: Now) -> Decision:
+    """The step SUCCEEDED, FAILED, or STOPPED if it was given up. The first that fails is why the execution will."""
+    view, changed = given
+    failed = next(
+        (step for step in view.news if step.id in changed and changed[step.id].phase is FAILED), None
+    )
+    if failed is not None and not gives_up(execution):
+        execution = _blame(execution, failed, changed[failed.id], view)
+    return replace(execution, current={**execution.current, **changed}), ()
+
+
+def _give_up(execution: Execution, view: View, now: Now) -> Decision:
+    """Release what the live steps use; once none lives, FAILED if a step failed or was killed, else STOPPED.
+
+    A step whose run nobody else needs lives until that run has ended.
+    """
+    steps = dict(execution.current)
+    requests: list[Request] = []
+    waiting = False
+    for step, state in live_steps(execution):
+        run = view.runs.get(state.run_id or "")
+        if run is None or run.id in view.shared:
+            steps[step.id] = replace(state, phase=STOPPED)
+            continue
+        waiting = True
+        if run.phase is RunPhase.LIVE:
+            requests.append(ReleaseRun(run.id))
+    if steps != execution.current:
+        return replace(execution, current=steps), tuple(requests)
+    if waiting or requests:
+        return execution, tuple(requests)
+    return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
+
+
+def _start_group(execution: Execution, _view: View, _now: Now) -> Decision:
+    """Start it: ask for the runs and services of its steps."""
+    group = execution.plan[execution.group]
+    requests: list[Request] = [
+        StartRun(step) if isinstance(step, TaskStep) else WantService(step) for step in group
+    ]
+    return replace(execution, current={step.id: _BEGUN for step in group}), tuple(requests)
+
+
+def _pass_group(execution: Execution, _view: View, _now: Now) -> Decision:
+    """Go on to the next group."""
+    states = tuple(execution.current[step.id] for step in execution.plan[execution.group])
+    passed = execution.passed.grown(states, derived(execution.id, "passed", str(execution.group)))
+    return replace(execution, group=execution.group + 1, passed=passed, current={}), ()
+
+
+def _succeed(execution: Execution, _view: View, now: Now) -> Decision:
+    """SUCCEEDED."""
+    return _finish(execution, SUCCEEDED, now), ()
+
+
+def _take_over(execution: Execution, given: tuple[Execution, int], _now: Now) -> Decision:
+    """Take over how the groups in common went; if it gives up, also the group that runs, to stop its steps."""
+    leader, groups = given
+    passed = leader.passed.cut(groups)
+    current = leader.current if gives_up(execution) and leader.group < groups else {}
+    return replace(execution, group=passed.size, passed=passed, current=current), ()
+
+
+class ExecutionEvent:
+    """What may happen to an execution, and how `docs/states.md` calls it."""
+
+    ADMITTED = "nothing speaks against it"
+    GIVEN_UP = "a stop is wanted, or a step failed"
+    STEPS_CHANGED = "a run ended, or a service came up or ended, that a live step waits for"
+    GROUP_DUE = "no group runs"
+    GROUP_DONE = "all steps of the group have succeeded"
+    PLAN_DONE = "no group is left"
+    LED = "the execution that it follows has passed the groups in common, or is over"
+
+
+_Step = Callable[[Execution, Any, Now], Decision]
+"""Called with what came with the event of the cell."""
+Cell = tuple[_Step, tuple[ExecutionPhase, ...]] | str
+E = ExecutionEvent
+
+TABLE: Mapping[ExecutionPhase, Mapping[str, Cell]] = {
+    PENDING: {
+        E.ADMITTED: (_admit, (RUNNING,)),
+        E.GIVEN_UP: (_drop, (STOPPED, FAILED)),
+        E.STEPS_CHANGED: NEVER,
+        E.GROUP_DUE: NEVER,
+        E.GROUP_DONE: NEVER,
+        E.PLAN_DONE: NEVER,
+        E.LED: NEVER,
+    },
+    RUNNING: {
+        E.ADMITTED: NEVER,
+        E.GIVEN_UP: (_give_up, (RUNNING, STOPPED, FAILED)),
+        E.STEPS_CHANGED: (_fold, (RUNNING,)),
+        E.GROUP_DUE: (_start_group, (RUNNING,)),
+        E.GROUP_DONE: (_pass_group, (RUNNING,)),
+        E.PLAN_DONE: (_succeed, (SUCCEEDED,)),
+        E.LED: (_take_over, (RUNNING,)),
+    },
+    SUCCEEDED: {
+        E.ADMITTED: NEVER,
+        E.GIVEN_UP: NEVER,
+        E.STEPS_CHANGED: NEVER,
+        E.GROUP_DUE: NEVER,
+        E.GROUP_DONE: NEVER,
+        E.PLAN_DONE: IGNORED,
+        E.LED: NEVER,
+    },
+    FAILED: {
+        E.ADMITTED: NEVER,
+        E.GIVEN_UP: IGNORED,
+        E.STEPS_CHANGED: NEVER,
+        E.GROUP_DUE: NEVER,
+        E.GROUP_DONE: NEVER,
+        E.PLAN_DONE: NEVER,
+        E.LED: NEVER,
+    },
+    STOPPED: {
+        E.ADMITTED: NEVER,
+        E.GIVEN_UP: IGNORED,
+        E.STEPS_CHANGED: NEVER,
+        E.GROUP_DUE: NEVER,
+        E.GROUP_DONE: NEVER,
+        E.PLAN_DONE: NEVER,
+        E.LED: NEVER,
+    },
+}
+
+
+def decide(execution: Execution, view: View, now: Now) -> Decision:
     """One step of the execution, and what it needs for it; the same object and nothing if there is none to take."""
-    match execution.phase:
-        case ExecutionPhase.PENDING:
-            if execution.stop_wanted:
-                return _finish(execution, STOPPED, now), ()
-            return replace(execution, phase=RUNNING, started_s=now.wall_s), ()
-        case ExecutionPhase.RUNNING:
-            return _running(execution, view, now)
-        case ExecutionPhase.SUCCEEDED | ExecutionPhase.FAILED | ExecutionPhase.STOPPED:
-            return execution, ()
-        case _:
-            assert_never(execution.phase)
+    if changed := _changed_steps(execution, view):
+        return take(execution, ExecutionEvent.STEPS_CHANGED, (view, changed), now)
+    event = _next(execution)
+    return (execution, ()) if event is None else take(execution, event, view, now)
+
+
+def taken_over(execution: Execution, leader: Execution, groups: int, now: Now) -> Execution:
+    """What an execution has done once it no longer follows `leader` for its first `groups` groups."""
+    return take(execution, ExecutionEvent.LED, (leader, groups), now)[0]
+
+
+def take(execution: Execution, event: str, given: object, now: Now) -> Decision:
+    """What `TABLE` says of an event. `given` is what came with it."""
+    cell = TABLE[execution.phase][event]
+    if isinstance(cell, str):
+        assert cell == IGNORED, f"while an execution is {execution.phase.value} it cannot be that {event}"
+        return execution, ()
+    return cell[0](execution, given, now)
+
+
+def _next(execution: Execution) -> str | None:
+    """What follows from the execution alone; None: its live steps are waited for."""
+    if gives_up(execution):
+        return ExecutionEvent.GIVEN_UP
+    if execution.phase is PENDING:
+        return ExecutionEvent.ADMITTED
+    if execution.group == len(execution.plan):
+        return ExecutionEvent.PLAN_DONE
+    if not execution.current:
+        return ExecutionEvent.GROUP_DUE
+    # From the end: steps end about in the order in which they began, so one that has not is found early.
+    group = execution.plan[execution.group]
+    if all(execution.current[step.id].phase is SUCCEEDED for step in reversed(group)):
+        return ExecutionEvent.GROUP_DONE
+    return None
 
 
 def gives_up(execution: Execution) -> bool:
@@ -139,48 +295,8 @@ def begins_group(execution: Execution) -> bool:
     return execution.group < len(execution.plan)
 
 
-def taken_over(execution: Execution, leader: Execution, groups: int) -> Execution:
-    """What an execution has done once it no longer follows `leader` for its first `groups` groups.
-
-    If it gives up, it has the group that runs, too: its steps are to be stopped.
-    """
-    passed = leader.passed.cut(groups)
-    current = leader.current if gives_up(execution) and leader.group < groups else {}
-    return replace(execution, group=passed.size, passed=passed, current=current)
-
-
-def _running(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
-    observed = _observe(execution, view)
-    if observed is not execution:
-        return observed, ()
-    if gives_up(execution):
-        return _give_up(execution, view, now)
-    if execution.group == len(execution.plan):
-        return _finish(execution, SUCCEEDED, now), ()
-    group = execution.plan[execution.group]
-    if not execution.current:
-        return _start_group(execution, group)
-    # From the end: steps end about in the order in which they began, so one that has not is found early.
-    if all(execution.current[step.id].phase is SUCCEEDED for step in reversed(group)):
-        return _pass(execution, group), ()
-    return execution, ()
-
-
-def _start_group(execution: Execution, group: Group) -> tuple[Execution, tuple[Request, ...]]:
-    requests: list[Request] = [
-        StartRun(step) if isinstance(step, TaskStep) else WantService(step) for step in group
-    ]
-    return replace(execution, current={step.id: _BEGUN for step in group}), tuple(requests)
-
-
-def _pass(execution: Execution, group: Group) -> Execution:
-    states = tuple(execution.current[step.id] for step in group)
-    passed = execution.passed.grown(states, derived(execution.id, "passed", str(execution.group)))
-    return replace(execution, group=execution.group + 1, passed=passed, current={})
-
-
-def _observe(execution: Execution, view: View) -> Execution:
-    """Fold what became of the runs and services that the live steps wait for."""
+def _changed_steps(execution: Execution, view: View) -> dict[str, StepState]:
+    """`{step id: state}` of the live steps whose run or service says something new."""
     changed: dict[str, StepState] = {}
     for step in view.news:
         state = execution.current.get(step.id, NOT_BEGUN)
@@ -192,22 +308,16 @@ def _observe(execution: Execution, view: View) -> Execution:
             seen = _service_step(step, state, view)
         if seen is not state:
             changed[step.id] = seen
-    if not changed:
-        return execution
-    failed = next(
-        (step for step in view.news if step.id in changed and changed[step.id].phase is FAILED), None
-    )
-    if failed is not None and not gives_up(execution):
-        execution = _blame(execution, failed, changed[failed.id], view)
-    return replace(execution, current={**execution.current, **changed})
+    return changed
 
 
 def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -> Execution:
     """Note the first step that failed: why, how, and with what last words."""
     reason = f'step "{step.reference}" {state.reason}'
     if isinstance(step, TaskStep):
-        run = view.runs[state.run_id or ""]
-        return replace(execution, reason=reason, tail=run.tail, exit=run.exit)
+        end = view.runs[state.run_id or ""].state
+        assert isinstance(end, RunEnded)
+        return replace(execution, reason=reason, tail=end.tail, exit=end.exit)
     service = view.services.get(step.service_id)
     if service is None or not isinstance(service.state, AtRest):
         return replace(execution, reason=reason)
@@ -216,17 +326,17 @@ def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -
 
 def _task_step(execution: Execution, state: StepState, view: View) -> StepState:
     run = view.runs.get(state.run_id or "")
-    if run is None or run.phase is not RunPhase.ENDED:
+    if run is None or not isinstance(run.state, RunEnded):
         return state
-    assert run.exit is not None
-    if run.killed:
+    end = run.state
+    if end.killed:
         reason = f"did not end within {STOP_GRACE_S:g} s of SIGTERM and was killed"
         return replace(state, phase=FAILED, reason=reason, output=run.output)
     if gives_up(execution):
-        return replace(state, phase=STOPPED, reason=exit_text(run.exit), output=run.output)
-    if run.exit == SUCCESS:
+        return replace(state, phase=STOPPED, reason=exit_text(end.exit), output=run.output)
+    if end.exit == SUCCESS:
         return replace(state, phase=SUCCEEDED, output=run.output)
-    return replace(state, phase=FAILED, reason=exit_text(run.exit), output=run.output)
+    return replace(state, phase=FAILED, reason=exit_text(end.exit), output=run.output)
 
 
 def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
@@ -244,26 +354,6 @@ def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
             return replace(state, phase=FAILED, reason=service.reason or f"{ended} before it was used")
         case _:
             return state
-
-
-def _give_up(execution: Execution, view: View, now: Now) -> tuple[Execution, tuple[Request, ...]]:
-    """Release what the live steps use; a step whose run nobody else needs lives until that run has ended."""
-    steps = dict(execution.current)
-    requests: list[Request] = []
-    waiting = False
-    for step, state in live_steps(execution):
-        run = view.runs.get(state.run_id or "")
-        if run is None or run.id in view.shared:
-            steps[step.id] = replace(state, phase=STOPPED)
-            continue
-        waiting = True
-        if run.phase is RunPhase.LIVE:
-            requests.append(ReleaseRun(run.id))
-    if steps != execution.current:
-        return replace(execution, current=steps), tuple(requests)
-    if waiting or requests:
-        return execution, tuple(requests)
-    return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
 
 
 def _finish(execution: Execution, phase: ExecutionPhase, now: Now) -> Execution:

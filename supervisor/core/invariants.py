@@ -48,10 +48,6 @@ def _service(service: Service) -> Iterator[str]:
 
 
 def _run(run: TaskRun, records: Records) -> Iterator[str]:
-    if run.phase is RunPhase.ENDED and run.exit is None:
-        yield "ENDED without an exit"
-    if run.phase is RunPhase.STOPPING and run.kill_at is None and not run.killed:
-        yield "STOPPING without a kill deadline"
     users = [records.executions[id_] for id_ in records.users(run.id)]
     waiting = [user for user in users if any(state.run_id == run.id for _, state in live_steps(user))]
     waiting += [records.executions[heir] for user in waiting for heir in records.leaders.heirs(user.id)]

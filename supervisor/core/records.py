@@ -11,6 +11,7 @@ from itertools import chain, islice
 
 from supervisor.core import execution as executions
 from supervisor.core import service as services
+from supervisor.core import task_run
 from supervisor.core.plans.leaders import Leaders
 from supervisor.core.uses import PassedRuns, Uses
 from supervisor.lean.frozen import replace
@@ -28,6 +29,7 @@ from supervisor.model.record import (
     TaskRun,
     TaskStep,
 )
+from supervisor.model.run_state import RunEnded, RunStopping
 
 
 class Records:
@@ -170,7 +172,7 @@ class Records:
     def is_spent(self, run_id: str) -> bool:
         """Whether a run cannot be shared: it is stopped, or only executions that are over refer to it."""
         run = self.runs.get(run_id)
-        return run.stopped if run is not None else run_id in self._uses or run_id in self._passed
+        return _is_stopped(run) if run is not None else run_id in self._uses or run_id in self._passed
 
     def run_ids(self) -> set[str]:
         """All runs of tasks that any record refers to."""
@@ -201,7 +203,7 @@ class Records:
             case Service():
                 self._set_deadline(record.id, services.deadline(record))
             case TaskRun():
-                self._set_deadline(record.id, record.kill_at)
+                self._set_deadline(record.id, task_run.deadline(record))
             case Execution():
                 self._index_execution(record, before if isinstance(before, Execution) else None)
             case Task():
@@ -269,3 +271,8 @@ class Records:
         alone = tuple(run_id for run_id in mine if run_id not in self._uses and run_id not in self._passed)
         if alone:
             self.act(Discard(alone))
+
+
+def _is_stopped(run: TaskRun) -> bool:
+    """Whether it was told to stop."""
+    return isinstance(run.state, RunStopping) or (isinstance(run.state, RunEnded) and run.state.stopped)

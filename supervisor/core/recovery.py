@@ -35,6 +35,7 @@ from supervisor.model.action import Inherited, Kill, RunKind, Terminate
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase, Want
 from supervisor.model.record import Service, TaskRun
+from supervisor.model.run_state import RunStopping
 from supervisor.model.service_state import AtRest, ProbeRun, Starting, Stopping, StopStage
 
 RESTARTED = "ended when the machine was restarted"
@@ -94,9 +95,10 @@ def _ending(start: str, stage: StopStage | None) -> Terminate | Kill | None:
 
 
 def _of_task(run: TaskRun) -> Inherited:
-    if run.phase is RunPhase.LIVE:
+    if not isinstance(run.state, RunStopping):
         return Inherited(spawn_of(run), wanted=True)
-    return Inherited(spawn_of(run), wanted=False, ending=Kill(run.id) if run.killed else Terminate(run.id))
+    killed = run.state.kill_at is None
+    return Inherited(spawn_of(run), wanted=False, ending=Kill(run.id) if killed else Terminate(run.id))
 
 
 def _lost(service: Service, now: Now) -> Service:

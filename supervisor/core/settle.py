@@ -65,9 +65,7 @@ def _settle_service(records: Records, service: Service, now: Now) -> None:
 
 def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
     decided, actions = task_run.decide(run, now)
-    records.act(*actions)
-    if decided is not run:
-        records.put(decided)
+    records.apply(run, decided, actions)
     records.touch_users(run.id)
 
 
@@ -84,9 +82,8 @@ def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
 
 
 def _release(records: Records, run_id: str, now: Now) -> None:
-    run, actions = task_run.stop(records.runs[run_id], now, records.drain_by)
-    records.act(*actions)
-    records.put(run)
+    run = records.runs[run_id]
+    records.apply(run, *task_run.stop(run, now, records.drain_by))
 
 
 # Executions -----------------------------------------------------------------------------------------------------------
@@ -99,12 +96,12 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
         records.put(replace(execution, stop_wanted=True))
         return
     before: Execution | None = None
-    decided = _take_over(records, execution)
+    decided = _take_over(records, execution, now)
     requests: tuple[executions.Request, ...] = ()
     while decided is not before and not requests:  # requests are carried out before it decides again
         before = decided
         if executions.begins_group(decided):
-            decided = _join(records, decided)
+            decided = _join(records, decided, now)
             if records.leaders.lead_of(decided.id) is not None:
                 break
         decided, requests = executions.decide(decided, _view(records, decided), now)
@@ -115,19 +112,19 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
         _close(records, decided)
 
 
-def _join(records: Records, execution: Execution) -> Execution:
+def _join(records: Records, execution: Execution, now: Now) -> Execution:
     """Before it starts a group: it follows the execution that runs that group, or takes over what that has passed."""
     lead = records.leaders.join(execution)
     if lead is None:
         return execution
     leader = records.executions[lead.leader_id]
     if leader.group >= lead.groups:
-        return executions.taken_over(execution, leader, lead.groups)
+        return executions.taken_over(execution, leader, lead.groups, now)
     records.leaders.follow(execution.id, lead)
     return execution
 
 
-def _take_over(records: Records, execution: Execution) -> Execution:
+def _take_over(records: Records, execution: Execution, now: Now) -> Execution:
     """If it no longer follows, it takes over the leader's steps, and uses those that still run."""
     lead = records.leaders.lead_of(execution.id)
     if lead is not None and executions.gives_up(execution):
@@ -136,7 +133,7 @@ def _take_over(records: Records, execution: Execution) -> Execution:
     released = records.leaders.released(execution)
     if released is None:
         return execution
-    taken = executions.taken_over(execution, *released)
+    taken = executions.taken_over(execution, *released, now)
     for step, state in executions.live_steps(taken):
         used = step.service_id if isinstance(step, ServiceStep) else state.run_id
         if used is not None:

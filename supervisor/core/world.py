@@ -73,7 +73,7 @@ class World:
         records = self.records
         run, service = records.runs.get(fact.run_id), records.services.get(fact.run_id.partition(".")[0])
         if run is not None:
-            records.apply(run, task_run.observe(run, fact))
+            records.apply(run, *task_run.observe(run, fact, now))
         elif service is not None:
             records.apply(service, *services.observe(service, fact, now))
 

@@ -15,6 +15,7 @@ from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
 from supervisor.model.ids import derived
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
+from supervisor.model.run_state import LIVE, RunEnded, RunState
 from supervisor.model.service_state import (
     AtRest,
     Deleted,
@@ -176,17 +177,20 @@ class TaskRun:
     reference: str
     firing: str
     spec: TaskSpec
-    phase: RunPhase = RunPhase.LIVE
-    kill_at: float | None = None
-    stopped: bool = False
-    """Whether it was told to stop: its result is then no use to an execution that comes later."""
-    killed: bool = False
-    """Whether it had to be killed: it did not end within its grace period."""
-    exit: Exit | None = None
-    tail: str = ""
+    state: RunState = LIVE
     output: Mapping[str, str] = field(default_factory=_empty)
     born: int = 0
     revision: int = 0
+
+    @property
+    def phase(self) -> RunPhase:
+        """Where it stands."""
+        return self.state.phase
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None: it has not."""
+        return self.state.exit if isinstance(self.state, RunEnded) else None
 
 
 @dataclass(frozen=True, slots=True)

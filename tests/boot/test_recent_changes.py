@@ -12,8 +12,9 @@ from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, RecentChange
 from supervisor.hub import Change, Hub
 from supervisor.model.exit import ExitCode
 from supervisor.model.moment import Now
-from supervisor.model.phase import ExecutionPhase, RunPhase
+from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
+from supervisor.model.run_state import RunEnded
 from supervisor.model.service_state import AtRest, ProbePause, ProbeReport, Starting
 from supervisor.model.shared_sequence import EMPTY
 from tests.core import playbook
@@ -63,7 +64,7 @@ def test_every_change_of_a_phase_is_told_in_order_also_within_one_step() -> None
 
 def test_each_kind_of_record_is_told() -> None:
     run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
-    ended = replace(run, phase=RunPhase.ENDED, exit=ExitCode(7))
+    ended = replace(run, state=RunEnded(ExitCode(7)))
     execution = Execution("e", "t", "build", "manual", "f", EMPTY, 0.0)
     failed = replace(execution, phase=ExecutionPhase.FAILED, reason='step "build" exited 7')
     environment = Environment("n", 0.0)

@@ -24,6 +24,7 @@ from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
 from supervisor.model.phase import RunPhase, ServicePhase, Want
 from supervisor.model.record import Record
+from supervisor.model.run_state import RunStopping
 from supervisor.model.service_state import Stopping, StopStage
 from tests.core.playbook import Playbook, service, task
 from tests.core.test_histories import EXITS, START, ToyMachine
@@ -165,7 +166,8 @@ class CrashingMachine(ToyMachine):
         assert set(self.live) == {*slots, *(run.id for run in runs)}
         assert set(self.live) <= known_runs(records)
         for run in runs:
-            assert self.told.get(run.id, 0) >= (run.phase is RunPhase.STOPPING) + run.killed
+            if isinstance(run.state, RunStopping):
+                assert self.told.get(run.id, 0) >= (2 if run.state.kill_at is None else 1)
         for one in records.services.values():
             if isinstance(one.state, Stopping) and one.start:
                 must = {StopStage.COMMAND: 0, StopStage.TERMINATED: 1, StopStage.KILLED: 2}

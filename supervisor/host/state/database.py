@@ -36,7 +36,7 @@ MIGRATIONS = (
         firing TEXT NOT NULL, id TEXT NOT NULL, below TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (firing, id)
     ) WITHOUT ROWID;
     """,
-    "-- Since then the row of a service holds its state; `host.state.flat_services` reads those from before.\n",
+    "-- Since then the row of a service holds its state; `host.state.flat_rows` reads those from before.\n",
 )
 """Each brings a file from the version before to the next; `PRAGMA user_version` counts them. Only append."""
 

@@ -25,7 +25,7 @@ from supervisor.host.state.database import (
     translated_errors,
 )
 from supervisor.host.state.execution_parts import Parts, Reading
-from supervisor.host.state.flat_services import with_state
+from supervisor.host.state.flat_rows import with_state
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import MachineError
 from supervisor.model.record import (
@@ -180,15 +180,15 @@ class Store:
         elif isinstance(record, Service):
             # For people, and for a bundle, who read the row without the code.
             body["phase"], body["reason"] = record.phase.value, record.reason
+        elif isinstance(record, TaskRun):
+            body["phase"] = record.phase.value
         row = (record.id, type(record).__name__, record.revision, to_json(body))
         connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
 
 
 def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
-    if kind == Service.__name__ and "state" not in body:
-        body = with_state(body)
     if kind in KINDS:
-        return from_plain(KINDS[kind], body)
+        return from_plain(KINDS[kind], with_state(kind, body))
     return from_plain(Execution, {**body, **reading.execution(id_, body)})
 
 

@@ -1,4 +1,4 @@
-"""Rows of services from before version 3 of the database: all fields of all phases side by side, no state.
+"""Rows of services and task runs from before version 3 of the database: the fields of all phases side by side.
 
 Such a row was written between two steps, when the world is settled; that says which fields have a meaning.
 """
@@ -12,12 +12,16 @@ from supervisor.lean.typing import Any
 _Row = Mapping[str, Any]
 
 
-def with_state(row: _Row) -> dict[str, Any]:
-    """The row as it is written now. Raises KeyError or TypeError if it is not a service's."""
-    return {**row, "state": _state(row)}
+def with_state(kind: str, row: _Row) -> _Row:
+    """The row as it is written now. `kind` is the name of the record's class. Raises KeyError or TypeError."""
+    if "state" in row:
+        return row
+    if kind == "Service":
+        return {**row, "state": _service_state(row)}
+    return {**row, "state": _run_state(row)} if kind == "TaskRun" else row
 
 
-def _state(row: _Row) -> dict[str, Any]:
+def _service_state(row: _Row) -> dict[str, Any]:
     session = _session(row)
     match row["phase"] if session else "stopped":
         case "starting":
@@ -78,3 +82,14 @@ def _probe(row: _Row) -> dict[str, Any] | None:
     if row.get("probe_at") is not None:
         return {"_": "ProbePause", "until": row["probe_at"]}
     return None
+
+
+def _run_state(row: _Row) -> dict[str, Any]:
+    match row["phase"]:
+        case "stopping":
+            return {"_": "RunStopping", "kill_at": row.get("kill_at")}
+        case "ended":
+            ended = {name: row[name] for name in ("exit", "tail", "stopped", "killed") if name in row}
+            return {"_": "RunEnded", **ended}
+        case _:
+            return {"_": "RunLive"}

@@ -1,4 +1,4 @@
-"""Services as version 2 of the database kept them are read as what they were.
+"""Services and task runs as version 2 of the database kept them are read as what they were.
 
 The fixture has rows that the landed version 04e4ae5 wrote in random histories, and what it itself said of each.
 """
@@ -18,14 +18,16 @@ from supervisor.core.service import deadline
 from supervisor.core.world import World
 from supervisor.host.state.codec import from_plain, plain, to_json
 from supervisor.host.state.database import MIGRATIONS
-from supervisor.host.state.flat_services import with_state
+from supervisor.host.state.flat_rows import with_state
 from supervisor.host.state.store import Store
 from supervisor.lean.sqlite import sqlite
-from supervisor.model.exit import ExitUnknown
+from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Exited
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
-from supervisor.model.record import Service
+from supervisor.model.record import Service, TaskRun
+from supervisor.model.run_state import RunEnded, RunLive, RunState, RunStopping
+from supervisor.model.spec import TaskSpec
 
 ROOT = Path(__file__).resolve().parents[3]
 ROWS: list[dict[str, Any]] = json.loads((ROOT / "fixtures/state/services-of-version-2.json").read_text())
@@ -37,7 +39,7 @@ def test_every_phase_has_rows() -> None:
 
 @pytest.mark.parametrize("known", ROWS, ids=lambda known: f"{known['phase']}-{known['row']['revision']}")
 def test_row_is_read_as_what_it_was(known: dict[str, Any]) -> None:
-    service = from_plain(Service, with_state(known["row"]))
+    service = from_plain(Service, with_state("Service", known["row"]))
 
     assert (service.phase.value, service.want.value) == (known["phase"], known["want"])
     assert service.reason == known["reason"]
@@ -55,7 +57,7 @@ def test_row_is_read_as_what_it_was(known: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("known", ROWS, ids=lambda known: f"{known['phase']}-{known['row']['revision']}")
 def test_service_of_such_a_row_goes_on_until_nothing_of_it_lives(known: dict[str, Any]) -> None:
-    world = World([from_plain(Service, with_state(known["row"]))], 10**6)
+    world = World([from_plain(Service, with_state("Service", known["row"]))], 10**6)
     (id_,) = world.records.services
     for _ in range(9):
         service = world.records.services.get(id_)
@@ -90,10 +92,43 @@ def test_database_of_version_2_is_read_and_gone_on_with(tmp_path: Path) -> None:
 def test_row_of_now_says_phase_and_reason_to_who_reads_it_alone(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     failed = next(known for known in ROWS if known["phase"] == "failed")
-    service = from_plain(Service, with_state(failed["row"]))
+    service = from_plain(Service, with_state("Service", failed["row"]))
     store.save([service], [])
     (body,) = store._connection.execute("SELECT body FROM records").fetchone()
     store.close()
 
     assert (json.loads(body)["phase"], json.loads(body)["reason"]) == ("failed", service.reason)
     assert plain(service).keys() < json.loads(body).keys()
+
+
+RUN = {"id": "r", "task_id": "t", "reference": "build", "firing": "f", "output": {"A": "b"}, "revision": 3}
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"phase": "live", "kill_at": None, "exit": None}, RunLive()),
+        ({"phase": "stopping", "kill_at": 7.5, "stopped": True}, RunStopping(7.5)),
+        ({"phase": "stopping", "kill_at": None, "stopped": True, "killed": True}, RunStopping(None)),
+        (
+            {
+                "phase": "ended",
+                "exit": {"_": "ExitCode", "code": 7},
+                "tail": "no\n",
+                "stopped": False,
+                "killed": False,
+            },
+            RunEnded(ExitCode(7), "no\n"),
+        ),
+        (
+            {"phase": "ended", "exit": {"_": "ExitSignal", "number": 9}, "stopped": True, "killed": True},
+            RunEnded(ExitSignal(9), "", stopped=True, killed=True),
+        ),
+    ],
+)
+def test_row_of_a_task_run_is_read_as_what_it_was(fields: dict[str, Any], state: RunState) -> None:
+    row = {**RUN, "spec": {"_": "TaskSpec", "command": "make"}, **fields}
+
+    run = from_plain(TaskRun, with_state("TaskRun", row))
+
+    assert run == TaskRun("r", "t", "build", "f", TaskSpec("make"), state, {"A": "b"}, revision=3)
