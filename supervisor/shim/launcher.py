@@ -1,10 +1,10 @@
-"""Starting a shim, which is the first thing that the program does.
+"""Starts a shim, which is the first thing that the program does.
 
 The shim boots while the supervisor imports the rest of itself. So this module imports next to nothing, and starting
 waits for nothing.
 
 A shim that is started later, because the first was lost, comes from memory: by then the program's files may be gone, or
-be those of another version, whose shim this supervisor would not understand.
+belong to another version, whose shim this supervisor would not understand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import os
 import socket
 import sys
 
-_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.py")
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(os.path.dirname(_FOLDER))
+"""The folder that the package `supervisor` is in."""
+_SHIM = os.path.join(_FOLDER, "shim.py")
 _SCRIPT_FD = 4
 _held = -1
 """A file in memory that holds the whole shim as one script; -1: none."""
@@ -34,7 +37,7 @@ exec(compile({text!r}, __file__, "exec"))
 
 
 def hold() -> None:
-    """Keep the shim in memory, for those that are started from now on. Without effect where that is not possible."""
+    """Keep the shim in memory, and start later ones from there. Without effect where that is not possible."""
     global _held
     if _held >= 0:
         return
@@ -65,7 +68,7 @@ def start(*words: str) -> tuple[socket.socket, int]:
             program,
             [*argv, "3", *words],
             os.environ,
-            # It outlives us: it must not hold open a terminal or a pipe that somebody waits on.
+            # The shim outlives us: it must not hold open a terminal, or a pipe that some process reads to its end.
             file_actions=[
                 *actions,
                 (os.POSIX_SPAWN_DUP2, its.fileno(), 3),
@@ -88,8 +91,8 @@ def _program() -> tuple[str, list[str], list[tuple[int, int, int]]]:
     """What to execute, its command line, and what to do about descriptors first."""
     if _held < 0:
         return sys.executable, [sys.executable, "-I", "-S", _SHIM], []
-    # The program that we are ourselves, also where the environment's link to it is gone. It finds the standard library
-    # by its own name. Who looks at the processes is to see what this one is: an unknown -X is ignored.
+    # The program of this very process, also if the environment's link to it is gone. It finds the standard library by
+    # its own name. The unknown -X is ignored, and shows in a list of processes what this one is.
     name = getattr(sys, "_base_executable", None) or sys.executable
     argv = [name, "-I", "-S", "-X", _SHIM, f"/proc/self/fd/{_SCRIPT_FD}"]
     return "/proc/self/exe", argv, [(os.POSIX_SPAWN_DUP2, _held, _SCRIPT_FD)]
@@ -104,17 +107,23 @@ def _script() -> str:
 
 
 def _gather(text: str, parts: dict[str, tuple[str, str, str]]) -> None:
-    """Add what a module of ours imports of ours to `{name: (name, path, text)}`, each after what it imports itself."""
+    """Add what a module imports of this program to `{name: (name, path, text)}`, each after what it imports itself."""
     import re
 
     for imported in re.findall(r"^from (supervisor[\w.]*) import", text, re.MULTILINE):
         above = [imported[: match.start()] for match in re.finditer(r"\.", imported)]
         for name in (*above, imported):
             if name not in parts:
-                path = str(sys.modules[name].__file__)
+                path = _path(name)
                 found = _text(path)
                 _gather(found, parts)
                 parts[name] = name, path, found
+
+
+def _path(name: str) -> str:
+    """The file of a module or package of this program, which may not be imported here."""
+    path = os.path.join(_ROOT, *name.split("."))
+    return os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
 
 
 def _text(path: str) -> str:
