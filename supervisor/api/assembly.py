@@ -108,7 +108,7 @@ async def serve(site: Site) -> None:
         lambda: site.engine.hub.readers,
         site.activity.signals,
     )
-    site.lag.heard = metrics.lag
+    site.lag.observer = metrics.lag
     hands = control_routes.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
     stopping = asyncio.Event()
     server = Server(

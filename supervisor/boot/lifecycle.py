@@ -118,7 +118,7 @@ class Lifecycle:
         # What the start has made stays: the garbage collector need not look at it again.
         gc.freeze()
         gc.enable()
-        with Workers(lambda why: self._conditions.on_problem("threads", why)):
+        with Workers(self._conditions):
             return await self._supervise(work, edges, held)
 
     async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:

@@ -50,7 +50,7 @@ class Edges:
     def __init__(self, supervisor: Supervisor) -> None:
         """Nothing runs yet."""
         self._supervisor = supervisor
-        self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report.notice)
+        self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report)
         self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock)
         self.state_watch = StateWatch(_watched(supervisor), supervisor.conditions, supervisor.report)
         self.upgrade = Upgrade(supervisor)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from supervisor.lean.typing import Protocol
+
 TRANSIENT_ERRNOS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """How OSError says that the machine is short of something: it may be over in a moment."""
 
@@ -50,3 +52,10 @@ class BadSettings(SupervisorError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class ProblemSink(Protocol):
+    """Takes what the machine refuses for a while: `boot.conditions` is one."""
+
+    def on_problem(self, kind: str, reason: str) -> None:
+        """`kind`: "commands", "disk", "logs" or "threads". An empty reason: there is no such problem, or no longer."""

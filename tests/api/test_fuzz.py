@@ -53,6 +53,7 @@ from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.record import Record
 from tests import leaks
 from tests.activity.fakes import Memory
+from tests.boot.notices import Notices
 from tests.connect_server.serving import envelope
 from tests.core.playbook import SEED, service, task
 
@@ -140,7 +141,7 @@ class Bench:
             upgrade=_no_upgrade,
             recent=lambda: {"forgotten": 0, "changes": []},
             status=_no_status,
-            lag=EventLoopLag(folder / "stalls", lambda _: None),
+            lag=EventLoopLag(folder / "stalls", Notices()),
         )
 
     def perform(self, action: Action) -> None:

@@ -108,7 +108,7 @@ async def test_heartbeats_are_counted(tmp_path: Path) -> None:
 
 async def test_a_blocked_event_loop_shows(tmp_path: Path) -> None:
     async with counting(tmp_path) as numbers:
-        numbers.metrics.lag(0.15)
+        numbers.metrics.lag.observe(0.15)
         found = await numbers.read()
     assert found["supervisor_event_loop_lag_seconds_sum"] == 0.15
     assert found["supervisor_event_loop_lag_seconds_count"] == 1

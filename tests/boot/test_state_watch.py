@@ -48,7 +48,7 @@ def watch(
 
 async def test_what_is_gone_is_restored_and_that_is_said() -> None:
     line = Line()
-    it, told = watch(("the lock", line.is_whole, line.restore))
+    it, _ = watch(("the lock", line.is_whole, line.restore))
     await it.look()
     line.whole = False
     await it.look()
@@ -87,7 +87,7 @@ async def test_filesystem_that_does_not_answer_is_told_and_asked_once(
         return True
 
     line = Line()
-    it, told = watch(("the lock", hangs, line.restore))
+    it, _ = watch(("the lock", hangs, line.restore))
     await it.look()
     await it.look()
     assert told == ["wrong: its filesystem does not answer for 0.05 s"] * 2
@@ -106,7 +106,7 @@ async def test_look_that_found_no_thread_in_time_keeps_no_later_one_from_it(
     monkeypatch.setattr(state_watch, "ANSWER_S", 0.05)
     over, line = threading.Event(), Line()
     it, _ = watch(("the lock", line.is_whole, line.restore))
-    with Workers(lambda _why: None, fixed=1, most=1) as workers:
+    with Workers(Told(), fixed=1, most=1) as workers:
         held = workers.submit(over.wait, 20)
         await it.look()
         over.set()

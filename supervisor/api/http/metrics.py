@@ -71,14 +71,13 @@ class Metrics:
             "Readiness probes that found no ready service.",
             registry=self._registry,
         )
-        lag = Histogram(
+        self.lag = Histogram(
             "supervisor_event_loop_lag_seconds",
             "How much later than asked for the event loop wakes a sleeper.",
             buckets=_LAGS_S,
             registry=self._registry,
         )
-        self.lag: Callable[[float], None] = lag.observe
-        """Is told how late the event loop came."""
+        """Observes how late the event loop comes."""
         for outcome in _OVER:  # a series that is absent until it happens cannot be alerted on
             self._executions.labels(outcome)
 

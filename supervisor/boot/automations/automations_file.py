@@ -256,7 +256,7 @@ class Automations:
                 if not snapshot.short:
                     return snapshot
                 # The machine was short of something: that says nothing about the file.
-                worker_threads.missed(snapshot.short)
+                worker_threads.report_shortage(snapshot.short)
                 await anyio.sleep(_SHORT_S)
 
     @property

@@ -26,11 +26,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from supervisor.lean.typing import Self
+from supervisor.lean.typing import Protocol, Self
 from supervisor.shim.regular_file import open_regular
 
 BEAT_S = 2.5
@@ -44,18 +43,32 @@ _JOIN_S = 0.5
 _MOST_FRAMES = 100
 
 
+class NoticeSink(Protocol):
+    """Takes what people should know: the supervisor's report is one."""
+
+    def notice(self, text: str) -> None:
+        """`text`: a sentence about a stall, once it is over."""
+
+
+class LagObserver(Protocol):
+    """Takes measurements: a histogram of Prometheus is one."""
+
+    def observe(self, amount: float) -> None:
+        """`amount`: in seconds."""
+
+
 class EventLoopLag:
     """The event loop's lag, measured while `run` runs."""
 
-    def __init__(self, stalls: Path, notice: Callable[[str], None]) -> None:
-        """`stalls`: the file that stacks are written to; `notice` gets a sentence once a stall is over."""
+    def __init__(self, stalls: Path, notices: NoticeSink) -> None:
+        """`stalls`: the file that stacks are written to."""
         self.last_s = 0.0
         self.worst_s = 0.0
         self.stalls = 0
-        self.heard: Callable[[float], None] = lambda _: None
-        """Is called with every lag."""
+        self.observer: LagObserver | None = None
+        """Gets every lag: a metric."""
         self._path = stalls
-        self._notice = notice
+        self._notices = notices
 
     async def run(self, beat_s: float = BEAT_S, stall_s: float = STALL_S) -> None:
         """Measure until cancelled. Call it in the main thread, where signals are handled."""
@@ -71,10 +84,11 @@ class EventLoopLag:
     def _note(self, lag_s: float, stall_s: float) -> None:
         self.last_s = lag_s
         self.worst_s = max(self.worst_s, lag_s)
-        self.heard(lag_s)
+        if self.observer is not None:
+            self.observer.observe(lag_s)
         if lag_s >= stall_s:
             self.stalls += 1
-            self._notice(
+            self._notices.notice(
                 f"the supervisor stood still for {math.floor(lag_s)} s, or was stopped; where it was is in {self._path}"
             )
 
@@ -139,7 +153,7 @@ class StallWatch:
             RuntimeError,
             MemoryError,
         ) as error:  # there is no thread to be had; the next beat tries again
-            worker_threads.missed(str(error) or "out of memory")
+            worker_threads.report_shortage(str(error) or "out of memory")
         else:
             self._thread = thread
 

@@ -1,11 +1,11 @@
-"""Threads for what would hold up the event loop.
+"""Threads for calls that would block the event loop.
 
 A machine may have no thread to give when one is needed: the commands have used up what a control group or a user may
-have. So a few are made when the loop begins, and stay. More are made while all of these are at work, as long as there
-are any to be had, and are let go when nothing has come for a while. A call that finds no thread waits for one; that the
-machine is short of them is told when it begins and when it is over.
+have. So a few start with the loop, and stay. More start while all of these are busy, as long as the machine gives any,
+and end when they have been idle for a while. A call that finds no thread waits for one. A shortage is reported when it
+begins and when it is over.
 
-Whatever else asks for a thread of the event loop, a lookup of a name for example, gets one of these, too: see `Loop`.
+Calls that a package sends to the loop's own threads, a lookup of a name for example, come here too: see `event_loop`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from supervisor.model.errors import ProblemSink
+
 FIXED = 4
-"""One is always with the watch over the automations file; the others are for what must go on in any case: finding out
-which processes of a run live, above all. An idle one takes 30 kB."""
+"""One always waits for events of the automations file. The others are for what must go on in any case: above all, for
+finding out which processes of a run live. An idle one takes 30 kB."""
 MOST = 32
 IDLE_S = 10.0
 RETRY_S = 1.0
-"""How often it is tried whether there are threads again."""
+"""How often to try whether there are threads again."""
 _JOIN_S = 0.5
 
 T = TypeVar("T")
@@ -39,7 +41,7 @@ _current: Workers | None = None
 
 
 async def run(call: Callable[..., T], *arguments: Any, abandon_on_cancel: bool = False) -> T:
-    """What `call` returns, or raises, in a thread. The parameters are those of `anyio.to_thread.run_sync`."""
+    """Call in a thread; returns or raises what `call` does. The parameters are those of `anyio.to_thread.run_sync`."""
     workers = of_running_loop()
     if workers is None:  # a program that is no supervisor
         return await anyio.to_thread.run_sync(call, *arguments, abandon_on_cancel=abandon_on_cancel)
@@ -50,18 +52,18 @@ async def run(call: Callable[..., T], *arguments: Any, abandon_on_cancel: bool =
     raise AssertionError(scope)  # nobody cancels it
 
 
-def missed(why: str) -> None:
-    """Somebody else could not have a thread: have that told, and found out when it is over."""
+def report_shortage(why: str) -> None:
+    """Report that a thread of another kind could not start. The workers find out when the shortage is over."""
     if _current is not None:
         _current.note_shortage(why)
 
 
 class Workers:
-    """The threads of a running loop, between `__enter__` and `__exit__`. All but the threads is used on the loop."""
+    """The threads of a running loop, between `__enter__` and `__exit__`. Use it in the loop's own thread."""
 
-    def __init__(self, met: Callable[[str], None], fixed: int = FIXED, most: int = MOST) -> None:
-        """`met`: told why there are no more threads, and with an empty text once there are."""
-        self._met = met
+    def __init__(self, problems: ProblemSink, fixed: int = FIXED, most: int = MOST) -> None:
+        """`fixed`: how many stay; `most`: how many there are while there is work for them."""
+        self._problems = problems
         self._fixed = fixed
         self._most = most
         self._loop = asyncio.get_running_loop()
@@ -69,7 +71,7 @@ class Workers:
         self._unfinished = 0
         self._threads: set[threading.Thread] = set()
         self._leaving = 0
-        """How many of them have been told to end."""
+        """How many of them are to end."""
         self._short = False
         self._retry: asyncio.TimerHandle | None = None
         self._shrink: asyncio.TimerHandle | None = None
@@ -95,13 +97,13 @@ class Workers:
                 timer.cancel()
         for _ in self._threads:
             self._jobs.put(None)
-        # One that is stuck on a dead filesystem is not waited for.
+        # Do not wait for one that is stuck on a dead filesystem.
         give_up_at = time.monotonic() + _JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
 
     def submit(self, call: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Have a thread call it, now or once there is one."""
+        """Call in a thread, now or once one is free."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._unfinished += 1
         self._jobs.put((contextvars.copy_context(), call, arguments, future))
@@ -109,14 +111,14 @@ class Workers:
         return future
 
     def note_shortage(self, why: str) -> None:
-        """There are no threads to be had at the moment."""
+        """Report that the machine gives no threads at the moment."""
         self._short = True
-        self._met(why)
+        self._problems.on_problem("threads", why)
         if self._retry is None:
             self._retry = self._loop.call_later(RETRY_S, self._try_again)
 
     def _provide(self) -> None:
-        """Have as many threads as there is work for, if they can be had."""
+        """Start as many threads as there is work for."""
         while len(self._threads) - self._leaving < max(self._fixed, min(self._unfinished, self._most)):
             thread = threading.Thread(target=self._work, name="worker", daemon=True)
             if not self._started(thread):
@@ -134,13 +136,13 @@ class Workers:
     def _try_again(self) -> None:
         self._retry = None
         self._provide()
-        if self._retry is None:  # there are those that are needed; are there others?
+        if self._retry is None:  # there are as many as needed; does the machine give more?
             self._probe()
 
     def _probe(self) -> None:
         if self._short and self._started(threading.Thread(target=int, daemon=True)):
             self._short = False
-            self._met("")
+            self._problems.on_problem("threads", "")
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -155,7 +157,7 @@ class Workers:
                 self._loop.call_soon_threadsafe(self._finish, future, result, error)
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
-            # Not kept until the next one.
+            # Do not keep them until the next job.
             del job, context, call, arguments, future, result, error
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._left, threading.current_thread())
@@ -175,7 +177,7 @@ class Workers:
             self._shrink = self._loop.call_later(IDLE_S, self._let_go)
 
     def _let_go(self) -> None:
-        """End those that there is no work for: whoever is idle takes the word first."""
+        """End threads that there is no work for: an idle one takes the `None` first."""
         self._shrink = None
         for _ in range(len(self._threads) - self._leaving - max(self._fixed, self._unfinished)):
             self._leaving += 1

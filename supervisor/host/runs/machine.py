@@ -30,14 +30,14 @@ from supervisor.host.proc import process_tree
 from supervisor.host.runs import adoption, command_line, exits
 from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.pending_start import Began, GaveUp
-from supervisor.host.runs.run import Asked, FactSink, ProblemSink, Run
+from supervisor.host.runs.run import Asked, FactSink, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.shim_client import ShimClient
 from supervisor.host.runs.shim_pool import ShimPool
 from supervisor.host.runs.spawner import Settled, Spawner
 from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
-from supervisor.model.errors import SupervisorError
+from supervisor.model.errors import ProblemSink, SupervisorError
 from supervisor.model.exit import Exit, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, RunFact, Started, Survivor
 from supervisor.model.spec import Docker

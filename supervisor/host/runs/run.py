@@ -27,13 +27,6 @@ class FactSink(Protocol):
         """Fold facts now: what they start does not wait for a turn of the event loop."""
 
 
-class ProblemSink(Protocol):
-    """Is told what the machine refuses."""
-
-    def on_problem(self, kind: str, reason: str) -> None:
-        """`kind`: "disk", "commands" or "logs"; an empty reason: there is no such problem, or no longer."""
-
-
 class Asked(enum.IntEnum):
     """What was asked of a run; it only grows."""
 

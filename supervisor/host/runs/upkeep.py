@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from supervisor.host.proc.clock import boot_id
 from supervisor.host.runs.disk_space import LogDisk
-from supervisor.host.runs.run import FactSink, ProblemSink, Run
+from supervisor.host.runs.run import FactSink, Run
 from supervisor.host.runs.run_directory import StartedFacts
 from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.errors import ProblemSink
 from supervisor.model.fact import OutputRead
 from supervisor.shim.regular_file import why_replaced
 

@@ -61,12 +61,16 @@ async def test_cancelled_wait_receives_nothing_more(pipe: tuple[int, int]) -> No
     assert received == []
 
 
+class Ignored:
+    def on_problem(self, kind: str, reason: str) -> None: ...
+
+
 def test_names_are_looked_up_by_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     async def look_up() -> object:
-        with Workers(lambda _why: None, fixed=1), monkeypatch.context() as machine:
+        with Workers(Ignored(), fixed=1), monkeypatch.context() as machine:
             machine.setattr(threading.Thread, "start", refuse)
             found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
             return found[0][4]

@@ -17,24 +17,37 @@ from tests.host.runs.harness import until
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60, method="thread")]
 
 
+class Heard:
+    """What a lag is reported to."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.lags: list[float] = []
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def observe(self, amount: float) -> None:
+        self.lags.append(amount)
+
+
 def blocks_the_loop(seconds: float) -> None:
     time.sleep(seconds)
 
 
 async def test_stall_is_reported_with_the_stack_of_the_loop(tmp_path: Path) -> None:
-    notices: list[str] = []
-    heard: list[float] = []
-    it = EventLoopLag(tmp_path / "stalls", notices.append)
-    it.heard = heard.append
+    heard = Heard()
+    it = EventLoopLag(tmp_path / "stalls", heard)
+    it.observer = heard
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(it.run, 0.01, 0.2)
-        await until(lambda: len(heard) >= 2)
+        await until(lambda: len(heard.lags) >= 2)
         blocks_the_loop(1.0)
         await until(lambda: it.stalls == 1)
         tasks.cancel_scope.cancel()
     assert it.worst_s >= 0.7
-    assert notices[0].startswith("the supervisor stood still for ")
-    assert notices[0].endswith(str(tmp_path / "stalls"))
+    assert heard.notices[0].startswith("the supervisor stood still for ")
+    assert heard.notices[0].endswith(str(tmp_path / "stalls"))
     by_signal, _, by_thread = (tmp_path / "stalls").read_text().partition("The event loop has stood still")
     assert "in blocks_the_loop" in by_signal
     assert "in blocks_the_loop" in by_thread
@@ -48,7 +61,7 @@ async def test_stack_of_another_thread_is_reported_too(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=holds_up_the_loop)
     thread.start()
-    it = EventLoopLag(tmp_path / "stalls", lambda _: None)
+    it = EventLoopLag(tmp_path / "stalls", Heard())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(it.run, 0.01, 0.1)
         await until(lambda: it.worst_s > 0)
@@ -61,7 +74,7 @@ async def test_stack_of_another_thread_is_reported_too(tmp_path: Path) -> None:
 
 
 async def test_one_stall_is_written_once(tmp_path: Path) -> None:
-    it = EventLoopLag(tmp_path / "stalls", lambda _: None)
+    it = EventLoopLag(tmp_path / "stalls", Heard())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(it.run, 0.01, 0.1)
         await until(lambda: it.worst_s > 0)
@@ -72,7 +85,7 @@ async def test_one_stall_is_written_once(tmp_path: Path) -> None:
 
 
 async def test_call_that_holds_the_interpreters_lock_is_seen_while_it_lasts(tmp_path: Path) -> None:
-    it = EventLoopLag(tmp_path / "stalls", lambda _: None)
+    it = EventLoopLag(tmp_path / "stalls", Heard())
 
     def holds_the_lock() -> None:
         began, size = time.monotonic(), 1 << 20
@@ -91,7 +104,7 @@ async def test_call_that_holds_the_interpreters_lock_is_seen_while_it_lasts(tmp_
 
 
 async def test_loop_that_turns_writes_nothing(tmp_path: Path) -> None:
-    it = EventLoopLag(tmp_path / "stalls", lambda _: None)
+    it = EventLoopLag(tmp_path / "stalls", Heard())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(it.run, 0.01, 30.0)
         await until(lambda: it.worst_s > 0)
@@ -106,13 +119,13 @@ async def test_file_of_stacks_is_begun_anew_when_it_is_long(
     stalls = tmp_path / "stalls"
     stalls.write_bytes(bytes(101))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(EventLoopLag(stalls, lambda _: None).run)
+        tasks.start_soon(EventLoopLag(stalls, Heard()).run)
         await until(lambda: stalls.stat().st_size == 0)
         tasks.cancel_scope.cancel()
 
 
 async def test_disk_that_takes_nothing_does_not_keep_it_from_measuring(tmp_path: Path) -> None:
-    it = EventLoopLag(tmp_path / "no such folder" / "stalls", lambda _: None)
+    it = EventLoopLag(tmp_path / "no such folder" / "stalls", Heard())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(it.run, 0.01, 0.1)
         await until(lambda: it.worst_s > 0)

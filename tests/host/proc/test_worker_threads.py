@@ -17,12 +17,12 @@ from tests.host.runs.harness import until
 PACKAGE = Path(worker_threads.__file__).parents[2]
 
 
-class Machine:
+class ScarceMachine:
     """Gives threads, or none."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.short = False
-        self.told: list[str] = []
+        self.reasons: list[str] = []
         start = threading.Thread.start
 
         def maybe(thread: threading.Thread) -> None:
@@ -33,10 +33,14 @@ class Machine:
         monkeypatch.setattr(threading.Thread, "start", maybe)
         monkeypatch.setattr(worker_threads, "RETRY_S", 0.02)
 
+    def on_problem(self, kind: str, reason: str) -> None:
+        assert kind == "threads"
+        self.reasons.append(reason)
+
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    machine = Machine(monkeypatch)
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScarceMachine]:
+    machine = ScarceMachine(monkeypatch)
     yield machine
     machine.short = False
 
@@ -44,8 +48,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
 pytestmark = pytest.mark.anyio
 
 
-async def test_calls_get_threads_of_their_own_up_to_the_most(machine: Machine) -> None:
-    with Workers(machine.told.append, fixed=1, most=3):
+async def test_calls_get_threads_of_their_own_up_to_the_most(machine: ScarceMachine) -> None:
+    with Workers(machine, fixed=1, most=3):
         gate = threading.Event()
         seen: set[int] = set()
 
@@ -59,15 +63,15 @@ async def test_calls_get_threads_of_their_own_up_to_the_most(machine: Machine) -
             await until(lambda: len(seen) == 3)
             gate.set()
         assert len(seen) == 3
-    assert machine.told == []
+    assert machine.reasons == []
 
 
 async def test_spare_threads_end_and_the_fixed_ones_stay(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: ScarceMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_threads, "IDLE_S", 0.02)
     before = threading.active_count()
-    with Workers(machine.told.append, fixed=2, most=8):
+    with Workers(machine, fixed=2, most=8):
         for _ in range(2):  # and there are as many as before when they are needed again
             barrier = threading.Barrier(5)
             async with anyio.create_task_group() as tasks:
@@ -77,22 +81,22 @@ async def test_spare_threads_end_and_the_fixed_ones_stay(
     assert threading.active_count() == before
 
 
-async def test_what_is_there_does_the_work_of_a_machine_without_threads(machine: Machine) -> None:
-    with Workers(machine.told.append, fixed=1, most=3):
+async def test_what_is_there_does_the_work_of_a_machine_without_threads(machine: ScarceMachine) -> None:
+    with Workers(machine, fixed=1, most=3):
         machine.short = True
         gate = threading.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(worker_threads.run, gate.wait, 20)
             tasks.start_soon(worker_threads.run, gate.wait, 20)
-            await until(lambda: machine.told == ["can't start new thread"])
+            await until(lambda: machine.reasons == ["can't start new thread"])
             gate.set()
         machine.short = False
-        await until(lambda: machine.told[1:] == [""])
+        await until(lambda: machine.reasons[1:] == [""])
 
 
-async def test_call_waits_for_the_first_thread(machine: Machine) -> None:
+async def test_call_waits_for_the_first_thread(machine: ScarceMachine) -> None:
     machine.short = True
-    with Workers(machine.told.append) as them:
+    with Workers(machine) as them:
         async with anyio.create_task_group() as tasks:
             done = anyio.Event()
 
@@ -105,21 +109,21 @@ async def test_call_waits_for_the_first_thread(machine: Machine) -> None:
             machine.short = False
             with anyio.fail_after(20):
                 await done.wait()
-        await until(lambda: machine.told[-1] == "")
+        await until(lambda: machine.reasons[-1] == "")
 
 
-async def test_somebody_elses_shortage_is_told_until_it_is_over(machine: Machine) -> None:
-    with Workers(machine.told.append):
+async def test_somebody_elses_shortage_is_told_until_it_is_over(machine: ScarceMachine) -> None:
+    with Workers(machine):
         machine.short = True
-        worker_threads.missed("unable to start watchdog thread")
-        await until(lambda: len(machine.told) >= 2)  # it is tried again, and told
-        assert "" not in machine.told
+        worker_threads.report_shortage("unable to start watchdog thread")
+        await until(lambda: len(machine.reasons) >= 2)  # it is tried again, and told
+        assert "" not in machine.reasons
         machine.short = False
-        await until(lambda: machine.told[-1] == "")
+        await until(lambda: machine.reasons[-1] == "")
 
 
-async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(machine: Machine) -> None:
-    with Workers(machine.told.append, fixed=2):
+async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(machine: ScarceMachine) -> None:
+    with Workers(machine, fixed=2):
         with pytest.raises(ValueError, match="invalid literal"):
             await worker_threads.run(int, "x")
         gate = threading.Event()
@@ -129,8 +133,8 @@ async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(ma
         assert await worker_threads.run(int) == 0
 
 
-async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: Machine) -> None:
-    with Workers(machine.told.append, fixed=1, most=1) as them:
+async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: ScarceMachine) -> None:
+    with Workers(machine, fixed=1, most=1) as them:
         gate, called = threading.Event(), list[int]()
         held = them.submit(gate.wait, 20)
         with anyio.move_on_after(0.01):
