@@ -43,7 +43,7 @@ from supervisor.model.record import Record
 if TYPE_CHECKING:
     import anyio
 
-    from supervisor.host.runs.run import ProblemSink
+    from supervisor.model.errors import ProblemSink
 
 TURN_S = 0.02
 """A turn ends after so long although there are facts left, so that the loop can do something else."""

@@ -48,7 +48,7 @@ def watch(
 
 async def test_what_is_gone_is_restored_and_that_is_said() -> None:
     line = Line()
-    it, _ = watch(("the lock", line.is_whole, line.restore))
+    it, told = watch(("the lock", line.is_whole, line.restore))
     await it.look()
     line.whole = False
     await it.look()
@@ -87,7 +87,7 @@ async def test_filesystem_that_does_not_answer_is_told_and_asked_once(
         return True
 
     line = Line()
-    it, _ = watch(("the lock", hangs, line.restore))
+    it, told = watch(("the lock", hangs, line.restore))
     await it.look()
     await it.look()
     assert told == ["wrong: its filesystem does not answer for 0.05 s"] * 2
