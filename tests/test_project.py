@@ -1,23 +1,12 @@
 """What the project's own files promise to each other, and what holds for all of it."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# fmt: off
-HEAVY = {
-    "ctypes", "dataclasses", "datetime", "hashlib", "inspect", "logging", "queue", "sqlite3", "subprocess", "threading",
-    "typing", "uuid",
-    "aiohttp", "anyio", "asyncio", "click", "encodings.idna", "google.protobuf", "jsonschema", "jwt", "psutil",
-    "supervisor.activity.activity", "watchfiles", "yaml",
-}
-"""Not to be imported before the first command, which waits for every import."""
-# fmt: on
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
 
 
@@ -28,42 +17,6 @@ def pins(lock: str) -> dict[str, str]:
 
 def wanted(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=~! ;\[]", requirement)[0].lower() for requirement in requirements}
-
-
-UNTIL_THE_FIRST_COMMAND = """
-import os, sys
-from supervisor.host.runs.shim_client import ShimClient
-def spawn(*_, **__):
-    print(*sys.modules, flush=True)
-    os._exit(0)
-ShimClient.spawn = spawn
-sys.argv = ["supervisor", "run", "automations.yaml"]
-from supervisor.cli import main
-main()
-"""
-
-
-def test_supervisor_run_imports_nothing_heavy_before_its_first_command(tmp_path: Path) -> None:
-    (tmp_path / "automations.yaml").write_text(
-        "services: {a: {name: A, triggeredBy: [postEnvironmentStart], commands: {start: 'true'}}}\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", UNTIL_THE_FIRST_COMMAND],
-        cwd=tmp_path,
-        # Any free port, since a notice about one that is taken starts the thread that prints.
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SUPERVISOR_STATE_DIR": str(tmp_path / "s"),
-            "SUPERVISOR_LISTEN": "127.0.0.1:0",
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    modules = set(done.stdout.split())
-    assert "supervisor.boot.supervisor" in modules
-    assert not HEAVY & modules
 
 
 def test_version_stands_in_the_package_alone() -> None:

@@ -11,7 +11,7 @@ from supervisor.model.errors import BadSettings
 from supervisor.model.spec import Trigger
 from supervisor.settings import cwd, table
 from supervisor.settings.plane_token import Token, token_of
-from supervisor.settings.resolved import Resolved, Source
+from supervisor.settings.resolved import Resolved, SettingSource
 from supervisor.settings.values import Address
 
 
@@ -125,7 +125,7 @@ def is_strict(resolved: Resolved) -> bool:
 
     Elsewhere a slip in the workspace's file must not cost its user the API. Source: contract/api.md, "Which file".
     """
-    named = resolved.origin(table.AUTOMATIONS).source is Source.FLAG
+    named = resolved.origin(table.AUTOMATIONS).source is SettingSource.FLAG
     return named or resolved[table.EXIT_WHEN_DONE] or Trigger.PREBUILD in resolved[table.TRIGGER]
 
 

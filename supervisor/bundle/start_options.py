@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor.settings.setting import Setting
+from supervisor.settings.table import Setting
 from supervisor.shim.regular_file import read_regular
 
 

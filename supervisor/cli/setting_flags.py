@@ -13,8 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from supervisor.settings.argv import BadArguments, UnknownFlag, read_arguments
-from supervisor.settings.setting import Setting
-from supervisor.settings.table import SETTINGS
+from supervisor.settings.table import SETTINGS, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import Any
 from supervisor.settings import cwd
-from supervisor.settings.setting import Setting
-from supervisor.settings.table import AUTOMATIONS, BY_NAME, SETTINGS, WORKSPACE
+from supervisor.settings.table import AUTOMATIONS, BY_NAME, SETTINGS, WORKSPACE, Setting
 from supervisor.settings.values import path, plain, switch
 
 FORMATS = ("text", "json")

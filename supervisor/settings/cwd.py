@@ -1,7 +1,7 @@
-"""The folder that this program was started in, from which relative paths are meant.
+"""The folder that this program was started in; relative paths start there.
 
-A supervisor leaves it for "/": it is the user's, who may remove it and make it again, and nobody could unmount what it
-is on. Until then it is the current folder; afterwards relative paths go on meaning what they meant.
+A supervisor leaves it for "/", so that the user can remove it, make it again, or unmount its file system. Relative
+paths keep their meaning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ REMOVED = "the current folder was removed; change to one that exists"
 """The end of a sentence."""
 
 _left: list[str] = []
-"""The folder that was left, if one was; empty text: it was gone by then."""
+"""The folder that was left, if one was; an empty text if it had been removed by then."""
 
 
 def current(purpose: str) -> str:
@@ -29,7 +29,7 @@ def current(purpose: str) -> str:
 
 
 def started_in() -> str:
-    """The same; empty if it was removed."""
+    """The folder's path; empty if it was removed."""
     try:
         return current("tell")
     except BadSettings:
@@ -37,7 +37,7 @@ def started_in() -> str:
 
 
 def absolute(path: str) -> str:
-    """A path from the root on. Raises ValueError with the end of a sentence if that cannot be told."""
+    """The absolute path. Raises ValueError, with the end of a sentence, if the folder was removed."""
     if os.path.isabs(path):
         return path
     try:
@@ -47,7 +47,7 @@ def absolute(path: str) -> str:
 
 
 def remember() -> None:
-    """Keep in mind which folder this is, for whoever leaves it."""
+    """Store the current folder's path, before it is left."""
     if not _left:
         try:
             _left.append(os.getcwd())
@@ -62,8 +62,8 @@ def leave() -> None:
 
 
 def enter_again() -> None:
-    """Go back, if the folder is there, or is there again."""
+    """Go back to the folder, if it exists (again)."""
     try:
         os.chdir(_left[0])
     except OSError:
-        pass  # who needs it says so
+        pass  # the first use of a relative path reports it

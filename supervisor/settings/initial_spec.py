@@ -1,7 +1,7 @@
-"""The runner's initial-spec.json: a JSON object, of which three keys matter here and all others are somebody else's.
+"""The runner's initial-spec.json: a JSON object. Three of its keys are settings; the others are for other programs.
 
-It is read when the supervisor starts, and its token again when the management plane refuses the one it had. Whatever
-stands at its path is read without waiting, and never more of it than a spec may have.
+It is read at the start, and again for its token when the management plane refuses the last one. Reading never blocks,
+whatever the path leads to, and stops at the size limit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _KEYS = tuple(setting.spec_key for setting in SETTINGS if setting.spec_key)
 def read_settings(
     flags: Mapping[str, str], environ: Mapping[str, str], default_spec: str = DEFAULT_SPEC
 ) -> Resolved:
-    """The settings of this start: what was given, and what the runner's spec adds. Raises BadSettings.
+    """The settings of this start, from the flags, the variables and the runner's spec. Raises BadSettings.
 
-    Paths are absolute: the supervisor leaves the folder that they are meant from.
+    Paths are absolute, since the supervisor leaves the folder that it is started in.
     """
     named = named_spec(flags, environ)
     if named is None and not _is_there(default_spec):
@@ -58,7 +58,7 @@ def _is_there(path: str) -> bool:
 
 
 def read_spec(path: str | Path) -> Spec:
-    """What a spec says, or what is wrong with it."""
+    """Read the spec at this path; what is wrong with it stands in its `problems`."""
     try:
         return parse_spec(str(path), read_file(cwd.absolute(str(path)), LIMIT_BYTES))
     except (Unreadable, ValueError) as error:
@@ -66,7 +66,7 @@ def read_spec(path: str | Path) -> Spec:
 
 
 def parse_spec(path: str, content: bytes) -> Spec:
-    """The same of the file's bytes. A key that is absent, null or an empty text says nothing."""
+    """Read the spec from the bytes of its file. A key that is null or an empty text counts as absent."""
     if len(content) > LIMIT_BYTES:
         return Spec(path, problems=(_sentence(path, "it is larger than 1 MiB"),))
     # Not at the top: where there is no runner there is no spec.
@@ -77,19 +77,19 @@ def parse_spec(path: str, content: bytes) -> Spec:
     except UnicodeDecodeError as error:
         return Spec(path, problems=(_sentence(path, f"it is not UTF-8 at byte {error.start}"),))
     except json.JSONDecodeError as error:
-        # Not str(error), nor the text around it: a token may stand there.
+        # Without str(error) and the text around it: a token may stand there.
         where = f"line {error.lineno}, column {error.colno}"
-        return Spec(path, problems=(_sentence(path, f"it is no JSON at {where}"),))
+        return Spec(path, problems=(_sentence(path, f"it is not JSON at {where}"),))
     except (ValueError, RecursionError):
-        return Spec(path, problems=(_sentence(path, "it is no JSON that makes sense"),))
+        return Spec(path, problems=(_sentence(path, "it is not JSON that makes sense"),))
     if not isinstance(document, dict):
-        return Spec(path, problems=(_sentence(path, "it is no JSON object"),))
+        return Spec(path, problems=(_sentence(path, "it is not a JSON object"),))
     given = {key: document[key] for key in _KEYS if document.get(key) not in (None, "")}
     return Spec(
         path,
         {key: value for key, value in given.items() if isinstance(value, str)},
         tuple(
-            f"cannot use {key} in {path}: it is no text"
+            f"cannot use {key} in {path}: it is not a text"
             for key, value in given.items()
             if not isinstance(value, str)
         ),

@@ -1,4 +1,4 @@
-"""The token for the management plane: never kept longer than it is needed, read anew where it may have changed."""
+"""The token for the management plane. It is read from its file each time it is needed, and never kept."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOST_BYTES = 16 * 1024
 
 
 class TokenUnavailable(SupervisorError):
-    """There is no token to be had at the moment."""
+    """The token cannot be read at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Where the token is: a file that holds it alone, or the runner's spec."""
+    """The file that has the token: one that holds nothing else, or the runner's spec."""
 
     path: Path
     in_spec: bool
 
     def read(self) -> str:
-        """The token as it is now. Raises TokenUnavailable with a sentence that does not hold it."""
+        """The current token. Raises TokenUnavailable; its sentence does not contain the token."""
         text = self._of_spec() if self.in_spec else self._of_file()
         if not text:
             raise self._unavailable("it is empty")
@@ -55,7 +55,7 @@ class Token:
 
 
 def token_of(resolved: Resolved) -> Token | None:
-    """Where the settings say that the token is; a file of its own counts more than the spec. None: nowhere."""
+    """The token's place according to the settings: its own file first, then the spec. None: there is none."""
     file = resolved[ENVIRONMENT_TOKEN_FILE]
     if file is not None:
         return Token(file, in_spec=False)

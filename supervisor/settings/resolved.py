@@ -2,13 +2,13 @@
 
     source     on a bad value
     flag       an error
-    variable   an error; an empty one counts as unset, since who starts a container cannot unset what its image sets
-    spec       an error if the spec was named; else a notice, and the value counts as absent: what the runner wrote
-               must not keep its environment from running
+    variable   an error; an empty one counts as unset, since a container cannot unset what its image sets
+    spec       an error if a flag or variable names the spec; else a notice, and the value counts as absent: a mistake
+               of the runner must not keep the environment from running
     default    cannot be bad
 
 A variable that begins with SUPERVISOR_ and is no setting has no effect: other programs use that prefix too (supervisord
-does, and so does Kubernetes for a service of that name). One that looks like a slip of the fingers earns a notice.
+does, and Kubernetes for a service of that name). One that looks like a typing error gets a notice.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from enum import Enum
 from supervisor.lean.frozen import dataclass, field
 from supervisor.lean.typing import Any, TypeVar
 from supervisor.model.errors import BadSettings
-from supervisor.settings.setting import VARIABLE_PREFIX, Setting
 from supervisor.settings.table import (
     DEFAULT_SPEC,
     ENVIRONMENT_TOKEN,
     ENVIRONMENT_TOKEN_FILE,
     INITIAL_SPEC,
     SETTINGS,
+    VARIABLE_PREFIX,
+    Setting,
 )
 
 T = TypeVar("T")
 
 _OTHER_VARIABLES = ("SUPERVISOR_SOCKET", "SUPERVISOR_RUN_ID", "SUPERVISOR_RUNS")
-"""What a command of a supervisor, and a client of one, has in its environment."""
+"""The variables of a supervisor's commands and clients."""
 _MOST_SHOWN = 80
 
 
-class Source(Enum):
-    """Who may give a value, the strongest first."""
+class SettingSource(Enum):
+    """The sources of a value, the strongest first."""
 
     FLAG = "flag"
     VARIABLE = "variable"
@@ -48,16 +49,16 @@ class Source(Enum):
 class Origin:
     """Where a value came from."""
 
-    source: Source
+    source: SettingSource
     name: str = ""
     """The flag, the variable, or the key and the file of the spec; empty for a default."""
     text: str = ""
-    """What it says there; empty for a secret."""
+    """The text of the value; empty for a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the runner's spec says."""
+    """The content of the runner's spec."""
 
     path: str = DEFAULT_SPEC
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -68,19 +69,19 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Each setting with its value and where it came from: `resolved[table.LISTEN]`."""
+    """The value of each setting, `resolved[table.LISTEN]`, and its origin."""
 
     values: Mapping[str, Any]
     origins: Mapping[str, Origin]
     notices: tuple[str, ...] = ()
-    """Sentences about what has no effect, though somebody may have thought so."""
+    """Sentences about variables and keys that have no effect."""
 
     def __getitem__(self, setting: Setting[T]) -> T:
         value: T = self.values[setting.name]
         return value
 
     def origin(self, setting: Setting[Any]) -> Origin:
-        """Where the value of a setting came from."""
+        """The origin of a setting's value."""
         return self.origins[setting.name]
 
 
@@ -112,7 +113,7 @@ def resolve(flags: Mapping[str, str], environ: Mapping[str, str], spec: Spec | N
                 break
             except ValueError as error:
                 problem = f"cannot use {origin.name}{_quoted(origin.text)}: {error}"
-                (in_spec if origin.source is Source.SPEC else errors).append(problem)
+                (in_spec if origin.source is SettingSource.SPEC else errors).append(problem)
     if named_spec(flags, environ) is not None:
         errors += in_spec
     if errors:
@@ -123,17 +124,17 @@ def resolve(flags: Mapping[str, str], environ: Mapping[str, str], spec: Spec | N
 def _given(
     setting: Setting[Any], flags: Mapping[str, str], environ: Mapping[str, str], spec: Spec | None
 ) -> Iterable[tuple[Origin, str]]:
-    """What the sources say, the strongest first, the default last."""
+    """The texts of all sources, the strongest first, the default last."""
     if not setting.only_in_spec:
         if setting.name in flags:
             text = flags[setting.name]
-            yield Origin(Source.FLAG, setting.flag, text), text
+            yield Origin(SettingSource.FLAG, setting.flag, text), text
         if text := environ.get(setting.variable, ""):
-            yield Origin(Source.VARIABLE, setting.variable, text), text
+            yield Origin(SettingSource.VARIABLE, setting.variable, text), text
     if spec is not None and (text := spec.texts.get(setting.spec_key, "")):
         shown = "" if setting is ENVIRONMENT_TOKEN else text
-        yield Origin(Source.SPEC, f"{setting.spec_key} in {spec.path}", shown), text
-    yield Origin(Source.DEFAULT, "", setting.default), setting.default
+        yield Origin(SettingSource.SPEC, f"{setting.spec_key} in {spec.path}", shown), text
+    yield Origin(SettingSource.DEFAULT, "", setting.default), setting.default
 
 
 def _token_in_the_environment(environ: Mapping[str, str]) -> list[str]:
@@ -146,7 +147,7 @@ def _token_in_the_environment(environ: Mapping[str, str]) -> list[str]:
 
 
 def _ignored(in_spec: list[str], spec: Spec | None) -> Iterable[str]:
-    """The notices of a spec that nobody named."""
+    """The notices for a spec that no flag or variable names."""
     return (f"{problem}; going on without it" for problem in in_spec) if spec else ()
 
 
@@ -159,7 +160,7 @@ def _near_misses(environ: Mapping[str, str]) -> Iterable[str]:
     ]
     if not strangers:
         return
-    # Not at the top: hardly anybody has one.
+    # Not at the top: few environments have such a variable.
     from supervisor.config.suggest import Suggester
 
     suggester = Suggester()
@@ -170,7 +171,7 @@ def _near_misses(environ: Mapping[str, str]) -> Iterable[str]:
 
 
 def _quoted(text: str) -> str:
-    """A value in a message: no control characters, not without end; nothing for a secret."""
+    """A value in a message, without control characters and cut off if it is long; empty for a secret."""
     if not text:
         return ""
     shown = repr(text[:_MOST_SHOWN])[1:-1]

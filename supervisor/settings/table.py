@@ -1,13 +1,15 @@
 """Every setting, once. The flags of `supervisor run`, the variables and the keys of the runner's spec follow from this.
 
 A setting `log-limit` is the flag `--log-limit` and the variable `SUPERVISOR_LOG_LIMIT`. What one setting means for
-another (FILE sets the workspace, say) stands where settings become what a supervisor is told: `boot/run_settings.py`.
+another (FILE sets the workspace, for example) stands in `boot/run_settings.py`.
 """
 
 from __future__ import annotations
 
-from supervisor.lean.typing import Any
-from supervisor.settings.setting import Setting
+from collections.abc import Callable
+
+from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import Any, Generic, TypeVar
 from supervisor.settings.values import (
     TRIGGERS,
     is_there,
@@ -27,8 +29,51 @@ from supervisor.settings.values import (
     whole,
 )
 
+T = TypeVar("T")
+
+VARIABLE_PREFIX = "SUPERVISOR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A line of the table. Every source gives a text; `parse` turns it into the value."""
+
+    name: str
+    """As in the flag: `log-limit`."""
+    parse: Callable[[str], T]
+    """Raises ValueError with the end of a sentence: what is wrong, and what to write."""
+    help: str
+    metavar: str = "TEXT"
+    default: str = ""
+    """The text that counts if no source gives one."""
+    unset: str = ""
+    """What an empty default stands for, in words."""
+    spec_key: str = ""
+    """Its key in the runner's spec; empty: it has none."""
+    only_in_spec: bool = False
+    """Neither flag nor variable: a secret, which anyone could read in /proc."""
+    switch: bool = False
+    """The flag takes no value."""
+    many: bool = False
+    """The flag may be repeated; a variable holds the values with commas between them."""
+    choices: tuple[str, ...] = ()
+    """What a shell completes; empty: anything."""
+    hidden: bool = False
+    """For tests: not in the help."""
+
+    @property
+    def flag(self) -> str:
+        """The option of `supervisor run`."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return VARIABLE_PREFIX + self.name.upper().replace("-", "_")
+
+
 DEFAULT_SPEC = "/usr/local/gitpod/config/initial-spec.json"
-"""Where the runner puts what it tells the environment. Source: contract/api.md, Launch."""
+"""Where the runner puts its spec. Source: contract/api.md, Launch."""
 
 # How it is launched
 

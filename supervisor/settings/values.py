@@ -1,4 +1,4 @@
-"""What the text of a setting means. Each function gives a value or raises ValueError with the end of a sentence."""
+"""Parsers of settings: each returns the value of a text or raises ValueError with the end of a sentence."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from supervisor.model.spec import Trigger
 T = TypeVar("T")
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-"""The empty one last: every text ends in it."""
+"""The empty unit stands last, since every text ends in it."""
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    """The same, and None for an empty text."""
+    """A parser that returns None for an empty text."""
     return lambda text: parse(text) if text else None
 
 
@@ -32,7 +32,7 @@ def plain(text: str) -> str:
 
 
 def switch(text: str) -> bool:
-    """True or false, in the usual words."""
+    """True or false, as the usual words."""
     if text.lower() in (*_TRUE, *_FALSE):
         return text.lower() in _TRUE
     raise ValueError("it is neither true nor false; write true or false")
@@ -43,7 +43,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not _is_digits(text) or not least <= int(text) <= most:
-            raise ValueError(f"it is no whole number from {least} to {most}")
+            raise ValueError(f"it is not a whole number from {least} to {most}")
         return int(text)
 
     return parse
@@ -57,7 +57,7 @@ def seconds(least_s: float, most_s: float) -> Callable[[str], float]:
         number = text[: len(text) - len(unit)]
         duration_s = float(number) * _UNITS_S[unit] if _is_digits(number.replace(".", "", 1)) else math.nan
         if not least_s <= duration_s <= most_s:
-            raise ValueError(f"it is no duration from {least_s:g} s to {most_s:g} s; write 30s or 5m, say")
+            raise ValueError(f"it is not a duration from {least_s:g} s to {most_s:g} s; write 30s or 5m, say")
         return duration_s
 
     return parse
@@ -66,14 +66,14 @@ def seconds(least_s: float, most_s: float) -> Callable[[str], float]:
 def path(text: str) -> Path:
     """A path, relative to the folder that the supervisor is started in."""
     if not text or "\0" in text:
-        raise ValueError("it is no path")
+        raise ValueError("it is not a path")
     return Path(text)
 
 
 def uuid(text: str) -> str:
     """An id in the form that the platform's API takes, in lower case."""
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
-        raise ValueError("it is no UUID; write it as 07e03a28-65a5-4d98-b532-8ea67b188048")
+        raise ValueError("it is not a UUID; write it as 07e03a28-65a5-4d98-b532-8ea67b188048")
     return text.lower()
 
 
@@ -96,7 +96,7 @@ def names(text: str) -> tuple[str, ...]:
     parts = _parts(text)
     for part in parts:
         if not re.fullmatch(r"[A-Za-z0-9._:\[\]*-]{1,255}", part):
-            raise ValueError(f'"{part}" is no host name')
+            raise ValueError(f'"{part}" is not a host name')
     return parts
 
 
@@ -105,12 +105,12 @@ def patterns(text: str) -> tuple[str, ...]:
     parts = _parts(text)
     for part in parts:
         if "=" in part or not part.isprintable() or part == "!":
-            raise ValueError(f'"{part}" is no pattern of names; write NAME, NAME_* or !NAME')
+            raise ValueError(f'"{part}" is not a pattern of names; write NAME, NAME_* or !NAME')
     return parts
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """What a browser sends as Origin: scheme, host and port; with commas between them."""
+    """Values of the Origin header, which are scheme, host and port; with commas between them."""
     parts = _parts(text)
     for part in parts:
         _split(part)
@@ -122,7 +122,7 @@ def triggers(text: str) -> tuple[Trigger, ...]:
     parts = _parts(text)
     for part in parts:
         if part not in TRIGGERS:
-            raise ValueError(f'"{part}" is no trigger; there are {", ".join(TRIGGERS)}')
+            raise ValueError(f'"{part}" is not a trigger; there are {", ".join(TRIGGERS)}')
     return tuple(Trigger(part) for part in parts)
 
 
@@ -130,13 +130,13 @@ TRIGGERS = tuple(trigger.value for trigger in Trigger if trigger is not Trigger.
 
 
 def is_there(text: str) -> bool:
-    """Of a secret no more is kept than that it is there."""
+    """Whether there is a text: the value of a secret is not kept."""
     return bool(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen. `fixed`: the user asked for just this, so another port will not do."""
+    """Where to listen. `fixed`: the user gave this port, so no other replaces it."""
 
     host: str = "127.0.0.1"
     port: int = 24424
@@ -152,7 +152,7 @@ def listen(text: str) -> Address | None:
     host, _, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not (_is_digits(port) and int(port) <= 65535) or (":" in host) != text.startswith("["):
-        raise ValueError("it is no address; write HOST:PORT, for example 127.0.0.1:24424, or none")
+        raise ValueError("it is not an address; write HOST:PORT, for example 127.0.0.1:24424, or none")
     return Address(host or Address().host, int(port), fixed=True)
 
 
@@ -167,16 +167,16 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _split(text: str) -> tuple[str, str]:
     """Scheme and host of a URL that has no more than these, a port and a path."""
-    # Not at the top: most starts have no URL to look at.
+    # Not at the top: most starts have no URL to parse.
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("it is no URL; write https://HOST or https://HOST:PORT/PATH") from None
+        raise ValueError("it is not a URL; write https://HOST or https://HOST:PORT/PATH") from None
     if parts.scheme not in ("http", "https") or not host or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError("it is no URL; write https://HOST or https://HOST:PORT/PATH")
+        raise ValueError("it is not a URL; write https://HOST or https://HOST:PORT/PATH")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("it may have no user, password, query or fragment")
     return parts.scheme, host

@@ -136,7 +136,7 @@ def in_namespace(project: Project, content: str, *command: str) -> subprocess.Co
     ("content", "notice"),
     [
         (json.dumps({"environmentId": UUID, "more": 1}), ""),
-        ('{"environmentId": "', "it is no JSON at line 1"),
+        ('{"environmentId": "', "it is not JSON at line 1"),
     ],
     ids=["right", "cut off"],
 )

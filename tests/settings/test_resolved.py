@@ -4,7 +4,7 @@ import pytest
 
 from supervisor.model.errors import BadSettings
 from supervisor.settings import table
-from supervisor.settings.resolved import Origin, Source, Spec, resolve
+from supervisor.settings.resolved import Origin, SettingSource, Spec, resolve
 
 UUID = "07e03a28-65a5-4d98-b532-8ea67b188048"
 OTHER = "17e03a28-65a5-4d98-b532-8ea67b188048"
@@ -25,16 +25,16 @@ def test_flags_count_more_than_variables_than_the_spec_than_defaults() -> None:
         resolved = resolve(*sources)  # type: ignore[arg-type]
         return resolved[table.ENVIRONMENT_ID], resolved.origin(table.ENVIRONMENT_ID)
 
-    assert origin(flags, environ, spec) == (UUID, Origin(Source.FLAG, "--environment-id", UUID))
+    assert origin(flags, environ, spec) == (UUID, Origin(SettingSource.FLAG, "--environment-id", UUID))
     assert origin({}, environ, spec) == (
         OTHER,
-        Origin(Source.VARIABLE, "SUPERVISOR_ENVIRONMENT_ID", OTHER),
+        Origin(SettingSource.VARIABLE, "SUPERVISOR_ENVIRONMENT_ID", OTHER),
     )
     assert origin({}, {}, spec) == (
         OTHER,
-        Origin(Source.SPEC, f"environmentId in {DEFAULT_SPEC}", OTHER.upper()),
+        Origin(SettingSource.SPEC, f"environmentId in {DEFAULT_SPEC}", OTHER.upper()),
     )
-    assert origin({}, {}) == (None, Origin(Source.DEFAULT))
+    assert origin({}, {}) == (None, Origin(SettingSource.DEFAULT))
 
 
 def test_values_are_typed() -> None:
@@ -50,18 +50,19 @@ def test_values_are_typed() -> None:
 
 
 def test_an_empty_variable_is_unset_and_an_empty_flag_is_a_value() -> None:
-    assert resolve({}, {"SUPERVISOR_LOG_LIMIT": ""}).origin(table.LOG_LIMIT).source is Source.DEFAULT
+    assert resolve({}, {"SUPERVISOR_LOG_LIMIT": ""}).origin(table.LOG_LIMIT).source is SettingSource.DEFAULT
     assert resolve({"public-url": ""}, {"SUPERVISOR_PUBLIC_URL": "http://a"})[table.PUBLIC_URL] is None
     assert problems({"log-limit": ""}, {}) == (
-        "cannot use --log-limit: it is no whole number from 1 to 1048576",
+        "cannot use --log-limit: it is not a whole number from 1 to 1048576",
     )
 
 
 def test_all_that_is_wrong_is_said_at_once_and_names_its_source() -> None:
     assert problems({"log-limit": "0"}, {"SUPERVISOR_ENVIRONMENT_ID": "x\n", "SUPERVISOR_NO_WATCH": "?"}) == (
-        'cannot use SUPERVISOR_ENVIRONMENT_ID "x\\n": it is no UUID; write it as 07e03a28-65a5-4d98-b532-8ea67b188048',
+        'cannot use SUPERVISOR_ENVIRONMENT_ID "x\\n": it is not a UUID; '
+        "write it as 07e03a28-65a5-4d98-b532-8ea67b188048",
         'cannot use SUPERVISOR_NO_WATCH "?": it is neither true nor false; write true or false',
-        'cannot use --log-limit "0": it is no whole number from 1 to 1048576',
+        'cannot use --log-limit "0": it is not a whole number from 1 to 1048576',
     )
 
 
@@ -77,7 +78,7 @@ def test_a_bad_value_of_a_spec_that_nobody_named_is_a_notice_and_counts_as_absen
     assert resolved[table.ENVIRONMENT_ID] is None
     assert resolved[table.CONTROL_PLANE_URL] == "https://a"
     assert resolved.notices == (
-        f'cannot use environmentId in {DEFAULT_SPEC} "x": it is no UUID; '
+        f'cannot use environmentId in {DEFAULT_SPEC} "x": it is not a UUID; '
         "write it as 07e03a28-65a5-4d98-b532-8ea67b188048; going on without it",
     )
 
@@ -88,7 +89,7 @@ def test_the_same_in_a_spec_that_was_named_is_an_error(
 ) -> None:
     [problem] = problems(*named, Spec("f", {"environmentId": "x"}))
 
-    assert problem.startswith('cannot use environmentId in f "x": it is no UUID')
+    assert problem.startswith('cannot use environmentId in f "x": it is not a UUID')
 
 
 def test_a_bad_value_of_the_spec_does_not_matter_where_a_flag_says_better() -> None:

@@ -12,7 +12,7 @@ from supervisor.model.errors import BadSettings
 from supervisor.settings import table
 from supervisor.settings.initial_spec import LIMIT_BYTES, parse_spec, read_settings
 from supervisor.settings.plane_token import Token, TokenUnavailable, token_of
-from supervisor.settings.resolved import Source
+from supervisor.settings.resolved import SettingSource
 
 UUID = "07e03a28-65a5-4d98-b532-8ea67b188048"
 SPEC = {
@@ -50,7 +50,7 @@ def test_a_spec_is_read_and_keys_of_others_are_passed_over(spec: Path) -> None:
     assert resolved[table.CONTROL_PLANE_URL] == "https://app.example.com/api"
     assert resolved[table.ENVIRONMENT_ID] == UUID
     assert resolved[table.ENVIRONMENT_TOKEN]
-    assert resolved.origin(table.ENVIRONMENT_ID).source is Source.SPEC
+    assert resolved.origin(table.ENVIRONMENT_ID).source is SettingSource.SPEC
     assert resolved.notices == ()
 
 
@@ -87,13 +87,13 @@ def test_a_partial_spec_says_what_it_says(spec: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "it is no JSON at line 1, column 1"),
-        (b'{\n "environmentToken": "s3cret', "it is no JSON at line 2, column 22"),
-        (b"[]", "it is no JSON object"),
-        (b"null", "it is no JSON object"),
+        (b"", "it is not JSON at line 1, column 1"),
+        (b'{\n "environmentToken": "s3cret', "it is not JSON at line 2, column 22"),
+        (b"[]", "it is not a JSON object"),
+        (b"null", "it is not a JSON object"),
         (b'{"environmentId": "\xff"}', "it is not UTF-8 at byte 19"),
-        (b"[" * 100_000, "it is no JSON that makes sense"),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "it is no JSON that makes sense"),
+        (b"[" * 100_000, "it is not JSON that makes sense"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "it is not JSON that makes sense"),
         (b" " * (LIMIT_BYTES + 1), "it is larger than 1 MiB"),
     ],
     ids=["empty", "cut off", "list", "null", "not UTF-8", "deep", "huge number", "huge"],
@@ -128,7 +128,9 @@ def test_a_value_that_is_no_text(spec: Path) -> None:
     spec.write_text(json.dumps({"environmentToken": ["s3cret"], "environmentId": UUID}))
     resolved = read_settings({}, {}, str(spec))
 
-    assert resolved.notices == (f"cannot use environmentToken in {spec}: it is no text; going on without it",)
+    assert resolved.notices == (
+        f"cannot use environmentToken in {spec}: it is not a text; going on without it",
+    )
     assert resolved[table.ENVIRONMENT_ID] == UUID
 
 
@@ -157,7 +159,7 @@ def test_a_token_of_the_spec_is_read_anew(spec: Path) -> None:
     assert token.read() == "another"
 
     spec.write_text("{")
-    with pytest.raises(TokenUnavailable, match="no JSON"):
+    with pytest.raises(TokenUnavailable, match="not JSON"):
         token.read()
     spec.write_text("{}")
     with pytest.raises(TokenUnavailable, match="it is empty"):

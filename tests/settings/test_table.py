@@ -11,8 +11,7 @@ from supervisor.cli.commands.cmd_run import run
 from supervisor.cli.remote import discovery
 from supervisor.settings import table
 from supervisor.settings.resolved import resolve
-from supervisor.settings.setting import Setting
-from supervisor.settings.table import SETTINGS
+from supervisor.settings.table import SETTINGS, Setting
 
 
 def test_names_are_flags_and_unique() -> None:

@@ -64,16 +64,18 @@ def test_a_text_means_a_value(parse: Callable[[str], Any], text: str, value: obj
         *((values.listen, text, "write HOST:PORT") for text in (
             "x", "x:", "x:y", "x:-1", "x:65536", "::1:80", "[::1]", "x:\uff18", "[x]:1:", f"x:{'9' * 5000}",
         )),
-        *((values.whole(1, 9), text, "no whole number from 1 to 9") for text in (
+        *((values.whole(1, 9), text, "not a whole number from 1 to 9") for text in (
             "", "0", "10", "-1", "1.5", "x", " 1", "1_0", "\u0663", "9" * 5000,
         )),
-        *((values.seconds(0, 60), text, "no duration from 0 s to 60 s") for text in (
+        *((values.seconds(0, 60), text, "not a duration from 0 s to 60 s") for text in (
             "", "s", "-1s", "61", "2m", "1d", "nan", "inf", "1e3", "1..5", "30 s", "\u0663s", "9" * 5000,
         )),
         (values.switch, "maybe", "write true or false"),
-        (values.path, "a\0b", "no path"),
-        *((values.uuid, text, "no UUID") for text in ("x", UUID[:-1], UUID + "0", UUID.replace("-", ""), f" {UUID}")),
-        *((values.url, text, "no URL") for text in (
+        (values.path, "a\0b", "not a path"),
+        *((values.uuid, text, "not a UUID") for text in (
+            "x", UUID[:-1], UUID + "0", UUID.replace("-", ""), f" {UUID}",
+        )),
+        *((values.url, text, "not a URL") for text in (
             "x", "box.example", "ftp://box.example", "http://", "http://a b", "http://a:99999", "http://[::1",
             "https://b\u00fccher.example", "http://a\n",
         )),
@@ -81,9 +83,9 @@ def test_a_text_means_a_value(parse: Callable[[str], Any], text: str, value: obj
             "http://me:secret@a", "http://a/?token=x", "http://a/#x",
         )),
         (values.plane_url, "http://app.example.com", "write https://"),
-        (values.names, "a/b", '"a/b" is no host name'),
-        (values.triggers, "prebuilt", '"prebuilt" is no trigger; there are post'),
-        (values.triggers, "manual", '"manual" is no trigger'),
+        (values.names, "a/b", '"a/b" is not a host name'),
+        (values.triggers, "prebuilt", '"prebuilt" is not a trigger; there are post'),
+        (values.triggers, "manual", '"manual" is not a trigger'),
         (values.plain, "a\nb", "cannot be printed"),
         *((values.patterns, text, "write NAME, NAME_* or !NAME") for text in ("A=b", "!", "a\nb")),
     ],

@@ -14,9 +14,8 @@ from supervisor.cli.setting_flags import RunLike, setting_flags
 from supervisor.cli.terminal.tables import table
 from supervisor.settings.argv import RunArguments
 from supervisor.settings.initial_spec import read_settings
-from supervisor.settings.resolved import Resolved, Source
-from supervisor.settings.setting import Setting
-from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, WORKSPACE
+from supervisor.settings.resolved import Resolved, SettingSource
+from supervisor.settings.table import AUTOMATIONS, ENVIRONMENT_TOKEN, SETTINGS, STATE_DIR, WORKSPACE, Setting
 
 MASKED = "***"
 
@@ -54,7 +53,7 @@ def _rows(resolved: Resolved) -> list[dict[str, str]]:
 
 
 def _is_shown(setting: Setting[Any], resolved: Resolved) -> bool:
-    return not setting.hidden or resolved.origin(setting).source is not Source.DEFAULT
+    return not setting.hidden or resolved.origin(setting).source is not SettingSource.DEFAULT
 
 
 def _row(setting: Setting[Any], resolved: Resolved) -> dict[str, str]:

@@ -65,7 +65,9 @@ def test_a_value_that_cannot_be_used_exits_2(supervisor: Invoke) -> None:
     result = supervisor("config", "--log-limit", "0")
 
     assert (result.status, result.out) == (2, "")
-    assert result.err == 'supervisor: cannot use --log-limit "0": it is no whole number from 1 to 1048576\n'
+    assert (
+        result.err == 'supervisor: cannot use --log-limit "0": it is not a whole number from 1 to 1048576\n'
+    )
 
 
 def test_file_and_automations_exclude_each_other(supervisor: Invoke) -> None:
