@@ -1,4 +1,4 @@
-"""The command line. Light on the way to the first command: a subcommand's module is imported when it is asked for."""
+"""The command line. On the way to the first command it imports neither click nor a subcommand that is not asked for."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def main() -> int:
     if os.getpid() == 1 and sys.argv[1:2] == ["run"]:
         from supervisor.host.proc.init import watch_over
 
-        return _flushed(watch_over(_main))
-    return _flushed(_main())
+        return _flush(watch_over(_main))
+    return _flush(_main())
 
 
-def _flushed(status: int) -> int:
-    """See that all is written; returns the exit status."""
+def _flush(status: int) -> int:
+    """Write what is buffered. Returns the exit status, another one if that fails."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -36,7 +36,7 @@ def _flushed(status: int) -> int:
 
 
 def _open_standard_files() -> None:
-    """Whoever starts an entrypoint may give it no files 0 to 2, and then the database would get one of the numbers."""
+    """Open files 0 to 2 where they are closed, so that the database does not get one of these numbers."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -46,7 +46,7 @@ def _open_standard_files() -> None:
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - they live as long as we do
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
-    # A path may hold bytes that are no text. Shown as \udcff they are that in JSON, too; standard error does the same.
+    # Bytes of a path that are not UTF-8 are shown as \udcff, as in JSON; standard error does the same.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
@@ -56,39 +56,24 @@ def _main() -> int:
         from supervisor.boot.upgrade.carried import unpack
 
         unpack()
-    if arguments[:1] == ["run"] or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
+    is_run = arguments[:1] == ["run"]
+    if is_run or (arguments[:1] == ["run-task"] and "--standalone" in arguments):
         from supervisor.boot.prestart import start_shim
 
-        # The shim starts up on another core while this process still imports what it needs.
+        # The shim starts on another core while this process still imports what it needs.
         start_shim()
-        # Looking for garbage, of which there is none yet, is a twentieth of the start. `Lifecycle` begins with it.
+        # There is no garbage yet. `boot/lifecycle` enables the collector again.
         gc.disable()
     from supervisor.cli.terminal.visible import guard_standard_files
 
     guard_standard_files()
-    if arguments[:1] == ["run"] and (given := _run_arguments(arguments[1:])):
-        return _unparsed(lambda: _run(given))
-    words = [argument for argument in arguments[1:] if argument != "--standalone"]
-    if (
-        arguments[:1] == ["run-task"]
-        and len(words) == len(arguments) - 2
-        and 1 <= len(words) <= 2
-        and not any(word.startswith("-") or not word for word in words)
-        and not _completes()
-    ):
-        return _unparsed(lambda: _run_standalone(words))
-    from supervisor.cli.app import app, guarded
+    command = None
+    if "_SUPERVISOR_COMPLETE" not in os.environ:  # a shell asks for completions
+        command = _run(arguments[1:]) if is_run else _run_standalone(arguments)
+    if command is None:
+        from supervisor.cli.app import app, guarded
 
-    return guarded(app)
-
-
-def _completes() -> bool:
-    """Whether it is a shell that asks, for completions."""
-    return "_SUPERVISOR_COMPLETE" in os.environ
-
-
-def _unparsed(command: Callable[[], int]) -> int:
-    """Run a command as an entrypoint or a script says it: without click, whose import takes a third of the start."""
+        return guarded(app)
     from supervisor.cli.terminal.output import print_error
     from supervisor.model.errors import SupervisorError
 
@@ -98,31 +83,33 @@ def _unparsed(command: Callable[[], int]) -> int:
         return print_error(error)
 
 
-def _run_arguments(words: list[str]) -> RunArguments | None:
-    """The arguments of `supervisor run`; None: click has to show something, an error, the help or completions."""
-    if _completes():
-        return None
+def _run(words: list[str]) -> Callable[[], int] | None:
+    """`supervisor run`; None: click shows the error or the help."""
     from supervisor.settings.argv import BadArguments, read_arguments
 
     try:
-        given = read_arguments(words)
+        arguments = read_arguments(words)
     except BadArguments:
         return None
-    return None if given.help else given
+    return None if arguments.help else lambda: _run_in_foreground(arguments)
 
 
-def _run(arguments: RunArguments) -> int:
-    """`supervisor run`."""
+def _run_in_foreground(arguments: RunArguments) -> int:
     from supervisor.cli.local.foreground_run import run
 
     return run(arguments)
 
 
-def _run_standalone(words: list[str]) -> int:
-    """`supervisor run-task --standalone REF [FILE]`."""
+def _run_standalone(arguments: list[str]) -> Callable[[], int] | None:
+    """`supervisor run-task --standalone REF [FILE]`, as scripts write it; None: click reads anything else."""
+    words = [word for word in arguments[1:] if word != "--standalone"]
+    if arguments[:1] != ["run-task"] or len(words) != len(arguments) - 2 or not 1 <= len(words) <= 2:
+        return None
+    if any(word.startswith("-") or not word for word in words):
+        return None
     from pathlib import Path
 
     from supervisor.cli.local.standalone_task import run_standalone
 
     reference, *file = words
-    return run_standalone(reference, Path(file[0]) if file else None, workspace=None, as_json=False)
+    return lambda: run_standalone(reference, Path(file[0]) if file else None, workspace=None, as_json=False)

@@ -59,6 +59,8 @@ def imports(node: ast.AST) -> Iterator[str]:
                 yield from (
                     f"{module}.{name.name}" for name in names if (folder / f"{name.name}.py").exists()
                 )
+            case ast.Call(func=ast.Name("late"), args=[ast.Constant(str(name))]):
+                yield name
             case _:
                 pass
         yield from imports(child)
