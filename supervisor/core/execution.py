@@ -17,31 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from supervisor.core.task_run import STOP_GRACE_S
-from supervisor.core.transitions import IGNORED, NEVER
+from supervisor.core.step_outcome import View, changed_steps
+from supervisor.core.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import Any
-from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import (
     EXECUTION_ENDED,
     ExecutionPhase,
     RunPhase,
-    Want,
 )
 from supervisor.model.record import (
-    NOT_BEGUN,
     Execution,
     PlanStep,
-    Service,
     ServiceStep,
     StepState,
-    TaskRun,
     TaskStep,
 )
-from supervisor.model.run_state import RunEnded
-from supervisor.model.service_state import AtRest, Running
+from supervisor.model.states import AtRest, RunEnded
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
@@ -71,20 +65,6 @@ class WantService:
 
 Request = StartRun | ReleaseRun | WantService
 Decision = tuple[Execution, tuple[Request, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What an execution may look at."""
-
-    services: Mapping[str, Service]
-    """All, by id."""
-    runs: Mapping[str, TaskRun]
-    """All, by id."""
-    shared: frozenset[str] = frozenset()
-    """Runs that other executions need, too."""
-    news: tuple[PlanStep, ...] = ()
-    """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 
 
 # Steps of the table ---------------------------------------------------------------------------------------------------
@@ -164,7 +144,7 @@ def _take_over(execution: Execution, given: tuple[Execution, int], _now: Now) ->
 
 
 class ExecutionEvent:
-    """What may happen to an execution, and how `docs/states.md` calls it."""
+    """What may happen to an execution, in the words of `docs/states.md`."""
 
     ADMITTED = "nothing speaks against it"
     GIVEN_UP = "a stop is wanted, or a step failed"
@@ -231,7 +211,7 @@ TABLE: Mapping[ExecutionPhase, Mapping[str, Cell]] = {
 
 def decide(execution: Execution, view: View, now: Now) -> Decision:
     """One step of the execution, and what it needs for it; the same object and nothing if there is none to take."""
-    if changed := _changed_steps(execution, view):
+    if changed := changed_steps(execution.current, gives_up(execution), view):
         return take(execution, ExecutionEvent.STEPS_CHANGED, (view, changed), now)
     event = _next(execution)
     return (execution, ()) if event is None else take(execution, event, view, now)
@@ -244,11 +224,8 @@ def taken_over(execution: Execution, leader: Execution, groups: int, now: Now) -
 
 def take(execution: Execution, event: str, given: object, now: Now) -> Decision:
     """What `TABLE` says of an event. `given` is what came with it."""
-    cell = TABLE[execution.phase][event]
-    if isinstance(cell, str):
-        assert cell == IGNORED, f"while an execution is {execution.phase.value} it cannot be that {event}"
-        return execution, ()
-    return cell[0](execution, given, now)
+    step = step_of(TABLE[execution.phase], event)
+    return (execution, ()) if step is None else step(execution, given, now)
 
 
 def _next(execution: Execution) -> str | None:
@@ -295,22 +272,6 @@ def begins_group(execution: Execution) -> bool:
     return execution.group < len(execution.plan)
 
 
-def _changed_steps(execution: Execution, view: View) -> dict[str, StepState]:
-    """`{step id: state}` of the live steps whose run or service says something new."""
-    changed: dict[str, StepState] = {}
-    for step in view.news:
-        state = execution.current.get(step.id, NOT_BEGUN)
-        if state.phase is not RUNNING:
-            continue
-        if isinstance(step, TaskStep):
-            seen = _task_step(execution, state, view)
-        else:
-            seen = _service_step(step, state, view)
-        if seen is not state:
-            changed[step.id] = seen
-    return changed
-
-
 def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -> Execution:
     """Note the first step that failed: why, how, and with what last words."""
     reason = f'step "{step.reference}" {state.reason}'
@@ -322,38 +283,6 @@ def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -
     if service is None or not isinstance(service.state, AtRest):
         return replace(execution, reason=reason)
     return replace(execution, reason=reason, tail=service.state.tail, exit=service.state.exit)
-
-
-def _task_step(execution: Execution, state: StepState, view: View) -> StepState:
-    run = view.runs.get(state.run_id or "")
-    if run is None or not isinstance(run.state, RunEnded):
-        return state
-    end = run.state
-    if end.killed:
-        reason = f"did not end within {STOP_GRACE_S:g} s of SIGTERM and was killed"
-        return replace(state, phase=FAILED, reason=reason, output=run.output)
-    if gives_up(execution):
-        return replace(state, phase=STOPPED, reason=exit_text(end.exit), output=run.output)
-    if end.exit == SUCCESS:
-        return replace(state, phase=SUCCEEDED, output=run.output)
-    return replace(state, phase=FAILED, reason=exit_text(end.exit), output=run.output)
-
-
-def _service_step(step: ServiceStep, state: StepState, view: View) -> StepState:
-    service = view.services.get(step.service_id)
-    if service is None or service.want is Want.GONE:
-        return replace(state, phase=FAILED, reason="was deleted")
-    if service.want is Want.DOWN:
-        return replace(state, phase=FAILED, reason="was stopped")
-    current = service.session == service.ran_session
-    match service.state:
-        case Running() if current:
-            return replace(state, phase=SUCCEEDED, output=service.output)
-        case AtRest(exit=end) if current:
-            ended = "ended" if end is None else exit_text(end)
-            return replace(state, phase=FAILED, reason=service.reason or f"{ended} before it was used")
-        case _:
-            return state
 
 
 def _finish(execution: Execution, phase: ExecutionPhase, now: Now) -> Execution:

@@ -16,7 +16,7 @@ from supervisor.model.phase import (
     Want,
 )
 from supervisor.model.record import Execution, Service, ServiceStep, Source, TaskRun, TaskStep
-from supervisor.model.service_state import AtRest, Deleted, Running, Starting, Stopping
+from supervisor.model.states import AtRest, Deleted, Running, Starting, Stopping
 
 
 def violations(records: Records) -> Iterator[str]:

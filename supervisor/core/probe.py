@@ -1,13 +1,20 @@
-"""Ready probes: what the end of one means, and what a service's log says of it."""
+"""What a service does while it starts: the functions that the table in `core.service` names for `Starting`.
+
+Probes run one after the other until one exits 0. What the last one said is in the record, and what is new of it in the
+service's log. See `core.service_steps` for the form of these functions.
+"""
 
 from __future__ import annotations
 
+from supervisor.core import service_steps as steps
+from supervisor.core.service_steps import Decision
 from supervisor.lean.frozen import replace
-from supervisor.model.action import Note
+from supervisor.model.action import Action, Kill, Note, RunKind
 from supervisor.model.exit import exit_text
 from supervisor.model.fact import Exited
 from supervisor.model.moment import Now
-from supervisor.model.service_state import ProbePause, ProbeReport, ProbeRun, Starting
+from supervisor.model.record import Service
+from supervisor.model.states import ProbePause, ProbeReport, ProbeRun, Running, Starting
 
 INTERVAL_S = 1.0
 TIMEOUT_S = 10.0
@@ -16,7 +23,63 @@ NOTE_INTERVAL_S = 30.0
 _LAST_LINE = 200
 
 
-def report_of(before: ProbeReport, probe: ProbeRun, fact: Exited) -> ProbeReport:
+def see_start(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """RUNNING if there is no ready command, else probe."""
+    if state.probe is not None:
+        return service, ()
+    if not state.session.spec.ready:
+        return steps.enter(service, Running(state.session), now), ()
+    return replace(service, state=replace(state, probe=ProbePause(now.mono_s))), ()
+
+
+def be_ready(service: Service, state: Starting, _fact: Exited, now: Now) -> Decision:
+    """RUNNING."""
+    return steps.enter(service, Running(state.session), now), ()
+
+
+def probe_again(service: Service, state: Starting, fact: Exited, now: Now) -> Decision:
+    """Probe again 1 s later."""
+    assert isinstance(state.probe, ProbeRun)
+    report = _report_of(state.report, state.probe, fact)
+    pause = ProbePause(now.mono_s + INTERVAL_S)
+    return replace(service, state=replace(state, probe=pause, report=report)), ()
+
+
+def note_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Write it to the service's log."""
+    report, note = _noted(state, now)
+    return replace(service, state=replace(state, report=report)), (note,)
+
+
+def start_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Run the ready command."""
+    run_id = f"{service.id}.{service.runs + 1}"
+    probe = ProbeRun(run_id, now.mono_s + TIMEOUT_S)
+    # Not one of the kept runs: the machine removes a probe's directory itself.
+    service = replace(service, runs=service.runs + 1, state=replace(state, probe=probe))
+    return service, (steps.spawn_of(service, RunKind.READY, run_id),)
+
+
+def kill_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Kill it."""
+    assert isinstance(state.probe, ProbeRun)
+    probe = replace(state.probe, kill_at=None)
+    return replace(service, state=replace(state, probe=probe)), (Kill(probe.id),)
+
+
+def give_up_readiness(service: Service, state: Starting, _given: None, now: Now) -> Decision:
+    """Stop it, to end FAILED."""
+    report = state.report
+    notes: tuple[Action, ...] = ()
+    if report.reason and (report.reason != report.noted or not report.tail):
+        notes = (_noted(state, now)[1],)
+    last = f" ({report.reason})" if report.reason else ""
+    failure = f"not ready after {state.session.spec.readiness_timeout_s:g} s{last}"
+    service, actions = steps.stop_session(service, state, now, failure=failure, tail=report.tail)
+    return service, (*notes, *actions)
+
+
+def _report_of(before: ProbeReport, probe: ProbeRun, fact: Exited) -> ProbeReport:
     """What is known once a probe has ended that did not exit 0 in time."""
     late = probe.kill_at is None
     ended = f"did not end within {TIMEOUT_S:g} s" if late else exit_text(fact.exit)
@@ -39,7 +102,7 @@ def is_to_note(state: Starting, now: Now) -> bool:
     return report.noted_at is None or now.mono_s - report.noted_at >= NOTE_INTERVAL_S
 
 
-def noted(state: Starting, now: Now) -> tuple[ProbeReport, Note]:
+def _noted(state: Starting, now: Now) -> tuple[ProbeReport, Note]:
     """Tell the log how the last probe ended, with its last words. Returns the report as it is then, and the lines."""
     report = state.report
     *before, _ = report.tail.strip().splitlines() or [""]

@@ -29,7 +29,7 @@ from supervisor.model.record import (
     TaskRun,
     TaskStep,
 )
-from supervisor.model.run_state import RunEnded, RunStopping
+from supervisor.model.states import RunEnded, RunStopping
 
 
 class Records:

@@ -35,8 +35,7 @@ from supervisor.model.action import Inherited, Kill, RunKind, Terminate
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase, Want
 from supervisor.model.record import Service, TaskRun
-from supervisor.model.run_state import RunStopping
-from supervisor.model.service_state import AtRest, ProbeRun, Starting, Stopping, StopStage
+from supervisor.model.states import AtRest, ProbeRun, RunStopping, Starting, Stopping, StopStage
 
 RESTARTED = "ended when the machine was restarted"
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from supervisor.core import probe as probes
 from supervisor.core import service_steps as steps
 from supervisor.core.service_steps import Decision, is_due
-from supervisor.core.transitions import IGNORED, NEVER
+from supervisor.core.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.exit import SUCCESS
@@ -27,7 +27,7 @@ from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Start
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Service
-from supervisor.model.service_state import (
+from supervisor.model.states import (
     AtRest,
     Deleted,
     ProbePause,
@@ -43,7 +43,7 @@ STOPPED, FAILED, DELETED = ServicePhase.STOPPED, ServicePhase.FAILED, ServicePha
 
 
 class ServiceEvent:
-    """What may happen to a service, and how `docs/states.md` calls it. Strings: the start waits 0.5 ms for an enum."""
+    """What may happen to a service, in the words of `docs/states.md`."""
 
     WANTED_DOWN = "wanted DOWN"
     WANTED_GONE = "wanted GONE"
@@ -94,18 +94,18 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.WANTED_GONE: (steps.stop, (STOPPING,)),
         E.WANTED_ANEW: (steps.stop, (STOPPING,)),
         E.HURRIED: (steps.stop, (STOPPING,)),
-        E.STARTED: (steps.see_start, (STARTING, RUNNING)),
+        E.STARTED: (probes.see_start, (STARTING, RUNNING)),
         E.OUTPUT: (steps.read_output, (STARTING,)),
         E.MAIN_ENDED: (steps.end_tree, (STOPPING,)),
         E.START_ENDED: (steps.end, (STOPPED, FAILED, STOPPING)),
-        E.PROBE_SUCCEEDED: (steps.be_ready, (RUNNING,)),
-        E.PROBE_FAILED: (steps.probe_again, (STARTING,)),
+        E.PROBE_SUCCEEDED: (probes.be_ready, (RUNNING,)),
+        E.PROBE_FAILED: (probes.probe_again, (STARTING,)),
         E.STOP_ENDED: NEVER,
         E.OTHER_FACT: IGNORED,
-        E.READY_LATE: (steps.give_up_readiness, (STOPPING,)),
-        E.PROBE_SAID: (steps.note_probe, (STARTING,)),
-        E.PROBE_LATE: (steps.kill_probe, (STARTING,)),
-        E.PROBE_DUE: (steps.start_probe, (STARTING,)),
+        E.READY_LATE: (probes.give_up_readiness, (STOPPING,)),
+        E.PROBE_SAID: (probes.note_probe, (STARTING,)),
+        E.PROBE_LATE: (probes.kill_probe, (STARTING,)),
+        E.PROBE_DUE: (probes.start_probe, (STARTING,)),
         E.KILL_DUE: NEVER,
     },
     Running: {
@@ -191,11 +191,8 @@ def end_by(service: Service, want: Want, kill_by: float, now: Now) -> Decision:
 
 def take(service: Service, event: str, given: RunFact | float | None, now: Now) -> Decision:
     """What `TABLE` says of an event. `given` is what came with it."""
-    cell = TABLE[type(service.state)][event]
-    if isinstance(cell, str):
-        assert cell == IGNORED, f"while a service is {service.phase.value} it cannot be that {event}"
-        return service, ()
-    return cell[0](service, service.state, given, now)
+    step = step_of(TABLE[type(service.state)], event)
+    return (service, ()) if step is None else step(service, service.state, given, now)
 
 
 def deadline(service: Service) -> float | None:

@@ -6,7 +6,6 @@ done. Its first sentence is what `docs/states.md` says of the event.
 
 from __future__ import annotations
 
-from supervisor.core import probe as probes
 from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, Exit, exit_text
@@ -14,10 +13,9 @@ from supervisor.model.fact import Exited, MainExited, OutputRead
 from supervisor.model.moment import Now
 from supervisor.model.phase import Want
 from supervisor.model.record import Service
-from supervisor.model.service_state import (
+from supervisor.model.states import (
     AtRest,
     Deleted,
-    ProbePause,
     ProbeRun,
     Running,
     ServiceSession,
@@ -51,7 +49,7 @@ def spawn_of(service: Service, kind: RunKind, run_id: str) -> Spawn:
 
 def delete(service: Service, state: AtRest, _given: None, now: Now) -> Decision:
     """Forget it."""
-    return _enter(service, Deleted(state), now), ()
+    return enter(service, Deleted(state), now), ()
 
 
 def begin(service: Service, _state: AtRest, _given: None, now: Now) -> Decision:
@@ -60,67 +58,8 @@ def begin(service: Service, _state: AtRest, _given: None, now: Now) -> Decision:
     ready_by = now.mono_s + spec.readiness_timeout_s if spec.ready and spec.readiness_timeout_s else None
     run_id, service, discard = _new_run(service)
     session = ServiceSession(service.session, spec, run_id)
-    service = _enter(service, Starting(session, ready_by), now)
+    service = enter(service, Starting(session, ready_by), now)
     return service, (_spawn_of(service, session, RunKind.START, run_id), *discard)
-
-
-# Starting -------------------------------------------------------------------------------------------------------------
-
-
-def see_start(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """RUNNING if there is no ready command, else probe."""
-    if state.probe is not None:
-        return service, ()
-    if not state.session.spec.ready:
-        return _enter(service, Running(state.session), now), ()
-    return replace(service, state=replace(state, probe=ProbePause(now.mono_s))), ()
-
-
-def be_ready(service: Service, state: Starting, _fact: Exited, now: Now) -> Decision:
-    """RUNNING."""
-    return _enter(service, Running(state.session), now), ()
-
-
-def probe_again(service: Service, state: Starting, fact: Exited, now: Now) -> Decision:
-    """Probe again 1 s later."""
-    assert isinstance(state.probe, ProbeRun)
-    report = probes.report_of(state.report, state.probe, fact)
-    pause = ProbePause(now.mono_s + probes.INTERVAL_S)
-    return replace(service, state=replace(state, probe=pause, report=report)), ()
-
-
-def note_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Write it to the service's log."""
-    report, note = probes.noted(state, now)
-    return replace(service, state=replace(state, report=report)), (note,)
-
-
-def start_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Run the ready command."""
-    run_id = f"{service.id}.{service.runs + 1}"
-    probe = ProbeRun(run_id, now.mono_s + probes.TIMEOUT_S)
-    # Not one of the kept runs: the machine removes a probe's directory itself.
-    service = replace(service, runs=service.runs + 1, state=replace(state, probe=probe))
-    return service, (_spawn_of(service, state.session, RunKind.READY, run_id),)
-
-
-def kill_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Kill it."""
-    assert isinstance(state.probe, ProbeRun)
-    probe = replace(state.probe, kill_at=None)
-    return replace(service, state=replace(state, probe=probe)), (Kill(probe.id),)
-
-
-def give_up_readiness(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Stop it, to end FAILED."""
-    report = state.report
-    notes: tuple[Action, ...] = ()
-    if report.reason and (report.reason != report.noted or not report.tail):
-        notes = (probes.noted(state, now)[1],)
-    last = f" ({report.reason})" if report.reason else ""
-    failure = f"not ready after {state.session.spec.readiness_timeout_s:g} s{last}"
-    service, actions = _stop(service, state, now, failure=failure, tail=report.tail)
-    return service, (*notes, *actions)
 
 
 # Starting and running -------------------------------------------------------------------------------------------------
@@ -128,13 +67,13 @@ def give_up_readiness(service: Service, state: Starting, _given: None, now: Now)
 
 def stop(service: Service, state: Starting | Running, kill_by: float | None, now: Now) -> Decision:
     """Run the stop command, or send SIGTERM if there is none; KILL it at once if its time is over."""
-    return _stop(service, state, now, kill_by)
+    return stop_session(service, state, now, kill_by)
 
 
 def end_tree(service: Service, state: Starting | Running, fact: MainExited, now: Now) -> Decision:
     """Send SIGTERM to what is left of it."""
     stopping = _stopping(state, now, failure=_failure_of(fact), tail=fact.tail, exit=fact.exit)
-    return _enter(service, stopping, now), (*_kill_probe_of(state), Terminate(state.session.run))
+    return enter(service, stopping, now), (*_kill_probe_of(state), Terminate(state.session.run))
 
 
 def end(service: Service, state: Starting | Running, fact: Exited, now: Now) -> Decision:
@@ -212,7 +151,8 @@ def read_output(
 # Parts ----------------------------------------------------------------------------------------------------------------
 
 
-def _enter(service: Service, state: ServiceState, now: Now) -> Service:
+def enter(service: Service, state: ServiceState, now: Now) -> Service:
+    """The record in another phase."""
     return replace(service, state=state, since_s=now.wall_s)
 
 
@@ -233,7 +173,7 @@ def _survivors_of(fact: Exited) -> str:
     return f"processes that SIGKILL does not end: {names}" if names else ""
 
 
-def _stop(
+def stop_session(
     service: Service,
     state: Starting | Running,
     now: Now,
@@ -241,16 +181,17 @@ def _stop(
     failure: str = "",
     tail: str = "",
 ) -> Decision:
+    """Begin to stop a session whose start command lives."""
     start, kills = state.session.run, _kill_probe_of(state)
     stopping = _stopping(state, now, failure=failure, tail=tail)
     if kill_by is not None:
         stopping = replace(stopping, kill_at=kill_by)
     if is_due(kill_by, now):
-        return _enter(service, replace(stopping, kill_at=None), now), (*kills, Kill(start))
+        return enter(service, replace(stopping, kill_at=None), now), (*kills, Kill(start))
     if not state.session.spec.stop:
-        return _enter(service, stopping, now), (*kills, Terminate(start))
+        return enter(service, stopping, now), (*kills, Terminate(start))
     run_id, service, discard = _new_run(service)
-    service = _enter(service, replace(stopping, stop=run_id), now)
+    service = enter(service, replace(stopping, stop=run_id), now)
     return service, (*kills, _spawn_of(service, state.session, RunKind.STOP, run_id), *discard)
 
 
@@ -277,11 +218,11 @@ def _stopped(service: Service, state: Stopping, now: Now, actions: tuple[Action,
     """At rest if nothing lives any more, else STOPPING, with these actions for what does."""
     if state.start_lives or state.probe is not None or state.stop is not None:
         changed = replace(service, state=state)
-        return (changed if isinstance(service.state, Stopping) else _enter(service, state, now)), actions
+        return (changed if isinstance(service.state, Stopping) else enter(service, state, now)), actions
     note = "exited 0 before it was ready" if _ended_unready(service, state) else ""
     tail = state.tail if state.failure or note else ""
     rest = AtRest(state.session, state.failure, "" if state.failure else note, tail, state.exit)
-    return _enter(service, rest, now), ()
+    return enter(service, rest, now), ()
 
 
 def _ended_unready(service: Service, state: Stopping) -> bool:

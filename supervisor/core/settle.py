@@ -11,6 +11,7 @@ from supervisor.core import execution as executions
 from supervisor.core import queries, task_run
 from supervisor.core import service as services
 from supervisor.core.records import Records
+from supervisor.core.step_outcome import View
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.ids import derived
@@ -141,13 +142,13 @@ def _take_over(records: Records, execution: Execution, now: Now) -> Execution:
     return taken
 
 
-def _view(records: Records, execution: Execution) -> executions.View:
+def _view(records: Records, execution: Execution) -> View:
     shared: set[str] = set()
     if executions.gives_up(execution):
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
     news = tuple(records.unobserved.pop(execution.id, {}).values())
-    return executions.View(records.services, records.runs, frozenset(shared), news)
+    return View(records.services, records.runs, frozenset(shared), news)
 
 
 def _carry_out(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from supervisor.core.transitions import IGNORED, NEVER
+from supervisor.core.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
@@ -16,7 +16,7 @@ from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Start
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun
-from supervisor.model.run_state import RunEnded, RunLive, RunState, RunStopping
+from supervisor.model.states import RunEnded, RunLive, RunState, RunStopping
 
 STOP_GRACE_S = 10.0
 LIVE, STOPPING, ENDED = RunPhase.LIVE, RunPhase.STOPPING, RunPhase.ENDED
@@ -56,7 +56,7 @@ def _kill(run: TaskRun, _state: RunStopping, _given: None, _now: Now) -> Decisio
 
 
 class TaskRunEvent:
-    """What may happen to a task run, and how `docs/states.md` calls it."""
+    """What may happen to a task run, in the words of `docs/states.md`."""
 
     UNNEEDED = "no execution needs it any more"
     HURRIED = "a drain sets a kill deadline"
@@ -132,11 +132,8 @@ def decide(run: TaskRun, now: Now) -> Decision:
 
 def take(run: TaskRun, event: str, given: RunFact | float | None, now: Now) -> Decision:
     """What `TABLE` says of an event. `given` is what came with it."""
-    cell = TABLE[type(run.state)][event]
-    if isinstance(cell, str):
-        assert cell == IGNORED, f"while a run is {run.phase.value} it cannot be that {event}"
-        return run, ()
-    return cell[0](run, run.state, given, now)
+    step = step_of(TABLE[type(run.state)], event)
+    return (run, ()) if step is None else step(run, run.state, given, now)
 
 
 def deadline(run: TaskRun) -> float | None:

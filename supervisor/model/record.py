@@ -15,19 +15,21 @@ from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
 from supervisor.model.ids import derived
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
-from supervisor.model.run_state import LIVE, RunEnded, RunState
-from supervisor.model.service_state import (
+from supervisor.model.shared_sequence import EMPTY, SharedSequence
+from supervisor.model.spec import ServiceItem, TaskItem, TaskSpec, Trigger
+from supervisor.model.states import (
+    LIVE,
     AtRest,
     Deleted,
     ProbeRun,
+    RunEnded,
     Running,
+    RunState,
     ServiceSession,
     ServiceState,
     Starting,
     Stopping,
 )
-from supervisor.model.shared_sequence import EMPTY, SharedSequence
-from supervisor.model.spec import ServiceItem, TaskItem, TaskSpec, Trigger
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 

@@ -28,9 +28,9 @@ from supervisor.model.record import (
     TaskStep,
     plan_of,
 )
-from supervisor.model.service_state import AtRest, Running, ServiceSession
 from supervisor.model.shared_sequence import EMPTY
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskSpec
+from supervisor.model.states import AtRest, Running, ServiceSession
 
 T = TypeVar("T")
 DEADLINE_S = 30.0

@@ -17,8 +17,8 @@ from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source
-from supervisor.model.service_state import ProbePause, ProbeRun, Starting
 from supervisor.model.shared_sequence import EMPTY
+from supervisor.model.states import ProbePause, ProbeRun, Starting
 from tests.core import playbook
 
 pytestmark = pytest.mark.anyio

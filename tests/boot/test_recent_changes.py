@@ -14,9 +14,8 @@ from supervisor.model.exit import ExitCode
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
-from supervisor.model.run_state import RunEnded
-from supervisor.model.service_state import AtRest, ProbePause, ProbeReport, Starting
 from supervisor.model.shared_sequence import EMPTY
+from supervisor.model.states import AtRest, ProbePause, ProbeReport, RunEnded, Starting
 from tests.core import playbook
 
 WEB = Service("s", playbook.service("web"), Source.FILE, 0.0)

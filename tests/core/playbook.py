@@ -19,7 +19,8 @@ from supervisor.model.ids import derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Execution, Service, Task
-from supervisor.model.service_state import (
+from supervisor.model.spec import AutomationsFile, ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
+from supervisor.model.states import (
     AtRest,
     Deleted,
     Running,
@@ -28,7 +29,6 @@ from supervisor.model.service_state import (
     Starting,
     Stopping,
 )
-from supervisor.model.spec import AutomationsFile, ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
 
 SESSION = ServiceSession("session", ServiceSpec("serve"), "s.1")
 STATES: Mapping[ServicePhase, ServiceState] = {

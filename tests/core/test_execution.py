@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from supervisor.core import queries
-from supervisor.core.execution import View, decide, live_steps
+from supervisor.core.execution import decide, live_steps
+from supervisor.core.step_outcome import View
 from supervisor.model.command import (
     DeleteTask,
     Drain,

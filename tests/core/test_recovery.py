@@ -24,8 +24,7 @@ from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
 from supervisor.model.phase import RunPhase, ServicePhase, Want
 from supervisor.model.record import Record
-from supervisor.model.run_state import RunStopping
-from supervisor.model.service_state import Stopping, StopStage
+from supervisor.model.states import RunStopping, Stopping, StopStage
 from tests.core.playbook import Playbook, service, task
 from tests.core.test_histories import EXITS, START, ToyMachine
 

@@ -12,7 +12,7 @@ from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
 from supervisor.model.phase import ServicePhase
-from supervisor.model.service_state import Stopping
+from supervisor.model.states import Stopping
 from tests.core.playbook import Playbook, service
 
 STARTING, RUNNING, STOPPING = ServicePhase.STARTING, ServicePhase.RUNNING, ServicePhase.STOPPING

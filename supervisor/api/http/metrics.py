@@ -23,7 +23,7 @@ from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Change, Hub
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service
-from supervisor.model.service_state import ProbePause, Starting
+from supervisor.model.states import ProbePause, Starting
 
 _DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)

@@ -26,8 +26,8 @@ from supervisor.model.fact import Exited
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Service, TaskRun
-from supervisor.model.run_state import RunEnded, RunLive, RunState, RunStopping
 from supervisor.model.spec import TaskSpec
+from supervisor.model.states import RunEnded, RunLive, RunState, RunStopping
 
 ROOT = Path(__file__).resolve().parents[3]
 ROWS: list[dict[str, Any]] = json.loads((ROOT / "fixtures/state/services-of-version-2.json").read_text())

@@ -24,8 +24,8 @@ from supervisor.host.state.store import Store
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
 from supervisor.model.record import Environment, Execution, Record, Service, Source
-from supervisor.model.service_state import AtRest, ServiceSession
 from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec, Trigger
+from supervisor.model.states import AtRest, ServiceSession
 from tests.core.playbook import SEED, Playbook, file, task
 from tests.core.test_histories import FILES, ToyMachine
 

@@ -1,12 +1,18 @@
-"""Where a service stands: one value for each state, with the fields that it needs and no others.
+"""Where services and task runs stand: one value for each state, with the fields that it needs and no others.
 
-| state | phase | lives |
+| state of a service | phase | what lives |
 |---|---|---|
 | `AtRest` | STOPPED; FAILED if `failure` says why | nothing |
 | `Starting` | STARTING | start, and a probe |
 | `Running` | RUNNING | start |
 | `Stopping` | STOPPING | start, a probe, the stop command: at least one of them |
 | `Deleted` | DELETED | nothing |
+
+| state of a task run | phase | what lives |
+|---|---|---|
+| `RunLive` | LIVE | the run, which an execution needs |
+| `RunStopping` | STOPPING | the run, until SIGTERM or SIGKILL ends it |
+| `RunEnded` | ENDED | nothing |
 
 Deadlines are on the monotonic clock.
 """
@@ -19,7 +25,7 @@ from types import MappingProxyType
 
 from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
-from supervisor.model.phase import ServicePhase
+from supervisor.model.phase import RunPhase, ServicePhase
 from supervisor.model.spec import ServiceSpec
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -170,3 +176,39 @@ class Deleted:
 
 
 ServiceState = AtRest | Starting | Running | Stopping | Deleted
+
+
+# Task runs ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunLive:
+    """The command is to run, or runs, and an execution needs it."""
+
+    phase = RunPhase.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopping:
+    """SIGTERM was sent: no execution needs it any more."""
+
+    kill_at: float | None
+    """On the monotonic clock; None once SIGKILL was sent."""
+    phase = RunPhase.STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """It is over."""
+
+    exit: Exit
+    tail: str = ""
+    stopped: bool = False
+    """Whether it was told to stop: its result is then no use to an execution that comes later."""
+    killed: bool = False
+    """Whether it had to be killed: it did not end within its grace period."""
+    phase = RunPhase.ENDED
+
+
+RunState = RunLive | RunStopping | RunEnded
+LIVE = RunLive()
