@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from supervisor.host.state.state_directory import default_path, system_path
+from supervisor.host.state.state_path import default_path, system_path
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import BadSettings
 from supervisor.model.spec import Trigger

@@ -34,7 +34,8 @@ from supervisor.host.proc.notify import Notifier
 from supervisor.host.runs.environ import CommandEnvironment, cleaned
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.shim_client import ShimClient
-from supervisor.host.state.state_directory import StateDir, default_path, system_path
+from supervisor.host.state.state_directory import StateDir
+from supervisor.host.state.state_path import default_path, system_path
 from supervisor.host.state.store import Store
 from supervisor.host.users.account import completed
 from supervisor.hub import Hub

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.state.state_directory import default_path
+from supervisor.host.state.state_path import default_path
 from tests.e2e.harness import ENTRY, Program, Project
 from tests.e2e.namespace import Namespace, unshare
 

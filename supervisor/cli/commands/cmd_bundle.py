@@ -198,7 +198,7 @@ def _workspace_of(state: Path | None) -> str:
 
 def _state_around(workspace: Path) -> Path:
     """The state directory of the workspace, or of the nearest folder above that has one."""
-    from supervisor.host.state.state_directory import default_path, system_path
+    from supervisor.host.state.state_path import default_path, system_path
 
     folders = [str(folder) for folder in (workspace, *workspace.parents)]
     places = [

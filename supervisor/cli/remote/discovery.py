@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 import click
 
-from supervisor.host.state.state_directory import default_path, system_path
+from supervisor.host.state.state_path import default_path, system_path
 from supervisor.host.users.folder_trust import doubt, is_of_outside
 from supervisor.model.errors import BadSettings
 from supervisor.model.sysexits import EXIT_NOT_RUNNING

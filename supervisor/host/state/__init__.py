@@ -1,1 +1,1 @@
-"""What is kept on disk, and who holds it."""
+"""What is kept on disk, which supervisor holds it, and the watch on the automations file."""

@@ -1,8 +1,8 @@
 """Records as JSON, and back.
 
 Writing needs no types: a dataclass becomes an object that names its class under `_`, an enum its value, a tuple a list.
-Reading follows the annotations, so that unions find their class again. Fields that a row lacks take their default and
-fields that the class lacks are passed over: a row written by a neighbouring version can be read.
+Reading follows the annotations, so that a union finds its class again. A field that a row lacks takes its default, and
+a field that the class lacks is ignored: a row that a neighbouring version wrote can be read.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
-    """`value`, a record or a part of one, as one line of JSON."""
+    """A record or a part of one, as one line of JSON."""
     return _encoder.encode(value)
 
 
 def plain(value: object) -> Any:
-    """One level of what JSON does not know: dataclasses, enums and mappings other than dict."""
+    """A dataclass, an enum or a mapping as something that JSON knows; one level of it."""
     if is_frozen(value):
         return {"_": type(value).__name__} | as_dict(value)
     if isinstance(value, enum.Enum):
@@ -54,8 +54,8 @@ _Reader = Callable[[Any], Any]
 
 @functools.cache
 def _readers(kind: Any) -> tuple[tuple[str, _Reader], ...]:
-    """What makes each field's value of what JSON has of it."""
-    from typing import get_type_hints  # the first command of a new environment does not wait for it
+    """For each field its name, and the function that makes its value from JSON."""
+    from typing import get_type_hints  # late: the first command of a new environment does not wait for it
 
     return tuple((name, _reader(hint)) for name, hint in get_type_hints(kind).items())
 
@@ -80,7 +80,7 @@ def _reader(hint: Any) -> _Reader:
 
 
 def _union_reader(members: tuple[Any, ...]) -> _Reader:
-    """Of several classes one is told by its name; what has none stays as it is."""
+    """For one of several classes, which the object names; a value that names none stays as it is."""
     named = {member.__name__: member for member in members if is_frozen(member)}
 
     def read(data: Any) -> Any:

@@ -38,7 +38,7 @@ MIGRATIONS = (
     """,
     "-- Since then the row of a service holds its state; `host.state.flat_rows` reads those from before.\n",
 )
-"""Each brings a file from the version before to the next; `PRAGMA user_version` counts them. Only append."""
+"""Each step brings a file from one version to the next; `PRAGMA user_version` counts them. Only append."""
 
 _CAUSED_BY_MACHINE = frozenset(
     {
@@ -57,7 +57,7 @@ _CAUSED_BY_MACHINE = frozenset(
 )
 """Errors caused by the machine, not by a damaged file; sqlite3_errcode(3)."""
 _SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite names its other files by."""
+"""The ends of the names of SQLite's other files."""
 _LOCK_WAIT_S = 2.0
 """How long a reader waits for the supervisor that writes."""
 
@@ -66,12 +66,12 @@ Row = tuple[str, str, int, str]
 
 
 class DamagedDatabase(StoreError):
-    """What the file holds makes no sense; the machine is not to blame."""
+    """The content of the file makes no sense. The machine is not to blame."""
 
 
 @contextmanager
 def translated_errors(verb: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Raises DamagedDatabase or StoreError in place of what SQLite raises. `verb`: what cannot be done then."""
+    """Raises DamagedDatabase or StoreError in place of SQLite's errors: "cannot <verb> the database ..."."""
     try:
         yield
     except sqlite.Error as error:
@@ -81,7 +81,7 @@ def translated_errors(verb: str, path: str | os.PathLike[str]) -> Iterator[None]
 
 @contextmanager
 def bare_errors() -> Iterator[None]:
-    """Raises StoreError in place of what SQLite raises. Its text is SQLite's reason alone."""
+    """Raises StoreError in place of SQLite's errors. Its text is SQLite's reason alone."""
     try:
         yield
     except sqlite.Error as error:
@@ -89,7 +89,7 @@ def bare_errors() -> Iterator[None]:
 
 
 def open_database(path: str | os.PathLike[str]) -> sqlite.Connection:
-    """Open or make a database, in our version. Raises StoreError, MachineError for one of a newer version."""
+    """Open or make a database, and bring it to our version. Raises StoreError; MachineError for a newer version."""
     with translated_errors("open", path):
         _make_private(path)
         connection = sqlite.connect(path, isolation_level="IMMEDIATE", check_same_thread=False)
@@ -109,7 +109,7 @@ def in_memory() -> sqlite.Connection:
 
 
 def copy_in_memory(path: str | os.PathLike[str]) -> sqlite.Connection:
-    """A copy of a database that another process uses, brought to our version. Raises as `open_database` does."""
+    """A copy of a database that another process uses, in our version. Raises as `open_database` does."""
     copy = in_memory()
     try:
         with translated_errors("read", path):
@@ -123,15 +123,15 @@ def copy_in_memory(path: str | os.PathLike[str]) -> sqlite.Connection:
 
 
 def newest_rows(path: str | os.PathLike[str], most: int, most_bytes: int) -> list[Row]:
-    """The rows of records, the last changed first, of a database that another process may write meanwhile.
+    """The rows of records of a database that another process may write meanwhile, the last changed first.
 
-    At most so many rows, and so many bytes of JSON. The file may be damaged, and of any version. Raises StoreError with
-    the bare reason.
+    At most `most` rows with `most_bytes` of JSON. The file may be damaged, and of any version. Raises StoreError; its
+    text is the reason alone.
     """
     from urllib.parse import quote  # only a support bundle reads a database like this
 
     for suffix in ("", *_SIDE_FILES):
-        if why := _why_no_file(f"{os.fspath(path)}{suffix}"):
+        if why := _why_not_regular(f"{os.fspath(path)}{suffix}"):
             raise StoreError(f"{os.path.basename(path)}{suffix}: {why}")
     found: list[Row] = []
     with bare_errors():
@@ -146,17 +146,19 @@ def newest_rows(path: str | os.PathLike[str], most: int, most_bytes: int) -> lis
     return found
 
 
-def set_aside_strangers(path: str | os.PathLike[str]) -> str:
-    """Set aside what stands in the place of the database's files and is no file: a link, which SQLite would follow,
-    or a FIFO, which it would wait for. Returns where the database's own place holder is now; empty: it had none.
+def set_aside_replaced_files(path: str | os.PathLike[str]) -> str:
+    """Set aside whatever has the name of one of the database's files and is not a regular file.
+
+    SQLite would follow a link and wait for a FIFO. Returns the new path of what had the database's own name; empty:
+    it was a file, or nothing.
     """
-    moved = set_aside(path) if _why_no_file(path) else ""
-    set_aside(path, [suffix for suffix in _SIDE_FILES if _why_no_file(f"{os.fspath(path)}{suffix}")])
+    moved = set_aside(path) if _why_not_regular(path) else ""
+    set_aside(path, [suffix for suffix in _SIDE_FILES if _why_not_regular(f"{os.fspath(path)}{suffix}")])
     return moved
 
 
 def set_aside(path: str | os.PathLike[str], suffixes: Iterable[str] = ("", *_SIDE_FILES)) -> str:
-    """Rename the database's files, those with these suffixes. Returns the new name of the first."""
+    """Rename the database's files, those with these suffixes. Returns the new path, without a suffix."""
     aside = f"{os.fspath(path)}.damaged-{int(time.time())}"
     for suffix in suffixes:
         if os.path.lexists(f"{os.fspath(path)}{suffix}"):
@@ -165,7 +167,7 @@ def set_aside(path: str | os.PathLike[str], suffixes: Iterable[str] = ("", *_SID
 
 
 def set_side_files_aside(path: str | os.PathLike[str]) -> None:
-    """Rename what lies beside a database whose own file is gone."""
+    """Rename SQLite's other files of a database whose own file is gone."""
     set_aside(path, _SIDE_FILES)
 
 
@@ -180,7 +182,7 @@ def _reason(error: sqlite.Error, path: str | os.PathLike[str]) -> str:
 
 
 def _make_private(path: str | os.PathLike[str]) -> None:
-    """Make the file, which SQLite would let others read; what it puts beside it gets the same mode."""
+    """Make the file for our user alone. SQLite would let others read it; its other files get the same mode."""
     try:
         fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
@@ -199,12 +201,12 @@ def _migrate(connection: sqlite.Connection, path: str | os.PathLike[str]) -> Non
             f"{len(MIGRATIONS)}; use the newer supervisor that wrote it, or another --state-dir"
         )
     for number in range(version, len(MIGRATIONS)):
-        # One transaction with its version number: a crash leaves the old version or the new, nothing between.
+        # One transaction with its version number: after a crash it is the old version or the new one.
         connection.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
 
 
-def _why_no_file(path: str | os.PathLike[str]) -> str:
-    """What stands where a file belongs; empty: a file, or nothing, or what SQLite says more of."""
+def _why_not_regular(path: str | os.PathLike[str]) -> str:
+    """Why a path does not name a regular file; empty: it does, or nothing is there, or SQLite's error says more."""
     try:
         return why_replaced(os.lstat(path))
     except OSError:

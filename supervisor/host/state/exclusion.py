@@ -1,15 +1,16 @@
-"""A name in the kernel that says: a supervisor holds this state directory, whatever became of the folder meanwhile.
+"""A name in the kernel that says: a supervisor holds this state directory, even if the folder was removed.
 
-flock(2) holds an inode. Once somebody has removed the directory, the next supervisor would make and lock a new one
-beside the first. So whoever has the lock also listens, without ever answering, on a socket in the abstract namespace,
-unix(7): the name goes with the process and can be removed by nobody. It is made of
+flock(2) locks an inode. When the directory is removed, the next supervisor would make and lock a new one beside the
+first. So the holder of the lock also listens, without ever answering, on a socket in the abstract namespace, unix(7):
+the name goes with the process, and nobody can remove it. The name consists of
 
-- the directory's path, the root folder and the filesystem that this path is on, so that containers which share a
-  network namespace, and with it these names, but not their files, do not take each other for one;
-- something random, so that nobody can be there first. Names are looked for by their beginning, in /proc/net/unix.
+- a digest of the directory's path, the root folder and the filesystem of that path: containers may share a network
+  namespace, and with it these names, but not their files;
+- random characters, so that no other user can take the name first. Names are found by their beginning in
+  /proc/net/unix.
 
-A name counts only if a process of our own user listens there (SO_PEERCRED): others keep nobody out. In another network
-namespace it is not seen: there the lock alone holds. Where there are no such sockets, it alone holds as well.
+A name counts only if a process of our own user listens there (SO_PEERCRED): other users cannot keep us out. It does not
+show in another network namespace, nor where there are no such sockets; there the lock alone holds.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Exclusion:
     __slots__ = ("_prefix", "_socket")
 
     def __init__(self, folder: str | os.PathLike[str], given: int | None = None) -> None:
-        """`folder`: there already, as an absolute path; `given`: a descriptor that holds the name."""
+        """`folder`: an absolute path that exists; `given`: a descriptor that holds the name already."""
         root, here = os.stat("/"), os.stat(folder)
         path = os.fsencode(os.path.realpath(folder))
         identity = b"%b\0%d %d %d" % (path, root.st_dev, root.st_ino, here.st_dev)
@@ -39,7 +40,7 @@ class Exclusion:
             self._socket.setblocking(False)
 
     def other(self) -> int | None:
-        """The pid of another supervisor that holds the same folder; None: there is none that could be seen."""
+        """The pid of another supervisor that holds the same folder; None: none shows."""
         try:
             with open("/proc/net/unix", "rb") as file:
                 names = {line.rpartition(b" @")[2].strip() for line in file if b" @" + self._prefix in line}
@@ -51,19 +52,19 @@ class Exclusion:
         return next((pid for pid in pids if pid is not None), None)
 
     def drain(self) -> None:
-        """Let go of whoever has connected: a full queue would not tell any more who listens."""
+        """Close the connections that others have made: with a full queue nobody could ask who listens."""
         try:
             while self._socket is not None:
                 self._socket.accept()[0].close()
         except OSError:
-            pass  # nobody is left
+            pass  # the queue is empty
 
     def keep(self) -> int | None:
-        """A descriptor that holds the name after `close` as well; None: there is none."""
+        """A descriptor that still holds the name after `close`; None: there is no name."""
         return None if self._socket is None else os.dup(self._socket.fileno())
 
     def close(self) -> None:
-        """Let go of the name."""
+        """Release the name."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -80,7 +81,7 @@ class Exclusion:
 
 
 def _own_listener(name: bytes) -> int | None:
-    """The process of our own user that listens there; 0: one that cannot be seen from here; None: there is none."""
+    """The pid of the process of our own user that listens there; 0: our PID namespace does not show it; None: none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
         try:
             asking.connect(name)

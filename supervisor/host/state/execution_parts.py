@@ -1,8 +1,8 @@
 """The parts of executions in the store: groups of plans, and the states of groups that were passed.
 
-Executions of one firing share them, so each is a row of its own that names the part below it. They go when the last
-execution of their firing does. Databases from before version 2 have a plan and all steps for each execution; they are
-read as they are, and written anew when the execution changes.
+Executions of one firing share them, so each part is a row of its own that names the part below it. They are deleted
+with the last execution of their firing. A database from before version 2 has a plan and all steps for each execution:
+it is read as it is, and an execution is written in the new form when it changes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WRITE = "REPLACE INTO parts VALUES (?, ?, ?, ?)"
 
 
 class _Firing:
-    """What is written of one firing."""
+    """What the store holds of one firing."""
 
     __slots__ = ("executions", "live", "parts")
 
@@ -41,25 +41,25 @@ class _Firing:
         self.executions: set[str] = set()
         self.live: set[str] = set()
         self.parts: set[str] = set()
-        """Ids, as long as any of its executions is live."""
+        """Ids; empty once none of its executions is live."""
 
 
 class Parts:
-    """Writes what is new of executions, and knows what is written."""
+    """Writes what is new in executions. It remembers what the store holds."""
 
     def __init__(self) -> None:
-        """Nothing is written."""
+        """The store holds nothing yet."""
         self._firings: dict[str, _Firing] = {}
         self._live: dict[str, Execution] = {}
-        """{id: an execution as it was written last}"""
+        """`{id: the execution as it was last written}`"""
         self._new: list[Execution] = []
-        """What was written since the transaction began, which may be rolled back."""
+        """Written since the transaction began, which may be rolled back."""
         self._new_parts: dict[str, set[str]] = {}
-        """{firing: ids of parts}, likewise"""
+        """`{firing: ids of parts}`, likewise."""
         self._erased: dict[str, Execution] = {}
 
     def begin(self, executions: Iterable[Execution], reading: Reading) -> None:
-        """This is what the store holds."""
+        """Take over what the store holds."""
         for execution in executions:
             firing = self._firings.setdefault(execution.firing, _Firing())
             firing.executions.add(execution.id)
@@ -69,7 +69,7 @@ class Parts:
                 self._live[execution.id] = execution
 
     def write(self, connection: sqlite.Connection, execution: Execution) -> None:
-        """Write what has changed of an execution, but for its own row."""
+        """Write what has changed in an execution, except its own row."""
         before = self._live.get(execution.id)
         firing = self._firings.get(execution.firing)
         known, new = firing.parts if firing else set(), self._new_parts.setdefault(execution.firing, set())
@@ -88,7 +88,7 @@ class Parts:
         self._new.append(execution)
 
     def erase(self, connection: sqlite.Connection, execution: Execution) -> None:
-        """Remove an execution, but for its own row."""
+        """Delete an execution, except its own row."""
         connection.execute("DELETE FROM plans WHERE id = ?", (execution.id,))
         connection.execute("DELETE FROM steps WHERE execution_id = ?", (execution.id,))
         self._erased[execution.id] = execution
@@ -96,7 +96,7 @@ class Parts:
             connection.execute("DELETE FROM parts WHERE firing = ?", (execution.firing,))
 
     def _is_unused(self, firing_id: str) -> bool:
-        """Whether no execution of a firing is left, when the transaction is through."""
+        """Whether a firing has no execution left once the transaction is committed."""
         firing = self._firings.get(firing_id)
         known = firing.executions if firing else ()
         new = (execution.id for execution in self._new if execution.firing == firing_id)
@@ -134,13 +134,13 @@ class Parts:
 
 
 class Reading:
-    """Makes executions of rows; what they share is one object again."""
+    """Makes executions from rows; parts that they share are one object again."""
 
     def __init__(self, connection: sqlite.Connection) -> None:
         """Read from `connection`."""
         self._connection = connection
         self._rows: dict[str, dict[str, tuple[str, str]]] = {}
-        """{firing: {part id: (id of the part below, body)}}"""
+        """`{firing: {part id: (id of the part below, body)}}`"""
         self._parts: dict[str, SharedSequence[Any]] = {"": EMPTY}
         self.outdated: set[str] = set()
         """The executions that an earlier version wrote."""
@@ -197,7 +197,7 @@ class Reading:
 
 
 def _unknown(part: SharedSequence[Any], known: set[str], new: set[str]) -> Iterator[SharedSequence[Any]]:
-    """The parts of `part` that are in neither; below one that is, all are."""
+    """`part` and the parts below it, down to the first that is known or new: all below that one are, too."""
     for below in part.down_to(0):
         if below.id in known or below.id in new:
             return

@@ -1,4 +1,4 @@
-"""Whether somebody has a file open for writing: the kernel says so to who asks for a read lease, fcntl(2)."""
+"""Whether a file is open for writing: the kernel refuses a read lease then, fcntl(2)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import signal
 def being_written(descriptor: int) -> bool | None:
     """Whether the file behind a descriptor, opened for reading, is open for writing anywhere on this machine.
 
-    None: that cannot be told. The file must be our user's, or CAP_LEASE ours, and its filesystem must know leases.
+    None: it is not known. The file must belong to our user, or we need CAP_LEASE; and its filesystem must have leases.
     """
     try:
-        # Who opens it in the moment in which the lease is ours waits for that, and we get a signal: SIGIO would end a
-        # process that does not handle it, this one is ignored.
+        # A process that opens the file while we hold the lease waits, and we get a signal. SIGIO would end a process
+        # that does not handle it; SIGURG is ignored.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:

@@ -1,31 +1,29 @@
-"""The state directory: where a supervisor keeps what it knows about one workspace, and the lock that keeps others out.
+"""The state directory: what a supervisor keeps about one workspace, and the lock that keeps other supervisors out.
 
-<state directory>/     0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs; below
-                     folders that nobody else can exchange (`trust`)
-lock                 held with flock(2) for as long as the supervisor lives; its text is the holder's pid. A name in the
-                     kernel keeps others out where the directory is removed meanwhile (`exclusion`)
+<state directory>/   0700; 0710 if commands run as another user, who must reach the socket, scripts and outputs; below
+                     folders that nobody else can exchange (`folder_trust`)
+lock                 locked with flock(2) while the supervisor lives; its text is the holder's pid. A name in the kernel
+                     keeps other supervisors out if the directory is removed (`exclusion`)
 workspace            the workspace's path, for people
 cwd                  the folder that the supervisor was started in: relative paths on its command line begin there
 state.db             records
 shim.sock, api.sock  sockets
 runs/                one directory for each run
-stacks               what the supervisor was doing when somebody sent it SIGQUIT
+stacks               what the supervisor did when it got SIGQUIT
+stalls               where the event loop stood still
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import pwd
-import re
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from supervisor.host.state.exclusion import Exclusion
+from supervisor.host.state.state_path import home_in_tmp
 from supervisor.host.users.folder_trust import doubt, give_folder
-from supervisor.lean.digest import sha256
 from supervisor.lean.typing import TYPE_CHECKING, Self
 from supervisor.model.errors import BadSettings, MachineError, StateInUse, SupervisorError
 from supervisor.shim.regular_file import atomic_write, open_regular, read_regular
@@ -34,61 +32,15 @@ from supervisor.shim.unix_socket import MAX_PATH_BYTES
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
 
-_MAX_NAME = 32  # of the workspace's folder in ours: leaves room for the sockets
-_SYSTEM_HOME = "/var/lib/supervisor"
 _ELSEWHERE = "choose another state directory with --state-dir"
 
 
-def default_path(workspace: str, environ: Mapping[str, str]) -> Path:
-    """Where the state of a workspace is kept unless somebody says otherwise.
-
-    One folder for each workspace, however it was reached: links are followed. Source: the XDG base directory
-    specification, which also says that a relative XDG_STATE_HOME does not count.
-    """
-    return _state_home(environ) / _name(workspace)
-
-
-def system_path(workspace: str) -> Path:
-    """Where the state of a workspace is kept by root for another user, who could not reach a folder in root's home.
-
-    Source: the Filesystem Hierarchy Standard, 5.8.
-    """
-    return Path(_SYSTEM_HOME, _name(workspace))
-
-
-def _name(workspace: str) -> str:
-    path = os.path.realpath(workspace)
-    digest = sha256(os.fsencode(path)).hex()[:8]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[:_MAX_NAME] or "root"
-    return f"{name}-{digest}"
-
-
-def _state_home(environ: Mapping[str, str]) -> Path:
-    if os.path.isabs(home := environ.get("XDG_STATE_HOME", "")):
-        return Path(home, "supervisor")
-    for home in (environ.get("HOME", ""), _home_of_user()):
-        if os.path.isabs(home) and os.path.isdir(home):
-            return Path(home, ".local/state/supervisor")
-    return _homeless()
-
-
-def _home_of_user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:  # a container may run as a user that its image does not know
-        return ""
-
-
-def _homeless() -> Path:
-    return Path(f"/tmp/supervisor-{os.geteuid()}")
-
-
 class StateDir:
-    """A state directory that this process holds. `close` lets go of it; so does the end of the process.
+    """A state directory that this process holds, until `close` or the end of the process.
 
-    `workspace` names what the state belongs to, `account` the user that commands run as, if that is another one.
-    Raises StateInUse while another supervisor holds the directory, and MachineError where it cannot be made, written or
-    trusted, or BadSettings if somebody else could exchange it, or something in it.
+    `workspace` is the workspace that the state belongs to, `account` the user that commands run as, if that is another
+    one. Raises StateInUse while another supervisor holds the directory, MachineError if it cannot be made or written,
+    BadSettings if another user could exchange it or something in it.
     """
 
     __slots__ = ("_account", "_cwd", "_exclusion", "_inode", "_lock", "_workspace", "path")
@@ -108,14 +60,14 @@ class StateDir:
         _check_length(self.api_socket)
         _check_length(self.shim_socket)
         try:
-            # Not after an upgrade: what runs there already goes on.
+            # Not after an upgrade: a supervisor that already runs there goes on.
             if lock is None:
-                _check_way(self.path)
-            if self.path.parent == _homeless():  # in a folder where anyone may have been first
+                _check_path(self.path)
+            if self.path.parent == home_in_tmp():  # in /tmp, where another user may have made it first
                 _make_own(self.path.parent)
             _make_own(self.path, parents=0o755 if account else 0o700)
-            if lock is None:  # in a folder with the sticky bit somebody may have been first
-                _check_way(self.path)
+            if lock is None:  # in a folder with the sticky bit another user may have made it first
+                _check_path(self.path)
             self._lock = _locked(self.path / "lock") if lock is None else lock
             self._exclusion = Exclusion(self.path, name)
         except OSError as error:
@@ -132,7 +84,7 @@ class StateDir:
             raise
 
     def _fill(self) -> None:
-        """Make what belongs into the directory. Raises SupervisorError, OSError."""
+        """Make the content of the directory. Raises SupervisorError, OSError."""
         self._inode = _inode(self.path)
         _make_own(self.runs)
         _keep(self.path / "workspace", os.fsencode(os.path.realpath(self._workspace)) + b"\n")
@@ -140,7 +92,7 @@ class StateDir:
             self._open_to(self._account)
 
     def is_whole(self) -> bool:
-        """Whether the directory and its lock are those that we hold, and its runs are in place. Raises OSError."""
+        """Whether the directory and its lock are still ours, and the folder of runs is there. Raises OSError."""
         try:
             return (
                 _inode(self.path) == self._inode
@@ -151,11 +103,11 @@ class StateDir:
             return False
 
     def restore(self) -> None:
-        """Make again what is missing, and hold what is there now. Raises StateInUse, SupervisorError, OSError."""
+        """Make what is missing again, and lock what is there now. Raises StateInUse, SupervisorError, OSError."""
         self._exclusion.drain()
-        _check_way(self.path)
+        _check_path(self.path)
         _make_own(self.path, parents=0o755 if self._account else 0o700)
-        _check_way(self.path)
+        _check_path(self.path)
         if not _is_still(self._lock, self.path / "lock"):
             lock = _locked(self.path / "lock")
             os.close(self._lock)
@@ -185,7 +137,7 @@ class StateDir:
         return self.path / "api.sock"
 
     def _open_to(self, account: Account) -> None:
-        """Let a user pass through to what is meant for that user. Raises MachineError, OSError."""
+        """Let a user pass through to its socket, scripts and outputs. Raises MachineError, OSError."""
         for folder in (self.path, self.runs):
             give_folder(folder, 0o710, account.gid)
         from supervisor.host.users.impersonation import can_enter
@@ -195,20 +147,20 @@ class StateDir:
 
     @property
     def stacks(self) -> Path:
-        """Where the supervisor writes what it is doing when somebody asks by SIGQUIT."""
+        """The file for stacks on SIGQUIT."""
         return self.path / "stacks"
 
     def keep(self) -> tuple[int, int | None]:
-        """Descriptors that hold the lock and the name after `close` as well; of the name, if there is one."""
+        """Descriptors that still hold the lock and the name after `close`; None: there is no name."""
         return os.dup(self._lock), self._exclusion.keep()
 
     @property
     def stalls(self) -> Path:
-        """Where the supervisor was when it stood still."""
+        """The file for stacks of a stalled event loop."""
         return self.path / "stalls"
 
     def note_cwd(self, folder: str) -> None:
-        """Keep which folder the supervisor was started in; empty: not known. For a support bundle, so nothing waits."""
+        """Write down which folder the supervisor was started in; empty: not known. Only a support bundle reads it."""
         self._cwd = folder
         try:
             _keep(self.path / "cwd", os.fsencode(folder) + b"\n")
@@ -216,7 +168,7 @@ class StateDir:
             pass  # the disk is full
 
     def close(self) -> None:
-        """Let go of the directory. The lock file stays: to remove it would let two others in at once."""
+        """Release the directory. The lock file stays: if it were removed, two supervisors could each lock one."""
         lock, self._lock = self._lock, -1
         if lock >= 0:
             self._exclusion.close()
@@ -232,9 +184,9 @@ class StateDir:
 
 
 def _make_own(path: Path, parents: int = 0o700) -> None:
-    """Make a folder that is ours alone, or see that it is. Raises BadSettings, OSError.
+    """Make a folder of ours, or check that it is ours alone. Raises BadSettings, OSError.
 
-    `parents`: the mode of folders above it that are not there.
+    `parents`: the mode of new folders above it.
     """
     for folder in (*reversed(path.parents), path):
         mode = 0o700 if folder == path else parents
@@ -244,7 +196,7 @@ def _make_own(path: Path, parents: int = 0o700) -> None:
         except FileExistsError:
             continue
         except OSError:
-            # An automounter, or a parent that may be passed but not written: what counts is whether it is there.
+            # An automounter, or a parent that we may pass but not write: it only matters whether the folder exists.
             if not folder.is_dir():
                 raise
     status = os.lstat(path)
@@ -257,8 +209,8 @@ def _make_own(path: Path, parents: int = 0o700) -> None:
         raise _distrusted(path, "other users may write there", f"chmod 700 {path}, if what it holds is yours")
 
 
-def _check_way(path: Path) -> None:
-    """See that nobody else can exchange a folder on the way. Raises BadSettings, OSError."""
+def _check_path(path: Path) -> None:
+    """Check that nobody else can exchange a folder on the path. Raises BadSettings, OSError."""
     found = doubt(path.parent)
     if found is not None:
         whose = "folders that are root's" if os.geteuid() == 0 else "folders that are root's or yours"
@@ -270,7 +222,7 @@ def _check_way(path: Path) -> None:
 
 
 def _locked(path: Path) -> int:
-    """A descriptor that holds the lock. Raises StateInUse, OSError."""
+    """Lock the file. Returns the descriptor that holds the lock. Raises StateInUse, OSError."""
     while True:
         fd = open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
@@ -278,7 +230,7 @@ def _locked(path: Path) -> int:
             if not _is_still(fd, path):  # removed or replaced between open and flock
                 os.close(fd)
                 continue
-            _tell_holder(fd)
+            _write_holder(fd)
             return fd
         except BlockingIOError:
             holder = os.pread(fd, 32, 0).strip().decode("ascii", "replace")
@@ -303,12 +255,12 @@ def _inode(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _tell_holder(fd: int) -> None:
+def _write_holder(fd: int) -> None:
     try:
         os.ftruncate(fd, 0)
         os.pwrite(fd, b"%d\n" % os.getpid(), 0)
     except OSError:
-        pass  # the disk is full: what runs can be taken over all the same, and the text is for people
+        pass  # the disk is full; the lock holds all the same, and the text is for people
 
 
 def _is_still(fd: int, path: Path) -> bool:
@@ -319,12 +271,12 @@ def _is_still(fd: int, path: Path) -> bool:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """Have a file hold this. One that does is left alone: the disk may be full, and what is there is enough."""
+    """Make a file hold this. A file that already does is left alone: on a full disk it could not be written again."""
     try:
         if read_regular(path, len(data) + 1) == data:
             return
     except OSError:
-        pass  # not there yet, or not readable: it is replaced
+        pass  # it does not exist, or cannot be read: replace it
     atomic_write(path, data)
 
 

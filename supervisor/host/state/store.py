@@ -1,4 +1,4 @@
-"""The store: every record in one SQLite file, so that a supervisor can go on where another was killed.
+"""The store: all records in one SQLite file. A new supervisor goes on where the one before was killed.
 
 Write-ahead log with `synchronous=NORMAL`: what was committed survives the death of the process at any instant. After a
 power cut the last moments may be missing, but the file is whole. What the executions of one firing share, the groups of
@@ -20,7 +20,7 @@ from supervisor.host.state.database import (
     in_memory,
     open_database,
     set_aside,
-    set_aside_strangers,
+    set_aside_replaced_files,
     set_side_files_aside,
     translated_errors,
 )
@@ -46,16 +46,16 @@ KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
 
 
 class Store:
-    """The records of one state directory. Used by one thread, the engine's."""
+    """The records of one state directory. Only the engine's thread uses it."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open or make the database at `path`.
 
-        A damaged file, or what stands in its place and is none, is set aside, never deleted, and `damaged` says where
-        it is. Raises MachineError if there can be no database at all, or if a newer version of the supervisor wrote it.
+        A damaged file, or a link or folder in its place, is set aside, never deleted, and `damaged` is its new path.
+        Raises StoreError if there can be no database, MachineError if a newer version of the supervisor wrote it.
         """
         self._path = path
-        self.damaged = set_aside_strangers(path)
+        self.damaged = set_aside_replaced_files(path)
         try:
             self._connection = open_database(path)
         except DamagedDatabase:
@@ -66,7 +66,7 @@ class Store:
 
     @classmethod
     def copy_of(cls, path: str | os.PathLike[str]) -> Store:
-        """A copy of a database that another process uses, in memory, brought to our version.
+        """A copy in memory of a database that another process uses, in our version.
 
         Raises StoreError, or MachineError if a newer version of the supervisor wrote it.
         """
@@ -76,7 +76,7 @@ class Store:
         return copy
 
     def is_in_place(self) -> bool:
-        """Whether what is written comes into the file that is at its path. Raises OSError."""
+        """Whether the file at the path is still the one that is written. Raises OSError."""
         try:
             status = os.lstat(self._path)
         except FileNotFoundError:
@@ -84,10 +84,10 @@ class Store:
         return (status.st_dev, status.st_ino) == self._inode
 
     def restore(self) -> None:
-        """Write all anew into a file where there is none any more. Raises MachineError; all is kept then."""
+        """Write everything into a new file, if the old one is gone. Raises MachineError; nothing is lost then."""
         if os.path.lexists(self._path):
             raise MachineError(f"another file is in the place of the database {os.fspath(self._path)}")
-        # First out of the old file: closing it removes what lies beside it by name, where the new one's would be.
+        # Copy out of the old file first: closing it removes -wal and -shm by name, which the new file will use.
         kept = in_memory()
         with translated_errors("write", self._path):
             self._connection.backup(kept)
@@ -101,11 +101,11 @@ class Store:
         kept.close()
 
     def close(self) -> None:
-        """Close the file; all that was saved is in it."""
+        """Close the file. Everything that was saved is in it."""
         self._connection.close()
 
     def load(self) -> tuple[list[Record], int]:
-        """All records, in no order, and the highest revision ever given.
+        """All records, in no order, and the highest revision that a record ever had.
 
         Raises DamagedDatabase if the file or its rows make no sense, StoreError if the machine refuses to read it.
         """
@@ -121,7 +121,7 @@ class Store:
             raise DamagedDatabase(f"a row of the database is no record: {error!r}") from error
 
     def load_or_begin_anew(self) -> tuple[list[Record], int]:
-        """What `load` does; a damaged database is set aside, and an empty one takes its place. Raises StoreError."""
+        """Load; a damaged database is set aside, and an empty one takes its place. Raises StoreError."""
         try:
             return self.load()
         except DamagedDatabase:
@@ -133,23 +133,23 @@ class Store:
             return [], 0
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
-        """Write what a step changed, all or nothing. Raises StoreError with the bare reason: a full disk, say."""
+        """Write what a step changed, all or nothing. Raises StoreError; its text is the reason alone."""
         self._parts.start()
         with bare_errors(), self._connection as connection:
             self._write_all(connection, changed, removed)
         self._parts.saved()
 
     def get(self, key: str) -> str | None:
-        """A value kept beside the records; None if there is none. Raises StoreError."""
+        """A value that is stored beside the records; None: there is none. Raises StoreError."""
         with bare_errors():
             return self._value(key)
 
     def put(self, key: str, value: str) -> None:
-        """Keep a value beside the records. Raises StoreError."""
+        """Store a value beside the records. Raises StoreError."""
         self.put_all({key: value})
 
     def put_all(self, values: Mapping[str, str]) -> None:
-        """Keep values beside the records, all or none. Raises StoreError."""
+        """Store values beside the records, all or none. Raises StoreError."""
         with bare_errors(), self._connection as connection:
             connection.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
@@ -193,7 +193,7 @@ def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Rec
 
 
 def _inode(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Which file is there; nonsense for one that is not, `:memory:` for example."""
+    """Device and inode of a file; zeros if it does not exist, `:memory:` for example."""
     try:
         status = os.lstat(path)
     except OSError:

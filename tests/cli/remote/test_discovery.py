@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.remote.discovery import NotRunning, find_socket
-from supervisor.host.state.state_directory import default_path
+from supervisor.host.state.state_path import default_path
 from tests.host.users.other_user import GID, UID, needs_root, open_folder
 
 __all__ = ["open_folder"]
