@@ -48,6 +48,13 @@ WIRE = [
 Json = dict[str, Any]
 
 
+class NoSignals:
+    """Nothing was sent to a management plane."""
+
+    def signals(self) -> tuple[int, int]:
+        return 0, 0
+
+
 def page(title: str, *paragraphs: str) -> str:
     return "\n\n".join([MARK, f"# {title}", *(text for text in paragraphs if text)]) + "\n"
 
@@ -189,7 +196,7 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    measured = Metrics(Records, Hub(), DOCS / "nowhere", lambda: 0)
+    measured = Metrics(Records(), Hub(), DOCS / "nowhere", NoSignals())
     measured._durations.labels("succeeded")  # its labels are to be seen before anything has ended
     text = asyncio.run(measured.text()).decode()
     rows = []

@@ -1,4 +1,4 @@
-"""Puts the server together: who may call, what is served, what it looks at.
+"""Puts the API together: who may call, and what is served.
 
 Imported once the first commands run: it brings in aiohttp, protobuf and connectrpc.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,7 @@ from connect_server.http.access import Access
 from connect_server.http.server import Limits, Server
 from connect_server.http.tokens import Tokens
 from connect_server.interceptor import Interceptor
-from connect_server.service_routes import Site as ServiceSite
-from connect_server.service_routes import service_routes
+from connect_server.service_routes import Site, service_routes
 from connect_server.validation import Validator
 from platform_wire import PREFIXES, SERVICES
 from platform_wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
@@ -31,20 +30,13 @@ from platform_wire.event_connect import EventServiceASGIApplication
 from platform_wire.identity_connect import IdentityServiceASGIApplication
 from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
-from supervisor.api.control import (
-    control_activity,
-    control_recent,
-    control_resumed,
-    control_routes,
-    control_steps,
-    control_upgrade,
-)
-from supervisor.api.http.access_policy import LIFETIMES_S, PROGRAM, AccessPolicy, Scope, doors, issuer
-from supervisor.api.http.early_status import Status
+from supervisor.api.control.control_routes import Control
+from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, TokenMint, doors, issuer
 from supervisor.api.http.metrics import Metrics
 from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
+from supervisor.api.operations import Operations
 from supervisor.api.platform.automation_service import Automation
 from supervisor.api.platform.environment_service import EnvironmentApi
 from supervisor.api.platform.event_service import Events
@@ -55,115 +47,82 @@ from supervisor.host.proc.loop_lag import EventLoopLag
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ApiParts:
     """What is served, and for whom."""
 
     engine: Engine
     activity: Activity
+    operations: Operations
     sockets: Sockets
+    lag: EventLoopLag
     environment_id: str
-    workspace: Path
     state: Path
     """The state directory."""
-    update_file: control_routes.UpdateFile
-    file_moved: Callable[[], Awaitable[None]]
-    """See `EnvironmentApi`."""
-    end: Callable[[float, bool], None]
-    """Ends the supervisor, see `control.Hands`."""
-    upgrade: Callable[[], Awaitable[str]]
-    """See `control_upgrade`."""
-    recent: Callable[[], dict[str, Any]]
-    """See `control_recent`."""
-    lag: EventLoopLag
-    status: Status
-    ready: Callable[[], None] = lambda: None
-    """Is called once clients are answered."""
-    connections: Sequence[int] = ()
-    """See `Server`."""
-    on_serving: Callable[[Callable[[], Awaitable[tuple[int, ...]]]], None] = lambda _: None
-    """Is given the server's `hand_over`."""
+    drain_grace_s: float = 30.0
+    """Of a shutdown that names none."""
     public_url: str = ""
-    """What clients reach this supervisor by; empty: the address that it listens on."""
+    """The URL by which clients reach this supervisor; empty: the address that it listens on."""
     host_names: Sequence[str] = ()
     origins: Sequence[str] = ()
-    peers: Sequence[int] = ()
-    """Users who may use the Unix socket, beside root and our own."""
-    resumed: Callable[[], bool] = lambda: False
-    """Somebody tells that the machine was resumed; returns whether that was news."""
-    clients_met: Callable[[str], None] = lambda _why: None
-    """Told why clients have to wait to be accepted, and with an empty text once none has to."""
-    drain_grace_s: float = 30.0
-    """What a shutdown has that does not say."""
+    users: Sequence[int] = ()
+    """Who may use the Unix socket, beside root and our own user."""
+    connections: Sequence[int] = ()
+    """Descriptors of connections that were accepted before there was a server."""
 
 
-async def serve(site: Site) -> None:
-    """Serve a site until cancelled."""
-    tokens = _tokens(site)
-    translator = Translator(site.environment_id, (site.public_url or site.sockets.url).rstrip("/"))
-    started_s = time.time()
-    metrics = Metrics(
-        lambda: site.engine.world.records,
-        site.engine.hub,
-        site.state / "runs",
-        lambda: site.engine.hub.readers,
-        site.activity.signals,
-    )
-    site.lag.observer = metrics.lag
-    hands = control_routes.Hands(tokens.mint, site.update_file, site.end, site.drain_grace_s)
-    stopping = asyncio.Event()
+async def serve(parts: ApiParts) -> None:
+    """Serve clients until cancelled."""
+    records, hub, runs = parts.engine.world.records, parts.engine.hub, parts.state / "runs"
+    tokens, stopping = _tokens(parts), asyncio.Event()
+    mint = TokenMint(tokens)
+    metrics = Metrics(records, hub, runs, parts.activity)
+    parts.lag.observer = metrics.lag
+    control = Control(parts.engine, parts.activity, parts.operations, mint, parts.drain_grace_s)
     server = Server(
         PROGRAM,
-        site.sockets,
+        parts.sockets,
         Access(
             PROGRAM,
             tokens,
-            AccessPolicy(site.environment_id, site.peers),
-            doors(site.host_names, site.origins),
+            AccessPolicy(parts.environment_id, parts.users),
+            doors(parts.host_names, parts.origins),
         ),
         [
-            *service_routes(
-                _services(site, translator, tokens, started_s, stopping),
-                ServiceSite(PROGRAM.name, SERVICES, PREFIXES),
-            ),
-            *log_routes.routes(site.engine.world.records, site.engine.hub, site.state / "runs", NoSecrets()),
-            *control_routes.routes(site.engine, site.status, hands),
-            *control_activity.routes(site.activity),
-            *control_recent.routes(site.recent),
-            *control_resumed.routes(site.resumed),
-            *control_steps.routes(site.engine.world.records),
-            *control_upgrade.routes(site.upgrade),
+            *service_routes(_services(parts, mint, stopping), Site(PROGRAM.name, SERVICES, PREFIXES)),
+            *log_routes.routes(records, hub, runs, NoSecrets()),
+            *control.routes(),
         ],
-        observer=_Observer(metrics, site.clients_met),
+        observer=_Observer(metrics, parts.operations),
         limits=Limits(room_for_clients()),
-        connections=site.connections,
+        connections=parts.connections,
         stopping=stopping,
     )
-    site.on_serving(server.release_connections)
+    parts.operations.on_serving(server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
-        await server.run(site.ready)
+        await server.run(parts.operations.on_answering)
 
 
 class _Observer:
-    """What the server tells of this supervisor, and tells it."""
+    """What the server says of this supervisor, and reports to it."""
 
-    def __init__(self, metrics: Metrics, clients_met: Callable[[str], None]) -> None:
+    def __init__(self, metrics: Metrics, operations: Operations) -> None:
         self._metrics = metrics
-        self._clients_met = clients_met
+        self._operations = operations
 
     async def metrics(self) -> bytes:
         return await self._metrics.text()
 
     def not_ready(self) -> str:
-        return ""
+        return ""  # it is ready as soon as it answers
 
     def on_shortage(self, why: str) -> None:
-        self._clients_met(why)
+        self._operations.on_shortage(why)
 
 
-def _tokens(site: Site) -> Tokens:
-    """With the kept key or, where that cannot be, with one for this life: the socket needs none."""
-    path, signer = site.state / "token.key", issuer(site.environment_id)
+def _tokens(parts: ApiParts) -> Tokens:
+    """Tokens by the key in the state directory or, where that cannot be kept, by one of this process."""
+    path, signer = parts.state / "token.key", issuer(parts.environment_id)
     try:
         return Tokens.kept(path, signer)
     except OSError as error:
@@ -172,23 +131,16 @@ def _tokens(site: Site) -> Tokens:
         return Tokens.fleeting(signer)
 
 
-def _services(
-    site: Site, translator: Translator, tokens: Tokens, started_s: float, stopping: asyncio.Event
-) -> list[ConnectASGIApplication[Any]]:
+def _services(parts: ApiParts, mint: TokenMint, stopping: asyncio.Event) -> list[ConnectASGIApplication[Any]]:
     """The services of the platform's API, behind the rules of the wire."""
-    environment = EnvironmentApi(
-        site.engine,
-        site.activity,
-        translator,
-        lambda scope: tokens.mint(scope, LIFETIMES_S[Scope(scope)]),
-        site.file_moved,
-        started_s,
-    )
+    engine, operations = parts.engine, parts.operations
+    translator = Translator(parts.environment_id, (parts.public_url or parts.sockets.url).rstrip("/"))
+    environment = EnvironmentApi(engine, parts.activity, translator, mint, operations, time.time())
     interceptor = Interceptor(PROGRAM, Validator(RULES), stopping)
     options: dict[str, Any] = {"interceptors": (interceptor,), "codecs": codecs()}
     return [
-        EnvironmentAutomationServiceASGIApplication(Automation(site.engine, translator), **options),
+        EnvironmentAutomationServiceASGIApplication(Automation(parts.engine, translator), **options),
         EnvironmentServiceASGIApplication(environment, **options),
-        EventServiceASGIApplication(Events(site.engine, site.environment_id), **options),
+        EventServiceASGIApplication(Events(parts.engine, parts.environment_id), **options),
         IdentityServiceASGIApplication(Identity(translator), **options),
     ]

@@ -19,16 +19,16 @@ Imported once the event loop is: the first commands do not wait for it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 
 from supervisor.activity.activity import Activity
 from supervisor.activity.plane import Plane
-from supervisor.api.http.early_status import Reception
-from supervisor.boot.crash import Edge, files, restarted
+from supervisor.api.http.early_status import EarlyStatus
+from supervisor.boot.api_operations import ApiOperations
+from supervisor.boot.crash import Edge, restarted
 from supervisor.boot.resume_watch import ResumeWatch
 from supervisor.boot.state_watch import StateWatch, Watched
 from supervisor.boot.upgrade.upgrade import Upgrade
@@ -92,15 +92,15 @@ class Edges:
     async def _serve_api(self) -> None:
         sockets, api = self._supervisor.sockets, self._supervisor.settings.api
         if sockets is None or api is None:
-            self._ready()
+            self.on_answering()
             return
-        status = self._status(sockets)
-        connections = await self._import_server(sockets, status)
-        await self._serve_site(api, sockets, status, connections)
+        operations = ApiOperations(self._supervisor, self, sockets)
+        connections = await self._import_server(sockets, operations)
+        await self._serve_clients(api, sockets, operations, connections)
 
-    async def _import_server(self, sockets: Sockets, status: Status) -> tuple[int, ...]:
+    async def _import_server(self, sockets: Sockets, operations: ApiOperations) -> tuple[int, ...]:
         """Import the server, and answer the simplest requests meanwhile. Returns the connections that go on."""
-        early = Reception(sockets.listening[0], status, self._peers)
+        early = EarlyStatus(sockets.listening[0], operations, self._peers)
         received: tuple[int, ...] = ()
 
         async def receive() -> None:
@@ -110,44 +110,34 @@ class Edges:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(receive)
             # Answer waiting clients first: these imports hold the interpreter lock for most of half a second.
-            await early.first_attended(FIRST_ANSWER_S)
+            await early.first_answered(FIRST_ANSWER_S)
             await worker_threads.run(importlib.import_module, "supervisor.api.assembly")
             early.relieve()
         return received
 
-    async def _serve_site(
-        self, api: ApiSettings, sockets: Sockets, status: Status, connections: tuple[int, ...]
+    async def _serve_clients(
+        self, api: ApiSettings, sockets: Sockets, operations: ApiOperations, connections: tuple[int, ...]
     ) -> None:
         from supervisor.api import assembly
 
         supervisor = self._supervisor
         carried = supervisor.received.connections if supervisor.received else ()
-        site = assembly.Site(
+        parts = assembly.ApiParts(
             engine=supervisor.engine,
             activity=self.activity,
+            operations=operations,
             sockets=sockets,
-            environment_id=supervisor.environment_id,
-            workspace=supervisor.settings.workspace,
-            state=supervisor.state.path,
-            update_file=supervisor.automations.update,
-            file_moved=supervisor.automations.moved,
-            end=supervisor.lifecycle.end,
-            drain_grace_s=supervisor.settings.drain_grace_s,
-            ready=self._ready,
-            resumed=self.resume_watch.on_report,
-            upgrade=self.upgrade.prepare,
-            recent=supervisor.recent_changes.as_json,
             lag=self.lag,
-            status=status,
-            connections=(*carried, *connections),
-            on_serving=self.upgrade.on_serving,
-            clients_met=partial(supervisor.conditions.on_problem, "clients"),
+            environment_id=supervisor.environment_id,
+            state=supervisor.state.path,
+            drain_grace_s=supervisor.settings.drain_grace_s,
             public_url=api.public_url,
             host_names=api.host_names,
             origins=api.origins,
-            peers=self._peers,
+            users=self._peers,
+            connections=(*carried, *connections),
         )
-        await assembly.serve(site)
+        await assembly.serve(parts)
 
     @property
     def _peers(self) -> list[int]:
@@ -155,33 +145,10 @@ class Edges:
         account = self._supervisor.other_account
         return [account.uid] if account else []
 
-    def _status(self, sockets: Sockets) -> Status:
-        """What the status says, as a function that looks."""
-        from supervisor.api.control.control_status import Place, health_json, status_json
-
-        supervisor = self._supervisor
-        place = Place(
-            supervisor.environment_id,
-            str(supervisor.settings.workspace),
-            str(sockets.path),
-            sockets.url,
-            supervisor.engine.now().mono_s,
-            supervisor.conditions.as_json,
-        )
-
-        async def status() -> dict[str, Any]:
-            seen = status_json(supervisor.engine, place)
-            health = health_json(self.lag, files(supervisor.state.path))
-            return seen | health | {"activity": await self.activity.explain()}
-
-        return status
-
-    def _ready(self) -> None:
+    def on_answering(self) -> None:
+        """Clients are answered, or there can be none."""
         self._supervisor.service_manager.ready()
         self._answers.set()
-
-
-Status = Callable[[], Awaitable[dict[str, Any]]]
 
 
 def _activity(supervisor: Supervisor) -> Activity:

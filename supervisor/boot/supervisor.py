@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from supervisor.api.http.sockets import Given, Sockets
+from supervisor.api.http.sockets import ListeningFds, Sockets
 from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.conditions import Conditions
 from supervisor.boot.crash import Edge
@@ -176,7 +176,7 @@ class Supervisor:
         if api is None:
             return None
         owner = self.other_account.uid if self.other_account else None
-        given = Given(received.unix, received.tcp, received.listen) if received else Given()
+        given = ListeningFds(received.unix, received.tcp, received.listen) if received else ListeningFds()
         return Sockets(self.state.api_socket, api.listen, self.report.notice, owner, given)
 
     def _command_environment(self) -> CommandEnvironment:

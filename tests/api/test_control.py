@@ -16,12 +16,13 @@ import pytest
 from connect_server.http.access import Access
 from connect_server.http.server import Server
 from connect_server.http.tokens import Tokens
+from supervisor import __version__
 from supervisor.activity.activity import Activity
-from supervisor.api.control import control_activity, control_recent
-from supervisor.api.control.control_routes import Hands, routes
-from supervisor.api.control.control_status import Place, status_json
-from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, doors, issuer
+from supervisor.api.control.control_routes import Control
+from supervisor.api.control.control_status import status_json
+from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, TokenMint, doors, issuer
 from supervisor.api.http.sockets import Sockets
+from supervisor.api.operations import Endpoints
 from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.run_settings import Settings
 from supervisor.boot.service_manager import ServiceManager
@@ -41,6 +42,7 @@ from supervisor.model.ids import fresh
 from supervisor.model.record import Record, Service, Task
 from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
+from tests.api.idle_operations import IdleOperations
 from tests.clocks import HandClock
 from tests.core.playbook import SEED
 
@@ -68,7 +70,7 @@ class Silent:
         pass
 
 
-class Bench:
+class Bench(IdleOperations):
     """What the routes need, and a client."""
 
     def __init__(self, folder: Path) -> None:
@@ -121,27 +123,28 @@ class Bench:
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         return anyio.run(partial(self._serve, method, path, body, headers))
 
+    async def status(self) -> dict[str, Any]:
+        socket = str(self.folder / "api.sock")
+        endpoints = Endpoints(SEED, str(self.folder), socket, "", self.clock.mono_s - 60.0)
+        return status_json(self.engine, endpoints) | {"activity": await self.activity.explain()}
+
+    async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:
+        return await self.automations.update(content, dry_run)
+
+    def end(self, grace_s: float, detach: bool) -> None:
+        self.ended.append((grace_s, detach))
+
+    def recent_changes(self) -> dict[str, Any]:
+        return RECENT
+
     async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         socket = self.folder / "api.sock"
-        place = Place(SEED, str(self.folder), str(socket), "", self.clock.mono_s - 60.0)
-
-        async def status() -> dict[str, Any]:
-            return status_json(self.engine, place) | {"activity": await self.activity.explain()}
-
-        hands = Hands(
-            self.tokens.mint,
-            self.automations.update,
-            lambda grace_s, detach: self.ended.append((grace_s, detach)),
-        )
+        control = Control(self.engine, self.activity, self, TokenMint(self.tokens), grace_s=30.0)
         server = Server(
             PROGRAM,
             Sockets(socket, None),
             Access(PROGRAM, self.tokens, AccessPolicy(SEED), doors()),
-            [
-                *routes(self.engine, status, hands),
-                *control_activity.routes(self.activity),
-                *control_recent.routes(lambda: RECENT),
-            ],
+            control.routes(),
         )
         async with anyio.create_task_group() as group:
             group.start_soon(server.run)
@@ -490,3 +493,15 @@ def test_keep_alive_that_cannot_be_is_refused_with_a_sentence(
 
     assert (answer[0], answer[1]["code"]) == (status, code)
     assert message in answer[1]["message"]
+
+
+def test_resume_that_the_runner_reports_may_fire(bench: Bench) -> None:
+    assert bench.post("/control/resumed") == (200, {"fired": True})
+    assert bench.post("/control/resumed", when=1)[0] == 400
+
+
+def test_upgrade_is_for_the_owner_of_the_process(bench: Bench) -> None:
+    assert bench.post("/control/upgrade") == (200, {"from": __version__, "to": "2.0"})
+    token = bench.tokens.mint(Scope.ENVIRONMENT, 60.0)
+    status, answer = bench.send("/control/upgrade", b"{}", Authorization=f"Bearer {token}")
+    assert (status, answer["code"]) == (403, "permission_denied")

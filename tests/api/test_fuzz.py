@@ -53,6 +53,7 @@ from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.record import Record
 from tests import leaks
 from tests.activity.fakes import Memory
+from tests.api.idle_operations import IdleOperations
 from tests.boot.notices import Notices
 from tests.connect_server.serving import envelope
 from tests.core.playbook import SEED, service, task
@@ -69,23 +70,6 @@ def examples(most: int) -> settings:
     return settings(
         derandomize=True, max_examples=most, database=None, suppress_health_check=list(HealthCheck)
     )
-
-
-async def _no_upgrade() -> str:
-    raise Precondition("cannot upgrade: this is a test")
-
-
-async def _no_file(content: bytes | None, _dry_run: bool) -> tuple[str, Loaded, Changes | None]:
-    loaded = load_bytes(content or b"")
-    return "", loaded, None if loaded.file is None else Changes()
-
-
-async def _not_moved() -> None:
-    pass
-
-
-async def _no_status() -> dict[str, object]:
-    return {}
 
 
 def methods() -> Iterator[MethodDescriptor]:
@@ -114,6 +98,15 @@ class Sent:
     verb: str = "POST"
 
 
+class Idle(IdleOperations):
+    async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:
+        loaded = load_bytes(content or b"")
+        return "", loaded, None if loaded.file is None else Changes()
+
+    async def upgrade(self) -> str:
+        raise Precondition("cannot upgrade: this is a test")
+
+
 class Bench:
     """The server, in an event loop that turns only while a test waits for something."""
 
@@ -128,20 +121,14 @@ class Bench:
         self.engine.submit(CreateTask(task("build"), (), KNOWN[1]))
         self.engine.submit(StartTask(KNOWN[1], KNOWN[2]))
         self.socket = folder / "api.sock"
-        self.site = assembly.Site(
+        self.parts = assembly.ApiParts(
             engine=self.engine,
             activity=Activity(self.engine.world, Memory(), "a boot", clock),
+            operations=Idle(),
             sockets=Sockets(self.socket, None),
-            environment_id=SEED,
-            workspace=folder,
-            state=folder,
-            update_file=_no_file,
-            file_moved=_not_moved,
-            end=lambda _grace_s, _detach: None,
-            upgrade=_no_upgrade,
-            recent=lambda: {"forgotten": 0, "changes": []},
-            status=_no_status,
             lag=EventLoopLag(folder / "stalls", Notices()),
+            environment_id=SEED,
+            state=folder,
         )
 
     def perform(self, action: Action) -> None:
@@ -199,7 +186,7 @@ def served(folder: Path) -> Iterator[Bench]:
     with asyncio.Runner() as runner:
         bench = Bench(folder, runner)
         loop = runner.get_loop()
-        tasks = [loop.create_task(work) for work in (assembly.serve(bench.site), bench.engine.run())]
+        tasks = [loop.create_task(work) for work in (assembly.serve(bench.parts), bench.engine.run())]
 
         async def held(most: Callable[[int, int, int], bool]) -> tuple[int, int, int]:
             async with asyncio.timeout(PATIENCE_S):

@@ -36,8 +36,11 @@ class Numbers:
 
     def __init__(self, runs: Path, records: Records) -> None:
         self.hub = Hub()
-        self.signals = (0, 0)
-        self.metrics = Metrics(lambda: records, self.hub, runs, lambda: 7, lambda: self.signals)
+        self.sent = (0, 0)
+        self.metrics = Metrics(records, self.hub, runs, self)
+
+    def signals(self) -> tuple[int, int]:
+        return self.sent
 
     async def read(self) -> dict[str, float]:
         """{name and labels: value}"""
@@ -67,7 +70,7 @@ async def test_what_exists_is_looked_at(tmp_path: Path) -> None:
     assert found["supervisor_services running"] == 2
     assert found["supervisor_services failed"] == 0
     assert found["supervisor_executions_live pending"] == 1
-    assert found["supervisor_subscribers"] == 7
+    assert found["supervisor_subscribers"] == 1
     assert found["process_resident_memory_bytes"] > 1e6
 
 
@@ -101,7 +104,7 @@ async def test_probes_that_fail_are_counted(tmp_path: Path) -> None:
 
 async def test_heartbeats_are_counted(tmp_path: Path) -> None:
     async with counting(tmp_path) as numbers:
-        numbers.signals = (2, 1)
+        numbers.sent = (2, 1)
         found = await numbers.read()
     assert (found["supervisor_heartbeats_total sent"], found["supervisor_heartbeats_total failed"]) == (2, 1)
 

@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from supervisor.api.http.early_status import _MOST as MOST
-from supervisor.api.http.early_status import Reception
+from supervisor.api.http.early_status import EarlyStatus
 
 pytestmark = pytest.mark.anyio
 
@@ -25,19 +25,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def _status() -> dict[str, object]:
-    return {"pid": 1}
+class Supervisor:
+    """Knows how it is."""
+
+    async def status(self) -> dict[str, object]:
+        return {"pid": 1}
 
 
 class Desk:
-    """A reception and its clients; `left` holds the connections that it leaves to the server."""
+    """The early answers and their clients; `left` holds the connections that it leaves to the server."""
 
     def __init__(self, path: Path) -> None:
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(path))
         self.listening.listen()
         self.listening.setblocking(False)
-        self.reception = Reception(self.listening, _status)
+        self.early = EarlyStatus(self.listening, Supervisor())
         self.left: list[socket.socket] = []
         self.path = path
 
@@ -49,7 +52,7 @@ class Desk:
         return client
 
     async def run(self) -> None:
-        self.left = [socket.socket(fileno=fd) for fd in await self.reception.run()]
+        self.left = [socket.socket(fileno=fd) for fd in await self.early.run()]
 
 
 @asynccontextmanager
@@ -59,7 +62,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(it.run)
             yield it
-            it.reception.relieve()
+            it.early.relieve()
     finally:
         it.listening.close()
         for connection in it.left:
@@ -104,7 +107,7 @@ async def test_what_is_not_for_it_stays_in_the_socket(tmp_path: Path, request_: 
         await anyio.wait_all_tasks_blocked()
         other = await it.ask(STATUS)
         await answer(other)
-        it.reception.relieve()
+        it.early.relieve()
         with anyio.fail_after(20):
             while len(it.left) < 2:
                 await anyio.lowlevel.checkpoint()
@@ -128,8 +131,8 @@ async def test_server_is_waited_with_only_until_somebody_was_attended(
     async with desk(tmp_path) as it:
         client = await it.ask(request_)
         with anyio.fail_after(20):
-            await it.reception.first_attended(1000.0)
-        await it.reception.first_attended(1000.0)
+            await it.early.first_answered(1000.0)
+        await it.early.first_answered(1000.0)
         client.close()
 
 
@@ -148,11 +151,11 @@ async def test_it_takes_so_many_connections_and_leaves_the_others_to_the_server(
     async with desk(tmp_path) as it:
         clients = [await it.ask(b"GET") for _ in range(MOST + 2)]
         with anyio.fail_after(10):
-            while len(it.reception._connections) < MOST:
+            while len(it.early._connections) < MOST:
                 await anyio.lowlevel.checkpoint()
         for _ in range(10):
             await anyio.lowlevel.checkpoint()
-        assert len(it.reception._connections) == MOST
+        assert len(it.early._connections) == MOST
     assert len(it.left) == MOST
     for client in clients:
         client.close()

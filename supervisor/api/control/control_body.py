@@ -1,4 +1,4 @@
-"""The JSON bodies of the control routes: what is missing, unknown or of the wrong type is refused by name."""
+"""The JSON bodies of the control routes: a missing, unknown or mistyped field is refused by its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 80
 
 
 class Body:
-    """A request's fields. Each is asked for by its type."""
+    """A request's fields. Callers ask for each by its type."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields
@@ -46,12 +46,12 @@ class Body:
         return None if self.absent(name) else self.text(name)
 
     def bytes_or_null(self, name: str) -> bytes | None:
-        """A text as UTF-8, or None. Bytes that were none come through JSON as Python writes them, as surrogates."""
+        """A text as UTF-8, or None. JSON carries other bytes as Python writes them, as surrogates."""
         text = self.text_or_null(name)
         try:
             return None if text is None else text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            raise _invalid(name, "holds half a surrogate pair, which is no character") from None
+            raise _invalid(name, "holds half a surrogate pair, which is not a character") from None
 
     def word(self, name: str, words: Sequence[str], default: str | None = None) -> str:
         """One of `words`."""
@@ -89,7 +89,7 @@ class Body:
 
 
 async def read(request: web.Request) -> Body:
-    """The body of a request. Raises ConnectError if it is no JSON object."""
+    """The body of a request. Raises ConnectError if it is not a JSON object."""
     data = await asgi.read_body(request, BODY_LIMIT_BYTES, asgi.BODY_TIMEOUT_S)
     try:
         fields = json.loads(data)

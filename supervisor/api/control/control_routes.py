@@ -2,15 +2,22 @@
 
     GET  /control/status            what this supervisor is, and what it waits for
     GET  /control/executions/{id}   how an execution ended, as an exit status
+    GET  /control/steps             {"steps"}: the tasks that ran last as a step of another task's execution
+    GET  /control/recent            what changed last in this supervisor, for a support bundle
+    GET  /control/activity          what keeps the environment awake, and the last signals
     POST /control/trigger           {"name"}: fire a trigger
     POST /control/restart           {"id"}: restart a service
-    POST /control/update            {"content", "dryRun"}: an edit of the file: its text; null: what the workspace has
+    POST /control/update            {"content", "dryRun"}: an edit of the file: its text; null: the workspace's file
                                     {"content", "dryRun", "source": "api", "replace"}: add and change items
     POST /control/token             {"scope", "ttlSeconds"}
+    POST /control/keep-alive        {"pid", "startTicks", "source"}: stay awake while that process lives
+    POST /control/resumed           {}: the runner reports that the machine was resumed
+    POST /control/upgrade           {}: the program on the disk takes the place of this one, in the same process
     POST /control/shutdown          {"detach", "graceSeconds"}
 
-JSON in and out, errors as everywhere. They are for whoever may do everything: the Unix socket, or a token of scope
-environment; `Access` lets a token of scope logs read logs alone. No promise is made to other programs.
+JSON in and out, errors as everywhere. They are for callers that may do everything: the Unix socket, or a token of scope
+environment; a token of scope logs reads logs alone (`access_policy`). An upgrade is for the owner of the process. No
+promise is made to other programs.
 """
 
 from __future__ import annotations
@@ -22,17 +29,20 @@ from aiohttp import web
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from connect_server.http.access import caller
+from supervisor import __version__
+from supervisor.activity.activity import Activity
+from supervisor.activity.keep_alive import SOURCE
 from supervisor.api.control.control_body import Body, read
-from supervisor.api.control.control_status import execution_json
-from supervisor.api.http.access_policy import LIFETIMES_S, Scope
-from supervisor.api.http.early_status import Status
+from supervisor.api.control.control_status import execution_json, steps_json
+from supervisor.api.http.access_policy import LIFETIMES_S, Scope, TokenMint
+from supervisor.api.operations import Operations
 from supervisor.config import Loaded, load_bytes
 from supervisor.core import queries
 from supervisor.core.items.diff import Changes, upsert
 from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
-from supervisor.lean.frozen import dataclass
 from supervisor.model.command import Drain, FireTrigger, RestartService, UpsertFile
 from supervisor.model.errors import Precondition
 from supervisor.model.ids import fresh
@@ -43,53 +53,46 @@ LONGEST_TTL_S = 366 * 24 * 3600.0
 LONGEST_GRACE_S = 24 * 3600.0
 
 
-UpdateFile = Callable[[bytes | None, bool], Awaitable[tuple[str, Loaded, Changes | None]]]
-"""From a text, or None, and whether it is a dry run, to the file's path, the verdict on it, and what changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """What the routes do beside commanding the engine."""
-
-    mint: Callable[[Scope, float], str]
-    """Makes a token that lives so many seconds."""
-    update_file: UpdateFile
-    """Carries out the workspace's automations file, or a text in its place, unless this is a dry run."""
-    end: Callable[[float, bool], None]
-    """Ends the supervisor: stops everything with so many seconds of grace first, or, if true, leaves it running."""
-    grace_s: float = 30.0
-    """What a shutdown has that does not say."""
-
-
 class Control:
     """The handlers."""
 
-    def __init__(self, engine: Engine, status: Status, hands: Hands) -> None:
+    def __init__(
+        self, engine: Engine, activity: Activity, operations: Operations, mint: TokenMint, grace_s: float
+    ) -> None:
+        """`grace_s`: of a shutdown that names none."""
         self._engine = engine
-        self._tell = status
-        self._hands = hands
+        self._activity = activity
+        self._operations = operations
+        self._mint = mint
+        self._grace_s = grace_s
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `Server`."""
         return [
             web.get("/control/status", self._status),
             web.get("/control/executions/{id}", self._execution),
+            web.get("/control/steps", self._steps),
+            web.get("/control/recent", self._recent),
+            web.get("/control/activity", self._explain_activity),
             web.post("/control/trigger", handler(self._trigger, "name")),
             web.post("/control/restart", handler(self._restart, "id")),
             web.post("/control/update", handler(self._update, "content", "dryRun", "source", "replace")),
             web.post("/control/token", handler(self._token, "scope", "ttlSeconds")),
+            web.post("/control/keep-alive", handler(self._keep_alive, "pid", "startTicks", "source")),
+            web.post("/control/resumed", handler(self._resumed)),
+            web.post("/control/upgrade", handler(self._upgrade)),
             web.post("/control/shutdown", handler(self._shutdown, "detach", "graceSeconds")),
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._tell())
+        return web.json_response(await self._operations.status())
 
     async def _execution(self, request: web.Request) -> web.Response:
         execution = queries.execution(self._engine.world.records, request.match_info["id"])
         return web.json_response(execution_json(execution))
 
     async def _trigger(self, body: Body) -> dict[str, Any]:
-        """Fire a trigger; tells what it started, not what ran already."""
+        """Fire a trigger. Answers what it started, not what ran already."""
         names = [trigger.value for trigger in Trigger if trigger is not Trigger.MANUAL]
         trigger = Trigger(body.word("name", names))
         records = self._engine.world.records
@@ -123,10 +126,10 @@ class Control:
         if replace and source is not Source.API:
             raise ConnectError(Code.INVALID_ARGUMENT, 'field "replace" needs "source" to be "api"')
         if source is Source.API:
-            body.text("content")  # must be there: with "replace" nothing would mean to remove all
+            body.text("content")  # must be there: without it "replace" would remove everything
             path, loaded, changes = await self._upsert(content or b"", replace, dry_run)
         else:
-            path, loaded, changes = await self._hands.update_file(content, dry_run)
+            path, loaded, changes = await self._operations.update_file(content, dry_run)
         return {
             "path": path,
             "dryRun": dry_run,
@@ -159,20 +162,48 @@ class Control:
     async def _token(self, body: Body) -> dict[str, Any]:
         scope = Scope(body.word("scope", [scope.value for scope in Scope], Scope.ENVIRONMENT.value))
         ttl_s = body.number("ttlSeconds", 1.0, LONGEST_TTL_S, LIFETIMES_S[scope])
-        return {"token": self._hands.mint(scope, ttl_s), "scope": scope.value, "ttlSeconds": ttl_s}
+        return {"token": self._mint.mint(scope, ttl_s), "scope": scope.value, "ttlSeconds": ttl_s}
 
     async def _shutdown(self, body: Body) -> dict[str, Any]:
         detach = body.flag("detach")
-        grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, self._hands.grace_s)
+        grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, self._grace_s)
         if self._engine.world.records.draining and not detach:
-            self._engine.submit(Drain(grace_s))  # who asks again with less grace is in a hurry
-        self._hands.end(grace_s, detach)
+            self._engine.submit(Drain(grace_s))  # a second request with less grace is in a hurry
+        self._operations.end(grace_s, detach)
         return {}
 
+    async def _steps(self, _request: web.Request) -> web.Response:
+        return web.json_response({"steps": steps_json(self._engine.world.records)})
 
-def routes(engine: Engine, status: Status, hands: Hands) -> list[web.RouteDef]:
-    """The routes below /control; see `Control`."""
-    return Control(engine, status, hands).routes()
+    async def _recent(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._operations.recent_changes())
+
+    async def _explain_activity(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._activity.explain())
+
+    async def _keep_alive(self, body: Body) -> dict[str, Any]:
+        """`startTicks`: when the process began, as the caller sees it; null: it did not look."""
+        pid, source = body.whole("pid"), body.text_or_null("source")
+        start_ticks = None if body.absent("startTicks") else body.whole("startTicks")
+        made = self._activity.keep_alive(pid, SOURCE if source is None else source, start_ticks)
+        return {"pid": made.process.pid, "startTicks": made.process.start_ticks, "source": made.source}
+
+    async def _resumed(self, _body: Body) -> dict[str, Any]:
+        """Answers whether postEnvironmentStart was fired."""
+        return {"fired": self._operations.on_resume_report()}
+
+    async def _upgrade(self, _body: Body) -> dict[str, Any]:
+        """For the owner of the process alone: it executes whatever stands on the disk then.
+
+        Answered once that program has passed its self-check. To see how the rest goes a client asks for the status
+        until another `instance` answers.
+        """
+        if not caller().owns_process:
+            raise ConnectError(
+                Code.PERMISSION_DENIED,
+                "an upgrade is for root and the supervisor's own user, on its Unix socket and without a token",
+            )
+        return {"from": __version__, "to": await self._operations.upgrade()}
 
 
 def handler(

@@ -1,18 +1,19 @@
-"""What the control routes tell: the supervisor at a glance, and the end of an execution."""
+"""The JSON that the control routes answer: the supervisor at a glance, the end of an execution, steps."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from supervisor import __version__
+from supervisor.api.operations import Endpoints
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
-from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import assert_never
 from supervisor.model.ids import fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
@@ -22,36 +23,23 @@ _INSTANCE = fresh()
 """Of this program in this process; another one after an upgrade, whose pid is the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What of a supervisor never changes."""
-
-    environment_id: str
-    workspace: str
-    socket: str
-    url: str
-    """Of the TCP address; empty if there is none."""
-    started_mono_s: float
-    """On the monotonic clock: the wall clock may be set while we run."""
-    troubles: Callable[[], list[dict[str, object]]] = list
-    """What the machine refuses at the moment: `{"what", "why", "seconds"}`."""
-
-
-def status_json(engine: Engine, place: Place) -> dict[str, Any]:
-    """The supervisor at a glance."""
+def status_json(
+    engine: Engine, endpoints: Endpoints, conditions: Sequence[Mapping[str, object]] = ()
+) -> dict[str, Any]:
+    """The supervisor at a glance. `conditions`: what the machine refuses now, `{"what", "why", "seconds"}`."""
     records, now = engine.world.records, engine.now()
     return {
         "version": __version__,
         "pid": os.getpid(),
         "instance": _INSTANCE,
-        "uptimeSeconds": round(now.mono_s - place.started_mono_s, 3),
-        "environmentId": place.environment_id,
-        "workspace": place.workspace,
-        "socket": place.socket,
-        "url": place.url,
+        "uptimeSeconds": round(now.mono_s - endpoints.started_mono_s, 3),
+        "environmentId": endpoints.environment_id,
+        "workspace": endpoints.workspace,
+        "socket": endpoints.socket,
+        "url": endpoints.url,
         "draining": records.draining,
         "storeError": engine.store_error,
-        "troubles": place.troubles(),
+        "troubles": list(conditions),
         "file": _file(records.environment),
         "services": _by_name(queries.services_by_phase(records)),
         "tasks": len(queries.present_tasks(records)),
@@ -62,7 +50,7 @@ def status_json(engine: Engine, place: Place) -> dict[str, Any]:
 
 
 def health_json(lag: EventLoopLag, crashes: Sequence[Path]) -> dict[str, Any]:
-    """How the supervisor itself is: how late its event loop comes, and what bugs it has met."""
+    """How the supervisor itself is: how late its event loop comes, and the crash files of its bugs."""
     return {
         "loop": {
             "lastLagSeconds": round(lag.last_s, 4),
@@ -74,13 +62,25 @@ def health_json(lag: EventLoopLag, crashes: Sequence[Path]) -> dict[str, Any]:
 
 
 def execution_json(execution: Execution) -> dict[str, Any]:
-    """How far an execution is, and with which status a program that stands for it exits; null: not over."""
+    """How far an execution is, and the exit status of a command that stands for it; null: not over."""
     return {
         "id": execution.id,
         "reference": execution.reference,
         "phase": execution.phase.value,
         "reason": execution.reason,
         "exitStatus": queries.exit_status(execution),
+    }
+
+
+def steps_json(records: Records) -> dict[str, Any]:
+    """The tasks that ran last as a step of another task's execution: `{task id: {"executionId", "stepId", ...}}`.
+
+    `reference`: of the task whose execution it was; `at`: when that ended or, while it runs, began. The platform's API
+    lists executions, each of a task of its own; a task that only ever ran as a dependency has none.
+    """
+    return {
+        task_id: _step(execution, step_id)
+        for task_id, execution, step_id in queries.steps_run_for_others(records)
     }
 
 
@@ -135,3 +135,18 @@ def _failed(records: Records) -> Iterator[dict[str, str]]:
 
 def _failure(kind: str, reference: str, record: Service | Execution) -> dict[str, str]:
     return {"kind": kind, "reference": reference, "why": record.reason}
+
+
+def _step(execution: Execution, step_id: str) -> dict[str, Any]:
+    group, _ = queries.step(execution, step_id)
+    state = execution.step(group, step_id)
+    at_s = execution.ended_s or execution.started_s or execution.created_s
+    return {
+        "executionId": execution.id,
+        "stepId": step_id,
+        "reference": execution.reference,
+        "startedBy": execution.started_by,
+        "phase": state.phase.value,
+        "reason": state.reason,
+        "at": datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds"),
+    }

@@ -17,7 +17,7 @@ from connectrpc.errors import ConnectError
 
 from connect_server.connect_errors import Program
 from connect_server.http.access import Caller, Doors
-from connect_server.http.tokens import Issuer
+from connect_server.http.tokens import Issuer, Tokens
 from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition
 from supervisor.shim.unix_socket import peer_credentials
 
@@ -68,6 +68,17 @@ def doors(host_names: Sequence[str] = (), origins: Sequence[str] = ()) -> Doors:
         origin_hint="--allow-origin names those that may",
         token_hint="`supervisor token` makes one",
     )
+
+
+class TokenMint:
+    """Makes the tokens of this environment."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def mint(self, scope: Scope, ttl_s: float | None = None) -> str:
+        """A token that lives so long; None: as long as tokens of its scope do."""
+        return self._tokens.mint(scope, LIFETIMES_S[scope] if ttl_s is None else ttl_s)
 
 
 class AccessPolicy:

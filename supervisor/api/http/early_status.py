@@ -1,9 +1,9 @@
 """Answers on the Unix socket while the server is still being imported, which takes most of a start.
 
-Whoever asks first after a start, or after the supervisor before was killed, asks whether there is one and how it is: so
-that is answered at once. Every request is looked at without being taken out of its socket (MSG_PEEK). What is asked
-here, `GET /control/status` and `GET /healthz` in their plainest form, is then taken and answered; anything else stays
-where it is, and the server finds it there when it takes over the connections.
+The first client after a start asks whether there is a supervisor and how it is, so that is answered at once. Every
+request is looked at without being taken out of its socket (MSG_PEEK). `GET /control/status` and `GET /healthz` in their
+plainest form are then taken and answered; any other request stays where it is, and the server finds it there when it
+takes over the connections.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
 
 import anyio
 
+from supervisor.api.operations import StatusSource
 from supervisor.shim.unix_socket import peer_credentials
 
 _LONGEST_HEAD = 8192
@@ -23,36 +23,34 @@ _PAUSE_S = 0.02
 _MOST = 64
 """How many connections are taken here; more wait in the kernel's queue for the server, which has its limits."""
 _NOT_HERE = (b"\r\norigin:", b"\r\nauthorization:", b"\r\ncontent-length:", b"\r\ntransfer-encoding:")
-"""What asks for a decision, or for a body to be read."""
-
-Status = Callable[[], Awaitable[dict[str, Any]]]
+"""Headers that need a decision, or a body to be read."""
 
 
-class Reception:
-    """Attends to a listening Unix socket until it is relieved."""
+class EarlyStatus:
+    """Answers on a listening Unix socket until the server is there."""
 
-    def __init__(self, listening: socket.socket, status: Status, peers: Collection[int] = ()) -> None:
-        """`status`: what `GET /control/status` tells; `peers`: who may ask, beside root and our own user."""
+    def __init__(self, listening: socket.socket, source: StatusSource, peers: Collection[int] = ()) -> None:
+        """`peers`: the users who may ask, beside root and our own."""
         self._listening = listening
         self._answers: dict[bytes, Callable[[], Awaitable[bytes]]] = {
             b"GET /control/status HTTP/1.1": self._status,
             b"GET /healthz HTTP/1.1": self._health,
         }
-        self._ask_status = status
+        self._source = source
         self._peers = {0, os.geteuid(), *peers}
         self._connections: list[socket.socket] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._relieved = False
         self._relief = anyio.Event()
-        self._attended = anyio.Event()
+        self._answered = anyio.Event()
 
-    async def first_attended(self, patience_s: float) -> None:
-        """Wait until somebody was answered, or wants the server, for so long at most."""
+    async def first_answered(self, patience_s: float) -> None:
+        """Wait until a client was answered, or wants the server, for so long at most."""
         with anyio.move_on_after(patience_s):
-            await self._attended.wait()
+            await self._answered.wait()
 
     async def run(self) -> tuple[int, ...]:
-        """Attend until `relieve` was called; returns the descriptors of the connections that go on."""
+        """Answer until `relieve` was called; returns the descriptors of the connections that go on."""
         try:
             async with anyio.create_task_group() as tasks:
                 while await self._readable(self._listening):
@@ -75,14 +73,14 @@ class Reception:
                 connection.close()
 
     def relieve(self) -> None:
-        """The server is there: end once what is being answered is answered."""
+        """The server is there: end once requests in progress are answered."""
         self._relieved = True
         self._relief.set()
         for scope in self._waiting:
             scope.cancel()
 
     async def _readable(self, sock: socket.socket) -> bool:
-        """Wait for something to read; False: we are relieved."""
+        """Wait for something to read; False: the server is there."""
         if not self._relieved:
             with anyio.CancelScope() as scope:
                 self._waiting.add(scope)
@@ -106,11 +104,11 @@ class Reception:
                 return
             answer = self._answer_to(head)
             if answer is None:
-                self._attended.set()
+                self._answered.set()
                 return
             connection.recv(head.index(b"\r\n\r\n") + 4)
             sent = await _sent(connection, await answer())
-            self._attended.set()
+            self._answered.set()
             if not sent:
                 return
 
@@ -125,7 +123,7 @@ class Reception:
         return self._answers.get(line)
 
     async def _status(self) -> bytes:
-        return _response("application/json; charset=utf-8", json.dumps(await self._ask_status()))
+        return _response("application/json; charset=utf-8", json.dumps(await self._source.status()))
 
     async def _health(self) -> bytes:
         return _response("text/plain; charset=utf-8", "ok\n")

@@ -1,15 +1,16 @@
-"""What /metrics tells, in Prometheus's text form.
+"""The numbers of /metrics, in Prometheus's text form.
 
-What exists is looked at when somebody asks: services, subscribers, disk. What happens is counted as it happens, from
-the hub's changes, each in a microsecond or so. Counters begin at zero with the process, as Prometheus expects.
+What exists is looked at when somebody asks: services, subscribers, disk. Events are counted as they happen, from the
+hub's changes, each in a microsecond or so. Counters begin at zero with the process, as Prometheus expects.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -30,16 +31,22 @@ _LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 _OVER = ("succeeded", "failed", "stopped")
 
 
+class SignalCounts(Protocol):
+    """Counts activity signals."""
+
+    def signals(self) -> tuple[int, int]:
+        """How many got through to the management plane, and how many did not."""
+
+
 class Metrics:
     """The supervisor's numbers. Used on the event loop alone."""
 
     def __init__(
         self,
-        records: Callable[[], Records],
+        records: Records,
         hub: Hub,
         runs: Path,
-        subscribers: Callable[[], int],
-        signals: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        activity: SignalCounts,
     ) -> None:
         """Begin at zero; `run` counts.
 
@@ -47,13 +54,12 @@ class Metrics:
             records: what exists.
             hub: tells what happens.
             runs: the folder of run directories, for the size of the logs in them.
-            subscribers: how many read the hub.
-            signals: how many activity signals got through to the management plane, and how many did not.
+            activity: counts the signals to the management plane.
         """
         self._hub = hub
         self._runs = runs
         self._registry = CollectorRegistry()
-        self._seen = _Seen(records, subscribers, signals)
+        self._seen = _Seen(records, hub, activity)
         self._registry.register(self._seen)
         ProcessCollector(registry=self._registry)
         self._executions = Counter(
@@ -127,17 +133,17 @@ class _Seen(Collector):
 
     def __init__(
         self,
-        records: Callable[[], Records],
-        subscribers: Callable[[], int],
-        signals: Callable[[], tuple[int, int]],
+        records: Records,
+        hub: Hub,
+        activity: SignalCounts,
     ) -> None:
-        self._signals = signals
+        self._activity = activity
         self._records = records
-        self._subscribers = subscribers
+        self._hub = hub
         self.log_bytes = 0
 
     def collect(self) -> Iterator[Metric]:
-        records = self._records()
+        records = self._records
         services = queries.services_by_phase(records)
         live = queries.executions_by_phase(records)
         yield _gauge("supervisor_services", "Services by phase.", "phase", {
@@ -147,12 +153,12 @@ class _Seen(Collector):
             phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
         })  # fmt: skip
         yield GaugeMetricFamily(
-            "supervisor_subscribers", "Readers of changes: watchers and followers.", self._subscribers()
+            "supervisor_subscribers", "Readers of changes: watchers and followers.", self._hub.readers
         )
         heartbeats = CounterMetricFamily(
             "supervisor_heartbeats", "Activity signals to the management plane.", labels=["outcome"]
         )
-        for outcome, number in zip(("sent", "failed"), self._signals(), strict=True):
+        for outcome, number in zip(("sent", "failed"), self._activity.signals(), strict=True):
             heartbeats.add_metric([outcome], number)
         yield heartbeats
         yield GaugeMetricFamily(

@@ -29,7 +29,7 @@ _MOST_FDS = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ListeningFds:
     """Descriptors of listening sockets."""
 
     unix: int | None = None
@@ -47,7 +47,7 @@ class Sockets:
         address: Address | None,
         notice: Callable[[str], None] = lambda _: None,
         owner: int | None = None,
-        given: Given = Given(),  # noqa: B008 - frozen
+        given: ListeningFds = ListeningFds(),  # noqa: B008 - frozen
     ) -> None:
         """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError.
 
@@ -110,13 +110,13 @@ class Sockets:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    def keep(self) -> Given:
+    def keep(self) -> ListeningFds:
         """Have the sockets listen on after `close`, for a program that takes over: who connects waits."""
         self._inode = (0, 0)
         by_family = {
             listening.family == socket.AF_UNIX: os.dup(listening.fileno()) for listening in self.listening
         }
-        return Given(by_family.get(True), by_family.get(False))
+        return ListeningFds(by_family.get(True), by_family.get(False))
 
     def close(self) -> None:
         """Stop listening."""

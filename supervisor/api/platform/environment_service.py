@@ -6,7 +6,6 @@ supervisor does; the rest is for those who ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from connectrpc.code import Code
@@ -17,6 +16,8 @@ from platform_wire import environment_connect
 from platform_wire import environment_pb2 as pb
 from supervisor import __version__
 from supervisor.activity.activity import Activity
+from supervisor.api.http.access_policy import Scope, TokenMint
+from supervisor.api.operations import Operations
 from supervisor.api.platform.to_wire import Translator, text, timestamp, triggers
 from supervisor.core import queries
 from supervisor.engine import Engine
@@ -25,9 +26,7 @@ from supervisor.model.fact import ActivitySeen
 from supervisor.model.record import Environment
 
 UNNAMED = "API client"
-"""The source of activity that is reported without one, as the wire allows."""
-MintToken = Callable[[str], str]
-"""Makes a token of a scope."""
+"""The source of a report of activity that names none, as the wire allows."""
 
 
 class EnvironmentApi(environment_connect.EnvironmentService):
@@ -38,16 +37,16 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         engine: Engine,
         activity: Activity,
         translator: Translator,
-        mint: MintToken,
-        file_moved: Callable[[], Awaitable[None]],
+        mint: TokenMint,
+        operations: Operations,
         started_s: float,
     ) -> None:
-        """`file_moved`: looks whether the automations file is another; `started_s`: when this supervisor began."""
+        """`started_s`: when this supervisor began, on the wall clock."""
         self._engine = engine
         self._activity = activity
         self._translator = translator
         self._mint = mint
-        self._file_moved = file_moved
+        self._operations = operations
         self._started_s = started_s
 
     async def get_environment(
@@ -66,7 +65,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
             _refuse_unserved(request.spec)
             merge(spec, request.spec)
         self._engine.submit(UpdateEnvironment(name, MessageToJson(spec, indent=None)))
-        await self._file_moved()
+        await self._operations.look_for_file()
         return pb.UpdateEnvironmentResponse()
 
     async def mark_environment_active(
@@ -75,7 +74,7 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         self._environment(request.environment_id)
         signal, at_s = request.activity_signal, self._engine.now().wall_s
         if signal.HasField("timestamp"):
-            # Shown as given; what counts for staying awake is that the report has come.
+            # Shown as given; the environment stays awake because the report has come.
             at_s = signal.timestamp.ToNanoseconds() / 1e9
         source = signal.source or UNNAMED
         self._activity.report(source)
@@ -86,13 +85,13 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         self, request: pb.CreateEnvironmentLogsTokenRequest, _ctx: Any
     ) -> pb.CreateEnvironmentLogsTokenResponse:
         self._environment(request.environment_id)
-        return pb.CreateEnvironmentLogsTokenResponse(access_token=self._mint("logs"))
+        return pb.CreateEnvironmentLogsTokenResponse(access_token=self._mint.mint(Scope.LOGS))
 
     async def create_environment_access_token(
         self, request: pb.CreateEnvironmentAccessTokenRequest, _ctx: Any
     ) -> pb.CreateEnvironmentAccessTokenResponse:
         self._environment(request.environment_id)
-        return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint("environment"))
+        return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint.mint(Scope.ENVIRONMENT))
 
     def _environment(self, id_: str) -> Environment:
         return queries.environment(self._engine.world.records, id_)

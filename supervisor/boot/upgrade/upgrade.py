@@ -40,10 +40,8 @@ know.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from supervisor import __version__
-from supervisor.api.http.sockets import Given
+from supervisor.api.http.sockets import ListeningFds
 from supervisor.boot.upgrade import prepare
 from supervisor.boot.upgrade.carried import Carried
 from supervisor.host.proc import clock
@@ -51,6 +49,7 @@ from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import Precondition
 
 if TYPE_CHECKING:
+    from supervisor.api.operations import ConnectionOwner
     from supervisor.boot.supervisor import Supervisor
 
 
@@ -61,14 +60,14 @@ class Upgrade:
         """Nothing is done yet."""
         self._supervisor = supervisor
         self._under_way = False
-        self._connections: Callable[[], Awaitable[tuple[int, ...]]] | None = None
+        self._server: ConnectionOwner | None = None
         """None: the server does not serve yet."""
         self.carried: Carried | None = None
         """What goes to the new program; None: `pack` has not run."""
 
-    def on_serving(self, connections: Callable[[], Awaitable[tuple[int, ...]]]) -> None:
-        """The server serves. `connections` has it answer what was asked, and gives the connections that go on."""
-        self._connections = connections
+    def on_serving(self, server: ConnectionOwner) -> None:
+        """The server is made."""
+        self._server = server
 
     async def prepare(self) -> str:
         """Check the program on the disk, then end the work in its favour. Returns its version.
@@ -98,8 +97,8 @@ class Upgrade:
         supervisor = self._supervisor
         assert supervisor.settings.api is not None
         supervisor.service_manager.upgrading()
-        sockets = Given() if supervisor.sockets is None else supervisor.sockets.keep()
-        connections = () if self._connections is None else await self._connections()
+        sockets = ListeningFds() if supervisor.sockets is None else supervisor.sockets.keep()
+        connections = () if self._server is None else await self._server.release_connections()
         lock, name = supervisor.state.keep()
         self.carried = Carried(
             version=__version__,

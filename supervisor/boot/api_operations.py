@@ -1,0 +1,64 @@
+"""The supervisor as its API sees it: a `supervisor.api.operations.Operations`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from supervisor.api.control.control_status import health_json, status_json
+from supervisor.api.operations import ConnectionOwner, Endpoints
+from supervisor.boot.crash import files
+
+if TYPE_CHECKING:
+    from supervisor.api.http.sockets import Sockets
+    from supervisor.boot.serve import Edges
+    from supervisor.boot.supervisor import Supervisor
+    from supervisor.config import Loaded
+    from supervisor.core.items.diff import Changes
+
+
+class ApiOperations:
+    """Passes on what clients want, to the part that does it."""
+
+    def __init__(self, supervisor: Supervisor, edges: Edges, sockets: Sockets) -> None:
+        self._supervisor = supervisor
+        self._edges = edges
+        self._endpoints = Endpoints(
+            supervisor.environment_id,
+            str(supervisor.settings.workspace),
+            str(sockets.path),
+            sockets.url,
+            supervisor.engine.now().mono_s,
+        )
+
+    async def status(self) -> dict[str, Any]:
+        supervisor, edges = self._supervisor, self._edges
+        seen = status_json(supervisor.engine, self._endpoints, supervisor.conditions.as_json())
+        health = health_json(edges.lag, files(supervisor.state.path))
+        return seen | health | {"activity": await edges.activity.explain()}
+
+    async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:
+        return await self._supervisor.automations.update(content, dry_run)
+
+    async def look_for_file(self) -> None:
+        await self._supervisor.automations.moved()
+
+    def end(self, grace_s: float, detach: bool) -> None:
+        self._supervisor.lifecycle.end(grace_s, detach)
+
+    async def upgrade(self) -> str:
+        return await self._edges.upgrade.prepare()
+
+    def recent_changes(self) -> dict[str, Any]:
+        return self._supervisor.recent_changes.as_json()
+
+    def on_resume_report(self) -> bool:
+        return self._edges.resume_watch.on_report()
+
+    def on_serving(self, server: ConnectionOwner) -> None:
+        self._edges.upgrade.on_serving(server)
+
+    def on_answering(self) -> None:
+        self._edges.on_answering()
+
+    def on_shortage(self, why: str) -> None:
+        self._supervisor.conditions.on_problem("clients", why)
