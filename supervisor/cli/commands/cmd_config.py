@@ -1,4 +1,4 @@
-"""`supervisor config`: every setting, its value, and where that comes from."""
+"""`supervisor config`: every setting, its value, and the source of the value."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def config(arguments: RunArguments) -> None:
 
 
 def config_json(resolved: Resolved) -> dict[str, Any]:
-    """The settings for programs, and sentences about those that have no effect."""
+    """The settings as JSON, and sentences about those that have no effect."""
     return {"settings": _rows(resolved), "notices": list(_notices(resolved))}
 
 
@@ -72,7 +72,7 @@ def _from(row: dict[str, str]) -> str:
 
 
 def _value(setting: Setting[Any], resolved: Resolved) -> str:
-    """The text as it was given, of a default what it comes to here; empty: the note says what holds."""
+    """The text as it was given, or the value that a default has here; empty: the note says what applies."""
     origin = resolved.origin(setting)
     if setting is ENVIRONMENT_TOKEN and resolved[ENVIRONMENT_TOKEN]:
         return MASKED

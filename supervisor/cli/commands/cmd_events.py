@@ -1,4 +1,4 @@
-"""`supervisor events`: what happens in the running supervisor, as it happens."""
+"""`supervisor events`: the changes in the running supervisor, as they happen."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _LISTS = (
 )
 @output_format
 def events(client: Client, recent: int | None, format_: str) -> None:
-    """Print one line for each thing that happens from now on, until Ctrl-C.
+    """Print one line for each change from now on, until Ctrl-C.
 
     With --format json: the events of the API as they come, one JSON object a line. Exits 1 when the supervisor ends.
-    When it is upgraded, an update of everything stands for what happened meanwhile.
+    After an upgrade of the supervisor, an update of every item stands for what happened meanwhile.
     """
     if recent is not None:
         for change in client.recent()["changes"][-recent:]:
@@ -75,7 +75,7 @@ def _events(client: Client) -> Iterator[Json]:
 
 
 def _all(client: Client) -> Iterator[Json]:
-    """An event for everything that there is, as the API sends them to a client that has missed some."""
+    """An event for every item, as the API sends them to a client that has missed some."""
     for kind, method, field in _LISTS:
         for item in client.pages(method, field):
             yield {
@@ -86,15 +86,15 @@ def _all(client: Client) -> Iterator[Json]:
 
 
 class _Names:
-    """What resources are called, also those that are gone by now."""
+    """The names of resources, also of those that are deleted by now."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known = {item["id"]: references.name_of(item) for item in references.services(client)}
         self._known |= {item["id"]: references.name_of(item) for item in references.tasks(client)}
 
-    def look(self, kind: str, id_: str) -> tuple[str, str]:
-        """Reference and phase; what is gone has no phase, and its id if nothing else was ever known of it."""
+    def find(self, kind: str, id_: str) -> tuple[str, str]:
+        """Reference and phase. A deleted resource has no phase, and if its reference is not known, its id."""
         if kind not in _GET:
             return "", ""
         method, field = _GET[kind]
@@ -128,7 +128,7 @@ def _past(change: Json) -> str:
 def _line(event: Json, names: _Names) -> str:
     kind = event["resourceType"].removeprefix("RESOURCE_TYPE_")
     operation = event["operation"].removeprefix("RESOURCE_OPERATION_")
-    name, phase = names.look(kind, event["resourceId"])
+    name, phase = names.find(kind, event["resourceId"])
     shown = style(phase, COLOURS.get(phase)) if phase else ""
     words = (_KINDS.get(kind, kind.lower()), name, _WORDS.get(operation, operation.lower()), shown)
     return " ".join([time.strftime("%H:%M:%S"), *filter(None, words)])

@@ -19,8 +19,8 @@ from supervisor.settings.cwd import current
 def init(file: Path | None) -> None:
     """Write a commented automations file to FILE ("-": standard output).
 
-    Without FILE: to .ona/automations.yaml. An existing file is never overwritten, and a workspace that has one gets no
-    second: only one of them would be read.
+    Without FILE: to .ona/automations.yaml. An existing file is never overwritten, and a workspace that has one does
+    not get a second one: only one of them would be read.
     """
     if str(file) == "-":
         click.echo(starter_text(), nl=False)
@@ -66,7 +66,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 def _refuse_inside_workspace(file: Path, folder: Path) -> None:
-    """A folder above has an automations file: this one is hardly meant to be a workspace of its own."""
+    """Raise if a folder above has an automations file: then this folder is hardly meant to be a workspace itself."""
     for above in folder.parents:
         found = find_file(above).path
         if found is not None:
@@ -77,7 +77,7 @@ def _refuse_inside_workspace(file: Path, folder: Path) -> None:
 
 
 def _refuse_second(file: Path, folder: Path) -> None:
-    """Of two files in a workspace only one is read."""
+    """Raise if the workspace has another automations file: only one of two is read."""
     if (found := workspace_of_place(folder / file)) is None:
         return
     workspace, place = found
@@ -98,7 +98,7 @@ def _write(file: Path) -> None:
             try:
                 out.write(starter_text())
                 out.flush()
-            except OSError:  # half of it would be in the way of the next attempt
+            except OSError:  # half a file would block the next attempt
                 file.unlink(missing_ok=True)
                 raise
     except FileExistsError:

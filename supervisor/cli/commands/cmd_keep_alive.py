@@ -1,4 +1,4 @@
-"""`supervisor keep-alive`: the environment stays awake while a process lives."""
+"""`supervisor keep-alive`: keeps the environment awake while a process lives."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def keep_alive(
 ) -> None:
     """Keep the environment awake while a process lives, one that runs already or COMMAND.
 
-    COMMAND takes the place of this process: its output, its exit code and the signals that it gets are its own.
+    COMMAND replaces this process, so its output, exit code and signals are its own.
 
     \b
       supervisor keep-alive --pid 4711 --source "Nightly build"
@@ -51,8 +51,8 @@ def keep_alive(
 
 
 def _become(words: tuple[str, ...]) -> None:
-    """Go on as another program: the process stays the same, so the keep-alive holds."""
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # as Python does for itself
+    """Execute another program. The process stays the same, so the keep-alive goes on."""
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these two
         signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(words[0], words)

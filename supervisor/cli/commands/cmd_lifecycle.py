@@ -25,7 +25,7 @@ from supervisor.model.errors import SupervisorError
 from supervisor.shim.unix_socket import peer_credentials
 
 CHECK_S = 90.0
-"""More than the running supervisor gives the self-check."""
+"""More than the running supervisor gives to the self-check."""
 PATIENCE_S = 60.0
 _LOOK_S = 0.01
 
@@ -37,20 +37,20 @@ _LOOK_S = 0.01
     "--grace",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="What has not ended by then is killed. Default: the supervisor's --drain-grace, 30 s.",
+    help="Then kill what still runs [default: the supervisor's --drain-grace, 30 s].",
 )
 def shutdown(client: Client, detach: bool, grace: float | None) -> None:
-    """End the running supervisor, and return when it has gone.
+    """End the running supervisor, and return when it has ended.
 
     Executions are stopped first, then services; SIGTERM, and SIGKILL after the grace period. A second shutdown with
-    less grace hurries the first. With --detach services and tasks go on running; the next "supervisor run" in the
-    workspace finds them.
+    less grace speeds up the first. With --detach services and tasks go on; the next "supervisor run" in the workspace
+    adopts them.
     """
     with connection(client.socket, 5.0) as held:
         process = _process(held)
         held.settimeout(None)
         try:
-            client.control("shutdown", detach=detach, graceSeconds=grace)  # null: as its settings say
+            client.control("shutdown", detach=detach, graceSeconds=grace)  # null: as in its settings
             _await_end(process, held)
         finally:
             if process is not None:
@@ -59,7 +59,7 @@ def shutdown(client: Client, detach: bool, grace: float | None) -> None:
 
 
 def _process(held: socket.socket) -> int | None:
-    """The supervisor's process as a pidfd; None where it cannot be seen, as from another container."""
+    """A pidfd of the supervisor's process; None if it cannot be seen, for example from another container."""
     pid, _ = peer_credentials(held)
     try:
         return os.pidfd_open(pid) if pid > 0 else None
@@ -68,7 +68,7 @@ def _process(held: socket.socket) -> int | None:
 
 
 def _await_end(process: int | None, held: socket.socket) -> None:
-    """Wait until the process has ended; where that cannot be seen, until it has let go of our connection."""
+    """Wait until the process has ended, or if it cannot be seen, until it has closed our connection."""
     poll = select.poll()
     poll.register(held.fileno() if process is None else process, select.POLLIN)
     poll.poll()
@@ -78,17 +78,17 @@ def _await_end(process: int | None, held: socket.socket) -> None:
 @with_client
 @output_format
 def upgrade(client: Client, format_: str) -> None:
-    """Put the program that is on the disk now in the place of the running one, in the same process.
+    """Replace the running program with the one that is on the disk now, in the same process.
 
     Services and tasks go on, the sockets stay open, and requests wait for a moment. The new program is checked first:
-    if it could not take over, the running one goes on and this exits 1. Returns when the new one serves.
+    if it cannot take over, the running one goes on and this command exits 1. Returns when the new one serves.
 
     Only root and the supervisor's own user may do this.
     """
     before = client.status()["instance"]
     done = Client(client.socket, CHECK_S).control("upgrade")
     began = time.monotonic()
-    _await_another(client, before, began)
+    _wait_for_new(client, before, began)
     took_s = time.monotonic() - began
     if format_ == "json":
         print_json({**done, "seconds": round(took_s, 3)})
@@ -96,12 +96,12 @@ def upgrade(client: Client, format_: str) -> None:
         click.echo(f"upgraded from {done['from']} to {done['to']}: not answering for {took_s:.1f} s at most")
 
 
-def _await_another(client: Client, before: str, began: float) -> Json:
+def _wait_for_new(client: Client, before: str, began: float) -> Json:
     while True:
         try:
             status = client.status()
         except ConnectionLost:
-            status = {"instance": before}  # the old one broke off
+            status = {"instance": before}  # the old program closed the connection
         if status["instance"] != before:
             return status
         if time.monotonic() - began > PATIENCE_S:

@@ -1,4 +1,4 @@
-"""`supervisor plan`: the groups and steps that would run, without running them."""
+"""`supervisor plan`: the groups and steps that a task or a trigger would run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from supervisor.model.record import PlanStep, Service, Task, TaskStep
 from supervisor.model.spec import Trigger
 
 Plan = list[list[dict[str, str]]]
-"""The groups of one execution; of a step what is shown of it."""
+"""The groups of one execution, each a list of steps as they are shown."""
 
 STAMP = "00000000-0000-0000-0000-000000000000"
 """Ids are not shown, so any will do."""
@@ -70,7 +70,7 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
         case Task() as task:
             return [], {reference: task.id}
         case Service():
-            raise NotFound(f'cannot plan "{reference}": it is a service, which has no plan: its start is all')
+            raise NotFound(f'cannot plan "{reference}": it is a service, and services have no plan')
         case None:
             tasks = [name for name, item in items.items() if isinstance(item, Task)]
             hint = did_you_mean(reference, tasks) or f"it has {', '.join(sorted(tasks)) or 'none'}"
@@ -93,9 +93,9 @@ def _step(step: PlanStep, records: Records) -> dict[str, str]:
 
 
 def _share(services: list[str], plans: dict[str, Plan]) -> None:
-    """Note in each step that was planned before with whom it is shared: a task runs once in one firing.
+    """Mark each step that another plan has already: within one firing a task runs once.
 
-    That is the first execution that has it, or `service NAME` for a service that the firing itself starts.
+    The mark names the first execution that has the step, or `service NAME` if the firing itself starts that service.
     """
     first = {("service", name): f"service {name}" for name in services}
     for name, groups in plans.items():
@@ -133,6 +133,6 @@ def _line(step: dict[str, str]) -> str:
 
 
 def _code(script: str) -> list[str]:
-    """The lines of a script without what does nothing; all of them if there are no others."""
+    """The lines of a script without blank lines and comments; with comments if there is nothing else."""
     lines = [line for line in script.strip().splitlines() if line.strip()]
     return [line for line in lines if not line.lstrip().startswith("#")] or lines or [""]

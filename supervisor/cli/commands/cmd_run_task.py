@@ -1,4 +1,4 @@
-"""`supervisor run-task`: one task with its dependencies, its output on this terminal, its exit code as ours."""
+"""`supervisor run-task`: runs one task with its dependencies, and exits with its exit code."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ _complete_running = complete_from_supervisor("tasks")
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The tasks of the running supervisor; where none runs, those of the file."""
+    """Complete the tasks of the running supervisor; if none runs, those of the file."""
     return _complete_running(ctx, param, incomplete) or complete_task(ctx, param, incomplete)
 
 
 @click.command("run-task")
 @click.argument("reference", metavar="REF", shell_complete=_complete)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--standalone", is_flag=True, help="Without a running supervisor: in this process.")
+@click.option(
+    "--standalone", is_flag=True, help="Run the task in this process, without a running supervisor."
+)
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Whose supervisor is meant; with --standalone: where commands run.",
+    help="The workspace whose supervisor to use; with --standalone: where commands run.",
 )
 @socket_option
 @output_format
@@ -43,12 +45,12 @@ def run_task(
 ) -> int:
     """Run the task REF in the running supervisor, and exit with its exit code.
 
-    The output of the commands goes to standard output, what happens to them to standard error. If a step fails, its
+    The output of the commands goes to standard output, reports about them go to standard error. If a step fails, its
     exit code is this command's. Ctrl-C stops the execution and exits 130; a second one leaves that to the supervisor.
-    Services that were started for it stay. Exits 3 if no supervisor is running.
+    Services that were started for it go on. Exits 3 if no supervisor is running.
 
-    With --standalone no supervisor is needed: the task of FILE, or of the workspace's automations file, is run with its
-    dependencies in this process, and services that were started for it are stopped at the end.
+    With --standalone no supervisor is needed: this process runs the task of FILE, or of the workspace's automations
+    file, with its dependencies, and stops the services that were started for it at the end.
 
     \b
       supervisor run-task build
@@ -56,8 +58,8 @@ def run_task(
     """
     if standalone:
         if socket is not None:
-            raise click.UsageError("--socket names a running supervisor, and --standalone needs none")
-        # Not at the top: in a running supervisor a task starts at once.
+            raise click.UsageError("--socket names a running supervisor, and --standalone uses none")
+        # Not at the top: a task in a running supervisor does not wait for this import.
         from supervisor.cli.local.standalone_task import run_standalone
 
         return run_standalone(reference, file, workspace, as_json=format_ == "json")
@@ -77,21 +79,21 @@ def _run_in_supervisor(reference: str, socket: str | None, workspace: Path | Non
             f'"supervisor run-task {reference} --standalone" runs it in this process'
         ) from None
     status, ended = attached_task.run_task(client, reference)
-    _tell(ended, format_)
+    _print_end(ended, format_)
     return status
 
 
-def _tell(ended: Json, format_: str) -> None:
-    """How it ended, if that is worth a word."""
+def _print_end(ended: Json, format_: str) -> None:
+    """Print how the task ended, unless it succeeded."""
     if format_ == "json":
         print_json(ended, err=True)
     elif ended["phase"] != "succeeded":
         why = f": {ended['reason']}" if ended["reason"] else ""
         sys.stdout.flush()
-        click.echo(f'supervisor: task "{ended["reference"]}" {_said(ended["phase"])}{why}', err=True)
+        click.echo(f'supervisor: task "{ended["reference"]}" {_in_words(ended["phase"])}{why}', err=True)
 
 
-def _said(phase: str) -> str:
+def _in_words(phase: str) -> str:
     return {"failed": "has failed", "stopped": "was stopped", "stopping": "is being stopped"}.get(
         phase, phase
     )

@@ -22,15 +22,16 @@ from supervisor.cli.remote.wait import service_at_rest, service_settled
 from supervisor.cli.terminal.tables import phase_of, table
 
 _complete = complete_from_supervisor("services")
-_waits = click.option("--wait", is_flag=True, help="Return only when it has come to that.")
+_waits = click.option("--wait", is_flag=True, help="Return only when the service has reached that phase.")
 
 
 @click.group("service", cls=Group)
 def service() -> None:
     """List, start, stop, restart and delete services of the running supervisor, and read their logs.
 
-    REF is a service's reference, as the automations file has it, or its id. Starting what runs and stopping what is
-    stopped are no errors. Exits 0 if it was done, 1 if not, 2 if the command line is wrong, 3 if no supervisor runs.
+    REF is a service's reference, as in the automations file, or its id. It is not an error to start a service that runs
+    or to stop one that is stopped. Exits 0 if it was done, 1 if not, 2 if the command line is wrong, 3 if no supervisor
+    runs.
     """
 
 
@@ -65,7 +66,7 @@ def start(client: Client, references: tuple[str, ...], wait: bool) -> int:
 @reference_argument(_complete, many=True)
 @_waits
 def stop(client: Client, references: tuple[str, ...], wait: bool) -> int:
-    """Stop services. With --wait: until nothing of them lives."""
+    """Stop services. With --wait: until none of their processes lives."""
     return _each(client, references, wait, lambda id_: client.call("StopService", id=id_), _until_down)
 
 
@@ -84,7 +85,7 @@ def restart(client: Client, references: tuple[str, ...], wait: bool) -> int:
 @click.option("--force", is_flag=True, help="Kill it at once instead of stopping it first.")
 @_waits
 def delete(client: Client, references: tuple[str, ...], force: bool, wait: bool) -> int:
-    """Stop services and forget them. One that the automations file has comes back when that is read again."""
+    """Stop services and delete them. One that the automations file has comes back when the file is read again."""
 
     def act(id_: str) -> Json:
         return client.call("DeleteService", id=id_, force=force)
@@ -108,7 +109,7 @@ def _each(
     act: Callable[[str], Json],
     arrived: Callable[[Client, str, str], bool],
 ) -> int:
-    """Do something to all services before waiting for any. None is touched if one is unknown."""
+    """Do something to all services, then wait for each. If one is unknown, nothing happens to any."""
     ids = [references.service(client, name)["id"] for name in names]
     for id_ in ids:
         act(id_)
@@ -140,7 +141,7 @@ def _triggers(item: Json) -> str:
 
 
 def _about(item: Json) -> str:
-    """Why it has failed, or what it is called."""
+    """Why the service has failed, or its name."""
     failure: str = item["status"].get("failureMessage", "")
     name: str = item["metadata"].get("name", "")
     return failure.partition("\n")[0] or name

@@ -27,9 +27,9 @@ _complete = complete_from_supervisor("tasks")
 def task() -> None:
     """List, start, stop and delete tasks of the running supervisor, and read their logs.
 
-    REF is a task's reference, as the automations file has it, or its id; for stop and logs the id of an execution, too.
-    To start a task and see its output, use "supervisor run-task REF". Exits 0 if it was done, 1 if not, 2 if the
-    command line is wrong, 3 if no supervisor runs.
+    REF is a task's reference, as in the automations file, or its id; stop and logs also take the id of an execution. To
+    start a task and see its output, use "supervisor run-task REF". Exits 0 if it was done, 1 if not, 2 if the command
+    line is wrong, 3 if no supervisor runs.
     """
 
 
@@ -37,7 +37,7 @@ def task() -> None:
 @with_client
 @output_format
 def list_(client: Client, format_: str) -> None:
-    """List all tasks, each with its last execution, or the other task's that it ran for last."""
+    """List all tasks, each with its last execution, or the last one of another task that it was a step of."""
     rows = [(task, references.latest(client, task)) for task in references.tasks(client)]
     steps = client.steps()
     if format_ == "json":
@@ -61,7 +61,7 @@ def list_(client: Client, format_: str) -> None:
 @click.option("--wait", is_flag=True, help="Return when it has ended, with its exit code.")
 @output_format
 def start(client: Client, reference: str, wait: bool, format_: str) -> int:
-    """Start a task with its dependencies; prints the id of the execution, which "task stop" and "logs" take."""
+    """Start a task with its dependencies. Prints the id of the execution, which "task stop" and "logs" accept."""
     task = references.task(client, reference)
     execution = client.call("StartTask", id=task["id"])["taskExecution"]
     if format_ == "json":
@@ -80,9 +80,9 @@ def start(client: Client, reference: str, wait: bool, format_: str) -> int:
 @task.command("stop")
 @with_client
 @reference_argument(_complete)
-@click.option("--wait", is_flag=True, help="Return when nothing of them lives.")
+@click.option("--wait", is_flag=True, help="Return when none of their processes lives.")
 def stop(client: Client, reference: str, wait: bool) -> None:
-    """Stop a task's executions, or the one execution whose id is given. None running is no error."""
+    """Stop a task's executions, or the execution with this id. It is not an error if none runs."""
     ids = _live(client, reference)
     for id_ in ids:
         client.call("StopTaskExecution", id=id_)
@@ -95,7 +95,7 @@ def stop(client: Client, reference: str, wait: bool) -> None:
 @reference_argument(_complete)
 @log_options
 def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None:
-    """Print the log of a task's last execution, or of the execution whose id is given."""
+    """Print the log of a task's last execution, or of the execution with this id."""
     print_log(client, _log_path(client, reference), follow, tail)
 
 
@@ -103,8 +103,8 @@ def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None
 @with_client
 @reference_argument(_complete, many=True)
 def delete(client: Client, references: tuple[str, ...]) -> None:
-    """Stop the executions of tasks and forget the tasks. One that the automations file has comes back when that is read
-    again; one that another task depends on cannot be deleted.
+    """Stop the executions of tasks and delete the tasks. One that the automations file has comes back when the file is
+    read again; one that another task depends on cannot be deleted.
     """
     for id_ in _ids(client, references):
         client.call("DeleteTask", id=id_)

@@ -1,4 +1,4 @@
-"""`supervisor token`: a token for clients that come over TCP."""
+"""`supervisor token`: a token for clients that connect by TCP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def seconds(text: str) -> int:
     """A whole number with a unit, in seconds: `90s`, `15m`, `8h`, `30d`."""
     found = re.fullmatch(r"([0-9]{1,12})([smhd]?)", text)
     if found is None:
-        raise click.BadParameter(f'"{text}" is no duration: write 90s, 15m, 8h or 30d')
+        raise click.BadParameter(f'"{text}" is not a duration: write 90s, 15m, 8h or 30d')
     return int(found[1]) * _UNITS_S[found[2]]
 
 
@@ -32,7 +32,7 @@ def seconds(text: str) -> int:
     help="environment: everything; logs: reading logs.",
 )
 @click.option(
-    "--ttl", type=seconds, metavar="DURATION", help="How long it is good for [default: 24h; 1h for logs]."
+    "--ttl", type=seconds, metavar="DURATION", help="How long the token is valid [default: 24h; 1h for logs]."
 )
 @output_format
 def token(client: Client, scope: str, ttl: int | None, format_: str) -> None:

@@ -1,4 +1,4 @@
-"""`supervisor update`: have the running supervisor carry out an automations file."""
+"""`supervisor update`: applies an automations file in the running supervisor."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ _CHANGES = ("added", "removed", "restarted", "updated")
 @click.command("update")
 @with_client
 @file_argument
-@click.option("--replace", is_flag=True, help='With "-": remove what else was made through the API.')
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--replace", is_flag=True, help='With "-": remove all other items that came through the API.')
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
 @output_format
 def update(client: Client, file: Path | None, replace: bool, dry_run: bool, format_: str) -> int:
-    """Read the workspace's automations file again, carry out FILE in its place, or add what standard input has ("-").
+    """Read the workspace's automations file again, apply FILE in its place, or add the items of standard input ("-").
 
     Standard input adds and changes items beside those of the file, as the API does: it removes nothing, and no edit
-    of the file removes what it has added. FILE counts as an edit of the workspace's file: what is new in it is
-    carried out, and what the file had and FILE has not is removed.
+    of the file removes the items that it has added. FILE counts as an edit of the workspace's file: new items are
+    added, and items that the file had and FILE has not are removed.
 
-    A file that is refused changes nothing: its problems are printed, and the exit status is 1. A workspace's file
-    that somebody has open for writing is not read.
+    A file with problems changes nothing: its problems are printed, and the exit status is 1. A workspace's file that
+    somebody has open for writing is not read.
     """
     from_stdin = str(file) == "-"
     if replace and not from_stdin:
-        raise click.UsageError('--replace goes with "-": FILE always replaces what the file said before')
+        raise click.UsageError(
+            '--replace goes with "-": FILE always replaces the earlier content of the file'
+        )
     content = None if file is None else _content(file)
     upserts: Json = {"source": "api", "replace": replace} if from_stdin else {}
     answer = client.control("update", content=content, dryRun=dry_run, **upserts)
@@ -52,7 +54,7 @@ def _content(file: Path) -> str:
     data = read(file)
     if isinstance(data, Problem):
         raise SupervisorError(f"cannot update: {data.render(str(file))}")
-    # What is no UTF-8 travels as surrogates, so that the supervisor can say what is wrong with it.
+    # Bytes that are not UTF-8 travel as surrogates, so that the supervisor can report them.
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -75,6 +77,6 @@ def _problem(fields: dict[str, Any]) -> Problem:
 
 
 def _shown(path: str) -> str:
-    """A path as it looks from here, if it is below."""
+    """A path relative to the current folder, if it is below that."""
     here = cwd.started_in()
     return path.removeprefix(f"{here}/") if here else path

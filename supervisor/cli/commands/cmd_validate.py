@@ -1,4 +1,4 @@
-"""`supervisor validate`: everything that is wrong with a file."""
+"""`supervisor validate`: all problems of an automations file."""
 
 from __future__ import annotations
 
