@@ -34,7 +34,6 @@ from supervisor.lean.typing import assert_never
 from supervisor.shim.cgroup_move import join
 from supervisor.shim.command_starter import CommandStarter
 from supervisor.shim.fact_files import FactFiles
-from supervisor.shim.listener import Listener
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -53,6 +52,7 @@ from supervisor.shim.protocol import (
     decode_request,
     encode_event,
 )
+from supervisor.shim.shim_socket import ShimSocket
 from supervisor.shim.stream import Message, Stream
 from supervisor.shim.syscalls import become_subreaper
 
@@ -70,7 +70,7 @@ class Shim:
 
     def __init__(self, supervisor: socket.socket) -> None:
         self._supervisor: Stream | None = Stream(supervisor)
-        self._listener = Listener()
+        self._listener = ShimSocket()
         self._runs: dict[int, tuple[str, str, int]] = {}
         """Live commands: `{pid: (run id, run directory, start ticks)}`."""
         self._starter = CommandStarter()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.cli import main
+from supervisor.host.runs.ender import Ender
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.state.state_directory import StateDir
@@ -37,7 +38,7 @@ POINTS = {
     "message": (Stream, "send"),
     "answer": (Stream, "receive"),
     "remove": (RunDir, "remove"),
-    "over": (Machine, "_over"),
+    "over": (Ender, "over"),
     "leave": (Machine, "close"),
 }
 """Where it can be killed: before and after each of these."""

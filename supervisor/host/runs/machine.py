@@ -22,24 +22,27 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from supervisor.host.proc import process_tree
 from supervisor.host.runs import adoption, command_line, exits
+from supervisor.host.runs.ender import Ender
 from supervisor.host.runs.environ import CommandEnvironment
+from supervisor.host.runs.fact_sink import FactBuffer, FactSink
+from supervisor.host.runs.loop_work import LoopWork
 from supervisor.host.runs.pending_start import Began, GaveUp
-from supervisor.host.runs.run import Asked, FactSink, Run
+from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.shim_client import ShimClient
 from supervisor.host.runs.shim_pool import ShimPool
 from supervisor.host.runs.spawner import Settled, Spawner
-from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import ProblemSink, SupervisorError
-from supervisor.model.exit import Exit, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, RunFact, Started, Survivor
+from supervisor.model.exit import ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, Started, Survivor
 from supervisor.model.spec import Docker
 from supervisor.shim.protocol import (
     Bye,
@@ -55,29 +58,14 @@ from supervisor.shim.protocol import (
 
 if TYPE_CHECKING:
     import anyio
-    from anyio.abc import TaskGroup
 
     from supervisor.host.proc.cgroups import Cgroups
-    from supervisor.host.runs.termination import SharedCensus
     from supervisor.host.runs.upkeep import Upkeep
     from supervisor.host.users.account import Account
 
 LOG_LIMIT_BYTES = 64 << 20
 _SHIM_ENDS_S = 1.0
 """How long a shim that holds nothing may take to end."""
-_CONTAINER_S = 10.0
-"""How long the container engine may take to end a container."""
-
-_Work = Callable[..., Coroutine[Any, Any, None]]
-
-
-class _Turn:
-    """What one turn has come to so far."""
-
-    def __init__(self) -> None:
-        self.facts: list[RunFact] = []
-        self.over: list[Run] = []
-        """Their control groups are removed once what waited for these runs has been started."""
 
 
 class Machine:
@@ -102,7 +90,7 @@ class Machine:
         """
         self._folder = Path(os.path.abspath(state), "runs")
         self._environment = environment
-        self._facts = facts
+        self._facts = FactBuffer(facts)
         self._problems = problems
         self._log_limit_bytes = log_limit_bytes
         self._account = account
@@ -110,22 +98,17 @@ class Machine:
         self._cgroups = cgroups
         if cgroups:
             cgroups.tidy()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._runs: dict[str, Run] = {}
-        self._turn: _Turn | None = None
-        """The turn that is under way, if one is."""
-        self._tasks: TaskGroup | None = None
-        self._backlog: list[tuple[_Work, tuple[Any, ...]]] = []
-        """What waits for the event loop."""
-        self._census: SharedCensus | None = None
+        self._work = LoopWork()
         self._begun: anyio.Event | None = None
         """Set when a run has begun since the last look at the live ones."""
-        self._kill_explainer = exits.KillExplainer()
         self._retrying = False
         self._reported_lacking = ""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         self._shims = ShimPool(socket, client, cgroups.shims if cgroups else "")
         self._spawner = Spawner(self._shims)
+        self._ender = Ender(self._runs, self._facts, self._work, self._folder, log_limit_bytes, cgroups)
         self._attend_to_new_shims()
 
     # What the engine wants -------------------------------------------------------------------------------------------
@@ -142,7 +125,7 @@ class Machine:
             case Note(run_id, text):
                 RunDir(self._folder, run_id).note(text)
             case Discard(run_ids):
-                self._soon(self._remove, run_ids)
+                self._work.soon(self._ender.remove, run_ids)
             case _:
                 assert_never(action)
 
@@ -158,13 +141,13 @@ class Machine:
                 self._spawn(one.spawn)
             else:
                 end = NotStarted("it was stopped before it could start") if one.ending else ExitUnknown()
-                self._post(Exited(one.spawn.run_id, end))
+                self._facts.post(Exited(one.spawn.run_id, end))
 
     def lose(self, inherited: Sequence[Inherited], why: str) -> None:
         """Report all that a supervisor of an earlier boot started as ended; `why`, if it is not known how it did."""
         for run in adoption.lost_with_the_machine(inherited, self._folder, why):
             self._runs[run.run_id] = run
-            self._over(run)
+            self._ender.over(run)
 
     def clear(self, known: Collection[str]) -> int:
         """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived."""
@@ -187,7 +170,7 @@ class Machine:
 
     def close(self) -> int:
         """Leave the shims, once `run` has ended; returns how many commands go on."""
-        self._kill_explainer.close()
+        self._ender.close()
         live = self._shims.close()
         if self._cgroups:
             self._cgroups.close(0.0 if live else _SHIM_ENDS_S)
@@ -202,15 +185,13 @@ class Machine:
                 self._receive(client)
 
     def _receive(self, client: ShimClient) -> None:
-        self._turn = turn = _Turn()
+        self._facts.begin()
         try:
             for event in client.receive():
                 self._handle(event)
         finally:
-            self._turn = None
-        self._facts.fold(turn.facts)
-        for run in turn.over:
-            self._leave_group(run)
+            self._facts.fold()
+            self._ender.leave_groups()
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -220,20 +201,14 @@ class Machine:
                 # The exit of a run whose start has not been answered is that of another with the same id, which `clear`
                 # has ended: if records were lost, the same firing gives the same ids again.
                 if (run := self._runs.get(run_id)) and run_id not in self._spawner:
-                    self._main_ended(run, exits.exit_of(status))
+                    self._ender.main_ended(run, exits.exit_of(status))
             case ShimTrouble(text):
                 # In the event loop, when the log is set up.
-                self._soon(_warn, f"the process that holds commands had trouble: {text}")
+                self._work.soon(_warn, f"the process that holds commands had trouble: {text}")
             case RunsListed() | Bye():
                 pass  # an answer that came too late for who asked
             case _:
                 assert_never(event)
-
-    def _post(self, fact: RunFact) -> None:
-        if self._turn is not None:
-            self._turn.facts.append(fact)
-        else:
-            self._facts.post(fact)
 
     # Starting --------------------------------------------------------------------------------------------------------
 
@@ -285,14 +260,14 @@ class Machine:
         self._attend_to_new_shims()
         for client in self._shims.clients():
             if client.unsent:
-                self._soon(self._shims.send_rest, client)
+                self._work.soon(self._shims.send_rest, client)
         lacking = self._spawner.lacking
         if lacking != self._reported_lacking:
             self._reported_lacking = lacking
             self._problems.on_problem("commands", lacking)
         if lacking and not self._retrying:
             self._retrying = True
-            self._soon(self._retry)
+            self._work.soon(self._retry)
 
     async def _retry(self) -> None:
         """Ask again for the starts that wait for what the machine lacks, when their pauses are over."""
@@ -305,8 +280,8 @@ class Machine:
 
     def _never_started(self, run: Run, why: str) -> None:
         self._runs.pop(run.run_id, None)
-        self._leave_group(run)
-        self._post(Exited(run.run_id, NotStarted(why)))
+        self._ender.leave_group(run)
+        self._facts.post(Exited(run.run_id, NotStarted(why)))
         if run.kind is RunKind.READY:
             run.dir.remove()
 
@@ -314,18 +289,16 @@ class Machine:
         """A run lives, or its end is still to be reported."""
         self._hold(run)
         if run.main is not None:
-            self._post(Started(run.run_id, run.main.pid))
+            self._facts.post(Started(run.run_id, run.main.pid))
         if run.shim is None:
-            self._watch(run)
+            self._ender.watch(run, self._shims.held)
         if run.asked is not Asked.NOTHING:  # before it was known to live
-            self._see_out(run)
+            self._ender.see_out(run)
 
     def _hold(self, run: Run) -> None:
         self._runs[run.run_id] = run
         if self._begun:
             self._begun.set()
-
-    # Ending ----------------------------------------------------------------------------------------------------------
 
     def _ask(self, run_id: str, asked: Asked) -> None:
         run = self._runs.get(run_id)
@@ -333,93 +306,7 @@ class Machine:
             return
         run.asked = max(run.asked, asked)
         if run_id not in self._spawner:
-            self._see_out(run)
-
-    def _watch(self, run: Run) -> None:
-        """Learn without a shim how a run ends; at once if it has ended."""
-        end = exits.noted_exit(run, self._shims.held)
-        if end is None and run.main is not None:
-            self._soon(self._wait_for_main, run)
-        else:
-            self._main_ended(run, end or ExitUnknown())
-
-    async def _wait_for_main(self, run: Run) -> None:
-        from supervisor.host.runs import termination
-
-        self._main_ended(run, await termination.exit_without_shim(run))
-
-    def _main_ended(self, run: Run, end: Exit) -> None:
-        if exits.is_unexplained(run, end):
-            self._soon(self._explain, run, end)
-        else:
-            self._note_exit(run, end)
-
-    async def _explain(self, run: Run, end: Exit) -> None:
-        self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
-
-    def _note_exit(self, run: Run, end: Exit) -> None:
-        if run.exit is not None or self._runs.get(run.run_id) is not run:
-            return  # known already, or given up: it did not even end by SIGKILL
-        run.exit = end
-        if exits.is_over(run):
-            self._over(run)
-        else:
-            self._see_out(run)
-
-    def _see_out(self, run: Run) -> None:
-        """Have a task wait for the end of all the run's processes, or tell that task that something has changed."""
-        if run.is_seen_out:
-            run.note_change()
-        else:
-            run.is_seen_out = True
-            self._soon(self._end, run)
-
-    async def _end(self, run: Run) -> None:
-        from supervisor.host.runs import termination
-
-        assert self._census is not None
-        survivors = await termination.see_out(run, self._census, self._facts)
-        if survivors:
-            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
-        if run.in_container and run.asked is not Asked.NOTHING:
-            from supervisor.host.runs.containers import docker_kill_argv
-
-            await termination.call(docker_kill_argv(run.run_id), _CONTAINER_S)
-        self._over(run, survivors)
-
-    def _over(self, run: Run, survivors: tuple[Survivor, ...] = ()) -> None:
-        from supervisor.host.runs import upkeep  # not at the top: nothing is over before the first command
-
-        del self._runs[run.run_id]
-        output = None if run.output_file is None else upkeep.output(run, final=True)
-        end = run.exit or ExitUnknown()
-        self._post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))
-        if upkeep.is_over_limit(run, self._log_limit_bytes):
-            self._soon(upkeep.trim, run, self._log_limit_bytes)
-        if self._turn is not None:
-            self._turn.over.append(run)
-        else:
-            self._leave_group(run)
-        if run.kind is RunKind.READY:
-            self._soon(self._remove, (run.run_id,))
-
-    def _leave_group(self, run: Run) -> None:
-        """Remove a run's control group, unless a task's daemons live in it."""
-        from supervisor.host.proc import cgroups
-
-        if run.cgroup and not cgroups.remove(run.cgroup) and not cgroups.populated(run.cgroup):
-            from supervisor.host.runs import termination
-
-            self._soon(termination.dissolve, run.cgroup)
-
-    async def _remove(self, run_ids: Collection[str]) -> None:
-        """Remove what is left of runs."""
-        from supervisor.host.proc import worker_threads
-
-        for run_id in run_ids:
-            await worker_threads.run(RunDir(self._folder, run_id).remove)
-            if self._cgroups:
-                self._cgroups.discard(run_id)  # daemons may have lived on in it
+            self._ender.see_out(run)
 
     # The loop --------------------------------------------------------------------------------------------------------
 
@@ -427,33 +314,16 @@ class Machine:
         """Attend to the shims, see runs out, look after live ones; until cancelled. The commands live on."""
         import anyio
 
-        from supervisor.host.runs import termination
-        from supervisor.host.runs.disk_space import LogDisk
-        from supervisor.host.runs.upkeep import Upkeep
+        from supervisor.host.runs.upkeep import LogDisk, Upkeep
 
-        self._census = termination.SharedCensus()
         self._begun = anyio.Event()
         disk = LogDisk(str(self._folder), as_root=os.geteuid() == 0 and self._account is None)
         upkeep = Upkeep(disk, self._log_limit_bytes, self._account, self._facts, self._problems)
-        try:
-            async with anyio.create_task_group() as self._tasks:
-                for work, arguments in self._backlog:
-                    self._tasks.start_soon(work, *arguments)
-                self._backlog.clear()
-                await self._look_after(upkeep)
-        finally:
-            self._tasks = None
-
-    def _soon(self, work: _Work, *arguments: Any) -> None:
-        """Do it in the event loop: now, if there is one, else once there is."""
-        if self._tasks is None:
-            self._backlog.append((work, arguments))
-        else:
-            self._tasks.start_soon(work, *arguments)
+        await self._work.run(self._look_after, upkeep)
 
     def _attend_to_new_shims(self) -> None:
         for client in self._shims.take_unattended():
-            self._soon(self._attend, client)
+            self._work.soon(self._attend, client)
 
     async def _attend(self, client: ShimClient) -> None:
         """Handle a shim's events until it is gone, or another took its place and it holds nothing more."""
@@ -481,7 +351,7 @@ class Machine:
             self._settle(self._spawner.find(runs, began, time.monotonic()))
         for run in self._held_by(client):
             run.shim = None
-            self._watch(run)
+            self._ender.watch(run, self._shims.held)
 
     def _held_by(self, client: ShimClient) -> Iterable[Run]:
         return [run for run in self._runs.values() if run.shim is client and run.exit is None]

@@ -1,30 +1,18 @@
-"""A live run, as the machine knows it, and what the machine reports to."""
+"""A live run, as the machine knows it."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.shim_client import ShimClient
-from supervisor.lean.typing import TYPE_CHECKING, Protocol
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit
-from supervisor.model.fact import RunFact
 
 if TYPE_CHECKING:
     import anyio
-
-
-class FactSink(Protocol):
-    """Takes the facts about runs: the engine does."""
-
-    def post(self, fact: RunFact) -> None:
-        """Take a fact, to be folded at the next turn of the event loop."""
-
-    def fold(self, facts: Sequence[RunFact]) -> None:
-        """Fold facts now: what they start does not wait for a turn of the event loop."""
 
 
 class Asked(enum.IntEnum):

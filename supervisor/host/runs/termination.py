@@ -18,7 +18,8 @@ import anyio
 from supervisor.host.proc import cgroups, child_process, process_tree, worker_threads
 from supervisor.host.proc.process_tree import Members, PidfdMissing, ProcRef
 from supervisor.host.runs.exits import last_lines
-from supervisor.host.runs.run import FactSink, Run
+from supervisor.host.runs.fact_sink import FactBuffer
+from supervisor.host.runs.run import Run
 from supervisor.host.runs.tree_ending import (
     KILL_BOUND_S,
     AwaitChange,
@@ -44,7 +45,7 @@ _SHIM_WRITES_S = 1.0
 T = TypeVar("T")
 
 
-async def see_out(run: Run, census: SharedCensus, facts: FactSink) -> tuple[Survivor, ...]:
+async def see_out(run: Run, census: SharedCensus, facts: FactBuffer) -> tuple[Survivor, ...]:
     """Do what is asked of a run until nothing of it lives; returns what SIGKILL did not end.
 
     Posts `MainExited` if the main process of a service ends by itself while others of its tree live on.

@@ -30,7 +30,7 @@ def it(tmp_path: Path) -> Iterator[Stage]:
 
 def backlog(it: Stage) -> list[str]:
     """The names of what waits for the event loop."""
-    return [work.__name__ for work, _ in it.machine._backlog]
+    return [work.__name__ for work, _ in it.machine._work.backlog]
 
 
 def test_a_spawn_is_one_request_with_all_that_the_command_is_to_see(it: Stage) -> None:
@@ -78,16 +78,16 @@ def test_the_directory_of_a_probe_that_cannot_start_goes(it: Stage) -> None:
 def test_the_rest_of_a_service_or_probe_is_seen_out_by_the_loop(it: Stage, kind: RunKind) -> None:
     it.spawn(kind=kind)
     assert [type(fact) for fact in it.turn(it.started(), it.exited(0))] == [Started]
-    assert "_end" in backlog(it)
+    assert "_see_out" in backlog(it)
 
 
 @pytest.mark.parametrize("action", [Terminate("run"), Kill("run")])
 def test_what_is_asked_before_the_answer_is_done_once_it_lives(it: Stage, action: Terminate | Kill) -> None:
     it.spawn()
     it.machine.perform(action)
-    assert "_end" not in backlog(it)
+    assert "_see_out" not in backlog(it)
     it.turn(it.started())
-    assert backlog(it).count("_end") == 1
+    assert backlog(it).count("_see_out") == 1
 
 
 def test_the_exit_of_another_run_with_the_same_id_is_not_taken_for_this_one(it: Stage) -> None:
@@ -147,7 +147,7 @@ def test_what_a_shim_complains_of_waits_for_the_log(it: Stage) -> None:
     it.turn(ShimTrouble("OSError()"))
     it.shim.write({"began": "run"})
     assert it.turn() == []
-    assert [arguments for _, arguments in it.machine._backlog[-2:]] == [
+    assert [arguments for _, arguments in it.machine._work.backlog[-2:]] == [
         ("the process that holds commands had trouble: OSError()",),
         ("the process that holds commands had trouble: unknown event with the fields began",),
     ]

@@ -1,4 +1,4 @@
-"""The socket by which the next supervisor finds the shim."""
+"""The socket `shim.sock`, by which the next supervisor finds the shim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from supervisor.shim.unix_socket import bind, peer_credentials
 _BACKLOG = 4
 
 
-class Listener:
+class ShimSocket:
     """Listens at one path at a time, or at none."""
 
     def __init__(self) -> None:

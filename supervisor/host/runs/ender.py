@@ -1,0 +1,149 @@
+"""The way of a run from the end of its main process, or the wish that it ends, to its `Exited`.
+
+`exits` and `tree_ending` decide; this carries out and reports. The kinds of runs differ: see `machine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from supervisor.host.runs import exits
+from supervisor.host.runs.fact_sink import FactBuffer
+from supervisor.host.runs.loop_work import LoopWork
+from supervisor.host.runs.run import Asked, Run
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.action import RunKind
+from supervisor.model.exit import Exit, ExitUnknown
+from supervisor.model.fact import Exited, Survivor
+from supervisor.shim.protocol import RunsListed
+
+if TYPE_CHECKING:
+    from supervisor.host.proc.cgroups import Cgroups
+    from supervisor.host.runs.termination import SharedCensus
+
+_CONTAINER_S = 10.0
+"""How long the container engine may take to end a container."""
+
+
+class Ender:
+    """Ends runs. A run that is over leaves the table."""
+
+    def __init__(
+        self,
+        runs: dict[str, Run],
+        facts: FactBuffer,
+        work: LoopWork,
+        folder: Path,
+        log_limit_bytes: int,
+        cgroups: Cgroups | None,
+    ) -> None:
+        """`runs`: the table, by id; `folder`: the one that holds all run directories."""
+        self._runs = runs
+        self._facts = facts
+        self._work = work
+        self._folder = folder
+        self._log_limit_bytes = log_limit_bytes
+        self._cgroups = cgroups
+        self._census: SharedCensus | None = None
+        self._kill_explainer = exits.KillExplainer()
+        self._vacated: list[Run] = []
+        """The runs whose control groups `leave_groups` has to remove."""
+
+    def watch(self, run: Run, held: RunsListed) -> None:
+        """Learn without a shim how a run ends; at once if it has ended. `held`: what an earlier shim held."""
+        end = exits.noted_exit(run, held)
+        if end is None and run.main is not None:
+            self._work.soon(self._wait_for_main, run)
+        else:
+            self.main_ended(run, end or ExitUnknown())
+
+    def main_ended(self, run: Run, end: Exit) -> None:
+        """The main process of a run has ended; saying so again is without effect."""
+        if exits.is_unexplained(run, end):
+            self._work.soon(self._explain, run, end)
+        else:
+            self._note_exit(run, end)
+
+    def see_out(self, run: Run) -> None:
+        """Have a task wait for the end of all the run's processes, or tell that task that something has changed."""
+        if run.is_seen_out:
+            run.note_change()
+        else:
+            run.is_seen_out = True
+            self._work.soon(self._see_out, run)
+
+    def over(self, run: Run, survivors: tuple[Survivor, ...] = ()) -> None:
+        """Report that a run is over."""
+        from supervisor.host.runs import upkeep  # not at the top: nothing is over before the first command
+
+        del self._runs[run.run_id]
+        output = None if run.output_file is None else upkeep.output(run, final=True)
+        end = run.exit or ExitUnknown()
+        self._facts.post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))
+        if upkeep.is_over_limit(run, self._log_limit_bytes):
+            self._work.soon(upkeep.trim, run, self._log_limit_bytes)
+        self._vacated.append(run)
+        if not self._facts.is_collecting:
+            self.leave_groups()
+        if run.kind is RunKind.READY:
+            self._work.soon(self.remove, (run.run_id,))
+
+    def leave_groups(self) -> None:
+        """Remove the control groups of runs that are over. In a turn: once what waited for these runs was started."""
+        vacated, self._vacated = self._vacated, []
+        for run in vacated:
+            self.leave_group(run)
+
+    def leave_group(self, run: Run) -> None:
+        """Remove a run's control group, unless a task's daemons live in it."""
+        from supervisor.host.proc import cgroups
+
+        if run.cgroup and not cgroups.remove(run.cgroup) and not cgroups.populated(run.cgroup):
+            from supervisor.host.runs import termination
+
+            self._work.soon(termination.dissolve, run.cgroup)
+
+    async def remove(self, run_ids: Collection[str]) -> None:
+        """Remove what is left of runs."""
+        from supervisor.host.proc import worker_threads
+
+        for run_id in run_ids:
+            await worker_threads.run(RunDir(self._folder, run_id).remove)
+            if self._cgroups:
+                self._cgroups.discard(run_id)  # daemons may have lived on in it
+
+    def close(self) -> None:
+        """Close what was opened to explain exits."""
+        self._kill_explainer.close()
+
+    def _note_exit(self, run: Run, end: Exit) -> None:
+        if run.exit is not None or self._runs.get(run.run_id) is not run:
+            return  # known already, or given up: it did not even end by SIGKILL
+        run.exit = end
+        if exits.is_over(run):
+            self.over(run)
+        else:
+            self.see_out(run)
+
+    async def _wait_for_main(self, run: Run) -> None:
+        from supervisor.host.runs import termination
+
+        self.main_ended(run, await termination.exit_without_shim(run))
+
+    async def _explain(self, run: Run, end: Exit) -> None:
+        self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
+
+    async def _see_out(self, run: Run) -> None:
+        from supervisor.host.runs import termination
+
+        self._census = self._census or termination.SharedCensus()
+        survivors = await termination.see_out(run, self._census, self._facts)
+        if survivors:
+            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
+        if run.in_container and run.asked is not Asked.NOTHING:
+            from supervisor.host.runs.containers import docker_kill_argv
+
+            await termination.call(docker_kill_argv(run.run_id), _CONTAINER_S)
+        self.over(run, survivors)
