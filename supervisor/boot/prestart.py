@@ -15,7 +15,7 @@ from supervisor.shim import launcher
 from supervisor.shim.cgroup_move import warm_up
 
 if TYPE_CHECKING:
-    from supervisor.host.runs.shim_client import ShimClient
+    from supervisor.host.runs.spawn.shim_client import ShimClient
 
 PATIENCE_S = 10.0
 _PAUSE_S = 0.1
@@ -40,7 +40,7 @@ def start_shim() -> None:
         except RuntimeError:
             pass  # there is no thread to be had: the first command waits for the kernel instead
 
-    from supervisor.host.runs.shim_client import ShimClient
+    from supervisor.host.runs.spawn.shim_client import ShimClient
 
     link = ShimClient(sock, pid)
     _started.append(link)
@@ -57,7 +57,7 @@ def take_link() -> ShimClient:
         return _started.pop()
     import time
 
-    from supervisor.host.runs.shim_client import ShimClient
+    from supervisor.host.runs.spawn.shim_client import ShimClient
     from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 
     give_up_at = time.monotonic() + PATIENCE_S

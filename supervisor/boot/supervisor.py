@@ -31,9 +31,9 @@ from supervisor.engine import Engine
 from supervisor.host.proc import clock, inheritance, signals
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.notify import Notifier
-from supervisor.host.runs.environ import CommandEnvironment, cleaned
 from supervisor.host.runs.machine import Machine
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.environ import CommandEnvironment, cleaned
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.state.state_directory import StateDir
 from supervisor.host.state.state_path import default_path, system_path
 from supervisor.host.state.store import Store

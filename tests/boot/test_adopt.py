@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from supervisor.boot import Settings, Supervisor
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger
 from supervisor.model.phase import ExecutionPhase

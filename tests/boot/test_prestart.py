@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.boot import prestart
 from supervisor.host.proc import cgroups
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.model.errors import MachineError
 
 

@@ -67,7 +67,7 @@ def tell(*_, **__):
             os._exit(0)
         os.wait()
     os._exit(0)
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_client import ShimClient
 ShimClient.spawn = tell
 sys.argv = ["supervisor", *ARGUMENTS]
 from supervisor.cli import main

@@ -17,8 +17,8 @@ import pytest
 
 from supervisor.host.proc import cgroups, inheritance, process_tree
 from supervisor.host.proc.process_tree import ProcRef
-from supervisor.host.runs import shim_client
-from supervisor.host.runs.shim_client import ShimClient, ShimLost
+from supervisor.host.runs.spawn import shim_client
+from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started

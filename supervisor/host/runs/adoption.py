@@ -26,7 +26,7 @@ from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.model.action import Inherited, Kill, Terminate
 from supervisor.model.exit import ExitUnknown
 from supervisor.shim.protocol import RunsListed

@@ -143,7 +143,7 @@ class Ender:
         if survivors:
             run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
         if run.in_container and run.asked is not Asked.NOTHING:
-            from supervisor.host.runs.containers import docker_kill_argv
+            from supervisor.host.runs.spawn.containers import docker_kill_argv
 
             await termination.call(docker_kill_argv(run.run_id), _CONTAINER_S)
         self.over(run, survivors)

@@ -27,17 +27,18 @@ from functools import partial
 from pathlib import Path
 
 from supervisor.host.proc import process_tree
-from supervisor.host.runs import adoption, command_line, exits
+from supervisor.host.runs import adoption, exits
 from supervisor.host.runs.ender import Ender
-from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.fact_sink import FactBuffer, FactSink
 from supervisor.host.runs.loop_work import LoopWork
-from supervisor.host.runs.pending_start import Began, GaveUp
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimClient
-from supervisor.host.runs.shim_pool import ShimPool
-from supervisor.host.runs.spawner import Settled, Spawner
+from supervisor.host.runs.spawn import command_line
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.runs.spawn.pending_start import Began, GaveUp
+from supervisor.host.runs.spawn.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_pool import ShimPool
+from supervisor.host.runs.spawn.spawner import Settled, Spawner
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import ProblemSink, SupervisorError

@@ -6,7 +6,7 @@ import enum
 
 from supervisor.host.proc.process_tree import ProcRef
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit

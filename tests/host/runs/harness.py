@@ -15,10 +15,10 @@ import anyio
 from supervisor.host.proc import process_tree
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process_tree import ProcRef
-from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimClient, ShimLost
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.host.users.account import Account
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from supervisor.host.runs.environ import CommandEnvironment
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.fact import RunFact
 from supervisor.shim.protocol import (

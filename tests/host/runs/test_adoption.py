@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from supervisor.host.proc import process_tree
-from supervisor.host.runs import adoption, shim_client
+from supervisor.host.runs import adoption
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.spawn import shim_client
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started

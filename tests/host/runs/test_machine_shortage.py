@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs import pending_start
+from supervisor.host.runs.spawn import pending_start
 from supervisor.model.action import RunKind, Terminate
 from supervisor.model.exit import SUCCESS, NotStarted
 from tests.host.runs.harness import Bench, bench, until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs import command_line
+from supervisor.host.runs.spawn import command_line
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.exit import ExitCode, NotStarted
 from supervisor.model.fact import Exited

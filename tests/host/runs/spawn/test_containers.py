@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs.containers import container_name, docker_argv, docker_kill_argv
+from supervisor.host.runs.spawn.containers import container_name, docker_argv, docker_kill_argv
 from supervisor.model.errors import MachineError
 from tests.leaks import MARKER
 

@@ -10,10 +10,10 @@ import math
 from collections.abc import Collection, Iterable
 
 from supervisor.host.proc.process_tree import ProcRef
-from supervisor.host.runs.pending_start import Began, GaveUp, PendingStart, RetryAt, pending_start
 from supervisor.host.runs.run import Asked, Run
-from supervisor.host.runs.shim_client import ShimClient
-from supervisor.host.runs.shim_pool import ShimPool
+from supervisor.host.runs.spawn.pending_start import Began, GaveUp, PendingStart, RetryAt, pending_start
+from supervisor.host.runs.spawn.shim_client import ShimClient
+from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.lean.typing import assert_never
 from supervisor.model.errors import MachineError
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest

@@ -19,7 +19,7 @@ def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -
     stop_on_error = spawn.kind is RunKind.TASK
     if isinstance(spawn.runs_on, Docker):
         # Not at the top: most files have no containers.
-        from supervisor.host.runs.containers import docker_argv
+        from supervisor.host.runs.spawn.containers import docker_argv
 
         docker, *rest = docker_argv(
             spawn.run_id,

@@ -5,10 +5,10 @@ import math
 
 import pytest
 
-from supervisor.host.runs import pending_start as subject
-from supervisor.host.runs.pending_start import Began, GaveUp, PendingStart, RetryAt, pending_start
-from supervisor.host.runs.shim_client import ANSWER_S, LATE_S
-from supervisor.host.runs.shim_pool import NoShimNow
+from supervisor.host.runs.spawn import pending_start as subject
+from supervisor.host.runs.spawn.pending_start import Began, GaveUp, PendingStart, RetryAt, pending_start
+from supervisor.host.runs.spawn.shim_client import ANSWER_S, LATE_S
+from supervisor.host.runs.spawn.shim_pool import NoShimNow
 from supervisor.model.errors import MachineError
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from supervisor.host.runs.environ import cleaned, compose
+from supervisor.host.runs.spawn.environ import cleaned, compose
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.spec import EnvVar, SecretRef
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import math
 
-from supervisor.host.runs import command_line, shim_client
-from supervisor.host.runs.shim_client import ShimStuck
-from supervisor.host.runs.shim_pool import NoShimNow
+from supervisor.host.runs.spawn import command_line, shim_client
+from supervisor.host.runs.spawn.shim_client import ShimStuck
+from supervisor.host.runs.spawn.shim_pool import NoShimNow
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest

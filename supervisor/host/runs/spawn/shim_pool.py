@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
-from supervisor.host.runs import command_line
-from supervisor.host.runs.shim_client import ShimClient
+from supervisor.host.runs.spawn import command_line
+from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 from supervisor.shim.protocol import VERSION, RunsListed
