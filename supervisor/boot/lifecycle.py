@@ -66,7 +66,7 @@ class Lifecycle:
         self._status = 0
         self._upgrade: Upgrade | None = None
         self._working: CancelScope | None = None
-        self.late = signals.Numbers()
+        self.late = signals.PendingSignals()
         """Signals that came when nobody could heed them any more."""
 
     @property
@@ -99,7 +99,7 @@ class Lifecycle:
         self._status = 128 + number
         self._end_work()
 
-    def run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
+    def run(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         """Run until `work` is done or a signal came, drain, and see that nothing is left behind.
 
         `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, EXIT_DETACHED if it detached,
@@ -111,17 +111,17 @@ class Lifecycle:
 
         return anyio.run(self._run, work, edges, held, backend_options={"loop_factory": WorkerEventLoop})
 
-    async def _run(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
+    async def _run(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         from supervisor.host.proc.worker_threads import Workers
 
-        signals.disregard()
+        signals.survive_others()
         # What the start has made stays: the garbage collector need not look at it again.
         gc.freeze()
         gc.enable()
         with Workers(self._conditions):
             return await self._supervise(work, edges, held)
 
-    async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
+    async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         import anyio
 
         from supervisor.boot.signal_watch import SignalWatch

@@ -39,7 +39,7 @@ class SignalWatch:
 
     def __init__(
         self,
-        held: signals.Numbers,
+        held: signals.PendingSignals,
         lifecycle: Lifecycle,
         engine: Engine,
         automations: Automations,

@@ -123,7 +123,7 @@ class Supervisor:
         )
         self._edges: Edges | None = None
 
-    def serve(self, work: Work, edges: Sequence[Edge], held: signals.Numbers) -> int:
+    def serve(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         """Run until `work` is done or a signal came, then end; see `Lifecycle.run`."""
         inheritance.outlive_commands()
         import_loop(self.machine.turn)

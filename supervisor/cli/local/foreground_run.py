@@ -57,8 +57,8 @@ def run(arguments: RunArguments) -> int:
 
 
 def _run(
-    asked: Resolved, as_json: bool, held: signals.Numbers, notifier: Notifier, received: Carried | None
-) -> int | tuple[Carried, signals.Numbers]:
+    asked: Resolved, as_json: bool, held: signals.PendingSignals, notifier: Notifier, received: Carried | None
+) -> int | tuple[Carried, signals.PendingSignals]:
     """One supervisor's life: its exit status, or what goes to the next program and the signals that nobody heeded."""
     settings = settings_from(asked)
     triggers = asked[table.TRIGGER]

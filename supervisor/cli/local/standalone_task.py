@@ -94,7 +94,9 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _run(settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.Numbers) -> int:
+def _run(
+    settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.PendingSignals
+) -> int:
     with closing(Supervisor(settings, take_link(), printer)) as supervisor:
         supervisor.automations.wait_for_writers(lambda: bool(held))
         supervisor.start.adopt()

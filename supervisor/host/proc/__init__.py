@@ -1,1 +1,1 @@
-"""What Linux knows of processes, and what this one is to it."""
+"""Processes as Linux knows them, and this process itself: signals, limits, threads, the first process."""

@@ -1,15 +1,16 @@
-"""Control groups, version 2: one for each run, where there is a tree that is ours to divide.
+"""Control groups, version 2: one for each run, where the supervisor may divide the tree.
 
-Whatever a process starts is born in its group. A daemon may leave its session, lose its parents and overwrite its
-environment: its group it keeps, unless it may write to the tree itself. And a group is killed at once, forks included.
+A process starts in the group of its parent. A daemon may leave its session, lose its parents and overwrite its
+environment, but it stays in its group unless it may write to the tree itself. And the kernel kills a whole group at
+once, forks included.
 
     <the group that we were started in>/
       supervisor-<digest of the state directory>/
-        shims/     the shims, which go into a run's group for the moment of a spawn
+        shims/     the shims; each goes into a run's group for the moment of a spawn
         <run id>/  a run's processes
 
-A tree has one manager (cgroups(7), "delegation"). Under systemd it is ours if systemd says so, by an attribute of the
-folder: `Delegate=yes`. Elsewhere it is ours if we may write there.
+A tree has one manager (cgroups(7), "delegation"). Under systemd we may divide the tree if systemd says so, by an
+attribute of the folder: `Delegate=yes`. Elsewhere we may divide it if we may write there.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ if TYPE_CHECKING:
 SHIMS = "shims"
 _PREFIX = "supervisor-"
 _FORGOTTEN_S = 60.0
-"""How old a group is at least that a supervisor has left behind: a new one is empty until its first command."""
+"""A group that a supervisor left behind is older than this; a new one is empty until its first command."""
 BOOTED = "/run/systemd/system"
-"""Where systemd runs; sd_booted(3)."""
-_HANDED_OVER = ("trusted.delegate", "user.delegate")
+"""Exists where systemd runs; sd_booted(3)."""
+_DELEGATED = ("trusted.delegate", "user.delegate")
 
 
 class Cgroups:
     """The groups of one state directory."""
 
     def __init__(self, folder: str) -> None:
-        """`folder`: the group that holds them, see `divided`. Makes what is missing. Raises OSError."""
+        """`folder`: the group that holds them. Makes it if it is missing. Raises OSError."""
         self.folder = folder
         self.shims = f"{folder}/{SHIMS}"
         """Where the shims are."""
@@ -47,7 +48,7 @@ class Cgroups:
 
     @classmethod
     def of(cls, state: Path) -> Cgroups | None:
-        """The groups for a state directory; None: there is no tree that is ours."""
+        """The groups for a state directory; None: we may not divide the tree."""
         own = own_folder()
         if own is None or not is_ours(own):
             return None
@@ -57,40 +58,40 @@ class Cgroups:
         try:
             return cls(f"{own}/{_PREFIX}{digest}")
         except OSError:
-            return None  # too many, or a security module's refusal: it works without
+            return None  # too many groups, or a security module refuses: runs work without one
 
     def make(self, run_id: str) -> str:
-        """Make a run's group; empty if there can be none."""
+        """Make a run's group. Returns its folder; empty: it cannot be made."""
         path = f"{self.folder}/{run_id}"
         try:
             if not os.path.isdir(self.shims):
-                self._make()  # another supervisor took it for left behind
+                self._make()  # another supervisor has removed it
             os.mkdir(path)
         except OSError:
             return ""
         return path
 
     def discard(self, run_id: str) -> None:
-        """Remove a run's group, if nothing of the run lives."""
+        """Remove a run's group, if no process is in it."""
         remove(f"{self.folder}/{run_id}")
 
     def runs(self) -> list[str]:
-        """The groups of runs that there are."""
+        """The folders of the existing groups of runs."""
         return [path for path in _below(self.folder) if path != self.shims]
 
     def tidy(self) -> None:
-        """Remove the groups that no process lives in."""
+        """Remove the groups of runs without processes."""
         for path in self.runs():
             remove(path)
 
     def close(self, patience_s: float) -> None:
-        """Leave nothing behind but what processes live in; the shims may take `patience_s` to end."""
+        """Remove all groups without processes; wait `patience_s` for the end of the shims."""
         self.tidy()
         emptied(self.shims, patience_s)
         for path in (self.shims, self.folder):
             remove(path)
         for path in _below(os.path.dirname(self.folder)):
-            # Of a supervisor that was killed, and whose state directory is not used again.
+            # The groups of a supervisor that was killed, and whose state directory is not used again.
             if (
                 os.path.basename(path).startswith(_PREFIX)
                 and _age_s(path) > _FORGOTTEN_S
@@ -103,21 +104,21 @@ class Cgroups:
             try:
                 os.mkdir(path)
             except FileExistsError:
-                pass  # of the supervisor before this one
+                pass  # the supervisor before this one made it
 
 
 def processes(group: str) -> list[int]:
-    """The pids in a group and those below it; no zombies. Nothing if it is gone."""
+    """The pids in a group and the groups below it, without zombies. Empty if the group is gone."""
     return list(_processes(group)) if populated(group) else []
 
 
 def populated(group: str) -> bool:
-    """Whether any process lives in a group or below it; not if it is gone."""
+    """Whether a process lives in a group or below it. False if the group is gone."""
     return "populated 1" in _read(f"{group}/cgroup.events")
 
 
 def emptied(group: str, timeout_s: float) -> bool:
-    """Wait until nothing lives in a group; False: something still does."""
+    """Wait until no process lives in a group. Returns False after `timeout_s`."""
     try:
         events = os.open(f"{group}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -130,7 +131,7 @@ def emptied(group: str, timeout_s: float) -> bool:
             left_s = give_up_at - time.monotonic()
             if left_s <= 0:
                 return False
-            os.pread(events, 4096, 0)  # the next change counts from here
+            os.pread(events, 4096, 0)  # poll reports changes after this read
             if populated(group):
                 poll.poll(left_s * 1000)
         return True
@@ -139,7 +140,7 @@ def emptied(group: str, timeout_s: float) -> bool:
 
 
 def kill(group: str) -> bool:
-    """SIGKILL to all in a group and below it, at once; False where the kernel cannot (before Linux 5.14)."""
+    """Kill all processes in a group and below it at once. Returns False if the kernel cannot (before Linux 5.14)."""
     try:
         order(group, "cgroup.kill", b"1")
     except OSError as error:
@@ -148,20 +149,20 @@ def kill(group: str) -> bool:
 
 
 def remove(group: str) -> bool:
-    """Remove a group and those that commands made below it; False while any process is in it."""
+    """Remove a group and those that commands made below it. Returns False while a process is in one."""
     try:
         os.rmdir(group)
     except FileNotFoundError:
         pass
     except OSError:
-        # EBUSY: processes, or groups below; for a moment also after the last process has ended.
+        # EBUSY: there are processes, or groups below, or the last process ended a moment ago.
         below = [] if populated(group) else list(_below(group))
         return bool(below) and all(map(remove, below)) and remove(group)
     return True
 
 
 def own_folder(proc: str = "/proc/self") -> str | None:
-    """The folder of the group that we are in, as far as a file system that we see shows it."""
+    """The folder of our own group; None: no mounted filesystem shows it."""
     entries = (line.split(":", 2) for line in _read(f"{proc}/cgroup").splitlines())
     own = next((path for number, _, path in entries if number == "0"), None)
     if own is None:
@@ -177,10 +178,10 @@ def own_folder(proc: str = "/proc/self") -> str | None:
 
 
 def is_ours(folder: str, booted: str = BOOTED) -> bool:
-    """Whether we may divide a group. `booted`: the folder that says that systemd runs here."""
+    """Whether we may divide a group. `booted`: a folder that exists if systemd runs here."""
     if not os.access(folder, os.W_OK) or not os.access(f"{folder}/cgroup.procs", os.W_OK):
         return False
-    return not os.path.isdir(booted) or any(_attribute(folder, name) == b"1" for name in _HANDED_OVER)
+    return not os.path.isdir(booted) or any(_attribute(folder, name) == b"1" for name in _DELEGATED)
 
 
 def _attribute(folder: str, name: str) -> bytes:
@@ -192,7 +193,7 @@ def _attribute(folder: str, name: str) -> bytes:
 
 def _processes(group: str) -> Iterator[int]:
     for pid in _read(f"{group}/cgroup.procs").split():
-        if pid != "0":  # one that our PID namespace does not show
+        if pid != "0":  # our PID namespace does not show that process
             yield int(pid)
     for path in _below(group):
         yield from _processes(path)
@@ -208,7 +209,7 @@ def _below(group: str) -> Iterator[str]:
 
 
 def _age_s(path: str) -> float:
-    """How long the kernel has known the folder; at least, since it may have forgotten its times in between."""
+    """The age of a folder, or less: the kernel may have dropped its inode, and with it the time, in between."""
     try:
         return time.time() - os.stat(path).st_ctime
     except OSError:

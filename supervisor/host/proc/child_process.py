@@ -1,6 +1,6 @@
-"""A small program that the supervisor itself needs, run to its end.
+"""Runs a small program that the supervisor itself needs, to its end.
 
-In a thread that is there already: asyncio would make one for each, up to Python 3.11, just to wait for it.
+A worker thread waits for it: up to Python 3.11, asyncio would start a thread for each program.
 """
 
 from __future__ import annotations
@@ -21,20 +21,18 @@ _PAUSE_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How it ended."""
+    """How the program ended."""
 
     status: int
     """The exit status, negative for a signal."""
     output: bytes
-    """What it printed, on either output."""
+    """What it printed on both outputs."""
 
 
 async def run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None) -> Done:
-    """Run it, and kill it if that is cancelled. What the machine is short of is waited for within the time.
+    """Run a program, and kill it on cancellation. While the machine is short of something, try again until the timeout.
 
-    `env`: its environment; None: ours.
-
-    Raises OSError if it cannot be run, TimeoutError.
+    `env`: its environment; None: ours. Raises OSError if the program cannot be run, TimeoutError.
     """
     child = _Child(argv, time.monotonic() + timeout_s, env)
     done: list[Done] = []

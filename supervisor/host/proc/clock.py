@@ -19,11 +19,11 @@ def instant() -> Instant:
 
 
 def ahead_s() -> float:
-    """How long the machine was suspended since it was started: CLOCK_BOOTTIME less CLOCK_MONOTONIC, in seconds."""
+    """How long the machine was suspended since it was booted: CLOCK_BOOTTIME less CLOCK_MONOTONIC, in seconds."""
     while True:
         before_s = time.monotonic()
         boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
-        # Whoever is stopped between the two readings must not take that for a suspend.
+        # If this process is stopped between the two readings, that is not a suspend.
         if time.monotonic() - before_s < 1.0:
             return boot_s - before_s
 
@@ -31,7 +31,7 @@ def ahead_s() -> float:
 def boot_id() -> str:
     """The kernel's id of this boot, within which monotonic times and process ids mean something; see random(4).
 
-    Raises MachineError where /proc is not mounted: an entrypoint may be started before anything is.
+    Raises MachineError where /proc is not mounted: an entrypoint may start before any mount.
     """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:

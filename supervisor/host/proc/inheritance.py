@@ -1,7 +1,7 @@
-"""What the supervisor changes about itself and no command may inherit.
+"""What the supervisor changes about itself, and commands must not inherit.
 
-The shim is started first, so that it and its commands have what the supervisor was started with. One that is started
-later is told what that was, and puts it right before it serves.
+The shim starts before the change, so that it and its commands have the values that the supervisor was started with. A
+shim that starts later gets those values on its command line, and sets them again before it serves.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import resource
 from pathlib import Path
 
 _OOM_SCORES = (-900, 0)
-"""Of proc_pid_oom_score_adj(5). Without CAP_SYS_RESOURCE one may only go back to where somebody with it has put us."""
+"""See proc_pid_oom_score_adj(5). Without CAP_SYS_RESOURCE a process may only go down to what a process with it set."""
 _changed: dict[str, int] = {}
-"""What was changed: `{"nofile": the soft limit before, "oom": the score adjustment before}`."""
+"""What has changed: `{"nofile": the soft limit before, "oom": the score adjustment before}`."""
 
 
 def raise_descriptors(most: int) -> int:
-    """Raise the soft limit of open descriptors as far as allowed, to `most` at most; returns what it is then."""
+    """Raise the soft limit of open descriptors as far as allowed, to `most` at most. Returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
     if soft == resource.RLIM_INFINITY:
@@ -32,7 +32,7 @@ def raise_descriptors(most: int) -> int:
 
 
 def outlive_commands() -> None:
-    """Have the kernel kill others before us when memory runs out, as far as we may."""
+    """Make the kernel kill others before us when memory runs out, as far as we may."""
     try:
         before = int(_oom_score_file().read_text())
     except (OSError, ValueError):
@@ -44,12 +44,12 @@ def outlive_commands() -> None:
 
 
 def shim_words() -> list[str]:
-    """What a shim that is started now has to put right, as words of its command line: `nofile=1024`."""
+    """What a shim that starts now must set again, as words of its command line: `nofile=1024`."""
     return [f"{what}={before}" for what, before in _changed.items()]
 
 
 def give_back() -> None:
-    """Put it right in this process, which is about to execute another program."""
+    """Set everything back in this process, which is about to execute another program."""
     if (soft := _changed.pop("nofile", None)) is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     if (score := _changed.pop("oom", None)) is not None:

@@ -1,23 +1,24 @@
-"""The first process: pid 1 of a container or a machine, above the supervisor proper.
+"""The first process: pid 1 of a container or a machine, above the supervisor itself.
 
-The kernel gives pid 1 duties that nobody else has, and they do not go together with supervising:
+The kernel gives pid 1 duties that no other process has, and they do not go together with supervising:
 
-- Whoever loses its parent becomes its child, and stays a zombie until it is waited for. waitpid(-1) does that, and
-  takes away the statuses that others in the same process wait for. Here nobody else waits: the supervisor is a child.
-- When it ends, everything ends. So as little as possible runs here: the supervisor may fail, or be killed, and is
-  started again; the commands go on, and it finds them (see `adoption`).
-- It has no default dispositions, and signals from outside arrive here alone. They are passed on.
+- A process that loses its parent becomes a child of pid 1, and stays a zombie until pid 1 waits for it. waitpid(-1)
+  does that, but takes statuses away from other code of the same process that waits. Here there is no such code: the
+  supervisor is a child.
+- When pid 1 ends, everything ends. So as little as possible runs here. The supervisor may fail or be killed, and is
+  started again; the commands go on, and it adopts them (`host/runs/adoption`).
+- It has no default dispositions, and only it gets signals from outside. It passes them on.
 
 | the supervisor | then |
 |---|---|
 | exited, whatever the status | SIGTERM to all that is left, SIGKILL after 2 s, exit with its status |
 | exited 70, a bug; or a signal ended it | started again after 1, 2, 4 ... 60 s; 1 s again once it has lived 60 s |
 | the same, after a signal that asks for the end | as if it had exited, with 128 + the number of what ended it |
-| cannot be started: no process or memory to spare | tried again, after the same pauses |
-| exited 75: it has detached | started again at once: what it left to the next one would not outlive us |
+| cannot be started: no process or memory is free | tried again, after the same pauses |
+| exited 75: it has detached | started again at once: the commands that it left would not outlive us |
 
-All signals are blocked here and taken one by one, so none can come at a bad moment. Meant for a process that has
-imported next to nothing: its fork then takes a millisecond, and the two share most of their memory.
+All signals are blocked here and taken one by one, so none can arrive at a bad moment. Call this in a process that has
+imported next to nothing: its fork then takes a millisecond, and the two processes share most of their memory.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ import sys
 import time
 from collections.abc import Callable
 
-from supervisor.host.proc.signals import HEEDED, MEANINGS, Meaning
+from supervisor.host.proc.signals import HANDLED, MEANINGS, Meaning
 from supervisor.model.sysexits import EXIT_BUG, EXIT_DETACHED
 from supervisor.settings import cwd
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 LEFT_GRACE_S = 2.0
-"""How long what is left at the end may take after SIGTERM."""
+"""How long the processes that are left at the end may take after SIGTERM."""
 
-_ENDING = {number for number in HEEDED if MEANINGS[number] in (Meaning.DRAIN, Meaning.KILL)}
+_ENDING = {number for number in HANDLED if MEANINGS[number] in (Meaning.DRAIN, Meaning.KILL)}
 
 
 def watch_over(supervise: Callable[[], int]) -> int:
-    """Run `supervise` in a child, again and again if need be; returns the exit status of all.
+    """Run `supervise` in a child, again if it fails. Returns the exit status for pid 1.
 
-    Returns in the child as well, with the status that `supervise` returned: the caller exits with it either way.
+    Returns in the child as well, with the status that `supervise` returned: the caller exits with it in both cases.
     """
     assert os.getpid() == 1, "the end of pid 1 is the end of all"
     init = Init()
@@ -61,35 +62,35 @@ def watch_over(supervise: Callable[[], int]) -> int:
 
 
 class Init:
-    """What pid 1 knows: whether the end was asked for, and how often the supervisor has failed of late."""
+    """The state of pid 1: whether a signal asked for the end, and how often the supervisor has failed of late."""
 
     def __init__(self) -> None:
-        """Block all signals: from now on none is lost."""
+        """Block all signals, so that none is lost."""
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         self._end_asked = 0
         self._delay_s = FIRST_DELAY_S
         self._started_at = 0.0
 
     def start(self) -> int:
-        """Fork. Returns the pid of the supervisor, or 0 in it; there signals stay blocked until they can be held.
+        """Fork. Returns the pid of the supervisor, and 0 in the supervisor, where signals stay blocked until `hold`.
 
-        It begins in the folder that we were started in, if that is there; we keep none.
+        The supervisor begins in the folder that we were started in, if that exists; we keep no folder busy.
         """
         self._started_at = time.monotonic()
         cwd.remember()
         pid = os.fork()
         if pid == 0:
             cwd.enter_again()
-            # Ctrl-C goes to the terminal's foreground group. It must come once, through us.
+            # Ctrl-C goes to the terminal's foreground group. The supervisor must get it once, through us.
             os.setpgid(0, 0)
             return 0
         cwd.leave()
         if self._end_asked:
-            os.kill(pid, self._end_asked)  # it came while there was no supervisor
+            os.kill(pid, self._end_asked)  # the signal came while there was no supervisor
         return pid
 
     def attend(self, supervisor: int) -> int | None:
-        """Reap and pass signals on until the supervisor has ended; returns what to exit with, None: start it again."""
+        """Reap and pass signals on until the supervisor has ended. Returns the exit status; None: start it again."""
         while True:
             for pid, wait_status in _reaped():
                 if pid == supervisor:
@@ -100,9 +101,9 @@ class Init:
                 os.kill(supervisor, number)
 
     def wait_for_a_process(self, error: OSError) -> int | None:
-        """Wait before the next attempt to fork; returns what to exit with once the end is asked for, None: try again.
+        """Wait before the next attempt to fork. Returns the exit status if a signal asks for the end; None: try again.
 
-        Nobody else is left who could end the commands then.
+        Without a supervisor the commands are ended here.
         """
         if not self._end_asked:
             self._pause(f"it cannot be started now: {error.strerror}")
@@ -127,7 +128,7 @@ class Init:
         return None
 
     def _pause(self, why: str) -> None:
-        """Reap on for a while before the next attempt; an attempt to end comes at once, to end what lives."""
+        """Reap for a while before the next attempt. A signal that asks for the end cuts the pause short."""
         if time.monotonic() - self._started_at >= LONGEST_DELAY_S:
             self._delay_s = FIRST_DELAY_S
         _say(f"the supervisor is started again in {self._delay_s:g} s, since {why}; what it ran goes on")
@@ -140,7 +141,7 @@ class Init:
 
 
 def _guarded(supervise: Callable[[], int]) -> int:
-    """A bug must be told from an exit that is meant."""
+    """Run it, and turn an exception into the exit status of a bug."""
     try:
         return supervise()
     except Exception:
@@ -149,7 +150,7 @@ def _guarded(supervise: Callable[[], int]) -> int:
 
 
 def _reaped() -> list[tuple[int, int]]:
-    """Wait for every child that has ended: `(pid, wait status)`. SIGCHLD coalesces, so one may stand for many."""
+    """Reap every child that has ended: `(pid, wait status)`. SIGCHLD coalesces, so one may stand for many."""
     found: list[tuple[int, int]] = []
     while True:
         try:
@@ -162,9 +163,9 @@ def _reaped() -> list[tuple[int, int]]:
 
 
 def _end_the_rest() -> None:
-    """End what the supervisor does not know: the shells of `docker exec` and what they left behind.
+    """End the processes that the supervisor did not start: the shells of `docker exec` and what they left behind.
 
-    What it started itself has ended by now. The kernel would kill the rest when pid 1 ends, without asking first.
+    The supervisor's own have ended by now. At the end of pid 1 the kernel would kill the rest without SIGTERM.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         left = _signal_all(number) and _signal_all(signal.SIGCONT)
@@ -176,7 +177,7 @@ def _end_the_rest() -> None:
 
 
 def _signal_all(number: int) -> bool:
-    """Send a signal to every process but ourselves. Returns whether there was one."""
+    """Send a signal to every process except ourselves. Returns whether there was one."""
     try:
         os.kill(-1, number)
     except ProcessLookupError:
@@ -185,7 +186,7 @@ def _signal_all(number: int) -> bool:
 
 
 def _say(text: str) -> None:
-    """Print to standard error, unless that would have to wait for its reader."""
+    """Print to standard error, unless that would block."""
     poll = select.poll()
     poll.register(2, select.POLLOUT)
     if any(event == select.POLLOUT for _, event in poll.poll(0)):

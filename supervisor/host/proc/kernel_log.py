@@ -1,6 +1,6 @@
-"""The processes that the kernel has killed because memory ran out: its log names every one of them, /dev/kmsg.
+"""The processes that the kernel killed because memory ran out: its log names each of them, /dev/kmsg.
 
-Where we may not read that log, or see other pids than the kernel (a PID namespace), nothing is claimed.
+If we may not read that log, or if our pids are not the kernel's (a PID namespace), there are none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from supervisor.host.proc.process_tree import ProcRef
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO of linux/proc_ns.h
 _RECORD_BYTES = 8192  # a record that does not fit would be an error: CONSOLE_EXT_LOG_MAX of linux/printk.h
 _MOST_RECORDS = 50_000
-"""At one look: whoever may write to the kernel's log could do it as fast as we read."""
+"""In one look: a process that may write to the kernel's log could do it as fast as we read."""
 _VICTIM = re.compile(
     rb"^\d+,\d+,(\d+),[^;]*;(?:oom-kill:.*\bpid=|.*[Oo]ut of memory.*: Killed process )(\d+)"
 )
@@ -24,7 +24,7 @@ _SLACK_S = 1.0
 
 
 class KernelLog:
-    """Reads on in the kernel's log; from its beginning at the first look, which takes milliseconds: use a thread."""
+    """Reads the kernel's log, each time the new records. The first time takes milliseconds: use a thread."""
 
     def __init__(self, path: str = "/dev/kmsg") -> None:
         self._path = path
@@ -40,13 +40,13 @@ class KernelLog:
         return {pid for pid, at_s in self._victims.items() if at_s >= since_s}
 
     def close(self) -> None:
-        """Let go of the log."""
+        """Close the log."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
     def _read_on(self) -> None:
-        """Take in what is new. Nothing if we may not."""
+        """Read the new records. Does nothing if we may not."""
         try:
             if os.stat("/proc/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE:
                 return
@@ -60,9 +60,9 @@ class KernelLog:
             try:
                 record = os.read(self._fd, _RECORD_BYTES)
             except BrokenPipeError:
-                continue  # records were overwritten before we came to them
+                continue  # the kernel has overwritten records that we had not read
             except OSError:
-                return  # EAGAIN: that was all
+                return  # EAGAIN: there are no more
             if not record:
                 return
             if named := _VICTIM.match(record):

@@ -7,14 +7,14 @@ Every command is started as the leader of a session. A process belongs to its ru
 - its parent belongs to the run: programs that show a title overwrite their environment, or
 - it is in the run's control group, where there is one (`cgroups`).
 
-What left the session, wiped its environment and lost its parent is a child of the shim (a subreaper): it is of some run
-of the supervisor, though nobody can say which. The sweep at the end finds it.
+A process that left the session, wiped its environment and lost its parent is a child of the shim (a subreaper): it
+belongs to some run of the supervisor, but nothing says to which. The sweep at the end finds it.
 
-Zombies do not count: they need a parent's wait, not a signal. A process is named by pid and start time, since pids are
-used again; a pidfd names it for good, once the start time was compared after opening it.
+Zombies do not count: they need a parent's wait, not a signal. A process is identified by pid and start time, since the
+kernel uses pids again; a pidfd identifies it for good, once the start time was compared after opening it.
 
-That a process cannot be looked at because we are out of descriptors or memory does not mean that it is gone: `census`
-and `strays` raise OSError then, and whoever is asked about one process takes it to live.
+When we are out of descriptors or memory, a process cannot be looked at, which does not mean that it is gone: `census`
+and `strays` raise OSError then, and a question about one process is answered as if it lived.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ _KERNEL_THREAD = 0x00200000  # PF_KTHREAD in linux/sched.h
 _TICKS_HZ = os.sysconf("SC_CLK_TCK")
 _READ = 1 << 16
 _LISTINGS = 20
-"""On a machine where processes come and go all the time, some pass has to be the last."""
+"""The most passes over /proc, for a machine where processes come and go all the time."""
 _EXEC_S, _EXEC_PAUSE_S = 0.25, 0.0005
 """An exec takes much less than this, unless its disk is slow or the machine has much to do."""
 
 
 class ProcRef:
-    """A process, told from a later one with the same pid by when it began, in clock ticks since boot."""
+    """A process: its pid, and its start time in clock ticks since boot, which a later process with this pid has not."""
 
     __slots__ = ("group", "pid", "session", "start_ticks")
 
     def __init__(self, pid: int, start_ticks: int, group: int = 0, session: int = 0) -> None:
-        """`group` and `session`: those that it was seen in, by their pids; 0: nobody looked."""
+        """`group` and `session`: the pids of their leaders when the process was last looked at; 0: not known."""
         self.pid = pid
         self.start_ticks = start_ticks
         self.group = group
@@ -69,7 +69,7 @@ class ProcRef:
 
 
 class PidfdMissing(Exception):
-    """The kernel, or a filter before it, offers no pidfds."""
+    """The kernel, or a seccomp filter, offers no pidfds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Stat:
     session: int
     alive: bool
     environment: tuple[int, int] | None
-    """Where its environment lies: elsewhere in each program it executes, (0, 0) amid an exec, None after its end."""
+    """The addresses of its environment: others after each exec, (0, 0) in the middle of one, None at its end."""
 
 
 Members = dict[str, list[ProcRef]]
@@ -97,13 +97,13 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
     Raises OSError.
     """
     sessions = {main.pid: run_id for run_id, main in runs.items() if main is not None}
-    # Nothing is older than the run that it belongs to; this spares most environments a look.
+    # No process is older than its run. So most environments need not be read.
     since = min((main.start_ticks if main else 0 for main in runs.values()), default=0)
     table = _processes(since)
     for main in filter(None, runs.values()):
         leader = table.get(main.pid)
         if leader and leader.ref != main:
-            del sessions[main.pid]  # the run's session was empty, and its number is in use again
+            del sessions[main.pid]  # the run's session is empty, and its number is in use again
     owner: dict[int, str] = {}
     for run_id, group in groups.items():
         owner.update(dict.fromkeys(_grouped(table, group), run_id))
@@ -117,10 +117,10 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
 
 
 def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = ()) -> list[ProcRef]:
-    """All live processes of all runs, past ones too, of the supervisor whose run directories are in `runs_folder`.
+    """All live processes of all runs, past runs too, of the supervisor whose run directories are in `runs_folder`.
 
-    `groups`: the control groups of its runs. `shims`: the pids of its shims; orphans come to them, so what is below
-    one is of some run even if it left its group and wiped its marker out. Raises OSError.
+    `groups`: the control groups of its runs. `shims`: the pids of its shims, which adopt orphans: a process below a
+    shim belongs to some run, even if it left its group and removed its marker. Raises OSError.
     """
     table = _processes(0)
     owner = {
@@ -133,7 +133,7 @@ def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = 
 
 
 def alive(ref: ProcRef) -> bool:
-    """Whether the process lives; a zombie does not."""
+    """Whether the process lives. A zombie does not."""
     try:
         process = _stat(ref.pid)
     except OSError:
@@ -148,9 +148,9 @@ def find(pid: int) -> ProcRef | None:
 
 
 def name_of(ref: ProcRef) -> str:
-    """What the kernel calls a process, at most 15 bytes; empty if it is gone.
+    """The kernel's name for a process, at most 15 bytes; empty if it is gone.
 
-    Not its command line: reading that waits for ever for a process whose memory is stuck on a dead filesystem.
+    Not its command line: reading that blocks for ever if the process's memory is stuck on a dead filesystem.
     """
     try:
         name = _read(f"/proc/{ref.pid}/comm").decode(errors="replace").strip()
@@ -160,7 +160,7 @@ def name_of(ref: ProcRef) -> str:
 
 
 def started_s(pid: int) -> float | None:
-    """When the process with this pid began, in seconds on the clock of `Instant.boot_s`; None: there is none.
+    """When the process with this pid started, in seconds on the clock of `Instant.boot_s`; None: there is none.
 
     Raises OSError.
     """
@@ -169,12 +169,12 @@ def started_s(pid: int) -> float | None:
 
 
 def survivor(ref: ProcRef) -> Survivor:
-    """What can be said of a process that SIGKILL does not end."""
+    """Describe a process that SIGKILL does not end."""
     try:
         line = _read(f"/proc/{ref.pid}/stat")
         name, state = line[line.index(b"(") + 1 : line.rindex(b")")], line[line.rindex(b")") + 2 :][:1]
     except (OSError, ValueError):
-        return Survivor(ref.pid, "", "")  # it ended at last
+        return Survivor(ref.pid, "", "")  # it has ended after all
     return Survivor(ref.pid, name.decode(errors="replace"), state.decode(errors="replace"))
 
 
@@ -194,7 +194,7 @@ def pidfd(ref: ProcRef) -> int | None:
     except AttributeError:
         raise PidfdMissing from None
     except OSError as error:
-        # EINVAL comes from a process in the middle of its end.
+        # EINVAL: the process is ending.
         if error.errno in (errno.ESRCH, errno.EINVAL):
             return None
         raise PidfdMissing from error
@@ -210,10 +210,10 @@ def pidfd(ref: ProcRef) -> int | None:
 
 
 def terminate(refs: Iterable[ProcRef]) -> None:
-    """SIGTERM, and SIGCONT so that stopped processes act on it; to leaders of sessions and to older processes first.
+    """Send SIGTERM, and SIGCONT so that stopped processes act on it. Session leaders and older processes come first.
 
-    A shell with `-e` whose command is killed before it has its own signal ends of that, and its trap is not run. The
-    order of pids is not that of birth once they have come round.
+    A shell with `-e` ends when its command is killed; if its own signal comes later, its trap does not run. Pids are
+    not in the order of start times once they have wrapped around.
     """
     for ref in sorted(refs, key=_seniority):
         _send(ref, signal.SIGTERM, signal.SIGCONT)
@@ -224,9 +224,9 @@ def _seniority(ref: ProcRef) -> tuple[bool, int]:
 
 
 def kill(refs: Iterable[ProcRef]) -> None:
-    """SIGKILL, and to the process groups of a run's members.
+    """Send SIGKILL to processes and to their process groups.
 
-    A process that only forks and leaves is gone before its signal; its group is what its children are born in.
+    A process that forks and exits at once is gone before its signal comes, but its children are in its group.
     """
     refs = list(refs)
     for group, session in {(ref.group, ref.session) for ref in refs if ref.session}:
@@ -239,7 +239,8 @@ def _kill_group(group: int, session: int) -> None:
     if group <= 1 or session == os.getsid(0):
         return
     try:
-        # Nobody gets the number while the group has a member. Who has it as a pid is its leader, or the group is gone.
+        # No process gets the number as its pid while the group has a member. So a process that has it is the group's
+        # leader, or the group is gone.
         if os.getsid(group) == session:
             os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
@@ -251,7 +252,7 @@ def _send(ref: ProcRef, *signals: signal.Signals) -> None:
     while True:
         try:
             return _send_now(ref, *signals)
-        except OSError:  # there is no descriptor to be had
+        except OSError:  # no descriptor is free
             if time.monotonic() > give_up_at:
                 return
             time.sleep(_SIGNAL_PAUSE_S)
@@ -278,16 +279,16 @@ def _each(send: Callable[[int], None], signals: Iterable[int]) -> None:
         for number in signals:
             send(number)
     except (ProcessLookupError, PermissionError):
-        pass  # gone, or another user's (sudo): the next census tells
+        pass  # gone, or another user's (sudo): the next census shows
 
 
 def _processes(since_ticks: int) -> dict[int, _Stat]:
-    """The processes that began at `since_ticks` or later.
+    """The processes that started at `since_ticks` or later.
 
-    Listed again until nobody came meanwhile and nobody went: who forks and leaves while we read is seen in its child.
+    /proc is listed until a pass finds nothing new: a process that forks and exits while we read shows in its child.
     """
     table: dict[int, _Stat] = {}
-    listed = {os.getpid()}  # we may run inside another supervisor's run, never inside our own
+    listed = {os.getpid()}  # we may belong to another supervisor's run, never to our own
     for _ in range(_LISTINGS):
         new = set(map(int, filter(str.isdigit, os.listdir("/proc")))) - listed
         if not new:
@@ -301,7 +302,7 @@ def _processes(since_ticks: int) -> dict[int, _Stat]:
 
 
 def _grouped(table: dict[int, _Stat], group: str) -> Iterable[int]:
-    """The processes of a control group; what was not there when the table was made is added to it."""
+    """The processes of a control group. Adds those to the table that started after it was made."""
     for pid in cgroups.processes(group):
         process = table.get(pid) or _stat(pid)
         if process is not None and pid != os.getpid():
@@ -310,7 +311,7 @@ def _grouped(table: dict[int, _Stat], group: str) -> Iterable[int]:
 
 
 def _stat(pid: int) -> _Stat | None:
-    """What proc_pid_stat(5) tells; None: no such process, or a thread of the kernel. Raises OSError, see above."""
+    """Read proc_pid_stat(5); None: there is no such process, or it is a kernel thread. Raises OSError, see above."""
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         if int(fields[6]) & _KERNEL_THREAD:
@@ -330,11 +331,11 @@ def _stat(pid: int) -> _Stat | None:
 
 
 def _variable(process: _Stat, name: str) -> str | None:
-    """A variable in the environment that the process began with, as far as it has not overwritten it.
+    """A variable in the environment that the process started with, unless it has overwritten that.
 
-    What is read in the middle of an exec may be empty or torn. That must not hide a daemon that is just being made, so
-    that a variable is missing is believed only of a program that was the same before and after. While bash starts, it
-    cuts each string in two where the `=` is, and mends it.
+    In the middle of an exec the environment may be empty or torn. That must not hide a daemon that is just starting: a
+    variable counts as missing only if the program is the same before and after the read. While bash starts, it replaces
+    each `=` by a NUL for a moment.
     """
     wanted, cut = f"\0{name}=".encode(), f"\0{name}\0".encode()
     give_up_at = time.monotonic() + _EXEC_S
@@ -344,7 +345,7 @@ def _variable(process: _Stat, name: str) -> str | None:
         except OSError as error:
             if error.errno in TRANSIENT_ERRNOS:
                 raise
-            return None  # gone, or another user's
+            return None  # gone, or it belongs to another user
         _, found, rest = environment.partition(wanted if wanted in environment else cut)
         if found:
             return os.fsdecode(rest.partition(b"\0")[0])
@@ -357,7 +358,7 @@ def _variable(process: _Stat, name: str) -> str | None:
 
 
 def _gathered(table: Mapping[int, _Stat], owner: dict[int, str], runs: Iterable[str]) -> Members:
-    """Give children to the runs of their parents, and list who lives."""
+    """Assign children to the runs of their parents, and list the live ones."""
     members: Members = {run_id: [] for run_id in runs}
     for pid, process in table.items():
         line, ancestor = [], pid

@@ -1,8 +1,8 @@
-"""Signals: what each one means to the supervisor, whoever sends it.
+"""Signals: what each one means to the supervisor.
 
-The first process of a machine or container has no default dispositions: the kernel drops what it does not handle. Any
-other process ends by what it does not handle. So every signal that somebody may send has its row here, and means the
-same in both places.
+The first process of a machine or container has no default dispositions: the kernel drops signals that it does not
+handle. Any other process ends by a signal that it does not handle. So every signal that may be sent has its row here,
+and means the same in both places.
 
 | signal | who sends it | meaning |
 |---|---|---|
@@ -16,8 +16,8 @@ same in both places.
 | SIGQUIT | a person | write all stacks into the state directory, and go on |
 | SIGALRM | our own alarm; a mistake | write the main thread's stack (`loop_lag`), and go on |
 | SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
-| SIGPIPE, SIGXFSZ | the kernel | nothing: the write fails, and that is handled there (Python ignores both) |
-| SIGCHLD | the kernel | a child ended; as asyncio handles it |
+| SIGPIPE, SIGXFSZ | the kernel | nothing: the write fails, and its caller handles that (Python ignores both) |
+| SIGCHLD | the kernel | a child ended: asyncio handles it |
 | SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT | a terminal | as always |
 | SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS | a bug; systemd's watchdog | the end; commands live on |
 
@@ -31,11 +31,11 @@ from collections.abc import Callable
 from enum import Enum
 
 
-class Numbers(list[int]):
-    """Signals that have come and that nobody has heeded yet, in the order in which they came."""
+class PendingSignals(list[int]):
+    """Signals that arrived and were not acted on yet, in the order of arrival."""
 
     arrived: Callable[[], object] = staticmethod(int)
-    """Called in the signal's handler, once the number is in the list."""
+    """Is called in the signal's handler, once the number is in the list."""
 
 
 class Meaning(Enum):
@@ -67,36 +67,37 @@ MEANINGS: dict[int, Meaning] = {
     signal.SIGXCPU: Meaning.NOTHING,
     signal.SIGSTKFLT: Meaning.NOTHING,
 }
-"""`{number: meaning}` of what the supervisor handles itself."""
+"""`{number: meaning}` of the signals that the supervisor handles itself."""
 
-HEEDED = tuple(number for number, meaning in MEANINGS.items() if meaning is not Meaning.NOTHING)
-"""Those that something is done for."""
+HANDLED = tuple(number for number, meaning in MEANINGS.items() if meaning is not Meaning.NOTHING)
+"""The signals that the supervisor acts on."""
 
 
-def hold() -> Numbers:
-    """Note what is to be heeded from now on instead of dying of it. Returns the list that it appears in.
+def hold() -> PendingSignals:
+    """Collect the signals that the supervisor acts on, instead of dying of them. Returns the list that they appear in.
 
-    Lifts what whoever started us may have blocked or, of SIGCHLD, ignored: wait(2) would lose the statuses of children.
+    Also unblocks all signals, which our parent may have blocked, and stops ignoring SIGCHLD: wait(2) would lose the
+    statuses of children.
     """
-    seen = Numbers()
+    seen = PendingSignals()
 
     def note(received: int, _frame: object) -> None:
         seen.append(received)
         seen.arrived()
 
-    for number in HEEDED:
+    for number in HANDLED:
         signal.signal(number, note)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     return seen
 
 
-def disregard() -> None:
-    """Survive the rest. Apart from `hold`, because it takes a while and a first command is waiting."""
-    for number in MEANINGS.keys() - set(HEEDED):
-        # No SIG_IGN: what is ignored stays ignored in programs that we start.
+def survive_others() -> None:
+    """Survive the other signals. Apart from `hold`, because it takes a while and the first command waits."""
+    for number in MEANINGS.keys() - set(HANDLED):
+        # Not SIG_IGN: programs that we start would inherit that.
         signal.signal(number, _nothing)
 
 
 def _nothing(_received: int, _frame: object) -> None:
-    """It was a mistake."""
+    """Do nothing: the signal was a mistake."""
