@@ -37,10 +37,9 @@ from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
 from supervisor.api.operations import Operations
-from supervisor.api.platform.automation_service import Automation
-from supervisor.api.platform.environment_service import EnvironmentApi
-from supervisor.api.platform.event_service import Events
-from supervisor.api.platform.identity_service import Identity
+from supervisor.api.platform.automation_service import AutomationService
+from supervisor.api.platform.environment_service import EnvironmentService, IdentityService
+from supervisor.api.platform.event_service import EventService
 from supervisor.api.platform.to_wire import Translator
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
@@ -135,12 +134,12 @@ def _services(parts: ApiParts, mint: TokenMint, stopping: asyncio.Event) -> list
     """The services of the platform's API, behind the rules of the wire."""
     engine, operations = parts.engine, parts.operations
     translator = Translator(parts.environment_id, (parts.public_url or parts.sockets.url).rstrip("/"))
-    environment = EnvironmentApi(engine, parts.activity, translator, mint, operations, time.time())
+    environment = EnvironmentService(engine, parts.activity, translator, mint, operations, time.time())
     interceptor = Interceptor(PROGRAM, Validator(RULES), stopping)
     options: dict[str, Any] = {"interceptors": (interceptor,), "codecs": codecs()}
     return [
-        EnvironmentAutomationServiceASGIApplication(Automation(parts.engine, translator), **options),
+        EnvironmentAutomationServiceASGIApplication(AutomationService(parts.engine, translator), **options),
         EnvironmentServiceASGIApplication(environment, **options),
-        EventServiceASGIApplication(Events(parts.engine, parts.environment_id), **options),
-        IdentityServiceASGIApplication(Identity(translator), **options),
+        EventServiceASGIApplication(EventService(parts.engine, parts.environment_id), **options),
+        IdentityServiceASGIApplication(IdentityService(translator), **options),
     ]

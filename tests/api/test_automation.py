@@ -16,7 +16,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from connect_server.codecs import Encoded
 from connect_server.connect_errors import InvalidArgument
 from platform_wire import environment_automation_pb2 as pb
-from supervisor.api.platform.automation_service import Automation
+from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.to_wire import Translator
 from supervisor.core.world import World
 from supervisor.engine import Engine
@@ -42,7 +42,7 @@ class Bench:
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()
-        self.api = Automation(self.engine, Translator(SEED, "http://127.0.0.1:1"))
+        self.api = AutomationService(self.engine, Translator(SEED, "http://127.0.0.1:1"))
 
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):

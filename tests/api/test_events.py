@@ -7,7 +7,14 @@ from typing import Any
 import anyio
 
 from platform_wire import event_pb2 as pb
-from supervisor.api.platform.event_service import CREATE, DELETE, UPDATE, UPDATE_STATUS, Events, operation_of
+from supervisor.api.platform.event_service import (
+    CREATE,
+    DELETE,
+    UPDATE,
+    UPDATE_STATUS,
+    EventService,
+    operation_of,
+)
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.hub import Change, Hub
@@ -42,7 +49,7 @@ class Watched:
         self.engine.performer = self
         self.engine.post(EnvironmentStarted(SEED))
         self.engine.turn()
-        self.events = Events(self.engine, SEED)
+        self.events = EventService(self.engine, SEED)
 
     def perform(self, action: Any) -> None:
         self.runs.append(action.run_id)

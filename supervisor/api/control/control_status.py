@@ -10,6 +10,7 @@ from typing import Any
 
 from supervisor import __version__
 from supervisor.api.operations import Endpoints
+from supervisor.config.lookup import Presence
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
@@ -90,7 +91,7 @@ def _by_name(phases: Mapping[ServicePhase, int] | Mapping[ExecutionPhase, int]) 
 
 def _file(environment: Environment | None) -> dict[str, str | bool]:
     if environment is None:
-        return {"presence": "ABSENT", "path": "", "failure": "", "warning": "", "awaited": True}
+        return {"presence": Presence.ABSENT.value, "path": "", "failure": "", "warning": "", "awaited": True}
     return {
         "presence": environment.file_presence,
         "path": environment.file_path,

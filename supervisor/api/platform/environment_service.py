@@ -1,7 +1,7 @@
-"""gitpod.v1.EnvironmentService: the one environment that this supervisor runs.
+"""gitpod.v1.EnvironmentService and IdentityService: the one environment that this supervisor runs, and who calls it.
 
-What clients set is kept as the environment's spec. Of that, only the path of the automations file changes what the
-supervisor does; the rest is for those who ask for it.
+The fields that clients set are kept as the environment's spec. Of those, only the path of the automations file changes
+what the supervisor does; the rest is kept for clients that ask for it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToJson, Parse
 
-from platform_wire import environment_connect
+from platform_wire import environment_connect, identity_connect, identity_pb2
 from platform_wire import environment_pb2 as pb
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.http.access_policy import Scope, TokenMint
 from supervisor.api.operations import Operations
-from supervisor.api.platform.to_wire import Translator, text, timestamp, triggers
+from supervisor.api.platform.to_wire import PRESENCES, Translator, text, timestamp, triggers
+from supervisor.config.lookup import Presence
 from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
@@ -29,7 +30,7 @@ UNNAMED = "API client"
 """The source of a report of activity that names none, as the wire allows."""
 
 
-class EnvironmentApi(environment_connect.EnvironmentService):
+class EnvironmentService(environment_connect.EnvironmentService):
     """The service's methods. Requests have passed the rules of the wire."""
 
     def __init__(
@@ -137,13 +138,26 @@ class EnvironmentApi(environment_connect.EnvironmentService):
         return status
 
 
+class IdentityService(identity_connect.IdentityService):
+    """Every caller speaks for the environment: tokens are made for it, and the socket belongs to it."""
+
+    def __init__(self, translator: Translator) -> None:
+        """Answer with the translator's environment."""
+        self._translator = translator
+
+    async def get_authenticated_identity(
+        self, _request: identity_pb2.GetAuthenticatedIdentityRequest, _ctx: Any
+    ) -> identity_pb2.GetAuthenticatedIdentityResponse:
+        return identity_pb2.GetAuthenticatedIdentityResponse(subject=self._translator.subject)
+
+
 def spec_of(environment: Environment) -> pb.EnvironmentSpec:
-    """What clients set, as a message."""
+    """The fields that clients set, as a message."""
     return Parse(environment.spec, pb.EnvironmentSpec(), ignore_unknown_fields=True)
 
 
 def merge(spec: pb.EnvironmentSpec, update: pb.UpdateEnvironmentRequest.Spec) -> None:
-    """Set in `spec` what `update` has. Lists replace the lists before them."""
+    """Set the fields of `update` in `spec`. A list replaces the whole list before it."""
     for name in ("content", "automations_file", "timeout"):
         if update.HasField(name):
             mine, theirs = getattr(spec, name), getattr(update, name)
@@ -173,13 +187,13 @@ def _refuse_unserved(update: pb.UpdateEnvironmentRequest.Spec) -> None:
 
 def _file(environment: Environment) -> pb.EnvironmentStatus.AutomationsFile:
     states = pb.EnvironmentStatus
-    absent = environment.file_presence == "ABSENT"
-    phase = states.CONTENT_PHASE_UNAVAILABLE if absent else states.CONTENT_PHASE_READY
+    presence = Presence(environment.file_presence)
+    phase = states.CONTENT_PHASE_UNAVAILABLE if presence is Presence.ABSENT else states.CONTENT_PHASE_READY
     return states.AutomationsFile(
         session=environment.file_session,
         automations_file_path=text(environment.file_path),
         phase=states.CONTENT_PHASE_FAILED if environment.file_failure else phase,
         failure_message=text(environment.file_failure),
-        automations_file_presence=f"PRESENCE_{environment.file_presence}",
+        automations_file_presence=PRESENCES[presence],
         warning_message=text(environment.file_warning),
     )

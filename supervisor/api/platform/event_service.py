@@ -1,7 +1,7 @@
-"""gitpod.v1.EventService: what changed, as it happens.
+"""gitpod.v1.EventService: changes as they happen.
 
-An event names a resource and what was done to it; clients get the resource to see it. A client that reads too slowly is
-told of an update of everything that exists instead of the events it missed, so that it looks again.
+An event names a resource and what was done to it; a client then gets the resource. A client that reads too slowly gets
+an update of everything that exists in place of the events that it missed, so that it looks again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
 DELETE, UPDATE_STATUS = pb.RESOURCE_OPERATION_DELETE, pb.RESOURCE_OPERATION_UPDATE_STATUS
 
 
-class Events(event_connect.EventService):
+class EventService(event_connect.EventService):
     """The service's one method."""
 
     def __init__(self, engine: Engine, environment_id: str) -> None:
-        """Tell what `engine` publishes."""
+        """Serve the changes that `engine` publishes."""
         self._engine = engine
         self._environment_id = environment_id
 
@@ -37,16 +37,16 @@ class Events(event_connect.EventService):
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Every event from now on, until the client leaves."""
         wanted = self._wanted(request)
-        news = anyio.Event()
-        subscription = self._engine.hub.subscribe(lambda: news.set())
+        changed = anyio.Event()
+        subscription = self._engine.hub.subscribe(lambda: changed.set())
         try:
             while True:
                 for change in subscription.take():
                     for event in self._events(change):
                         if wanted(event):
                             yield event
-                await news.wait()
-                news = anyio.Event()
+                await changed.wait()
+                changed = anyio.Event()
         finally:
             self._engine.hub.unsubscribe(subscription)
 
@@ -60,7 +60,7 @@ class Events(event_connect.EventService):
                 types = {pb.RESOURCE_TYPE_ENVIRONMENT}
             case _:
                 raise invalid("scope", "must be environmentId, or organization set to true")
-        # All that there is was made by the environment itself: it is the creator that `translate` names.
+        # The environment itself made everything: it is the creator that `to_wire` names.
         filters: dict[int, list[frozenset[str]]] = {}
         for one in request.resource_type_filters:
             if not one.creator_ids or self._environment_id in one.creator_ids:
@@ -82,7 +82,7 @@ class Events(event_connect.EventService):
                 yield pb.WatchEventsResponse(
                     operation=operation, resource_type=kind, resource_id=change.record.id
                 )
-            # What an execution leads is shown as the state of those that follow it.
+            # The executions that follow this one are shown as it stands, and so change with it.
             for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)) if operation else ():
                 yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
             return
@@ -94,7 +94,7 @@ class Events(event_connect.EventService):
 
 
 def type_of(record: Record) -> pb.ResourceType | None:
-    """What clients call the kind of a record; None for one that they do not know."""
+    """The wire's type of a record; None for one that clients do not see."""
     match record:
         case Environment():
             return pb.RESOURCE_TYPE_ENVIRONMENT
@@ -109,7 +109,7 @@ def type_of(record: Record) -> pb.ResourceType | None:
 
 
 def operation_of(change: Change) -> pb.ResourceOperation | None:
-    """What was done; None if clients can see nothing of it, as when a deadline moved."""
+    """What was done; None if clients cannot see it, as when a deadline moved."""
     before, after = change.before, change.after
     if after is None:
         return DELETE
@@ -121,7 +121,7 @@ def operation_of(change: Change) -> pb.ResourceOperation | None:
 
 
 def _wish(record: Record) -> object:
-    """What somebody asked for: the part of a record that is not status."""
+    """The part of a record that is not status: what somebody asked for."""
     match record:
         case Service():
             return record.item, record.want, record.session
@@ -136,7 +136,7 @@ def _wish(record: Record) -> object:
 
 
 def _visible(record: Record) -> object:
-    """What clients can see of a record."""
+    """The part of a record that clients can see."""
     match record:
         case Service():
             status = (
@@ -150,7 +150,7 @@ def _visible(record: Record) -> object:
         case Execution():
             return replace(record, revision=0)
         case Task():
-            # That it is to go shows when it is gone: a task has no status to tell it by.
+            # A task has no status: that it is to go shows once it is gone.
             return replace(record, revision=0, gone=False)
         case Environment():
             return replace(record, revision=0)

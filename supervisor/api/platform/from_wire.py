@@ -1,11 +1,13 @@
-"""What clients ask for, as specs. What a message says that a record cannot hold is refused, naming the field.
+"""Messages to specs: what clients ask for, and items as an update leaves them. `to_wire` goes the other way.
 
-The rules of the wire (`rules`) have refused their part before; `translate` goes the other way.
+A value that a record cannot hold is refused by the name of its field; the rules of the wire have refused their part
+before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
@@ -21,15 +23,24 @@ from supervisor.model.spec import (
     Role,
     RunsOn,
     SecretRef,
+    ServiceItem,
     ServiceSpec,
+    TaskItem,
     TaskSpec,
     Trigger,
 )
 
 
 def invalid(field: str, why: str) -> ConnectError:
-    """The error for a field that cannot be what it is."""
+    """The error for a field's value."""
     return ConnectError(Code.INVALID_ARGUMENT, f"{field}: {why}")
+
+
+def required(field: str, value: str) -> str:
+    """The value, which must not be empty. Raises ConnectError."""
+    if not value:
+        raise invalid(field, "must not be empty")
+    return value
 
 
 def read_triggers(
@@ -54,7 +65,7 @@ def read_service_triggers(field: str, messages: Iterable[pb.AutomationTrigger]) 
 
 
 def read_role(field: str, role: pb.ServiceRole) -> Role:
-    """A service's role; unspecified is the default one. Raises ConnectError for one that no file may have."""
+    """A service's role; unspecified means the default. Raises ConnectError for one that no file may have."""
     if role == pb.SERVICE_ROLE_UNSPECIFIED:
         return Role.DEFAULT
     for ours, theirs in ROLES.items():
@@ -90,10 +101,8 @@ def read_variables(field: str, messages: Iterable[pb.EnvironmentVariableItem]) -
 
 def read_service_spec(message: pb.ServiceSpec) -> ServiceSpec:
     """What a new service runs. Raises ConnectError."""
-    if not message.commands.start:
-        raise invalid("spec.commands.start", "must not be empty")
     return ServiceSpec(
-        start=message.commands.start,
+        start=required("spec.commands.start", message.commands.start),
         ready=message.commands.ready,
         stop=message.commands.stop,
         runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
@@ -104,10 +113,8 @@ def read_service_spec(message: pb.ServiceSpec) -> ServiceSpec:
 
 def read_task_spec(message: pb.TaskSpec) -> TaskSpec:
     """What a new task runs. Raises ConnectError."""
-    if not message.command:
-        raise invalid("spec.command", "must not be empty")
     return TaskSpec(
-        command=message.command,
+        command=required("spec.command", message.command),
         runs_on=read_runs_on("spec.runsOn", message.runs_on) if message.HasField("runs_on") else None,
         env=read_variables("spec.env", message.env),
         prebuild_requires_success=message.prebuild_requires_success,
@@ -117,3 +124,65 @@ def read_task_spec(message: pb.TaskSpec) -> TaskSpec:
 def seconds(duration: Duration) -> float:
     """A duration in seconds."""
     return duration.seconds + duration.nanos / 1e9
+
+
+# Updates --------------------------------------------------------------------------------------------------------------
+
+
+def with_service_metadata(
+    item: ServiceItem, metadata: pb.UpdateServiceRequest.ServiceMetadata
+) -> ServiceItem:
+    """A service with the metadata that an update sets. Raises ConnectError."""
+    if metadata.HasField("name"):
+        item = replace(item, name=metadata.name)
+    if metadata.HasField("description"):
+        item = replace(item, description=metadata.description)
+    if metadata.HasField("triggered_by"):
+        triggers = read_service_triggers("metadata.triggeredBy.trigger", metadata.triggered_by.trigger)
+        item = replace(item, triggers=triggers)
+    if metadata.HasField("role"):
+        item = replace(item, role=read_role("metadata.role", metadata.role))
+    return item
+
+
+def with_service_spec(spec: ServiceSpec, update: pb.UpdateServiceRequest.ServiceSpec) -> ServiceSpec:
+    """What a service runs, with the fields that an update sets. Raises ConnectError."""
+    commands = update.commands
+    if commands.HasField("start"):
+        spec = replace(spec, start=required("spec.commands.start", commands.start))
+    if commands.HasField("ready"):
+        spec = replace(spec, ready=commands.ready)
+    if commands.HasField("stop"):
+        spec = replace(spec, stop=commands.stop)
+    if update.HasField("runs_on"):
+        spec = replace(spec, runs_on=read_runs_on("spec.runsOn", update.runs_on))
+    if update.env:
+        spec = replace(spec, env=read_variables("spec.env", update.env))
+    if update.HasField("readiness_timeout"):
+        spec = replace(spec, readiness_timeout_s=seconds(update.readiness_timeout))
+    return spec
+
+
+def with_task_metadata(item: TaskItem, metadata: pb.UpdateTaskRequest.TaskMetadata) -> TaskItem:
+    """A task with the metadata that an update sets. Raises ConnectError."""
+    if metadata.HasField("name"):
+        item = replace(item, name=metadata.name)
+    if metadata.HasField("description"):
+        item = replace(item, description=metadata.description)
+    if metadata.HasField("triggered_by"):
+        triggers = read_triggers("metadata.triggeredBy.trigger", metadata.triggered_by.trigger)
+        item = replace(item, triggers=triggers)
+    return item
+
+
+def with_task_spec(spec: TaskSpec, update: pb.UpdateTaskRequest.TaskSpec) -> TaskSpec:
+    """What a task runs, with the fields that an update sets. Raises ConnectError."""
+    if update.HasField("command"):
+        spec = replace(spec, command=required("spec.command", update.command))
+    if update.HasField("runs_on"):
+        spec = replace(spec, runs_on=read_runs_on("spec.runsOn", update.runs_on))
+    if update.env:
+        spec = replace(spec, env=read_variables("spec.env", update.env))
+    if update.HasField("prebuild_requires_success"):
+        spec = replace(spec, prebuild_requires_success=update.prebuild_requires_success)
+    return spec

@@ -1,4 +1,4 @@
-"""Records to messages. The wire's words and ours meet here and in `asked`, the other way round, and nowhere else."""
+"""Records to messages. The wire's spellings and ours meet here and in `from_wire`, and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from platform_wire import environment_automation_pb2 as pb
+from platform_wire import environment_pb2 as pb_environment
 from platform_wire import identity_pb2
+from supervisor.config.lookup import Presence
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Service, StepState, Task, TaskStep
 from supervisor.model.spec import (
@@ -22,6 +24,7 @@ from supervisor.model.spec import (
     Trigger,
 )
 
+_FILE = pb_environment.EnvironmentStatus.AutomationsFile
 SERVICE_PHASES: Mapping[ServicePhase, pb.ServicePhase] = {
     ServicePhase.STARTING: pb.SERVICE_PHASE_STARTING,
     ServicePhase.RUNNING: pb.SERVICE_PHASE_RUNNING,
@@ -56,10 +59,17 @@ TRIGGER_FIELDS: Mapping[Trigger, str] = {
     Trigger.BEFORE_SNAPSHOT: "before_snapshot",
 }
 TRIGGERS: Mapping[str, Trigger] = {field: trigger for trigger, field in TRIGGER_FIELDS.items()}
+PRESENCES: Mapping[Presence, pb_environment.EnvironmentStatus.AutomationsFile.Presence] = {
+    Presence.ABSENT: _FILE.PRESENCE_ABSENT,
+    Presence.DISCOVERED: _FILE.PRESENCE_DISCOVERED,
+    Presence.SPECIFIED: _FILE.PRESENCE_SPECIFIED,
+}
+_STEP_BYTES = 300
+_ITEM_BYTES = 1000
 
 
 def timestamp(wall_s: float | None) -> Timestamp | None:
-    """A time as the wire has it; None for none."""
+    """A time as the wire writes it; None stays None."""
     if wall_s is None:
         return None
     found = Timestamp()
@@ -71,7 +81,7 @@ class Translator:
     """Makes messages of records; knows the environment and where its logs are found."""
 
     def __init__(self, environment_id: str, public_url: str) -> None:
-        """`public_url`: what clients reach this supervisor by, without a slash at the end."""
+        """`public_url`: the URL by which clients reach this supervisor, without a slash at the end."""
         self.environment_id = environment_id
         self.public_url = public_url
         self.subject = identity_pb2.Subject(id=environment_id, principal=identity_pb2.PRINCIPAL_ENVIRONMENT)
@@ -157,7 +167,7 @@ class Translator:
 
 
 def text(words: str) -> str:
-    """What protobuf takes for text: of a path that holds other bytes those are shown by their codes."""
+    """Text that protobuf accepts: bytes of a path that are not UTF-8 are shown by their codes."""
     return words if words.isascii() else words.encode("utf-8", "backslashreplace").decode()
 
 
@@ -167,7 +177,7 @@ def triggers(names: Iterable[Trigger]) -> list[pb.AutomationTrigger]:
 
 
 def runs_on(target: RunsOn | None) -> pb.RunsOn | None:
-    """Where a command runs, as the wire has it."""
+    """Where a command runs, as the wire writes it."""
     match target:
         case None:
             return None
@@ -190,13 +200,23 @@ def variables(env: Iterable[EnvVar]) -> list[pb.EnvironmentVariableItem]:
 
 
 def task_spec(spec: TaskSpec) -> pb.TaskSpec:
-    """What a task runs, as the wire has it."""
+    """What a task runs, as the wire writes it."""
     return pb.TaskSpec(
         command=spec.command,
         runs_on=runs_on(spec.runs_on),
         env=variables(spec.env),
         prebuild_requires_success=spec.prebuild_requires_success,
     )
+
+
+def size_bytes(record: Execution | Service) -> int:
+    """About how large a record is as a message."""
+    if isinstance(record, Service):
+        return _ITEM_BYTES + len(record.reason) + len(record.tail) + _of_output(record.output)
+    groups = [record.current.values(), *record.passed]
+    outputs = sum(_of_output(state.output) for group in groups for state in group if state.output)
+    steps = sum(map(len, record.plan))
+    return _ITEM_BYTES + _STEP_BYTES * steps + outputs + len(record.reason) + len(record.tail)
 
 
 # Parts ----------------------------------------------------------------------------------------------------------------
@@ -236,3 +256,7 @@ def _step(id_: str, state: StepState) -> pb.TaskExecutionStatus.Step:
         failure_message=text(state.reason) if state.phase is ExecutionPhase.FAILED else "",
         output=state.output,
     )
+
+
+def _of_output(output: Mapping[str, str]) -> int:
+    return sum(len(key) + len(value) + 8 for key, value in output.items())
