@@ -1,1 +1,1 @@
-"""The user that commands run as, and who else may change what."""
+"""The user that commands run as, what that user may do, and what other users could change."""

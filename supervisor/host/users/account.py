@@ -1,4 +1,4 @@
-"""The user that commands run as, if it is not our own: `--user NAME`."""
+"""The user that commands run as, if it is another than our own: `--user NAME`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pwd
 
 _NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
-"""Shells that let nobody in."""
+"""Shells that refuse logins."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OF_A_SESSION = frozenset(
     {
@@ -38,7 +38,7 @@ _OF_A_SESSION = frozenset(
         "SUDO_USER",
     }
 )
-"""What belongs to the session of the user that started us, or leads to folders and sockets of that user."""
+"""Variables of the session of the user that started us, and of that user's folders and sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Account:
     uid: int
     gid: int
     groups: tuple[int, ...]
-    """All groups, the first among them."""
+    """All groups, the primary one included."""
     home: str
     shell: str
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
-        """An environment that is this user's, as a login sets it; the rest is that of `base`."""
+        """The environment of this user's login; everything else is from `base`."""
         kept = {name: value for name, value in base.items() if name not in _OF_A_SESSION}
         own = {"HOME": self.home, "USER": self.name, "LOGNAME": self.name, "SHELL": self.shell}
         runtime = f"/run/user/{self.uid}"
@@ -62,8 +62,8 @@ class Account:
 
 
 def account(name: str) -> Account:
-    """The account of a user that commands can run as. Raises MachineError."""
-    import pwd  # here: most supervisors run commands as the user that they are
+    """The account of the user with this name. Raises MachineError if commands cannot run as this user."""
+    import pwd  # late: most supervisors run commands as their own user
 
     try:
         entry = pwd.getpwnam(name)
@@ -82,7 +82,7 @@ def account(name: str) -> Account:
 
 
 def completed(environ: Mapping[str, str], uid: int) -> dict[str, str]:
-    """An environment with what a login sets and it lacks: who is started by systemd or pid 1 may have none of it."""
+    """An environment with the variables of a login that it lacks: systemd and pid 1 set none of them."""
     wanted = {name for name in ("HOME", "USER", "LOGNAME", "SHELL") if not environ.get(name)}
     if not wanted and environ.get("PATH"):
         return dict(environ)
@@ -90,12 +90,12 @@ def completed(environ: Mapping[str, str], uid: int) -> dict[str, str]:
     try:
         known |= _of_login(_entry(uid)) if wanted else {}
     except KeyError:
-        pass  # a container may run as a user that its image does not know
+        pass  # a container may run as a user that its image does not have
     return {**environ, **{name: value for name, value in known.items() if not environ.get(name)}}
 
 
 def owner(uid: int) -> Account:
-    """The user with a uid, who may be in no database: one of no group then."""
+    """The user with this uid. A user that is not in the database has no group."""
     try:
         return _of(_entry(uid))
     except KeyError:

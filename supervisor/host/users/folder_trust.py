@@ -1,9 +1,9 @@
-"""Whether others can exchange what stands on the way to a folder, and so have us work in another one.
+"""Whether other users can exchange a folder on a path, and so make us work in another folder.
 
-Root that makes, chowns or removes below a folder of somebody else can be led to any file of the machine: whoever owns a
-folder may put a link into it between two of our steps. So each folder on the way, and each that a link on the way leads
-through, must be root's or our own. Others may write it only where that gives them no say over what is not theirs: with
-the sticky bit, as in /tmp. Where that holds, nobody but root and we can change where a path leads.
+If root makes, chowns or removes files below another user's folder, that user can lead it to any file of the machine: by
+a link that takes the place of a folder between two of our steps. So each folder on the path, and each folder that a
+link on the path leads through, must belong to root or to us. Other users may write to it only if that does not let them
+change the files of others: with the sticky bit, as in /tmp. Then only root and we can change where the path leads.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import stat
 from supervisor.lean.frozen import dataclass
 
 _MOST_LINKS = 40
-"""As path_resolution(7) has it."""
+"""See path_resolution(7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something on the way to a folder that somebody else can exchange."""
+    """Something on a path that another user can exchange."""
 
     path: str
     why: str
 
 
 def doubt(path: str | os.PathLike[str]) -> Doubt | None:
-    """The first thing on the way to an absolute path, itself included, that others can exchange; None: nothing is.
+    """The first part of an absolute path, the last one included, that another user can exchange; None: there is none.
 
-    What is not there is no doubt, nor is what follows it. Raises OSError.
+    The check ends at the first part that does not exist. Raises OSError.
     """
     rest = [name for name in reversed(os.fspath(path).split("/")) if name]
     at, links = "/", 0
@@ -57,7 +57,7 @@ def doubt(path: str | os.PathLike[str]) -> Doubt | None:
 
 
 def give_folder(path: str | os.PathLike[str], mode: int, gid: int = -1) -> None:
-    """Have a folder of ours be of a group, and have a mode. Raises OSError: for what is a link or no folder, too."""
+    """Set the group and the mode of a folder of ours. Raises OSError, also if it is a link or not a folder."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fchown(fd, -1, gid)
@@ -69,7 +69,7 @@ def give_folder(path: str | os.PathLike[str], mode: int, gid: int = -1) -> None:
 def _doubt(path: str, status: os.stat_result) -> Doubt | None:
     if status.st_uid not in (0, os.geteuid()) and not is_of_outside(status.st_uid):
         return Doubt(path, f"belongs to user {status.st_uid}")
-    # Of a user's own folders, those of a group are common: with the umask 002 each is of a group that has one member.
+    # A user's own folder may be writable by its group: with the umask 002 that group has one member.
     others = 0o022 if os.geteuid() == 0 else 0o002
     if stat.S_ISDIR(status.st_mode) and status.st_mode & others and not status.st_mode & stat.S_ISVTX:
         return Doubt(path, "can be written by others")
@@ -77,7 +77,7 @@ def _doubt(path: str, status: os.stat_result) -> Doubt | None:
 
 
 def is_of_outside(uid: int) -> bool:
-    """Whether a uid stands for users who do not exist in our user namespace: root outside of it, above all."""
+    """Whether a uid stands for users outside of our user namespace: for root there, above all."""
     try:
         with open("/proc/sys/fs/overflowuid", encoding="ascii") as file:
             if uid != int(file.read()):

@@ -1,10 +1,10 @@
-"""Looking at files with another user's rights: in a child that becomes that user for good.
+"""Looks at files with another user's rights, in a child that becomes that user for good.
 
-What stands at a path that a user can change is only ever looked for as that user. Modes alone do not tell what the user
-may do (access control lists, security modules, filesystems over the network), to open a device has effects, and whether
-a path exists is told by how it fails. The child has no descriptor of ours, so nothing is to be had below /proc/self/fd.
+A path that a user can change is only ever followed as that user. File modes alone do not say what the user may do
+(access control lists, security modules, network filesystems), opening a device has effects, and the way in which an
+attempt fails reveals whether a path exists. The child has no descriptor of ours, so /proc/self/fd gives it nothing.
 
-Nothing in /proc is a user's file, though: there the child would find, as itself, a copy of what is ours.
+Files in /proc are refused: there the child, as itself, would find a copy of our data.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ ANSWER_S = 5.0
 _DONE, _FAILED, _CANNOT_BECOME = b"d", b"f", b"c"
 _MOST_BYTES = 8192
 _NO_GROUP = 65534
-"""Of a user that is in no database."""
+"""The group of a user that is not in the database."""
 
 _Work = Callable[[], tuple[bytes, Sequence[int]]]
-"""What the child does: gives an answer, and descriptors to hand over."""
+"""What the child does. Returns an answer, and descriptors to pass to us."""
 
 
 def open_as(account: Account, path: str | os.PathLike[str]) -> int:
-    """A descriptor of the file at `path`, for reading. Raises OSError as open(2) does for that user, Unreadable."""
+    """Open a file for reading as that user. Returns the descriptor. Raises OSError as open(2) does, Unreadable."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     _, descriptors = _ask(account, lambda: (b"", (os.open(path, flags),)))
     try:
@@ -49,7 +49,7 @@ def open_as(account: Account, path: str | os.PathLike[str]) -> int:
 
 
 def find_file_as(account: Account, workspace: Path) -> Found:
-    """What `find_file` finds for that user."""
+    """Call `find_file` as that user."""
 
     def look() -> tuple[bytes, Sequence[int]]:
         found = find_file(workspace).path
@@ -60,7 +60,7 @@ def find_file_as(account: Account, workspace: Path) -> Found:
 
 
 def can_enter(account: Account, folder: str | os.PathLike[str]) -> bool:
-    """Whether that user can reach a folder. Raises MachineError if we may not act as this user, OSError."""
+    """Whether that user can enter a folder. Raises MachineError if we may not become that user, OSError."""
     answer, _ = _ask(account, lambda: (b"y" if os.access(folder, os.X_OK) else b"", ()))
     return bool(answer)
 
@@ -68,7 +68,7 @@ def can_enter(account: Account, folder: str | os.PathLike[str]) -> bool:
 def _ask(account: Account, work: _Work) -> tuple[bytes, list[int]]:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, its:
-        # A signal that comes to the child is not to be taken for ours: handlers, and what wakes them, are shared.
+        # The child shares our handlers and their wake-up descriptor: its signals must not count as ours.
         mask = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         try:
             pid = os.fork()
@@ -95,12 +95,12 @@ def _ask(account: Account, work: _Work) -> tuple[bytes, list[int]]:
             raise MachineError(
                 f'cannot act as user "{account.name}": we may not change our user (CAP_SETUID, CAP_SETGID)'
             )
-        case _:  # the user may have killed it
+        case _:  # the user may have killed the child
             raise OSError(errno.EINTR, os.strerror(errno.EINTR))
 
 
 def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
-    """The child: becomes the user, does the work, and tells."""
+    """In the child: become the user, do the work, and send the answer."""
     answer, descriptors = _CANNOT_BECOME, tuple[int, ...]()
     try:
         os.dup2(descriptor, 3)
@@ -109,11 +109,11 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
         os.setgroups(account.groups)
         os.setresgid(gid, gid, gid)
         os.setresuid(account.uid, account.uid, account.uid)
-        if os.getresuid() != (account.uid,) * 3:  # to the kernel, -1 means to change nothing
+        if os.getresuid() != (account.uid,) * 3:  # to the kernel, -1 means: do not change
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
         try:
-            told, opened = work()
-            answer, descriptors = _DONE + told, tuple(opened)
+            found, opened = work()
+            answer, descriptors = _DONE + found, tuple(opened)
         except OSError as error:
             answer = b"%b%d" % (_FAILED, error.errno or errno.EIO)
     finally:
@@ -123,17 +123,17 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
 
 
 def _close_but(last: int) -> None:
-    """Close all above. Not by closerange: where the C library lacks close_range(2) that tries each of a billion."""
+    """Close all descriptors above. Without close_range(2), closerange would try each of a billion numbers."""
     for number in map(int, os.listdir("/proc/self/fd")):
         if number > last:
             try:
                 os.close(number)
             except OSError:
-                pass  # it listed the folder, and is closed already
+                pass  # the descriptor of the listing itself is closed already
 
 
 def _filesystem(descriptor: int) -> str:
-    """The type of the filesystem that holds a file, as in mountinfo of proc_pid_mountinfo(5); empty: none of ours."""
+    """The type of the filesystem that holds a file, as in proc_pid_mountinfo(5); empty: we do not see that mount."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as info:
         mount = next((line.split()[1] for line in info if line.startswith("mnt_id:")), "")
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:

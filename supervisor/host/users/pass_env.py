@@ -1,8 +1,8 @@
 """Which of root's variables another user's commands see: `--user` with `--pass-env`.
 
-As pid 1 of an image, or below one, all: an image's ENV is meant for who works in it. Withheld are the names under which
-programs keep credentials of the machine. Below systemd or a login shell the variables are root's own, and of those only
-what every program needs passes. Patterns of the setting change both; of several that fit, the last counts.
+As pid 1 of an image, or below it, all pass, since an image's ENV is meant for the people who work in it; except names
+under which programs keep credentials of the machine. Below systemd or a login shell the variables are root's own, and
+only those pass that every program needs. Patterns of the setting change both lists; the last one that matches counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 WITHHOLD = "!"
-"""Before a pattern: what fits does not pass."""
+"""Before a pattern: names that match do not pass."""
 _OF_A_LOGIN = (
     *("PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TERM", "COLORTERM", "NO_COLOR", "EDITOR", "VISUAL", "PAGER"),
     *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
@@ -42,7 +42,7 @@ _OF_AN_IMAGE = (
     ),
 )
 _SERVICE_MANAGERS = ("systemd", "init", "openrc-init", "runit", "s6-svscan")
-"""What pid 1 calls itself where it is no image's."""
+"""The names of pid 1 where it is not an image's."""
 
 
 def passed(environ: Mapping[str, str], patterns: Sequence[str], of_image: bool) -> dict[str, str]:
@@ -50,10 +50,10 @@ def passed(environ: Mapping[str, str], patterns: Sequence[str], of_image: bool) 
 
     Args:
         environ: root's.
-        patterns: of the setting, as of `fnmatch`, each with WITHHOLD before it or not.
-        of_image: whether the variables are those of an image.
+        patterns: those of the setting, see `fnmatch`; each may begin with WITHHOLD.
+        of_image: whether the variables are an image's.
     """
-    from fnmatch import fnmatchcase  # here: most supervisors run commands as the user that they are
+    from fnmatch import fnmatchcase  # late: most supervisors run commands as their own user
 
     rules = [*(_OF_AN_IMAGE if of_image else _OF_A_LOGIN), *patterns]
     kept = {}
@@ -65,7 +65,7 @@ def passed(environ: Mapping[str, str], patterns: Sequence[str], of_image: bool) 
 
 
 def are_of_image(environ: Mapping[str, str]) -> bool:
-    """Whether our variables are those of an image: nobody but its pid 1 is between it and us."""
+    """Whether our variables are an image's: our parent is its pid 1."""
     return os.getppid() == 1 and "INVOCATION_ID" not in environ and _first_process() not in _SERVICE_MANAGERS
 
 

@@ -1,9 +1,9 @@
-"""Whether somebody else can change the program that root executes, for a supervisor that runs commands as another user.
+"""Whether another user can change the program that root executes, for a supervisor that runs commands as another user.
 
-That user starts commands at will. Who may also write a file that the supervisor imports, or a folder on the way to one,
-has root execute what he likes at the next start or upgrade. Looked at are the packages, launchers and lock files where
-it is a checkout, the environment of its packages, the interpreter, and the standard library: of that its folder
-alone, since it is the machine's, with thousands of files.
+That user starts any command. If the user may also write to a file that the supervisor imports, or to a folder on the
+path to one, root executes the user's code at the next start or upgrade. The check covers the packages, the launchers
+and lock files of a checkout, the virtual environment, the interpreter, and of the standard library only its folder: it
+belongs to the machine and has thousands of files.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from supervisor.model.errors import BadSettings
 
 _PACKAGE = os.path.abspath(__file__).rpartition("/host/users/")[0]
 _BESIDE_IT = ("connect_server", "platform_wire")
-"""The packages that ours is installed with."""
+"""The packages that are installed with ours."""
 _OF_A_CHECKOUT = ("bin", "schemas", "requirements.lock", "requirements-dev.lock")
 
 
 def check(name: str) -> None:
-    """See that nobody but root may change the program. `name`: the user that commands run as. Raises BadSettings."""
+    """Check that only root may change the program. `name`: the user that commands run as. Raises BadSettings."""
     try:
         found = first_doubt(roots())
     except OSError as error:
@@ -33,7 +33,7 @@ def check(name: str) -> None:
 
 
 def roots() -> list[str]:
-    """The files and folders that the program is made of."""
+    """The files and folders of the program."""
     above = os.path.dirname(_PACKAGE)
     found = [sys.executable, os.path.dirname(os.path.abspath(os.__file__)), _PACKAGE]
     found += [f"{above}/{name}" for name in _BESIDE_IT]
@@ -45,7 +45,7 @@ def roots() -> list[str]:
 
 
 def first_doubt(paths: list[str]) -> Doubt | None:
-    """The first of these, of what is on the way to them and of what is below them, that others may write.
+    """The first of these, of the folders on their paths and of everything below them, that others may write to.
 
     Raises OSError.
     """
@@ -85,7 +85,7 @@ def _of_link(path: str) -> Doubt | None:
 def _of_file(path: str, status: os.stat_result) -> Doubt | None:
     if status.st_uid != 0 and (found := doubt(path)) is not None:
         return found
-    # Not even where the sticky bit is set: a module that is added may come before another one.
+    # Not even with the sticky bit: a module that is added may be found before another one.
     if status.st_mode & 0o022:
         return Doubt(path, "can be written by others")
     return None
