@@ -54,6 +54,7 @@ MODULES = (
     "supervisor.config.document.syntax_errors",
     "supervisor.host.users.account",
     "supervisor.host.proc.child_process",
+    "supervisor.host.runs.adoption",
     "supervisor.host.runs.spawn.containers",
     "supervisor.host.runs.termination",
     "supervisor.host.users.impersonation",

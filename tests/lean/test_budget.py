@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BUDGET = {"ours": (142, 1_075_000), "others": (39, 845_000)}
+BUDGET = {"ours": (143, 1_090_000), "others": (39, 845_000)}
 """`{whose modules: (how many, bytes of their code)}`, with Python 3.11."""
 NEWER = 1.25
 """How much larger the same code may be with another Python."""

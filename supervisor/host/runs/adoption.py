@@ -1,7 +1,7 @@
 """Runs that an earlier supervisor started, found again after it died or was replaced.
 
-What is asked, in this order: the shim that holds the run, if it could be met again; the facts in the run directory; and
-if nothing was written there, the processes that carry the run's marker.
+Three sources are asked, in this order: the shim that holds the run, if it could be reached; the facts in the run
+directory; and if nothing was written there, the processes that carry the run's marker.
 
 | found | then |
 |---|---|
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from supervisor.host.proc import cgroups, process_tree
@@ -73,15 +73,6 @@ def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str
     for run in runs:
         run.exit = run.dir.exit() or ExitUnknown(why)
     return runs
-
-
-def strays(folder: Path, known: Collection[str]) -> list[str]:
-    """The ids of run directories that no record names.
-
-    Nobody can ask for them any more, or their supervisor could not write that they had begun: the disk was full, or the
-    database was lost.
-    """
-    return [name for name in os.listdir(folder) if name not in known]
 
 
 def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRACE_S) -> int:

@@ -9,8 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from supervisor.host.runs import exits
-from supervisor.host.runs.fact_sink import FactBuffer
-from supervisor.host.runs.loop_work import LoopWork
+from supervisor.host.runs.outlets import FactBuffer, LoopWork
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.lean.typing import TYPE_CHECKING

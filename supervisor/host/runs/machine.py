@@ -27,10 +27,9 @@ from functools import partial
 from pathlib import Path
 
 from supervisor.host.proc import process_tree
-from supervisor.host.runs import adoption, exits
+from supervisor.host.runs import exits
 from supervisor.host.runs.ender import Ender
-from supervisor.host.runs.fact_sink import FactBuffer, FactSink
-from supervisor.host.runs.loop_work import LoopWork
+from supervisor.host.runs.outlets import FactBuffer, FactSink, LoopWork
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn import command_line
@@ -130,8 +129,14 @@ class Machine:
             case _:
                 assert_never(action)
 
+    # What an earlier supervisor left. A new environment has nothing of it, so `adoption` is not imported at the top.
+
     def adopt(self, inherited: Sequence[Inherited]) -> None:
         """Take over what an earlier supervisor of this boot started, dead or alive, and do what it could not do."""
+        if not inherited:
+            return
+        from supervisor.host.runs import adoption
+
         shims = self._shims
         began, never = adoption.found_again(inherited, self._folder, shims.held, shims.held_by)
         for run in began:
@@ -146,13 +151,24 @@ class Machine:
 
     def lose(self, inherited: Sequence[Inherited], why: str) -> None:
         """Report all that a supervisor of an earlier boot started as ended; `why`, if it is not known how it did."""
+        from supervisor.host.runs import adoption
+
         for run in adoption.lost_with_the_machine(inherited, self._folder, why):
             self._runs[run.run_id] = run
             self._ender.over(run)
 
     def clear(self, known: Collection[str]) -> int:
-        """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived."""
-        return adoption.end_strays(adoption.strays(self._folder, known), self._folder)
+        """Before anything is started: end and remove all runs but the `known` ones. Returns how many lived.
+
+        No record names the others, so nobody can ask for them any more: the database was lost, or the disk was full
+        when they began.
+        """
+        strays = [run_id for run_id in os.listdir(self._folder) if run_id not in known]
+        if not strays:
+            return 0
+        from supervisor.host.runs import adoption
+
+        return adoption.end_strays(strays, self._folder)
 
     def is_reachable(self) -> bool:
         """Whether the next supervisor would find the shim. Raises OSError."""
@@ -346,7 +362,7 @@ class Machine:
     async def _lose(self, client: ShimClient) -> None:
         """A shim is gone: find out which commands it started without saying so, and watch what it held."""
         if runs := self._spawner.lose(client):
-            from supervisor.host.runs import termination
+            from supervisor.host.runs import adoption, termination
 
             began = await termination.when_possible(partial(adoption.began_nevertheless, runs))
             self._settle(self._spawner.find(runs, began, time.monotonic()))

@@ -18,7 +18,7 @@ import anyio
 from supervisor.host.proc import cgroups, child_process, process_tree, worker_threads
 from supervisor.host.proc.process_tree import Members, PidfdMissing, ProcRef
 from supervisor.host.runs.exits import last_lines
-from supervisor.host.runs.fact_sink import FactBuffer
+from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.tree_ending import (
     KILL_BOUND_S,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.disk_room import room_of, why_full
-from supervisor.host.runs.fact_sink import FactBuffer
+from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir, StartedFacts
 from supervisor.lean.typing import TYPE_CHECKING
