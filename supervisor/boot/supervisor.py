@@ -176,8 +176,11 @@ class Supervisor:
         if api is None:
             return None
         owner = self.other_account.uid if self.other_account else None
-        given = ListeningFds(received.unix, received.tcp, received.listen) if received else ListeningFds()
-        return Sockets(self.state.api_socket, api.listen, self.report.notice, owner, given)
+        carried = ListeningFds(received.unix, received.tcp, received.listen) if received else ListeningFds()
+        sockets = Sockets(self.state.api_socket, api.listen, owner, carried)
+        if sockets.notice:
+            self.report.notice(sockets.notice)
+        return sockets
 
     def _command_environment(self) -> CommandEnvironment:
         """What the commands see."""

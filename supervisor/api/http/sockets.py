@@ -1,6 +1,7 @@
 """The sockets that a supervisor listens on: a Unix socket in its state directory, and TCP.
 
-Bound before anything is served, so that the addresses are known to what writes URLs.
+Bound before anything is served, so that URLs can be written. A rename puts the Unix socket in place: its path leads to
+a socket that listens, or to none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.host.proc.inheritance import raise_descriptors
@@ -45,13 +45,12 @@ class Sockets:
         self,
         path: Path | None,
         address: Address | None,
-        notice: Callable[[str], None] = lambda _: None,
         owner: int | None = None,
-        given: ListeningFds = ListeningFds(),  # noqa: B008 - frozen
+        carried: ListeningFds = ListeningFds(),  # noqa: B008 - frozen
     ) -> None:
-        """Bind. A default TCP port that is taken is replaced by a free one, with a notice. Raises MachineError.
+        """Bind. A default TCP port that is taken is replaced by a free one, see `notice`. Raises MachineError.
 
-        `owner`: the user who may connect to the Unix socket, beside root; None: our own. `given`: sockets that listen
+        `owner`: the user who may connect to the Unix socket, beside root; None: our own. `carried`: sockets that listen
         already, used instead.
         """
         self.path = path
@@ -61,16 +60,20 @@ class Sockets:
         self.listening: list[socket.socket] = []
         self.address: tuple[str, int] | None = None
         """The TCP socket's own."""
+        self.notice = ""
+        """What people should know of the addresses; empty: nothing."""
         self._inode = (0, 0)
-        # What is not used must not stay open: who connects to it would wait for ever.
-        unix = _given(given.unix, use=path is not None and path.is_socket())
-        tcp = _given(given.tcp, use=address is not None and given.address == repr(address))
+        # An unused socket must not stay open: clients that connect to it would wait for ever.
+        unix = _taken_over(carried.unix, use=path is not None and path.is_socket())
+        tcp = _taken_over(carried.tcp, use=address is not None and carried.address == repr(address))
         try:
             if path is not None:
                 self.listening.append(unix or _unix(path, owner))
                 self._inode = _inode(path)
             if address is not None:
-                self.listening.append(tcp or _tcp(address, notice))
+                if tcp is None:
+                    tcp, self.notice = _tcp(address)
+                self.listening.append(tcp)
                 self.address = self.listening[-1].getsockname()[:2]
         except BaseException:
             self.close()
@@ -92,7 +95,7 @@ class Sockets:
             return False
 
     async def rebind(self) -> None:
-        """Bind the Unix socket anew where its file is gone, or nobody answers on what is there. Raises MachineError."""
+        """Bind the Unix socket anew where its file is gone, or nobody answers on it. Raises MachineError."""
         if self.path is None or self._server is None:
             return
         before = self.listening[0]
@@ -111,7 +114,7 @@ class Sockets:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def keep(self) -> ListeningFds:
-        """Have the sockets listen on after `close`, for a program that takes over: who connects waits."""
+        """Have the sockets listen on after `close`, for a program that takes over: clients that connect wait."""
         self._inode = (0, 0)
         by_family = {
             listening.family == socket.AF_UNIX: os.dup(listening.fileno()) for listening in self.listening
@@ -131,11 +134,11 @@ class Sockets:
 
 
 def room_for_clients() -> int:
-    """How many clients there is room for, at two descriptors each, once the soft limit is raised as far as allowed."""
+    """How many clients there is room for, at two descriptors each. Raises the soft limit as far as allowed."""
     return max(16, (raise_descriptors(_MOST_FDS) - _RESERVED_FDS) // 2)
 
 
-def _given(fd: int | None, use: bool) -> socket.socket | None:
+def _taken_over(fd: int | None, use: bool) -> socket.socket | None:
     if fd is None:
         return None
     if not use:
@@ -153,7 +156,7 @@ def _unix(path: Path, owner: int | None) -> socket.socket:
         _check_free(path)
         with contextlib.suppress(FileNotFoundError):
             aside.unlink()
-        # On Linux the file gets the mode of the socket: never is there a moment in which others may connect.
+        # On Linux the file gets the mode of the socket: there is no moment in which others may connect.
         os.fchmod(listening.fileno(), 0o600)
         bind(listening, aside)
         if owner is not None:
@@ -171,10 +174,10 @@ def _unix(path: Path, owner: int | None) -> socket.socket:
 
 
 def _check_free(path: Path) -> None:
-    """A socket that nobody answers on may be replaced. Raises MachineError, OSError."""
+    """See that nobody answers at the path: then it may be replaced. Raises MachineError, OSError."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise MachineError(f"cannot listen on the socket {path}: there is a file that is no socket")
+            raise MachineError(f"cannot listen on the socket {path}: there is a file that is not a socket")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -186,9 +189,10 @@ def _check_free(path: Path) -> None:
     raise MachineError(f"cannot listen on the socket {path}: another process answers there")
 
 
-def _tcp(address: Address, notice: Callable[[str], None]) -> socket.socket:
+def _tcp(address: Address) -> tuple[socket.socket, str]:
+    """A socket, and a notice if it has another port."""
     try:
-        return _bound(address.host, address.port)
+        return _bound(address.host, address.port), ""
     except OSError as error:
         if error.errno != errno.EADDRINUSE or address.fixed:
             raise _unlistenable(address, error) from error
@@ -197,8 +201,8 @@ def _tcp(address: Address, notice: Callable[[str], None]) -> socket.socket:
     except OSError as error:
         raise _unlistenable(address, error) from error
     port = listening.getsockname()[1]
-    notice(f"port {address.port} is taken, by another supervisor perhaps: this one listens on port {port}")
-    return listening
+    notice = f"port {address.port} is taken, by another supervisor perhaps: this one listens on port {port}"
+    return listening, notice
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -211,7 +215,7 @@ def _bound(host: str, port: int) -> socket.socket:
     )[0]
     listening = socket.socket(family, kind, protocol)
     try:
-        # The port of a supervisor that has just ended is free, whatever its last connections linger in.
+        # A supervisor that has just ended may have connections that linger: its port is free all the same.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(name)
         listening.listen(_BACKLOG)

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.host.runs import log_file
 from supervisor.model.phase import ExecutionPhase
-from tests.api.logscene import Scene, events, eventually, read_until, serving, within_deadline
+from tests.api.logs.logscene import Scene, events, eventually, read_until, serving, within_deadline
 
 HUGE = 15 << 40
 HOLE = f"[{HUGE - 7} bytes were never written: the command left a hole in its log]\n".encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.logscene import BUILD, WEB, Scene, events, read_until, serving, within_deadline
+from tests.api.logs.logscene import BUILD, WEB, Scene, events, read_until, serving, within_deadline
 
 SSE = {"Accept": "text/event-stream"}
 

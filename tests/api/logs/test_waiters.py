@@ -11,7 +11,7 @@ from supervisor.api.logs.chunks import FileVersion, file_version
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.core.plans.leaders import Leaders
 from supervisor.hub import Hub
-from tests.api.logscene import within_deadline
+from tests.api.logs.logscene import within_deadline
 
 
 class Patient:

@@ -15,7 +15,7 @@ import pytest
 
 from supervisor.api.logs.frames import Encoding, Frame
 from supervisor.host.runs import log_file
-from tests.api.logscene import (
+from tests.api.logs.logscene import (
     BUILD,
     WEB,
     Scene,
