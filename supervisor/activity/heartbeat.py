@@ -18,13 +18,12 @@ REFUSED   the plane does not accept the token
 | REFUSED | the same token, or none      | wait for another one                                      |
 | REFUSED | another token                | READY, due after the backoff that its refusals have earned|
 
-So the first signal goes at once, for nothing is due later than activity begins after a quiet interval; and between two
-that got through there is always an interval, however often activity comes and goes. There is one due time and no queue:
-whatever was missed, while the plane was away for a day or the machine asleep, is one signal about now.
+So activity after a quiet interval is signalled at once, and between two delivered signals there is always an interval,
+however often activity comes and goes. There is one due time and no queue: after a day without the plane, or a suspend
+of the machine, one signal goes, about now.
 
-The backoff doubles with every failure in a row up to the interval, and each wait is drawn from the upper half of it, so
-that environments that lost the plane together do not come back together. One signal that gets through resets it: the
-next is an interval away.
+The backoff doubles with every failure in a row, up to the interval. Each wait is drawn from the upper half of it, so
+that environments that lost the plane together do not come back together. A delivered signal resets it.
 
 Moments and the interval are seconds of `Instant.boot_s`. Chance is an argument: `jitter`, from 0 up to but not 1.
 """
@@ -57,11 +56,11 @@ class Heartbeat:
     due_s: float = -math.inf
     """When the next signal may go, if there is activity then."""
     failures: int = 0
-    """How many have failed since one got through."""
+    """How many failed since the last delivered one."""
     begun_s: float | None = None
-    """When the signal that is under way was begun."""
+    """When the signal that is under way was sent."""
     refused: str = ""
-    """The token that the plane did not accept; empty: none."""
+    """The token that the plane refused; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do: until a moment, or, if there is none, until something else changes."""
+    """Do nothing until a moment or, if there is none, until something else changes."""
 
     until_s: float | None = None
     why: str = ""
@@ -89,7 +88,7 @@ def decide(
     Args:
         beat: the state.
         signal: what there is to send; None: nothing is active.
-        token: the one at hand; None: there is none.
+        token: the present one; None: there is none.
         now_s: this moment.
     """
     if beat.begun_s is not None:

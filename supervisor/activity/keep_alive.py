@@ -1,7 +1,7 @@
 """Keep-alives: processes that the environment stays awake for, as long as they live, because a user asked for it.
 
-A process is known by its pid and when it began, so that a later one with the same pid is not taken for it. The next
-supervisor of the same boot goes on with the list.
+A process is known by its pid and its start time, so that a later one with the same pid is not taken for it. The next
+supervisor of the same boot continues with the list.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEY = "keep_alives"
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """One process, and the name that its activity has."""
+    """One process, and the name of its activity."""
 
     process: ProcRef
     source: str
@@ -36,15 +36,15 @@ class KeepAlives:
     """All keep-alives of one environment."""
 
     def __init__(self, persisted: Persisted, most: int = MOST) -> None:
-        """Go on with those of the supervisor before. `most`: how many there may be."""
+        """Continue with those of the supervisor before. `most`: how many there may be."""
         self._persisted = persisted
         self._most = most
         self._all = {item.process: item for item in _items(persisted.get(_KEY))}
 
     def add(self, pid: int, source: str, now_s: float, start_ticks: int | None = None) -> KeepAlive:
-        """Stay awake for a process; once more for the same one gives it another name.
+        """Stay awake for a process. A second call for the same process renames it.
 
-        `start_ticks`: when the caller saw it begin, in clock ticks since boot; None: it did not look.
+        `start_ticks`: its start time as the caller saw it, in clock ticks since boot; None: the caller did not look.
         Raises InvalidActivity on a source that no signal can carry, NotFound on a process that is not there, and
         Precondition if there are too many.
         """
@@ -71,7 +71,7 @@ class KeepAlives:
         return made
 
     def sightings(self, now_s: float) -> Iterator[Sighting]:
-        """Those whose process lives. The others are forgotten."""
+        """The keep-alives whose process lives. The others are forgotten."""
         self._forget()
         for item in self._all.values():
             detail = f"process {item.process.pid} ({name_of(item.process)})"

@@ -101,15 +101,8 @@ class Reporter:
     ) -> None:
         """Nothing happens before `run`.
 
-        Args:
-            sources: what is active.
-            plane: where the signals go.
-            persisted: has when the next signal is due, so that a supervisor started again and again makes no burst.
-            clock: the present moment.
-            inbox: takes what was sent.
-            notices: shows what is wrong, and when it is over.
-            chance: spreads the signals of many environments.
-            sender: sends; None: a `PlaneClient`, imported when the first signal is due.
+        `persisted` has when the next signal is due, so that a supervisor started again and again makes no burst;
+        `inbox` takes what was sent; `sender`: None is a `PlaneClient`, imported when the first signal is due.
         """
         self.plane = plane
         self.pace = HeartbeatPace(interval_s=plane.interval_s)
@@ -117,8 +110,7 @@ class Reporter:
         """The last ones, newest last."""
         self.delivered = self.failed = 0
         self.late_s = 0.0
-        """How much later than asked for the event loop woke this task last, to explain a signal that came late. It is
-        shown and never sent: that the loop turns says nothing about whether the environment is in use."""
+        """How much later than asked for the event loop woke this task last: explains a signal that was late."""
         self.beat = restored(persisted.get(_KEY), self.pace, clock.instant().boot_s)
         self.why = ""
         """Why there is nothing to send, as of the last look; empty: it is not due yet."""

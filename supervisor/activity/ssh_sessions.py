@@ -1,7 +1,7 @@
-"""Open SSH sessions, from the two places that know of them.
+"""Open SSH sessions, from the two places where they show.
 
 sshd's processes   one for each session, whose title says so: `sshd: ada@pts/0`, `sshd-session: ada@notty` from OpenSSH
-                   9.8 on. Also those without a terminal: editors, copies, tunnels. What has not logged in yet has
+                   9.8 on. Also those without a terminal: editors, copies, tunnels. Before the login it has
                    another title (`[net]`, `[preauth]`, `[accepted]`), so a client that only tries passwords is not
                    activity. Any process may have such a title. So its program must be root's file of that name or,
                    where we may not see that, its parent root's sshd: nobody else has children of that.
@@ -9,7 +9,7 @@ utmp               logins on a terminal, with the address they came from. Where 
                    (the mount option hidepid), these are all there is to see. An entry that nobody removed, since sshd
                    was killed, is known by its process: gone, or younger than the login.
 
-A login that both know of is one session: its terminal tells.
+A login that shows in both is one session: they name the same terminal.
 """
 
 from __future__ import annotations

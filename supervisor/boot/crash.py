@@ -1,8 +1,8 @@
-"""An exception that nobody expected: written down, so that it is known after the process has gone.
+"""Crash files: an unexpected exception is written down, so that it is known after the process has ended.
 
-It ends the supervisor, not what runs: the next one finds that. At an edge that can be begun again it ends that edge
-only. Beside the traceback the file holds what the engine noted of the last inputs. The newest few files are kept; the
-next supervisor says where the last one is.
+It ends the supervisor, not what runs: the next supervisor adopts that. In a task that can begin again it ends only that
+task. Beside the traceback the file holds the engine's note of the last inputs. The newest few files are kept; the next
+supervisor says where the last one is.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from supervisor.shim.regular_file import make_regular
 
 KEPT_FILES = 5
 LEAST_PAUSE_S, MOST_PAUSE_S = 1.0, 60.0
-"""How long a task that failed is left alone: longer each time, until it has gone on for that long."""
+"""How long a task that failed waits before it begins again: longer each time, until it has run for the longest."""
 Edge = Callable[[], Coroutine[Any, Any, None]]
 """A task at the edge that runs until it is cancelled."""
 
 
 class Bug(SupervisorError):
-    """Something is wrong with the supervisor itself. The message says where it is written down."""
+    """Something is wrong with the supervisor itself. The message names the crash file."""
 
 
 @contextmanager
 def noted(folder: Path) -> Iterator[None]:
-    """Write an exception that is no SupervisorError into a file in `folder`, and raise Bug in its place."""
+    """Write an exception that is not a SupervisorError into a file in `folder`, and raise Bug in its place."""
     try:
         yield
     except SupervisorError:
@@ -49,7 +49,7 @@ def noted(folder: Path) -> Iterator[None]:
 
 
 def restarted(edge: Edge, folder: Path, report: Report) -> Edge:
-    """A task at the edge that is begun again when it ends with an exception: it must not end what is supervised.
+    """A task at the edge that begins again when it ends with an exception: it must not end what is supervised.
 
     The exception is written into a file in `folder`. A SupervisorError is meant to end everything, and does.
     """
@@ -79,12 +79,12 @@ def restarted(edge: Edge, folder: Path, report: Report) -> Edge:
 
 
 def files(folder: Path) -> list[Path]:
-    """What was written down, the oldest first."""
+    """The crash files, the oldest first."""
     return sorted(folder.glob("crash-*.txt"))
 
 
 def _expected(error: Exception) -> SupervisorError | None:
-    """The one error that a group of tasks ended with, if it is one that was expected."""
+    """The one error that a group of tasks ended with, if it is an expected one."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error if isinstance(error, SupervisorError) else None
@@ -97,7 +97,7 @@ def _short(error: BaseException) -> str:
 
 
 def _write(folder: Path, error: Exception) -> str:
-    """Write it down. Returns a part of a sentence that says where it is."""
+    """Write a crash file. Returns a part of a sentence that says where it is."""
     import traceback
 
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -111,7 +111,7 @@ def _write(folder: Path, error: Exception) -> str:
         for old in files(folder)[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
     except OSError as failure:
-        with suppress(OSError):  # nobody reads it
+        with suppress(OSError):  # standard error may be closed
             sys.stderr.write(text)
         return f"it cannot be written into {folder}: {failure.strerror}"
     return f"the traceback and the last inputs are in {path}"

@@ -1,8 +1,8 @@
-"""What changed last, kept in memory for whoever is to help: of each thing the records tell only its last change.
+"""The last changes, kept in memory for support: the records have only the last change of each thing.
 
-A change is kept where a phase, what is said of it, or the spec changed: which thing, from where to where, and why in
+A change is kept where a phase, its reason or the spec changed: which thing, from which phase to which, and why in
 short. Never what a command printed, nor a variable. The ring takes each change on the writer's thread, in microseconds,
-and holds on to no record.
+and keeps no record alive.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class RecentChanges:
     def __init__(self, hub: Hub, clock: Clock, kept: int = KEPT) -> None:
         """Listen to `hub` from now on, for good."""
         self.total = 0
-        """How many changes there were, the forgotten ones too."""
+        """How many changes there were, including the forgotten ones."""
         self._entries: deque[_Entry] = deque(maxlen=kept)
         self._clock = clock
-        # Woken for the first change of an empty queue, and so, as it is emptied there, for each.
+        # A subscription wakes for the first change of an empty queue. `_take` empties it, so it wakes for each.
         self._subscription = hub.subscribe(self._take)
 
     def as_json(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class RecentChanges:
     def _note(self, change: Change) -> None:
         before = None if change.before is None else _shown(change.before)
         after = None if change.after is None else _shown(change.after)
-        # That the run of a task is forgotten once it has ended is no news.
+        # The record of a task's run is removed after its end: that is not a change of its phase.
         if before == after or (after is None and isinstance(change.before, TaskRun)):
             return
         record = change.record

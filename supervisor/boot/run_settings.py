@@ -29,15 +29,15 @@ class Settings:
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
     drain_grace_s: float = 30.0
-    """How long everything has to stop at the end, before what is left is killed."""
+    """How long a drain waits before it kills what is left."""
     api: ApiSettings | None = None
     """None: no API is served."""
     user: str = ""
-    """Who commands run as; empty: the supervisor's own user."""
+    """The user that commands run as; empty: the supervisor's own."""
     pass_env: tuple[str, ...] = ()
-    """Patterns of variables of ours that commands of `user` see or do not see."""
+    """Patterns of our variables that commands of `user` see or do not see."""
     environment_id: str | None = None
-    """As the runner says; None: made once and kept in the state directory."""
+    """As the runner gives it; None: made once and kept in the state directory."""
     trigger_filter: tuple[Trigger, ...] = ()
     """The triggers that may fire; empty: all."""
     plane: PlaneSettings | None = None
@@ -121,9 +121,9 @@ def state_dir_of(resolved: Resolved) -> Path:
 
 
 def is_strict(resolved: Resolved) -> bool:
-    """Whether the user stands by the command and is to be told, or waits for an end that could not come.
+    """Whether a user has named the file, or waits for an end that could not come.
 
-    Elsewhere a slip in the workspace's file must not cost its user the API. Source: contract/api.md, "Which file".
+    Elsewhere a mistake in the workspace's file must not cost its user the API. Source: contract/api.md, "Which file".
     """
     named = resolved.origin(table.AUTOMATIONS).source is SettingSource.FLAG
     return named or resolved[table.EXIT_WHEN_DONE] or Trigger.PREBUILD in resolved[table.TRIGGER]

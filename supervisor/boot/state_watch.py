@@ -1,19 +1,19 @@
-"""Whether what the supervisor relies on is still what it opened, looked at every few seconds.
+"""Checks every few seconds that what the supervisor relies on is still what it opened.
 
 | what | is gone | something else is in its place |
 |---|---|---|
-| the state directory, its lock, `runs` | is made again, and held | is held if it is free and is ours; else told |
-| the database | is written anew | told: it may be somebody's |
-| `api.sock` | is bound anew | the same, unless somebody answers there; else told |
+| the state directory, its lock, `runs` | is made again, and held | is held if it is free and ours; else shown |
+| the database | is written anew | shown: it may be another user's |
+| `api.sock` | is bound anew | the same, unless another process answers there; else shown |
 | `shim.sock` | the shim is asked to listen again | the same |
-| a live run's directory | is made again, with what is known of the run | told |
-| a live run's log | told, in a new log as well: what is written cannot be had again | told |
+| a live run's directory | is made again, with what is known of the run | shown |
+| a live run's log | shown, in a new log as well: what was written is lost | shown |
 
-The lines of runs are the machine's (`host.upkeep`), which looks at each of them anyway.
+The lines of runs are the machine's (`host.runs.upkeep`), which looks at each of them anyway.
 
-Told: in the status, as a trouble. Where it lasts until the end, the exit status is 1: what was remembered may be lost.
-Who takes the directory's name meanwhile is kept out by `host.exclusion`. Only the look itself may meet a filesystem
-that does not answer, so it is made in a thread, and there is never a second one while the first hangs.
+Shown: in the status, as the condition `state`. Where it lasts until the end, the exit status is 1: records may be lost.
+`host.state.exclusion` keeps out a supervisor that takes the directory's name meanwhile. Only the look itself may meet a
+filesystem that does not answer, so it happens in a thread, and there is never a second look while the first hangs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from supervisor.model.errors import SupervisorError
 
 INTERVAL_S = 5.0
 ANSWER_S = 5.0
-"""How long a look may take before it is told that the filesystem does not answer."""
+"""A look that takes longer is shown as a filesystem that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Watched:
 
     what: str
     is_whole: Callable[[], bool]
-    """Looks; called in a thread. Raises OSError."""
+    """Looks, in a thread. Raises OSError."""
     restore: Callable[[], Awaitable[None]]
-    """Called on the loop where it is not. Raises SupervisorError, OSError."""
+    """Puts it right, on the loop. Raises SupervisorError, OSError."""
 
 
 class StateWatch:
@@ -51,7 +51,7 @@ class StateWatch:
         self._report = report
         self._looking = False
         self.wrong = ""
-        """What is not whole and could not be made so."""
+        """What is not whole and could not be restored."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -78,14 +78,14 @@ class StateWatch:
         self._show("; ".join(failed))
 
     def _broken(self) -> list[Watched]:
-        self._looking = True  # not before: one that finds no thread in time does not look at all
+        self._looking = True  # not earlier: a look that finds no thread in time has not begun
         try:
             return [line for line in self._lines if not _is_whole(line)]
         finally:
             self._looking = False
 
     async def _restored(self, line: Watched) -> str:
-        """Restore; returns why it cannot be, or nothing."""
+        """Restore. Returns why that is impossible, or nothing."""
         try:
             await line.restore()
         except SupervisorError as error:

@@ -68,39 +68,20 @@ class Supervisor:
         be used.
         """
         self.settings = settings
+        self.received = received
         self.report: Report = ContainedReport(report)
         for notice in settings.notices:
             self.report.notice(notice)
-        self.received = received
-        self.account = self._account()
-        self.other_account = self.account if os.geteuid() == 0 else None
-        """The user that commands run as, if we must become that user: root must, another user is it already."""
-        if self.other_account is not None and received is None:  # before an upgrade, the self-check looks
-            from supervisor.host.users import program_files
-
-            program_files.check(self.other_account.name)
+        self.account, self.other_account = self._accounts()
+        """The user that commands run as, if one is named; and the same, if we must become that user."""
         self.state = self._take_state()
         self.store = Store(self.state.database)
-        records, revision = self.store.load_or_begin_anew()
-        if self.store.damaged:
-            self.report.notice(
-                f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
-            )
-        self.sockets = self._listen()
         self.conditions = Conditions(self.report, clock)
-        self.engine = Engine(World(records, revision), self.store, Hub(), clock, self.conditions)
+        self.engine = self._engine()
         self.recent_changes = RecentChanges(self.engine.hub, self.engine)
+        self.sockets = self._listen()
         self.environment_id = self._environment_id()
-        self.machine = Machine(
-            self.state.path,
-            shim,
-            self._command_environment(),
-            self.engine,
-            self.conditions,
-            settings.log_limit_bytes,
-            self.other_account,
-            Cgroups.of(self.state.path),
-        )
+        self.machine = self._machine(shim)
         self.engine.performer = self.machine
         self.session = EnvironmentSession(self.store, clock.boot_id())
         begins = not self.session.continues
@@ -110,17 +91,7 @@ class Supervisor:
         self.automations = Automations(
             settings, self.engine, self.report, self.start, self.service_manager, begins, self.other_account
         )
-        self.lifecycle = Lifecycle(
-            self.engine,
-            self.machine,
-            self.report,
-            self.automations,
-            self.service_manager,
-            self.session,
-            self.conditions,
-            self.state.stacks,
-            settings.drain_grace_s,
-        )
+        self.lifecycle = self._lifecycle()
         self._edges: Edges | None = None
 
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
@@ -153,13 +124,23 @@ class Supervisor:
         self.store.close()
         self.state.close()
 
-    def _account(self) -> Account | None:
-        """The user that commands run as, if one is named. Raises MachineError."""
+    def _accounts(self) -> tuple[Account | None, Account | None]:
+        """The user that commands run as, if one is named; and that user again, if we must become it.
+
+        Root must become the user, another user is it already. Raises MachineError, BadSettings.
+        """
         if not self.settings.user:
-            return None
+            return None, None
         from supervisor.host.users.account import account
 
-        return account(self.settings.user)
+        named = account(self.settings.user)
+        if os.geteuid() != 0:
+            return named, None
+        if self.received is None:  # before an upgrade, the self-check looks
+            from supervisor.host.users import program_files
+
+            program_files.check(named.name)
+        return named, named
 
     def _take_state(self) -> StateDir:
         workspace, other, received = str(self.settings.workspace), self.other_account, self.received
@@ -181,6 +162,40 @@ class Supervisor:
         if sockets.notice:
             self.report.notice(sockets.notice)
         return sockets
+
+    def _engine(self) -> Engine:
+        """With the records that the store has."""
+        records, revision = self.store.load_or_begin_anew()
+        if self.store.damaged:
+            self.report.notice(
+                f"the database was damaged: set aside as {self.store.damaged}, beginning with an empty one"
+            )
+        return Engine(World(records, revision), self.store, Hub(), clock, self.conditions)
+
+    def _machine(self, shim: ShimClient) -> Machine:
+        return Machine(
+            self.state.path,
+            shim,
+            self._command_environment(),
+            self.engine,
+            self.conditions,
+            self.settings.log_limit_bytes,
+            self.other_account,
+            Cgroups.of(self.state.path),
+        )
+
+    def _lifecycle(self) -> Lifecycle:
+        return Lifecycle(
+            self.engine,
+            self.machine,
+            self.report,
+            self.automations,
+            self.service_manager,
+            self.session,
+            self.conditions,
+            self.state.stacks,
+            self.settings.drain_grace_s,
+        )
 
     def _command_environment(self) -> CommandEnvironment:
         """What the commands see."""

@@ -1,4 +1,4 @@
-"""What is done about what goes away: the table of `statewatch`, with lines of its own."""
+"""What is done about what goes away: the table of `state_watch`, with lines of its own."""
 
 import threading
 from collections.abc import Awaitable, Callable

@@ -1,10 +1,10 @@
-"""What stands at the place of the automations file at one moment, who is writing it, and the verdict on it.
+"""A snapshot of the automations file: its content at one moment, whether it is being written, and the verdict on it.
 
-Reading may block, on a network filesystem say: once there is an event loop, it is done in a thread.
+Reading may block, on a network filesystem for example: once there is an event loop, it happens in a thread.
 
 Where commands run as another user, the file is found and opened as that user and not as us
-(`host/users/impersonation`): the workspace is the user's, so its path may be a link to anything, and what is wrong with
-a file is told with its words.
+(`host/users/impersonation`): the workspace is the user's, so its path may be a link to anything, and the errors of a
+file quote its content.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Snapshot:
 
     found: Found
     specified: Path | str | None = None
-    """The path that somebody said."""
+    """The path that a user or a client gave."""
     identity: tuple[int, ...] = ()
-    """What changes when it is written; empty: it could not be opened."""
+    """Changes when the file is written; empty: it could not be opened."""
     changed_s: float = 0.0
-    """When that was, wall clock."""
+    """When the file changed last, wall clock."""
     content: bytes | Problem | None = None
     """None: there is no file."""
     loaded: Loaded | None = None
@@ -47,38 +47,38 @@ class Snapshot:
     writing: bool | None = None
     """As `lease.being_written` says."""
     short: str = ""
-    """What the machine had too little of to look; empty: it could be looked."""
+    """What the machine was too short of to read; empty: nothing."""
 
     @property
     def says(self) -> tuple[Path | None, bytes | Problem | None]:
-        """What an edit would change."""
+        """The path and the content: what an edit changes."""
         return self.found.path, self.content
 
     def settled(self, now_s: float) -> bool:
-        """Whether it need not be looked at again to know that nobody is writing it. `now_s`: wall clock."""
+        """Whether it is known that no writer has it open, without another look. `now_s`: wall clock."""
         if self.short:
             return False
         if not self.identity or self.writing is not None:
             return not self.writing
-        return not 0 <= now_s - self.changed_s < BLIND_QUIET_S  # of a time to come nothing follows
+        return not 0 <= now_s - self.changed_s < BLIND_QUIET_S  # a time in the future says nothing
 
 
 _Opened = tuple[tuple[int, ...], float, bool | None]
-"""Of an open file its identity, when it was changed, and whether it is being written."""
+"""Of an open file: its identity, when it was changed, and whether it is being written."""
 
 
 class Snapshots:
-    """Takes them. From any thread, one at a time."""
+    """Takes snapshots. From any thread, one at a time."""
 
     def __init__(self, workspace: Path, reader: Account | None) -> None:
-        """`reader`: whose the workspace is, if that is another user than ours."""
+        """`reader`: the user that the workspace belongs to, if that is another one than ours."""
         self._workspace = workspace
         self._reader = reader
         self._last = Snapshot(Found(None, Presence.ABSENT))
         self._short = ""
 
     def take(self, specified: Path | str | None) -> Snapshot:
-        """The file as it is now; `specified`: its path, if somebody said it."""
+        """The file as it is now; `specified`: its path, if one was given."""
         self._short = ""
         try:
             found = self._find(specified)
@@ -109,7 +109,7 @@ class Snapshots:
     def take_settled(
         self, specified: Path | str | None, patience_s: float, interrupted: Callable[[], bool]
     ) -> Snapshot:
-        """The same once nobody is writing it, or as it is when patience is over or was interrupted. Blocks."""
+        """The same once no writer has it open, or as it is when patience is over or `interrupted`. Blocks."""
         snapshot = self.take(specified)
         end_s = time.monotonic() + patience_s
         while not snapshot.settled(time.time()) and time.monotonic() < end_s and not interrupted():
@@ -125,7 +125,7 @@ class Snapshots:
         return find_file_as(self._reader, self._workspace)
 
     def _open(self, opened: list[_Opened], path: Path | str) -> int:
-        """A descriptor; what only an open file tells is added to `opened`."""
+        """A descriptor; what only an open file shows is added to `opened`."""
         try:
             descriptor = open_file(path) if self._reader is None else _open_as(self._reader, path)
         except OSError as error:
