@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from supervisor.boot import Settings, Supervisor
+from supervisor.boot.run_settings import Settings
+from supervisor.boot.supervisor import Supervisor
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.state.store import Store
 from supervisor.model.command import FireTrigger

@@ -46,8 +46,11 @@ WORTH = {
 """`{what a stand-in saves the import of: how many bytes of code that brings at least}`. One that brings less now is
 ordinary Python again: its stand-in can go."""
 
+BEFORE_THE_SHIM = 26
+"""How many modules with code in Python, ours and others, the start of the shim waits for."""
+
 COUNT = """
-import importlib, json, marshal, os, sys
+import marshal, os, sys
 sys.path += PATHS
 def size(module):
     spec = getattr(module, "__spec__", None)
@@ -58,6 +61,7 @@ def size(module):
     return len(marshal.dumps(compile(spec.loader.get_data(spec.origin), spec.origin, "exec"))) - len(spec.origin)
 def tell(*_, **__):
     before = {name: size(module) for name, module in list(sys.modules.items())}
+    import importlib, json
     print(json.dumps(before), flush=True)
     for name in WORTH:
         if os.fork() == 0:
@@ -67,8 +71,13 @@ def tell(*_, **__):
             os._exit(0)
         os.wait()
     os._exit(0)
-from supervisor.host.runs.spawn.shim_client import ShimClient
-ShimClient.spawn = tell
+if ARGUMENTS:
+    from supervisor.host.runs.spawn.shim_client import ShimClient
+    ShimClient.spawn = tell
+else:
+    from supervisor.shim import launcher
+    ARGUMENTS = ("run",)
+    launcher.start = tell
 sys.argv = ["supervisor", *ARGUMENTS]
 from supervisor.cli import main
 main()
@@ -128,6 +137,15 @@ def test_the_first_command_waits_for_no_more_code_than_planned(
     assert len(sizes) <= count, f"these are imported: {' '.join(sorted(sizes))}"
     more = 1.0 if sys.version_info[:2] == (3, 11) else NEWER
     assert sum(sizes.values()) <= size_bytes * more, f"the largest are {', '.join(largest)}"
+
+
+def test_the_shim_is_started_before_the_rest_is_imported(tmp_path: Path) -> None:
+    """It starts on another core meanwhile."""
+    modules, _ = until_the_first_command(tmp_path)
+    counted = [name for name, size in modules.items() if size]
+
+    assert len(counted) <= BEFORE_THE_SHIM, f"these are imported: {' '.join(sorted(counted))}"
+    assert not {"pathlib", "re", "supervisor.boot.supervisor"} & modules.keys()
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import sys
 from contextlib import closing
 
 from supervisor import __version__
-from supervisor.boot import Supervisor, Work
 from supervisor.boot.crash import Bug, noted
+from supervisor.boot.lifecycle import Work
 from supervisor.boot.prestart import take_link, take_notifier
 from supervisor.boot.run_settings import settings_from
+from supervisor.boot.supervisor import Supervisor
 from supervisor.boot.upgrade.carried import Carried, execute, take_carried
 from supervisor.cli.terminal.follower import Follower, LineOutput
 from supervisor.cli.terminal.output import Outlet

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from supervisor.boot import Settings, Supervisor
 from supervisor.boot.prestart import take_link
-from supervisor.boot.run_settings import workspace_of
+from supervisor.boot.run_settings import Settings, workspace_of
+from supervisor.boot.supervisor import Supervisor
 from supervisor.cli.terminal.follower import Follower, LineOutput, RunOutput, Sink
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from supervisor.boot import Supervisor
+from supervisor.boot.supervisor import Supervisor
 from supervisor.cli.terminal.output import Outlet, signals_end_us
 from supervisor.cli.terminal.printer import Printer
 from supervisor.host.runs.run_directory import RunDir
