@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import aiohttp
 from anyio.lowlevel import checkpoint
@@ -28,6 +27,7 @@ from platform_wire import environment_pb2 as pb
 from platform_wire.environment_connect import EnvironmentServiceClient
 from supervisor import __version__
 from supervisor.activity.plane import Delivered, SignalResult, Undelivered, result_of, retry_after
+from supervisor.settings.proxies import proxies_of, proxy_for
 
 TIMEOUT_S = 30.0
 _SHOWN = 200
@@ -144,18 +144,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def proxy_of(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that the environment names for a URL; None: there is none in between.
-
-    HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, the lower case spelling first, as `urllib` reads them.
-    """
-    proxies: dict[str, str] = {}
-    for spelling in (str.upper, str.lower):
-        for name in ("http", "https", "all", "no"):
-            value = environ.get(spelling(f"{name}_proxy"))
-            if value is not None:
-                proxies[name] = value.strip()
+    """The URL of the proxy that the environment names for a URL; None: the connection is direct."""
     parts = urlsplit(url)
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    proxy = proxy_for(parts.scheme, parts.netloc.rpartition("@")[2], proxies_of(environ))
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"

@@ -1,8 +1,4 @@
-"""Proxies: which one the environment's variables name for a host, and the tunnel through it.
-
-The variables are read as Python's `urllib` and most programs read them: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
-NO_PROXY, the lower case spelling first.
-"""
+"""Proxies: which one the environment names for a host, and the tunnel through it."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from anyio.abc import ByteStream
 
@@ -20,6 +15,7 @@ from supervisor.doctor.network.observation import AttemptFailed, Cause, Observat
 from supervisor.doctor.network.target import Target
 from supervisor.doctor.network.tls import Trust, wrap
 from supervisor.doctor.network.transport import dial
+from supervisor.settings.proxies import proxies_of, proxy_for
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -51,24 +47,14 @@ class Proxies:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """`environ`: as `os.environ`."""
-        self._by_scheme: dict[str, str] = {}
-        # The lower case spelling wins, even if it is empty: so a user can cancel a proxy.
-        for names in (str.upper, str.lower):
-            for scheme in ("http", "https", "all", "no"):
-                variable = names(f"{scheme}_proxy")
-                # A CGI program finds the header `Proxy:` in HTTP_PROXY: CVE-2016-5385.
-                if variable in environ and not (variable == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
-                    self._by_scheme[scheme] = environ[variable]
-        self._by_scheme = {scheme: value for scheme, value in self._by_scheme.items() if value}
+        self._by_scheme = proxies_of(environ)
 
     def of(self, target: Target) -> Proxy | None:
         """The proxy for an endpoint; None: the connection is direct."""
-        url = self._by_scheme.get(target.scheme) or self._by_scheme.get("all")
-        if not url or target.scheme == "udp" or target.endpoint.direct:
+        if target.scheme == "udp" or target.endpoint.direct:
             return None
-        if proxy_bypass_environment(f"{target.host}:{target.port}", self._by_scheme):
-            return None
-        return parsed(url)
+        url = proxy_for(target.scheme, f"{target.host}:{target.port}", self._by_scheme)
+        return None if url is None else parsed(url)
 
     def __str__(self) -> str:
         """For people: `https: proxy.example:3128; not for localhost`."""
