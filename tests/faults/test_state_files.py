@@ -153,7 +153,7 @@ def test_lost_socket_costs_nothing_that_runs(scene: Scene, name: str, by: str) -
     elif by == "a folder":
         path.mkdir()
     if name == "api.sock" and by != "nothing":
-        refused(scene, f"cannot listen on the socket {path}: there is a file that is no socket")
+        refused(scene, f"cannot listen on the socket {path}: there is a file that is not a socket")
         path.unlink() if path.is_file() else path.rmdir()
 
     scene.start()
