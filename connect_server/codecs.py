@@ -64,12 +64,15 @@ class BinaryCodec:
     """Protobuf's binary form."""
 
     def name(self) -> str:
+        """Its name in content types."""
         return "proto"
 
     def encode(self, message: Message | Encoded) -> bytes:
+        """The message as bytes."""
         return message.data if isinstance(message, Encoded) else message.SerializeToString()
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:
+        """The message in the bytes. Raises ConnectError."""
         try:
             return message_class.FromString(bytes(data))
         except DecodeError as error:
@@ -82,12 +85,15 @@ class JSONCodec:
     """Protobuf's JSON form."""
 
     def name(self) -> str:
+        """Its name in content types."""
         return "json"
 
     def encode(self, message: Message | Encoded) -> bytes:
+        """The message as bytes."""
         return message.data if isinstance(message, Encoded) else strict_json.encode(message)
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:
+        """The message in the bytes. Raises ConnectError."""
         try:
             return strict_json.decode(data, message_class)
         except InvalidArgument as error:

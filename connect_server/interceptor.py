@@ -35,6 +35,7 @@ class Interceptor:
         ctx: RequestContext[Any, Any],
         /,
     ) -> Any:
+        """One call with one answer."""
         try:
             self._validator.validate(request)
             return await call_next(request, ctx)
@@ -48,6 +49,7 @@ class Interceptor:
         ctx: RequestContext[Any, Any],
         /,
     ) -> AsyncIterator[Any]:
+        """One call that is answered by a stream."""
         try:
             self._validator.validate(request)
             messages = call_next(request, ctx)

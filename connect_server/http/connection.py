@@ -91,6 +91,7 @@ class Connection(web.RequestHandler):
         return os.dup(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
+        """Note whether a request has begun, and when the last one came."""
         waits = self._waiter is not None and not self._waiter.done()
         before = self._request_count
         super().data_received(data)
@@ -100,6 +101,7 @@ class Connection(web.RequestHandler):
             self._rested_s = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection in, or refuse it: there is no room."""
         assert isinstance(transport, asyncio.Transport)
         is_local = transport.get_extra_info("socket").family == socket.AF_UNIX
         tcp_kind = ConnectionKind.KNOWN if self._known else ConnectionKind.STRANGER
@@ -113,6 +115,7 @@ class Connection(web.RequestHandler):
             self._patience = self._loop.call_later(SHOW_TOKEN_S, self._lose_patience)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Make room for another one."""
         self._admission.leave(self)
         if self._patience is not None:
             self._patience.cancel()
@@ -136,6 +139,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        """Answer in JSON; a response that has begun breaks off."""
         if request.writer.output_size > 0:
             if isinstance(exc, Exception) and not isinstance(exc, ConnectionError):
                 _log.error("a response broke off", exc_info=exc)

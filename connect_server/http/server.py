@@ -71,12 +71,13 @@ class FixedListeners:
         self.listening = list(listening)
 
     def attach(self, server: Rebinding) -> None:
-        pass
+        """Nothing is ever bound anew."""
 
     def detach(self) -> None:
-        pass
+        """Nothing is ever bound anew."""
 
     def close(self) -> None:
+        """Stop listening."""
         for listening in self.listening:
             listening.close()
         self.listening.clear()
@@ -99,13 +100,15 @@ class SilentObserver:
     """A program that is always ready, and has no metrics."""
 
     async def metrics(self) -> bytes | None:
+        """None."""
         return None
 
     def not_ready(self) -> str:
+        """Nothing."""
         return ""
 
     def on_shortage(self, why: str) -> None:
-        pass
+        """Ignored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,34 +31,44 @@ class ApiOperations:
         )
 
     async def status(self) -> dict[str, Any]:
+        """From the records, the conditions of the machine, the event loop and activity."""
         supervisor, edges = self._supervisor, self._edges
         seen = status_json(supervisor.engine, self._endpoints, supervisor.conditions.as_json())
         health = health_json(edges.lag, files(supervisor.state.path))
         return seen | health | {"activity": await edges.activity.explain()}
 
     async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:
+        """See `Automations.update`."""
         return await self._supervisor.automations.update(content, dry_run)
 
     async def look_for_file(self) -> None:
+        """See `Automations.moved`."""
         await self._supervisor.automations.moved()
 
     def end(self, grace_s: float, detach: bool) -> None:
+        """See `Lifecycle.end`."""
         self._supervisor.lifecycle.end(grace_s, detach)
 
     async def upgrade(self) -> str:
+        """See `Upgrade.prepare`."""
         return await self._edges.upgrade.prepare()
 
     def recent_changes(self) -> dict[str, Any]:
+        """See `RecentChanges.as_json`."""
         return self._supervisor.recent_changes.as_json()
 
     def on_resume_report(self) -> bool:
+        """See `ResumeWatch.on_report`."""
         return self._edges.resume_watch.on_report()
 
     def on_serving(self, server: ConnectionOwner) -> None:
+        """See `Upgrade.on_serving`."""
         self._edges.upgrade.on_serving(server)
 
     def on_answering(self) -> None:
+        """See `Edges.on_answering`."""
         self._edges.on_answering()
 
     def on_shortage(self, why: str) -> None:
+        """Report it as a condition of the machine."""
         self._supervisor.conditions.on_problem("clients", why)

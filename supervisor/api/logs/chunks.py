@@ -35,6 +35,7 @@ class NoSecrets:
     """Nothing is hidden."""
 
     def values(self) -> Collection[str]:
+        """None."""
         return ()
 
 

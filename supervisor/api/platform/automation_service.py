@@ -78,6 +78,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     # Services
 
     async def create_service(self, request: pb.CreateServiceRequest, _ctx: Any) -> pb.CreateServiceResponse:
+        """Add a service of the API's, started at once if its desired phase is running."""
         self._check_environment(request.environment_id)
         metadata = request.metadata
         item = ServiceItem(
@@ -94,9 +95,11 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return pb.CreateServiceResponse(service=self._translator.service(self._service(id_)))
 
     async def get_service(self, request: pb.GetServiceRequest, _ctx: Any) -> pb.GetServiceResponse:
+        """The service of an id."""
         return pb.GetServiceResponse(service=self._translator.service(self._service(request.id)))
 
     async def list_services(self, request: pb.ListServicesRequest, ctx: Any) -> pb.ListServicesResponse:
+        """A page of the services that match a filter."""
         wanted = request.filter
         found = [
             service
@@ -115,6 +118,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return await _encoded(make, sum(map(size_bytes, items)), ctx)
 
     async def update_service(self, request: pb.UpdateServiceRequest, _ctx: Any) -> pb.UpdateServiceResponse:
+        """Change metadata at any time, the spec only at rest; never the status."""
         if request.HasField("status"):
             text = "cannot set the status of a service: only the environment that runs it may, and it needs no call"
             raise ConnectError(Code.PERMISSION_DENIED, text)
@@ -132,14 +136,17 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return pb.UpdateServiceResponse()
 
     async def delete_service(self, request: pb.DeleteServiceRequest, _ctx: Any) -> pb.DeleteServiceResponse:
+        """Stop a service, by force at once, and forget it."""
         self._engine.submit(DeleteService(request.id, request.force))
         return pb.DeleteServiceResponse()
 
     async def start_service(self, request: pb.StartServiceRequest, _ctx: Any) -> pb.StartServiceResponse:
+        """Want a service up, in a new session."""
         self._engine.submit(StartService(request.id, fresh()))
         return pb.StartServiceResponse()
 
     async def stop_service(self, request: pb.StopServiceRequest, _ctx: Any) -> pb.StopServiceResponse:
+        """Want a service down."""
         self._engine.submit(StopService(request.id))
         return pb.StopServiceResponse()
 
@@ -148,6 +155,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     async def upsert_automations_file(
         self, request: pb.UpsertAutomationsFileRequest, _ctx: Any
     ) -> pb.UpsertAutomationsFileResponse:
+        """Add and change the items of a whole file, which is read as the workspace's own would be."""
         self._check_environment(request.environment_id)
         # A JSON document is a YAML document: one reader judges both by the same rules. The wire's maps have no order,
         # not even the same one twice, so their keys are sorted.
@@ -166,6 +174,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     # Tasks
 
     async def create_task(self, request: pb.CreateTaskRequest, _ctx: Any) -> pb.CreateTaskResponse:
+        """Add a task of the API's."""
         self._check_environment(request.environment_id)
         metadata = request.metadata
         item = TaskItem(
@@ -180,9 +189,11 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return pb.CreateTaskResponse(task=self._translator.task(self._task(id_)))
 
     async def get_task(self, request: pb.GetTaskRequest, _ctx: Any) -> pb.GetTaskResponse:
+        """The task of an id."""
         return pb.GetTaskResponse(task=self._translator.task(self._task(request.id)))
 
     async def list_tasks(self, request: pb.ListTasksRequest, _ctx: Any) -> pb.ListTasksResponse:
+        """A page of the tasks that match a filter."""
         wanted = request.filter
         found = [
             task
@@ -196,6 +207,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return pb.ListTasksResponse(pagination=pagination, tasks=messages)
 
     async def update_task(self, request: pb.UpdateTaskRequest, _ctx: Any) -> pb.UpdateTaskResponse:
+        """Change a task; executions that run keep their plan."""
         task = self._task(request.id)
         item = task.item
         if request.HasField("metadata"):
@@ -207,10 +219,12 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         return pb.UpdateTaskResponse()
 
     async def delete_task(self, request: pb.DeleteTaskRequest, _ctx: Any) -> pb.DeleteTaskResponse:
+        """Stop a task's executions and forget it."""
         self._engine.submit(DeleteTask(request.id))
         return pb.DeleteTaskResponse()
 
     async def start_task(self, request: pb.StartTaskRequest, ctx: Any) -> pb.StartTaskResponse:
+        """Start an execution of a task and of what it depends on."""
         id_ = fresh()
         self._engine.submit(StartTask(request.id, id_))
         execution = self._execution(id_)
@@ -225,6 +239,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     async def list_task_executions(
         self, request: pb.ListTaskExecutionsRequest, ctx: Any
     ) -> pb.ListTaskExecutionsResponse:
+        """A page of the executions that match a filter."""
         wanted = request.filter
         found = [
             execution
@@ -246,6 +261,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     async def get_task_execution(
         self, request: pb.GetTaskExecutionRequest, ctx: Any
     ) -> pb.GetTaskExecutionResponse:
+        """The execution of an id."""
         execution = self._execution(request.id)
 
         def make() -> pb.GetTaskExecutionResponse:
@@ -256,6 +272,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     async def stop_task_execution(
         self, request: pb.StopTaskExecutionRequest, _ctx: Any
     ) -> pb.StopTaskExecutionResponse:
+        """Stop an execution."""
         self._engine.submit(StopExecution(request.id))
         return pb.StopTaskExecutionResponse()
 

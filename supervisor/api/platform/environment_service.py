@@ -53,11 +53,13 @@ class EnvironmentService(environment_connect.EnvironmentService):
     async def get_environment(
         self, request: pb.GetEnvironmentRequest, _ctx: Any
     ) -> pb.GetEnvironmentResponse:
+        """The environment."""
         return pb.GetEnvironmentResponse(environment=self._message(self._environment(request.environment_id)))
 
     async def update_environment(
         self, request: pb.UpdateEnvironmentRequest, _ctx: Any
     ) -> pb.UpdateEnvironmentResponse:
+        """Change its name and the fields of its spec; another path of the automations file is carried out."""
         environment = self._environment(request.environment_id)
         name, spec = environment.name, spec_of(environment)
         if request.HasField("metadata") and request.metadata.HasField("name"):
@@ -72,6 +74,7 @@ class EnvironmentService(environment_connect.EnvironmentService):
     async def mark_environment_active(
         self, request: pb.MarkEnvironmentActiveRequest, _ctx: Any
     ) -> pb.MarkEnvironmentActiveResponse:
+        """Keep the environment awake: somebody uses it."""
         self._environment(request.environment_id)
         signal, at_s = request.activity_signal, self._engine.now().wall_s
         if signal.HasField("timestamp"):
@@ -85,12 +88,14 @@ class EnvironmentService(environment_connect.EnvironmentService):
     async def create_environment_logs_token(
         self, request: pb.CreateEnvironmentLogsTokenRequest, _ctx: Any
     ) -> pb.CreateEnvironmentLogsTokenResponse:
+        """A token that reads logs."""
         self._environment(request.environment_id)
         return pb.CreateEnvironmentLogsTokenResponse(access_token=self._mint.mint(Scope.LOGS))
 
     async def create_environment_access_token(
         self, request: pb.CreateEnvironmentAccessTokenRequest, _ctx: Any
     ) -> pb.CreateEnvironmentAccessTokenResponse:
+        """A token that may do everything."""
         self._environment(request.environment_id)
         return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint.mint(Scope.ENVIRONMENT))
 
@@ -148,6 +153,7 @@ class IdentityService(identity_connect.IdentityService):
     async def get_authenticated_identity(
         self, _request: identity_pb2.GetAuthenticatedIdentityRequest, _ctx: Any
     ) -> identity_pb2.GetAuthenticatedIdentityResponse:
+        """The environment, as the caller's subject."""
         return identity_pb2.GetAuthenticatedIdentityResponse(subject=self._translator.subject)
 
 
