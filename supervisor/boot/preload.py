@@ -49,6 +49,7 @@ MODULES = (
     "supervisor.boot.serve",
     "supervisor.boot.signal_watch",
     "supervisor.cli.terminal.log_handler",
+    "supervisor.cli.terminal.run_output",
     "supervisor.config.explainer",
     "supervisor.config.suggest",
     "supervisor.config.document.syntax_errors",

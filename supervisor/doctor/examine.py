@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
-from supervisor.doctor.finding import Finding, State, Verdict
+from supervisor.doctor.finding import Check, Finding, State, Verdict
+from supervisor.doctor.machine_checks import checks
 from supervisor.doctor.network import assessment
 from supervisor.doctor.network.attempt import attempt
 from supervisor.doctor.network.bounded_call import bounded_call
@@ -28,20 +30,27 @@ NETWORK = "Network"
 MACHINE = "Machine"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check of the machine itself. `look` may block; nobody waits for it longer than the timeout."""
-
-    name: str
-    required: bool
-    look: Callable[[], Verdict]
-
-
 Progress = Callable[[int, int], None]
 """Called with the number of checks that are done, and the number of all."""
 
 
-async def examine(
+def examine(
+    endpoints: Sequence[Target | Skip], state: Path, workspace: Path, timeout_s: float, progress: Progress
+) -> list[Finding]:
+    """The findings on these endpoints and on this machine, in this order.
+
+    Args:
+        endpoints: what to try; a `Skip` is only reported.
+        state: the state directory, whose disk is checked; so is that of `workspace`.
+        workspace: the folder in which commands run.
+        timeout_s: for each endpoint and each check.
+        progress: called after each of them.
+    """
+    looks = checks(state, workspace)
+    return anyio.run(_examine, endpoints, looks, Proxies(os.environ), Trust.of_machine(), timeout_s, progress)
+
+
+async def _examine(
     endpoints: Sequence[Target | Skip],
     checks: Sequence[Check],
     proxies: Proxies,
@@ -49,7 +58,6 @@ async def examine(
     timeout_s: float,
     progress: Progress,
 ) -> list[Finding]:
-    """All findings, in the order of the arguments. `timeout_s`: for each endpoint and each check."""
     targets = [endpoint for endpoint in endpoints if isinstance(endpoint, Target)]
     limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
 

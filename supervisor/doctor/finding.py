@@ -1,9 +1,9 @@
-"""The result of a check: a verdict, and the facts that it rests on."""
+"""A check, and its result: a verdict, and the facts that it rests on."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,15 @@ class Verdict:
 
     state: State
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check of the machine itself. `look` may block; nobody waits for it longer than the timeout."""
+
+    name: str
+    required: bool
+    look: Callable[[], Verdict]
 
 
 @dataclass(frozen=True, slots=True)

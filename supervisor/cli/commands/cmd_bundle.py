@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from supervisor.cli.commands.cmd_doctor import findings, listed_endpoints, usable_settings
+from supervisor.cli.commands.cmd_doctor import listed_endpoints, usable_settings
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning, find_socket
@@ -167,7 +167,9 @@ class _Sources:
         return {"error": self.settings_problem} if self.settings_problem else config_json(self.settings)
 
     def findings(self) -> list[Finding]:
-        return findings(self.listed, self.state, self.workspace, CHECK_S, lambda *_: None)
+        from supervisor.doctor.examine import examine
+
+        return examine(self.listed, self.state, self.workspace, CHECK_S, lambda *_: None)
 
 
 def _running(socket: str | None) -> tuple[Client | None, dict[str, Any], str]:

@@ -21,7 +21,6 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_USAGE
 
 if TYPE_CHECKING:
-    from supervisor.doctor.examine import Progress
     from supervisor.doctor.finding import Finding
     from supervisor.doctor.network.target import Skip, Target
     from supervisor.settings.resolved import Resolved
@@ -163,21 +162,6 @@ def usable_settings() -> tuple[Resolved, str]:
         return resolve({}, {}), str(error)
 
 
-def findings(
-    listed: list[Target | Skip], state: Path, workspace: Path, timeout_s: float, progress: Progress
-) -> list[Finding]:
-    """The findings on these endpoints and on this machine. `timeout_s`: for each of them."""
-    import anyio
-
-    from supervisor.doctor.examine import examine
-    from supervisor.doctor.machine_checks import checks
-    from supervisor.doctor.network.proxy import Proxies
-    from supervisor.doctor.network.tls import Trust
-
-    looks = checks(state, workspace)
-    return anyio.run(examine, listed, looks, Proxies(os.environ), Trust.of_machine(), timeout_s, progress)
-
-
 def _print_endpoints(listed: list[Target | Skip]) -> None:
     from supervisor.doctor.network.target import Skip
 
@@ -188,13 +172,14 @@ def _print_endpoints(listed: list[Target | Skip]) -> None:
 
 def _examine(listed: list[Target | Skip], timeout_s: float) -> list[Finding]:
     from supervisor.boot.run_settings import state_dir_of, workspace_of
+    from supervisor.doctor.examine import examine
     from supervisor.settings.table import AUTOMATIONS, WORKSPACE
 
     settings, _ = usable_settings()
     workspace = workspace_of(settings[AUTOMATIONS], settings[WORKSPACE])
     progress = _ProgressLine()
     try:
-        return findings(listed, state_dir_of(settings), workspace, timeout_s, progress.show)
+        return examine(listed, state_dir_of(settings), workspace, timeout_s, progress.show)
     finally:
         progress.clear()
 

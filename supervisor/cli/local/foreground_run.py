@@ -14,13 +14,14 @@ from supervisor.boot.prestart import take_link, take_notifier
 from supervisor.boot.run_settings import settings_from
 from supervisor.boot.supervisor import Supervisor
 from supervisor.boot.upgrade.carried import Carried, execute, take_carried
-from supervisor.cli.terminal.follower import Follower, LineOutput
+from supervisor.cli.terminal.follower import Follower
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
 from supervisor.core import queries
 from supervisor.host.proc import signals
 from supervisor.host.proc.notify import Notifier
 from supervisor.lean.frozen import replace
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
@@ -29,6 +30,9 @@ from supervisor.settings import cwd, table
 from supervisor.settings.argv import RunArguments
 from supervisor.settings.initial_spec import read_settings
 from supervisor.settings.resolved import Resolved
+
+if TYPE_CHECKING:
+    from supervisor.cli.terminal.run_output import RunOutput
 
 
 def run(arguments: RunArguments) -> int:
@@ -73,7 +77,7 @@ def _run(
         follower = Follower(
             supervisor,
             printer,
-            LineOutput(printer) if asked[table.LOGS] else None,
+            _lines_to(printer) if asked[table.LOGS] else None,
             outlet,
             received.printed if received else {},
         )
@@ -108,6 +112,12 @@ def _run(
         elif loaded is not None and loaded.file is None:
             return EXIT_FAILED
         return status or (0 if supervisor.is_whole else EXIT_FAILED)
+
+
+def _lines_to(printer: Printer) -> RunOutput:
+    from supervisor.cli.terminal.run_output import LineOutput  # a start without --logs does not need it
+
+    return LineOutput(printer)
 
 
 async def _print_warnings(printer: Printer) -> None:

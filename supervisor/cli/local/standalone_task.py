@@ -12,9 +12,10 @@ from pathlib import Path
 from supervisor.boot.prestart import take_link
 from supervisor.boot.run_settings import Settings, workspace_of
 from supervisor.boot.supervisor import Supervisor
-from supervisor.cli.terminal.follower import Follower, LineOutput, RunOutput, Sink
+from supervisor.cli.terminal.follower import Follower
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
+from supervisor.cli.terminal.run_output import LineOutput, RunOutput, Sink
 from supervisor.cli.terminal.visible import log_line
 from supervisor.config.suggest import Suggester
 from supervisor.core import queries

@@ -13,12 +13,16 @@ from supervisor.cli.terminal.output import Outlet, signals_end_us
 from supervisor.cli.terminal.printer import Printer
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Change, Resync
-from supervisor.lean.typing import TYPE_CHECKING, Protocol
+from supervisor.lean.late import anyio, late
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import Service, TaskRun
 
 if TYPE_CHECKING:
-    from anyio import Event
+    from supervisor.cli.terminal.run_output import RunOutput, Sink
+    from supervisor.host.runs import log_file
+else:  # the first command does not wait for the code that reads its log
+    log_file = late("supervisor.host.runs.log_file")
 
 READ_BYTES = 16 * 1024
 """How much of a log is printed at once. Short lines of that size take a few milliseconds."""
@@ -29,59 +33,6 @@ REMEMBERED_RUNS = 64
 """Of how many ended runs. The record that says why a run failed comes right after its output."""
 TICK_S = 0.1
 """How often the follower looks at the logs: a log file does not report that it has grown."""
-
-
-class Sink(Protocol):
-    """Takes the output of one run."""
-
-    def write(self, data: bytes) -> None:
-        """Take more output, as the run wrote it."""
-
-    def end(self) -> None:
-        """The run has ended: there is no more output."""
-
-
-class RunOutput(Protocol):
-    """Takes the output of all runs."""
-
-    def sink(self, name: str) -> Sink:
-        """The sink for the run with this name."""
-
-
-class LineWriter(Protocol):
-    """Takes output line by line."""
-
-    def log(self, name: str, line: str) -> None:
-        """Take one line of the run with this name."""
-
-
-class LineOutput:
-    """Splits the output of all runs into lines, for a `LineWriter`."""
-
-    def __init__(self, writer: LineWriter) -> None:
-        self._writer = writer
-
-    def sink(self, name: str) -> Sink:
-        """The sink for the run with this name."""
-        return _LineSink(name, self._writer)
-
-
-class _LineSink:
-    def __init__(self, name: str, writer: LineWriter) -> None:
-        # Not at the top: the first command does not wait for the code that reads its log.
-        from supervisor.host.runs.log_file import LineFollower
-
-        self._name = name
-        self._writer = writer
-        self._follower = LineFollower()
-
-    def write(self, data: bytes) -> None:
-        for line in self._follower.feed(data):
-            self._writer.log(self._name, line)
-
-    def end(self) -> None:
-        for line in self._follower.flush():
-            self._writer.log(self._name, line)
 
 
 class FollowedLog:
@@ -102,8 +53,6 @@ class FollowedLog:
 
     def print_some(self) -> bool:
         """Print some of what is new. Returns whether there may be more."""
-        from supervisor.host.runs import log_file
-
         if (size := self._size()) == self._size_read:
             return False  # true for most logs at most times, and a read takes ten system calls
         try:
@@ -139,8 +88,6 @@ class FollowedLog:
             return 0
 
     def _end(self) -> int:
-        from supervisor.host.runs import log_file
-
         try:
             return log_file.size(self._path)
         except OSError:
@@ -175,13 +122,13 @@ class Follower:
         self._printer = printer
         self._output = output
         self._outlet = outlet
-        self._wake: Event | None = None
+        self._wake: anyio.Event | None = None
         self._changes = supervisor.engine.hub.subscribe(self._changed, limit=100_000)
         self._unprinted: deque[Change | Resync] = deque()
         self._logs: dict[str, FollowedLog] = {}
         self._ended: deque[bytes] = deque(maxlen=REMEMBERED_RUNS)
         self._printing = False
-        printer.follow(self)
+        printer.use(self)
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
             for run_id, name in _runs(record).items():
@@ -202,8 +149,6 @@ class Follower:
 
     async def run(self) -> None:
         """Print until cancelled."""
-        import anyio.lowlevel
-
         while True:
             wake = self._wake = anyio.Event()
             more = self._print_some()

@@ -18,9 +18,12 @@ from supervisor.core.execution import is_over
 from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
 from supervisor.hub import Change
-from supervisor.lean.typing import Any, Protocol, assert_never
+from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState, TaskStep
+
+if TYPE_CHECKING:
+    from supervisor.cli.terminal.follower import Follower
 
 COLOURS = {
     "running": "green",
@@ -39,16 +42,6 @@ class Event(dict[str, Any]):
     """One thing to print: the keys of its JSON form."""
 
 
-class History(Protocol):
-    """What has happened and been printed so far, as the follower knows it."""
-
-    def catch_up(self) -> None:
-        """Print what has happened and is not printed yet."""
-
-    def was_shown(self, words: str) -> bool:
-        """Whether these last words of a run are part of the output that has been printed."""
-
-
 class Printer:
     """Prints events as lines for people, or as one JSON object a line."""
 
@@ -56,15 +49,15 @@ class Printer:
         """Print to `outlet`."""
         self._outlet = outlet
         self._json = as_json
-        self._history: History | None = None
+        self._follower: Follower | None = None
         self._since: dict[str, float] = {}
         """When each thing got to its present phase, by id."""
         self._reported: dict[str, float] = {}
         """When each wait was last reported, by id."""
 
-    def follow(self, history: History) -> None:
-        """Have what happened before a notice printed before the notice; do not repeat output that was printed."""
-        self._history = history
+    def use(self, follower: Follower) -> None:
+        """Have this follower print what happened before a notice, and know which output has been printed."""
+        self._follower = follower
 
     # The file and the supervisor itself (boot.Report)
 
@@ -86,8 +79,8 @@ class Printer:
 
     def notice(self, text: str) -> None:
         """Print something else that a person should know, after what happened before it."""
-        if self._history is not None:
-            self._history.catch_up()
+        if self._follower is not None:
+            self._follower.catch_up()
         self._event(Event(kind="notice", text=text))
 
     def warning(self, text: str) -> None:
@@ -183,7 +176,7 @@ class Printer:
                 self._write(f"{'':>12} | {line}")
 
     def _is_shown(self, words: str) -> bool:
-        return self._history is not None and self._history.was_shown(words)
+        return self._follower is not None and self._follower.was_shown(words)
 
     def _event(self, event: Event) -> None:
         if self._json:
