@@ -1,6 +1,6 @@
 """Connect services as routes of aiohttp.
 
-Every service answers at `/<service>/<method>`, below each prefix of the site. A method that is not served is
+Every service answers at `/<service>/<method>`, below each prefix of its mount. A method that is not served is
 unimplemented, and a request that is not Connect's is refused.
 """
 
@@ -23,8 +23,8 @@ _STREAM = ("application/connect+json", "application/connect+proto")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where services are found."""
+class Mount:
+    """Where services are mounted."""
 
     program: str = "server"
     """What messages call the program that serves."""
@@ -39,10 +39,10 @@ class Site:
 class ConnectService:
     """One service. `application`: None if nothing of it is served."""
 
-    def __init__(self, name: str, application: Application | None, site: Site) -> None:
+    def __init__(self, name: str, application: Application | None, mount: Mount) -> None:
         self.name = name
         self._application = application
-        self._site = site
+        self._mount = mount
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """An aiohttp handler: one call of a method. Raises ConnectError."""
@@ -56,7 +56,7 @@ class ConnectService:
         application = _speaking(self._application, content_type, request)
         if application is None:
             return _unsupported(content_type)
-        body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._site.body_timeout_s)
+        body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._mount.body_timeout_s)
         if request.query_string and content_type == _UNARY[0] and method.startswith("List"):
             body = with_query(body, request.query, request.headers.get("Content-Encoding", "").lower())
         response = await asgi.call(application, request, f"/{self.name}/{method}", body)
@@ -65,18 +65,20 @@ class ConnectService:
         return self._unimplemented(method) if response.status == 404 else _unsupported(content_type)
 
     def _unimplemented(self, method: str) -> web.Response:
-        message = f"{self.name}/{method} is not served by this {self._site.program}"
+        message = f"{self.name}/{method} is not served by this {self._mount.program}"
         return error_response(Code.UNIMPLEMENTED, message)
 
 
-def service_routes(applications: Iterable[ConnectASGIApplication[object]], site: Site) -> list[web.RouteDef]:
-    """The routes of services that are served, and of those that the site names."""
-    served: dict[str, Application | None] = dict.fromkeys(site.names)
+def service_routes(
+    applications: Iterable[ConnectASGIApplication[object]], mount: Mount
+) -> list[web.RouteDef]:
+    """The routes of services that are served, and of those that the mount names."""
+    served: dict[str, Application | None] = dict.fromkeys(mount.names)
     served.update((application.path.strip("/"), application) for application in applications)
     return [
         web.route("*", f"{prefix}/{service.name}/{{method:[^/]+}}", service.answer)
-        for service in (ConnectService(name, application, site) for name, application in served.items())
-        for prefix in site.prefixes
+        for service in (ConnectService(name, application, mount) for name, application in served.items())
+        for prefix in mount.prefixes
     ]
 
 

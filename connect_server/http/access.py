@@ -54,7 +54,7 @@ def caller() -> Caller:
     return _CALLER.get()
 
 
-class Policy(Protocol):
+class CallerPolicy(Protocol):
     """What a program lets callers do."""
 
     def local_caller(self, peer: socket.socket) -> Caller:
@@ -65,8 +65,8 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """Which names and web pages lead to the server, and where people can read more about what is refused."""
+class HostPolicy:
+    """Which `Host` and `Origin` a request may name, and the hints that refusals end with."""
 
     host_names: Sequence[str] = ()
     """Names of the server beside the local ones, without port."""
@@ -85,13 +85,15 @@ class Doors:
 class Access:
     """Decides about every request before its handler runs, and answers those that may not pass."""
 
-    def __init__(self, program: Program, tokens: Tokens, policy: Policy, doors: Doors) -> None:
+    def __init__(
+        self, program: Program, tokens: Tokens, policy: CallerPolicy, host_policy: HostPolicy
+    ) -> None:
         self._program = program
         self._tokens = tokens
         self._policy = policy
-        self._doors = doors
-        self._names = LOCAL_NAMES | {_bare(name) for name in doors.host_names}
-        self._origins = {origin.rstrip("/").lower() for origin in doors.origins}
+        self._hosts = host_policy
+        self._names = LOCAL_NAMES | {_bare(name) for name in host_policy.host_names}
+        self._origins = {origin.rstrip("/").lower() for origin in host_policy.origins}
         self._calls: dict[asyncio.Task[Any], int] = {}
         """Calls in progress that a token lets through, each with the generation of its key."""
         self._look: asyncio.TimerHandle | None = None
@@ -130,7 +132,7 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = ", ".join(self._doors.exposed_headers)
+            response.headers["Access-Control-Expose-Headers"] = ", ".join(self._hosts.exposed_headers)
             response.headers.add("Vary", "Origin")
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -165,7 +167,7 @@ class Access:
         header = request.headers.get("Authorization")
         if header is None:
             text = "the token is missing: send one in the header Authorization: Bearer"
-            raise _unauthenticated(_joined(text, "; ", self._doors.token_hint))
+            raise _unauthenticated(_joined(text, "; ", self._hosts.token_hint))
         kind, _, token = header.partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise _unauthenticated("the header Authorization is invalid: it must be Bearer and a token")
@@ -184,7 +186,7 @@ class Access:
             return
         shown = f"the header Host: {name[:80]}" if name else "a request without one header Host"
         text = f"{shown} is not for this {self._program.name}"
-        raise ConnectError(Code.PERMISSION_DENIED, _joined(text, ": ", self._doors.host_hint))
+        raise ConnectError(Code.PERMISSION_DENIED, _joined(text, ": ", self._hosts.host_hint))
 
     def _check_origin(self, request: web.Request) -> None:
         origin = request.headers.get("Origin")
@@ -194,7 +196,7 @@ class Access:
         if origin.partition("://")[2] == request.headers.get("Host"):
             return
         text = f"pages of {origin[:80]} may not use this {self._program.name}"
-        raise ConnectError(Code.PERMISSION_DENIED, _joined(text, ": ", self._doors.origin_hint))
+        raise ConnectError(Code.PERMISSION_DENIED, _joined(text, ": ", self._hosts.origin_hint))
 
     def _preflight(self, request: web.Request) -> web.Response:
         """The answer to a browser that asks what an allowed page may send. The Origin has been checked."""

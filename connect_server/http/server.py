@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from connect_server.connect_errors import Program, error_response
 from connect_server.http.access import Access
 from connect_server.http.admission import AcceptErrors, Admission
 from connect_server.http.connection import Connection
+from connect_server.http.listeners import Listeners
 
 IDLE_S = 75.0
 """How long a connection may be without a complete request head: idle, half-open or slow."""
@@ -39,48 +40,6 @@ _TURNS = 10
 """Turns of the loop after which what asyncio has accepted is a connection; it takes three."""
 _CALL = web.RequestKey("call", asyncio.Task[Any])
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Rebinding(Protocol):
-    """Serves a socket in the place of another one."""
-
-    async def rebind(self, listening: socket.socket) -> None:
-        """Serve a Unix socket that took the place of the first one."""
-
-
-class Listeners(Protocol):
-    """The sockets that a server serves: each listens, and does not block."""
-
-    listening: list[socket.socket]
-    """A Unix socket that may be bound anew stands first."""
-
-    def attach(self, server: Rebinding) -> None:
-        """They are served from now on. One that is bound anew is given to the server."""
-
-    def detach(self) -> None:
-        """They are not served any more."""
-
-    def close(self) -> None:
-        """Stop listening."""
-
-
-class FixedListeners:
-    """Sockets that are never bound anew."""
-
-    def __init__(self, listening: Iterable[socket.socket]) -> None:
-        self.listening = list(listening)
-
-    def attach(self, server: Rebinding) -> None:
-        """Nothing is ever bound anew."""
-
-    def detach(self) -> None:
-        """Nothing is ever bound anew."""
-
-    def close(self) -> None:
-        """Stop listening."""
-        for listening in self.listening:
-            listening.close()
-        self.listening.clear()
 
 
 class Observer(Protocol):

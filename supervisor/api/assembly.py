@@ -21,7 +21,7 @@ from connect_server.http.access import Access
 from connect_server.http.server import Limits, Server
 from connect_server.http.tokens import Tokens
 from connect_server.interceptor import Interceptor
-from connect_server.service_routes import Site, service_routes
+from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
 from platform_wire import PREFIXES, SERVICES
 from platform_wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
@@ -31,7 +31,7 @@ from platform_wire.identity_connect import IdentityServiceASGIApplication
 from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
 from supervisor.api.control.control_routes import Control
-from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, TokenMint, doors, issuer
+from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, TokenMint, host_policy, issuer
 from supervisor.api.http.metrics import Metrics
 from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
@@ -84,10 +84,10 @@ async def serve(parts: ApiParts) -> None:
             PROGRAM,
             tokens,
             AccessPolicy(parts.environment_id, parts.users),
-            doors(parts.host_names, parts.origins),
+            host_policy(parts.host_names, parts.origins),
         ),
         [
-            *service_routes(_services(parts, mint, stopping), Site(PROGRAM.name, SERVICES, PREFIXES)),
+            *service_routes(_services(parts, mint, stopping), Mount(PROGRAM.name, SERVICES, PREFIXES)),
             *log_routes.routes(records, hub, runs, NoSecrets()),
             *control.routes(),
         ],

@@ -20,11 +20,12 @@ from connectrpc.server import ConnectASGIApplication
 
 from connect_server.codecs import codecs
 from connect_server.connect_errors import Program
-from connect_server.http.access import Access, Caller, Doors, Policy, caller
-from connect_server.http.server import FixedListeners, Limits, Observer, Server
+from connect_server.http.access import Access, Caller, CallerPolicy, HostPolicy, caller
+from connect_server.http.listeners import FixedListeners
+from connect_server.http.server import Limits, Observer, Server
 from connect_server.http.tokens import Issuer, Tokens
 from connect_server.interceptor import Interceptor
-from connect_server.service_routes import Site, service_routes
+from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
 from platform_wire import PREFIXES, SERVICES, event_connect
 from platform_wire import environment_automation_connect as automation_connect
@@ -166,7 +167,7 @@ async def serving(
     routes: Sequence[web.AbstractRouteDef] = (),
     origins: Sequence[str] = (),
     host_names: Sequence[str] = (),
-    policy: Policy | None = None,
+    policy: CallerPolicy | None = None,
     program: Program = PROGRAM,
     observer: Observer | None = None,
     body_timeout_s: float = 30.0,
@@ -178,7 +179,7 @@ async def serving(
     listening = Listening(folder)
     interceptor = Interceptor(program, Validator(RULES), stopping)
     extra: dict[str, Any] = {"interceptors": [interceptor], "codecs": codecs()}
-    doors = Doors(host_names, origins, host_hint="--host-name", origin_hint="--allow-origin")
+    host_policy = HostPolicy(host_names, origins, host_hint="--host-name", origin_hint="--allow-origin")
     applications: list[ConnectASGIApplication[Any]] = [
         automation_connect.EnvironmentAutomationServiceASGIApplication(toy, **extra),
         event_connect.EventServiceASGIApplication(toy, **extra),
@@ -186,8 +187,8 @@ async def serving(
     server = Server(
         program,
         listening,
-        Access(program, tokens, policy or DemoPolicy(), doors),
-        [*service_routes(applications, Site(program.name, SERVICES, PREFIXES, body_timeout_s)), *routes],
+        Access(program, tokens, policy or DemoPolicy(), host_policy),
+        [*service_routes(applications, Mount(program.name, SERVICES, PREFIXES, body_timeout_s)), *routes],
         observer=observer,
         limits=Limits(**{"most_clients": 100, **limits}),
         stopping=stopping,

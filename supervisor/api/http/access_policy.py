@@ -16,7 +16,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from connect_server.connect_errors import Program
-from connect_server.http.access import Caller, Doors
+from connect_server.http.access import Caller, HostPolicy
 from connect_server.http.tokens import Issuer, Tokens
 from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition
 from supervisor.shim.unix_socket import peer_credentials
@@ -59,9 +59,9 @@ def issuer(environment_id: str) -> Issuer:
     )
 
 
-def doors(host_names: Sequence[str] = (), origins: Sequence[str] = ()) -> Doors:
+def host_policy(host_names: Sequence[str] = (), origins: Sequence[str] = ()) -> HostPolicy:
     """Which names and web pages lead to this supervisor."""
-    return Doors(
+    return HostPolicy(
         host_names,
         origins,
         host_hint="--host-name tells it names that it has",

@@ -21,7 +21,7 @@ from supervisor.settings.values import Address
 from supervisor.shim.unix_socket import bind, connect
 
 if TYPE_CHECKING:
-    from connect_server.http.server import Rebinding
+    from connect_server.http.listeners import Rebinding
 
 _BACKLOG = 512
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients

@@ -20,7 +20,7 @@ from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.control.control_routes import Control
 from supervisor.api.control.control_status import status_json
-from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, TokenMint, doors, issuer
+from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, TokenMint, host_policy, issuer
 from supervisor.api.http.sockets import Sockets
 from supervisor.api.operations import Endpoints
 from supervisor.boot.automations.automations_file import Automations
@@ -143,7 +143,7 @@ class Bench(IdleOperations):
         server = Server(
             PROGRAM,
             Sockets(socket, None),
-            Access(PROGRAM, self.tokens, AccessPolicy(SEED), doors()),
+            Access(PROGRAM, self.tokens, AccessPolicy(SEED), host_policy()),
             control.routes(),
         )
         async with anyio.create_task_group() as group:
