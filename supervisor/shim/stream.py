@@ -23,7 +23,9 @@ class Stream:
         sock.setblocking(False)
         self.socket = sock
         self.ended = False
-        """Whether the peer is gone: nothing more comes, and nothing that is sent arrives."""
+        """Whether all has been received that will ever come."""
+        self.broken = False
+        """Whether a send has failed: the peer is gone. What it sent before may still be here to be received."""
         self.unsent = bytearray()
         self._received = bytearray()
 
@@ -36,12 +38,13 @@ class Stream:
     def flush(self) -> None:
         """Send what is unsent, as far as the peer takes it."""
         try:
-            while self.unsent and not self.ended:
+            while self.unsent:
                 del self.unsent[: self.socket.send(self.unsent)]
         except BlockingIOError:
             pass
         except OSError:
-            self.ended = True
+            self.broken = True
+            self.unsent.clear()
 
     def receive(self) -> list[Message]:
         """Every message that has arrived whole, in order; afterwards `ended` says whether more can come."""

@@ -198,8 +198,7 @@ class Machine:
     def turn(self) -> None:
         """Handle what the shims have sent by now, and have the facts folded; never waits."""
         for client in self._shims.clients():
-            if not client.lost:
-                self._receive(client)
+            self._receive(client)
 
     def _receive(self, client: ShimClient) -> None:
         self._facts.begin()
@@ -356,6 +355,9 @@ class Machine:
         if is_of_use():
             await while_readable(client.fileno(), receive)
         await self._shims.stop_sending(client)
+        self._receive(
+            client
+        )  # a request that could not be sent said that it is lost, before all events were received
         await self._lose(client)
         await self._shims.leave(client)
 

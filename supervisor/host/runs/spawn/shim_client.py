@@ -82,15 +82,15 @@ class ShimClient:
 
     @property
     def lost(self) -> bool:
-        """Whether the shim is known to be gone."""
-        return self._stream.ended
+        """Whether the shim is known to be gone. Events that it sent before may still be here to be received."""
+        return self._stream.ended or self._stream.broken
 
     def fileno(self) -> int:
         """Readable when `receive` has something to return, or the shim is gone."""
         return self._stream.socket.fileno()
 
     def receive(self) -> list[Event]:
-        """The events that have arrived, in order; never waits. Afterwards `lost` says whether more can come."""
+        """The events that have arrived, in order; never waits. Once the shim is lost, these are all that will come."""
         self._stream.flush()
         events = self._unread + [_event(message) for message in self._stream.receive()]
         self._unread = []
@@ -118,7 +118,7 @@ class ShimClient:
     @property
     def unsent(self) -> bool:
         """Whether the shim has not taken all requests yet: it reads a hundred ahead."""
-        return bool(self._stream.unsent) and not self._stream.ended
+        return bool(self._stream.unsent)
 
     def flush(self) -> None:
         """Send what the shim takes now."""
