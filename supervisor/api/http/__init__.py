@@ -1,1 +1,1 @@
-"""What the server is told of this supervisor: its sockets, who may call, its metrics; and answers before it is there."""
+"""What the server is told of this supervisor: sockets, who may call, metrics; and the answers before it is there."""
