@@ -129,13 +129,15 @@ class Records:
                 self.unobserved.pop(record.id, None)
                 if self.ran.get(record.task_id, ("", ""))[0] == record.id:
                     del self.ran[record.task_id]
-                self._drop_runs(record)
+                self._discard([*self._uses.forget(record.id), *self._passed.drop(record.passed)])
             case Task():
                 self.history.pop(record.id, None)
                 self.ran.pop(record.id, None)
             case Service():
                 self.act(Discard(record.kept_runs))
-            case TaskRun() | Environment():
+            case TaskRun():
+                self._discard([record.id])
+            case Environment():
                 pass
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Record, ...], tuple[Action, ...]]:
@@ -265,10 +267,13 @@ class Records:
         else:
             self.deadlines[id_] = at
 
-    def _drop_runs(self, execution: Execution) -> None:
-        """Discard the runs that only this execution used."""
-        mine = [*self._uses.forget(execution.id), *self._passed.drop(execution.passed)]
-        alone = tuple(run_id for run_id in mine if run_id not in self._uses and run_id not in self._passed)
+    def _discard(self, run_ids: Iterable[str]) -> None:
+        """Discard those of these runs that no record names any more.
+
+        A run that has its own record may live: an execution that follows another has yet to take it over.
+        """
+        named = self.runs, self._uses, self._passed
+        alone = tuple(run_id for run_id in run_ids if not any(run_id in each for each in named))
         if alone:
             self.act(Discard(alone))
 

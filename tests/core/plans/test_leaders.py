@@ -165,3 +165,16 @@ def test_run_that_one_has_given_up_is_kept_as_long_as_another_shows_it() -> None
     for name in ("t1", "t0"):
         book.do(DeleteTask(book.task(name).id))
     assert run_id in book.discarded
+
+
+def test_run_that_lives_is_kept_when_an_edit_removes_those_that_one_follows() -> None:
+    book = fired(*chain(3))
+    run_id = book.runs["t0"]
+    book.apply(task("t2"))
+    assert {x.reference for x in book.world.records.executions.values()} == {"t2"}
+    assert run_id not in book.discarded
+    for name in ("t0", "t1", "t2"):
+        book.exited(name)
+    assert book.execution("t2").phase is ExecutionPhase.SUCCEEDED
+    book.apply()
+    assert run_id in book.discarded
