@@ -71,17 +71,17 @@ Decision = tuple[Execution, tuple[Request, ...]]
 
 
 def _admit(execution: Execution, _view: View, now: Now) -> Decision:
-    """RUNNING."""
+    """Begin."""
     return replace(execution, phase=RUNNING, started_s=now.wall_s), ()
 
 
 def _drop(execution: Execution, _view: View, now: Now) -> Decision:
-    """STOPPED; FAILED if the machine was restarted."""
+    """Start nothing; it failed if the machine was restarted."""
     return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
 
 
 def _fold(execution: Execution, given: tuple[View, Mapping[str, StepState]], _now: Now) -> Decision:
-    """The step SUCCEEDED, FAILED, or STOPPED if it was given up. The first that fails is why the execution will."""
+    """Note how the step ended; the first step that fails is why the execution will."""
     view, changed = given
     failed = next(
         (step for step in view.news if step.id in changed and changed[step.id].phase is FAILED), None
@@ -115,7 +115,7 @@ def _give_up(execution: Execution, view: View, now: Now) -> Decision:
 
 
 def _start_group(execution: Execution, _view: View, _now: Now) -> Decision:
-    """Start it: ask for the runs and services of its steps."""
+    """Start the next group: ask for the runs and services of its steps."""
     group = execution.plan[execution.group]
     requests: list[Request] = [
         StartRun(step) if isinstance(step, TaskStep) else WantService(step) for step in group
@@ -131,7 +131,7 @@ def _pass_group(execution: Execution, _view: View, _now: Now) -> Decision:
 
 
 def _succeed(execution: Execution, _view: View, now: Now) -> Decision:
-    """SUCCEEDED."""
+    """Note when it ended."""
     return _finish(execution, SUCCEEDED, now), ()
 
 

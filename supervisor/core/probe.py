@@ -24,7 +24,7 @@ _LAST_LINE = 200
 
 
 def see_start(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """RUNNING if there is no ready command, else probe."""
+    """It is ready if there is no ready command; else begin to probe."""
     if state.probe is not None:
         return service, ()
     if not state.session.spec.ready:
@@ -33,7 +33,7 @@ def see_start(service: Service, state: Starting, _given: None, now: Now) -> Deci
 
 
 def be_ready(service: Service, state: Starting, _fact: Exited, now: Now) -> Decision:
-    """RUNNING."""
+    """It is ready."""
     return steps.enter(service, Running(state.session), now), ()
 
 
@@ -61,14 +61,14 @@ def start_probe(service: Service, state: Starting, _given: None, now: Now) -> De
 
 
 def kill_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Kill it."""
+    """Send it SIGKILL."""
     assert isinstance(state.probe, ProbeRun)
     probe = replace(state.probe, kill_at=None)
     return replace(service, state=replace(state, probe=probe)), (Kill(probe.id),)
 
 
 def give_up_readiness(service: Service, state: Starting, _given: None, now: Now) -> Decision:
-    """Stop it, to end FAILED."""
+    """Stop the service, to end FAILED."""
     report = state.report
     notes: tuple[Action, ...] = ()
     if report.reason and (report.reason != report.noted or not report.tail):

@@ -175,10 +175,11 @@ def observe(service: Service, fact: RunFact, now: Now) -> Decision:
 
 def decide(service: Service, now: Now) -> Decision:
     """One step towards what is wanted, and what to do for it; the same object and nothing if there is none to take."""
-    row = TABLE[type(service.state)]
     wish = _wish(service)
-    if wish is not None and row[wish] is not IGNORED:
-        return take(service, wish, None, now)
+    if wish is not None:
+        decided, actions = take(service, wish, None, now)
+        if decided is not service:
+            return decided, actions
     due = _due(service.state, now)
     return (service, ()) if due is None else take(service, due, None, now)
 

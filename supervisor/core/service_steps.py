@@ -66,18 +66,18 @@ def begin(service: Service, _state: AtRest, _given: None, now: Now) -> Decision:
 
 
 def stop(service: Service, state: Starting | Running, kill_by: float | None, now: Now) -> Decision:
-    """Run the stop command, or send SIGTERM if there is none; KILL it at once if its time is over."""
+    """Run the stop command, or send SIGTERM if there is none; send SIGKILL if the kill deadline has come."""
     return stop_session(service, state, now, kill_by)
 
 
 def end_tree(service: Service, state: Starting | Running, fact: MainExited, now: Now) -> Decision:
-    """Send SIGTERM to what is left of it."""
+    """Send SIGTERM to the others."""
     stopping = _stopping(state, now, failure=_failure_of(fact), tail=fact.tail, exit=fact.exit)
     return enter(service, stopping, now), (*_kill_probe_of(state), Terminate(state.session.run))
 
 
 def end(service: Service, state: Starting | Running, fact: Exited, now: Now) -> Decision:
-    """FAILED if it did not exit 0, else STOPPED; kill a probe that lives first."""
+    """It failed if it did not exit 0; kill a probe that lives before it is at rest."""
     failure = _survivors_of(fact) or _failure_of(fact)
     stopping = _stopping(state, now, start_lives=False, failure=failure, tail=fact.tail, exit=fact.exit)
     stopping = replace(stopping, session=_with_last_output(state.session, fact))
@@ -88,7 +88,7 @@ def end(service: Service, state: Starting | Running, fact: Exited, now: Now) -> 
 
 
 def hurry(service: Service, state: Stopping, kill_by: float, now: Now) -> Decision:
-    """The earlier kill deadline counts; if that has come, kill what lives, once more if need be."""
+    """Keep the earlier of two kill deadlines; if it has come, send SIGKILL to what lives."""
     if is_due(kill_by, now):
         return kill(service, state, None, now)
     if state.kill_at is None or state.kill_at <= kill_by:
@@ -97,7 +97,7 @@ def hurry(service: Service, state: Stopping, kill_by: float, now: Now) -> Decisi
 
 
 def kill(service: Service, state: Stopping, _given: None, now: Now) -> Decision:
-    """Kill what lives."""
+    """Send SIGKILL to what lives."""
     kills = tuple(Kill(run_id) for run_id in service.live_runs)
     return replace(service, state=replace(state, kill_at=None)), kills
 
@@ -108,7 +108,7 @@ def note_exit(service: Service, state: Stopping, fact: MainExited, now: Now) -> 
 
 
 def see_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decision:
-    """At rest if nothing else lives."""
+    """It is at rest if nothing else lives."""
     failures = (state.failure, _survivors_of(fact))
     state = replace(
         state,
@@ -122,12 +122,12 @@ def see_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decisi
 
 
 def see_probe_end(service: Service, state: Stopping, _fact: Exited, now: Now) -> Decision:
-    """At rest if nothing else lives."""
+    """It is at rest if nothing else lives."""
     return _stopped(service, replace(state, probe=None), now)
 
 
 def see_stop_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decision:
-    """Kill what the stop command left of start; at rest if nothing else lives."""
+    """Send SIGKILL to the start command if it lives; the service is at rest if nothing else lives."""
     ended = exit_text(fact.exit)
     if state.stage is StopStage.KILLED:
         ended = "did not end in time and was killed"
@@ -144,7 +144,7 @@ def see_stop_end(service: Service, state: Stopping, fact: Exited, now: Now) -> D
 def read_output(
     service: Service, state: Starting | Running | Stopping, fact: OutputRead, now: Now
 ) -> Decision:
-    """Keep it."""
+    """Keep them."""
     return replace(service, state=_with_session(state, replace(state.session, output=fact.output))), ()
 
 

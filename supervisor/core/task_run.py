@@ -24,12 +24,12 @@ Decision = tuple[TaskRun, tuple[Action, ...]]
 
 
 def _read_output(run: TaskRun, _state: RunLive | RunStopping, fact: OutputRead, _now: Now) -> Decision:
-    """Keep it."""
+    """Keep them."""
     return replace(run, output=fact.output), ()
 
 
 def _end(run: TaskRun, state: RunLive | RunStopping, fact: Exited, _now: Now) -> Decision:
-    """ENDED."""
+    """Keep how it ended."""
     stopped = isinstance(state, RunStopping)
     killed = isinstance(state, RunStopping) and state.kill_at is None
     output = run.output if fact.output is None else fact.output
@@ -44,7 +44,7 @@ def _terminate(run: TaskRun, _state: RunLive, kill_by: float | None, now: Now) -
 
 
 def _hurry(run: TaskRun, state: RunStopping, kill_by: float, _now: Now) -> Decision:
-    """The earlier kill deadline counts, unless SIGKILL was sent."""
+    """Keep the earlier of two kill deadlines, unless SIGKILL was sent."""
     if state.kill_at is None or state.kill_at <= kill_by:
         return run, ()
     return replace(run, state=RunStopping(kill_by)), ()
@@ -83,7 +83,7 @@ TABLE: Mapping[type[RunState], Mapping[str, Cell]] = {
         E.KILL_DUE: NEVER,
     },
     RunStopping: {
-        E.UNNEEDED: IGNORED,
+        E.UNNEEDED: NEVER,
         E.HURRIED: (_hurry, (STOPPING,)),
         E.STARTED: IGNORED,
         E.OUTPUT: (_read_output, (STOPPING,)),
@@ -92,7 +92,7 @@ TABLE: Mapping[type[RunState], Mapping[str, Cell]] = {
         E.KILL_DUE: (_kill, (STOPPING,)),
     },
     RunEnded: {
-        E.UNNEEDED: IGNORED,
+        E.UNNEEDED: NEVER,
         E.HURRIED: IGNORED,
         E.STARTED: IGNORED,
         E.OUTPUT: IGNORED,
