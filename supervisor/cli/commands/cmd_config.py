@@ -24,10 +24,11 @@ MASKED = "***"
 @setting_flags
 @output_format
 def config(arguments: RunArguments) -> None:
-    """Print every setting, its value and where that comes from, as "supervisor run" would have it if started here.
+    """Print every setting, its value and its source, as "supervisor run" would have them here.
 
-    Takes the flags of "supervisor run". Of several sources the first counts: a flag, a variable SUPERVISOR_<NAME>, the
-    runner's initial-spec.json, the default. The token is shown as ***. Exits 2 if a value cannot be used.
+    Takes the flags of "supervisor run". The first of these sources that has a value counts: a flag, a variable
+    SUPERVISOR_<NAME>, the runner's initial-spec.json, the default. The token is shown as ***. Exits 2 if a value cannot
+    be used.
 
     \b
       supervisor config

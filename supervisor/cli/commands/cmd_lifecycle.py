@@ -37,7 +37,7 @@ _LOOK_S = 0.01
     "--grace",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="Then kill what still runs [default: the supervisor's --drain-grace, 30 s].",
+    help="When to kill what still runs [default: the supervisor's --drain-grace, 30 s].",
 )
 def shutdown(client: Client, detach: bool, grace: float | None) -> None:
     """End the running supervisor, and return when it has ended.

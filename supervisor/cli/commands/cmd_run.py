@@ -17,8 +17,8 @@ def run(arguments: RunArguments) -> int:
 
     Starts what the triggers start, follows edits of the file, and stops everything at the end. A second Ctrl-C kills.
 
-    Every flag --some-name has a variable SUPERVISOR_SOME_NAME, which counts where the flag is not given; then counts
-    the runner's initial-spec.json. "supervisor config" prints each value and where it comes from.
+    Every flag --some-name has a variable SUPERVISOR_SOME_NAME. The flag comes first, then the variable, then the
+    runner's initial-spec.json. "supervisor config" prints each value and where it comes from.
 
     \b
       supervisor run

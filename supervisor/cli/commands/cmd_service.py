@@ -22,7 +22,7 @@ from supervisor.cli.remote.wait import service_at_rest, service_settled
 from supervisor.cli.terminal.tables import phase_of, table
 
 _complete = complete_from_supervisor("services")
-_waits = click.option("--wait", is_flag=True, help="Return only when the service has reached that phase.")
+_waits = click.option("--wait", is_flag=True, help="Return only when that is done.")
 
 
 @click.group("service", cls=Group)
@@ -57,7 +57,7 @@ def list_(client: Client, format_: str) -> None:
 @reference_argument(_complete, many=True)
 @_waits
 def start(client: Client, references: tuple[str, ...], wait: bool) -> int:
-    """Start services; no effect on one that runs. With --wait: until it is ready, or has failed (exit status 1)."""
+    """Start services that do not run. With --wait: until they are ready, or have failed (exit status 1)."""
     return _each(client, references, wait, lambda id_: client.call("StartService", id=id_), _until_up)
 
 
@@ -75,7 +75,7 @@ def stop(client: Client, references: tuple[str, ...], wait: bool) -> int:
 @reference_argument(_complete, many=True)
 @_waits
 def restart(client: Client, references: tuple[str, ...], wait: bool) -> int:
-    """Stop services that run and start them again. With --wait: until they are ready, or have failed (status 1)."""
+    """Stop services that run and start them again. With --wait: until they are ready, or fail (exit status 1)."""
     return _each(client, references, wait, lambda id_: client.control("restart", id=id_), _until_up)
 
 

@@ -37,7 +37,7 @@ def task() -> None:
 @with_client
 @output_format
 def list_(client: Client, format_: str) -> None:
-    """List all tasks, each with its last execution, or the last one of another task that it was a step of."""
+    """List all tasks, each with its last run: its own execution, or a step of another task's."""
     rows = [(task, references.latest(client, task)) for task in references.tasks(client)]
     steps = client.steps()
     if format_ == "json":

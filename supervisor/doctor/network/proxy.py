@@ -12,7 +12,7 @@ from anyio.abc import ByteStream
 
 from supervisor.doctor.network.exchange import ask
 from supervisor.doctor.network.observation import AttemptFailed, Cause, Observation, Step
-from supervisor.doctor.network.target import Target
+from supervisor.doctor.network.target import Target, host_and_port
 from supervisor.doctor.network.tls import Trust, wrap
 from supervisor.doctor.network.transport import dial
 from supervisor.settings.proxies import proxies_of, proxy_for
@@ -34,7 +34,7 @@ class Proxy:
     """Why the doctor cannot use it; empty if it can."""
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -105,8 +105,7 @@ async def tunnel(
     """A connection to the endpoint through the proxy. Raises AttemptFailed."""
     stream = await reach(proxy, trust, seen, opened)
     seen.step = Step.PROXY
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    address = f"{host}:{target.port}"
+    address = host_and_port(target.host, target.port)
     answer = await ask(stream, "CONNECT", address, address, seen, *proxy.headers)
     if not 200 <= answer.status < 300:
         seen.answer = answer

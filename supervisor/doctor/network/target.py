@@ -30,9 +30,9 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host and port as in URLs and `Host` headers."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS.get(self.scheme) else f"{host}:{self.port}"
+        """Host and port as in URLs and `Host` headers: without the scheme's own port."""
+        both = host_and_port(self.host, self.port)
+        return both.removesuffix(f":{self.port}") if self.port == _PORTS.get(self.scheme) else both
 
     @property
     def is_example(self) -> bool:
@@ -57,6 +57,11 @@ class Circumstances:
     account_id: str = ""
     plane_url: str = ""
     runner: Runner = Runner.STANDARD
+
+
+def host_and_port(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def targets(endpoints: Iterable[Endpoint], known: Circumstances) -> list[Target | Skip]:
