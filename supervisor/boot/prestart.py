@@ -30,7 +30,8 @@ def start_shim() -> None:
         sock, pid = launcher.start()
     except OSError:
         return  # `take_link` tries again, and is there to be told why it cannot be
-    # From here on what is imported is needed in any case.
+    # From here on what is imported is needed in any case; pathlib before anything else imports it.
+    import supervisor.lean.paths  # noqa: F401
     from supervisor.host.proc.cgroups import is_ours, own_folder
 
     if (group := own_folder()) and is_ours(group):
