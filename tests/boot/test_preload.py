@@ -30,6 +30,7 @@ EARLIER = {
     "supervisor.cli.app": "other commands than `run`",
     "supervisor.cli.local.standalone_task": "another command",
     "supervisor.host.users.pass_env": "the first command",
+    "supervisor.lean.paths": "the start of the shim",
     "_sha2": "the first command, from Python 3.12 on",
     "_sha256": "the first command, before Python 3.12",
     "sqlite3": "the first database, where its module in C goes by another name",
