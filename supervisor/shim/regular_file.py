@@ -1,13 +1,13 @@
-"""Files at paths that a command can reach: whatever was put there, nobody waits for it and nothing else is opened.
+"""Opens regular files at paths that a command can reach, whatever the command put there.
 
 | at the path | then |
 |---|---|
 | a regular file | it is opened |
 | nothing | FileNotFoundError, unless it is to be made |
-| a link, a folder, a FIFO, a socket, a device | Replaced; the last three are not even waited for (O_NONBLOCK) |
+| a link, a folder, a FIFO, a socket, a device | Replaced; opening the last three does not block (O_NONBLOCK) |
 | a file on which a process holds a lease | BlockingIOError at once, where open(2) would wait for up to 45 s |
 
-The shim uses it, too: nothing but the standard library is imported here.
+The shim uses it too: the standard library only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEASED = "a process holds a lease on it"
 
 
 class Replaced(OSError):
-    """Something that is no regular file stands where one belongs. `strerror` says what."""
+    """Something else stands where a regular file belongs. `strerror` says what."""
 
 
 def open_regular(
@@ -53,7 +53,7 @@ def open_regular(
 
 
 def make_regular(path: str | os.PathLike[str], mode: int = 0o600, folder: int | None = None) -> int:
-    """Make a file in the place of whatever has its name, which must be only ours, to be written. Raises OSError."""
+    """Make a new file for writing, in the place of whatever has its name in a folder of ours. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         return open_regular(path, flags, mode, folder)
@@ -66,8 +66,8 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file that appears whole or not at all, in the place of whatever has its name. Raises OSError.
 
     It is written beside its place as `<path>.new` and renamed; a crash in between leaves that file, which the next
-    write replaces. There is no fsync(2): the file survives the end of any process, not that of the machine. With what
-    open() does beyond this, a file would take twice as long.
+    write replaces. There is no fsync(2): the file survives the end of any process, not that of the machine. open() does
+    more, and would take twice as long.
     """
     aside = f"{os.fspath(path)}.new"
     fd = make_regular(aside)

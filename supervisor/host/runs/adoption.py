@@ -32,14 +32,14 @@ from supervisor.model.exit import ExitUnknown
 from supervisor.shim.protocol import RunsListed
 
 STRAY_GRACE_S = 2.0
-"""How long runs that no record names have between SIGTERM and SIGKILL."""
+"""How long the runs that no record names have between SIGTERM and SIGKILL."""
 _POLL_S = 0.01
 
 
 def found_again(
     inherited: Iterable[Inherited], folder: Path, held: RunsListed, held_by: ShimClient | None
 ) -> tuple[list[Run], list[Inherited]]:
-    """The runs that did start, dead or alive, and those that never did."""
+    """The runs that did start, dead or alive, and those that never did. `held`: what the shim `held_by` holds."""
     boot = boot_id()
     began: list[Run] = []
     unknown: list[tuple[Run, Inherited]] = []
@@ -56,7 +56,7 @@ def found_again(
             unknown.append((run, one))
             continue
         began.append(run)
-    # The one before died, or its disk was full, before anything could be written.
+    # Their supervisor died, or its disk was full, before anything could be written.
     _look_for([run for run, _ in unknown])
     never = []
     for run, one in unknown:
@@ -68,7 +68,7 @@ def found_again(
 
 
 def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:
-    """The runs of an earlier boot, as they ended; `why` they did if that was not noted."""
+    """The runs of an earlier boot, with their exits; `why`: the reason if an exit was not noted."""
     runs = [_run(one, folder) for one in inherited]
     for run in runs:
         run.exit = run.dir.exit() or ExitUnknown(why)
@@ -76,9 +76,9 @@ def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str
 
 
 def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRACE_S) -> int:
-    """End what lives of runs that nobody knows, and remove their directories; returns how many lived.
+    """End what lives of runs that no record names, and remove their directories; returns how many lived.
 
-    Waits for that: a new run may get the id of one of them, and the port that it holds.
+    Waits until they have ended: a new run may get the id of one of them, or need the port that it holds.
     """
     facts = {run_id: RunDir(folder, run_id).started() for run_id in run_ids}
     groups = {run_id: began.cgroup for run_id, began in facts.items() if began and began.cgroup}
@@ -100,9 +100,9 @@ def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRAC
 
 
 def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
-    """The runs whose command began although its shim ended before it could say so; their processes are noted.
+    """The runs whose command began although their shim ended before it could say so. Notes their processes.
 
-    One that has a log and no process may have ended already: it counts as begun, so that no command is run twice.
+    A run that has a log and no process may have ended already: it counts as begun, so that no command runs twice.
     """
     unknown = []
     for run in (runs := list(runs)):
@@ -123,7 +123,7 @@ def _look_for(runs: list[Run]) -> None:
 
 
 def eldest(members: Iterable[ProcRef]) -> ProcRef | None:
-    """The process of a run that the others come from, as far as can be told."""
+    """The process that the others of a run come from, as far as can be seen."""
     return min(members, key=lambda ref: ref.start_ticks, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Logs that nobody pumps: a command writes into its file, and the size is kept from outside.
+"""Logs without a pump: a command writes into its file, and the supervisor keeps the size within a limit.
 
 A log is opened with O_APPEND and inherited by the command; every byte has an offset that never changes. When the file
 has grown past its limit, the blocks at its head are given back to the filesystem (a hole is punched) while the command
@@ -7,7 +7,7 @@ the first line kept is usually the end of a line.
 
 Where the filesystem cannot punch holes (NFS before 4.2, some FUSE), the file is truncated to nothing and `log.base`
 beside it counts what is gone: offset = base + position in the file. That has a race which holes do not have: bytes
-written between the look at the size and the truncation are lost and not counted, and somebody who reads between the
+written between the look at the size and the truncation are lost and not counted, and a reader that comes between the
 new base and the truncation sees old bytes at new offsets.
 
 A command can truncate its log itself: `> /dev/stdout` opens the file anew. Then offsets start again, and a reader whose
@@ -26,17 +26,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from supervisor.host.runs import sparse_file
 from supervisor.lean.frozen import dataclass
 from supervisor.shim.regular_file import Replaced, atomic_write, open_regular
 
-_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _BLOCK = 65536
 _PIECE = 8192
 _PASS = 1 << 20
-_HOLE = bytes(512)
-"""No filesystem has smaller blocks, so no hole is smaller."""
-_BESIDE = 4095
-"""So many zeros beside a hole can be the rest of a block."""
 _LOOKS = 8
 """How often a log is read again whose blocks are given back meanwhile."""
 SEARCH_BYTES = 256 << 20
@@ -77,7 +73,7 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
             status = os.fstat(fd)
             if inode not in (0, status.st_ino):
                 return 0
-            first = _next_data(fd, 0, status.st_size)
+            first = sparse_file.next_data(fd, 0, status.st_size)
             if status.st_size - first <= limit_bytes:
                 return 0
             keep_from = status.st_size - limit_bytes * 3 // 4
@@ -85,7 +81,7 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
             if keep_from <= first:
                 return 0
             try:
-                _punch(fd, first, keep_from - first)
+                sparse_file.punch(fd, first, keep_from - first)
             except OSError as error:
                 if error.errno not in _CANNOT_PUNCH:
                     raise
@@ -228,7 +224,7 @@ def _span(path: str) -> tuple[int, int]:
     try:
         with _opened(path) as fd:
             base, size_bytes = _base(path), os.fstat(fd).st_size
-            return base + _next_data(fd, 0, size_bytes), base + size_bytes
+            return base + sparse_file.next_data(fd, 0, size_bytes), base + size_bytes
     except FileNotFoundError:
         return 0, 0
 
@@ -238,100 +234,34 @@ def _read(fd: int, base: int, offset: int, max_bytes: int) -> Chunk | None:
     # The size first: what is appended later is then not taken for a hole.
     end = os.fstat(fd).st_size
     at = offset - base if base <= offset <= base + end else 0
-    found = _written(fd, at, end, max_bytes)
+    found = sparse_file.written(fd, at, end, max_bytes)
     if found is not None and found[2] and not found[1]:
-        found = _written(fd, _next_hole(fd, found[0], end), end, max_bytes)
+        found = sparse_file.written(fd, sparse_file.next_hole(fd, found[0], end), end, max_bytes)
     if found is None:
         return None
     start, data, hole = found
     dropped = max(0, base + start - offset)
     # Of a log that is one hole nothing was dropped: its limit leaves data.
-    head = dropped > 0 and (start < end or end == 0) and _next_data(fd, 0, end) >= start - _BESIDE
+    head = (
+        dropped > 0
+        and (start < end or end == 0)
+        and sparse_file.next_data(fd, 0, end) >= start - sparse_file.BESIDE
+    )
     return Chunk(base + start, data, dropped, head, hole)
-
-
-def _written(fd: int, at: int, end: int, max_bytes: int) -> tuple[int, bytes, bool] | None:
-    """Where the next data begins, as much of it as comes before a hole, and whether one follows; None: as `_read`."""
-    start = _next_data(fd, at, end)
-    if start > at:
-        beside = os.pread(fd, _BESIDE, start)
-        start += len(beside) - len(beside.lstrip(b"\0"))
-    data = os.pread(fd, max_bytes, start)
-    # To look for zeros takes less time than to ask for holes.
-    if data[:1] != b"\0" and data[-1:] != b"\0" and _HOLE not in data:
-        return start, data, False
-    if _next_data(fd, start, end) != start:
-        return None
-    hole_at = _next_hole(fd, start, end)
-    rest = hole_at - start - len(data)
-    hole = hole_at < end and (rest <= 0 or (rest <= _BESIDE and _is_zero(fd, hole_at - rest, rest)))
-    data = data[: hole_at - start]
-    if hole:
-        data = data[:-_BESIDE] + data[-_BESIDE:].rstrip(b"\0")
-    return start, data, hole
-
-
-def _is_zero(fd: int, at: int, length: int) -> bool:
-    return not os.pread(fd, length, at).strip(b"\0")
-
-
-def _next_data(fd: int, at: int, end: int) -> int:
-    """Where data is, at `at` or after it; `end`, the size before this was called, if there is none."""
-    return _seek(fd, at, os.SEEK_DATA, at, end)
-
-
-def _next_hole(fd: int, at: int, end: int) -> int:
-    """Where a hole is, at `at` or after it; `end` if there is none before."""
-    return _seek(fd, at, os.SEEK_HOLE, end, end)
-
-
-def _seek(fd: int, at: int, whence: int, unknown: int, end: int) -> int:
-    try:
-        return os.lseek(fd, at, whence)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # at the end, or in a hole that goes on until there
-            return end
-        if error.errno == errno.EINVAL:  # a filesystem that does not tell
-            return unknown
-        raise
-
-
-def _end_of_data(fd: int, before: int) -> int:
-    """Where the last data before an offset ends; 0 if there is none. Nothing seeks backwards: some 40 halvings do."""
-    if before == 0 or _next_data(fd, before - 1, before) < before:
-        return before
-    low = _next_data(fd, 0, before)
-    if low >= before:
-        return 0
-    high = before - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = _next_data(fd, middle, before)
-        low, high = (max(middle, min(found, high - 1)), high) if found < before else (low, middle)
-    return low + 1
-
-
-def _end_of_written(fd: int, before: int) -> int:
-    """The same without the zeros beside a hole."""
-    end = _end_of_data(fd, before)
-    if end < before:
-        beside = os.pread(fd, min(_BESIDE, end), max(0, end - _BESIDE))
-        end -= len(beside) - len(beside.rstrip(b"\0"))
-    return end
 
 
 def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -> Tail:
     size_bytes = os.fstat(fd).st_size
-    end = _end_of_written(fd, size_bytes)
+    end = sparse_file.end_of_written(fd, size_bytes)
     if lines <= 0 or end == 0:
         return Tail(size_bytes, size_bytes, 0)
     # The newline that ends the last line begins no other.
     found, searched, at = 0, 1, end - 1
-    while (at := _end_of_written(fd, at)) > 0:
+    while (at := sparse_file.end_of_written(fd, at)) > 0:
         if searched >= most_bytes or stop():
             return Tail(at, end, found + 1, searched, cut=True)
         start = max(0, at - min(_BLOCK, most_bytes - searched))
-        start = min(_next_data(fd, start, at), at - 1)  # a hole is not looked through
+        start = min(sparse_file.next_data(fd, start, at), at - 1)  # a hole is not looked through
         block = os.pread(fd, at - start, start)
         newlines = block.count(b"\n")
         searched += at - start
@@ -340,7 +270,7 @@ def _find_tail(fd: int, lines: int, most_bytes: int, stop: Callable[[], bool]) -
             chunk = _read(fd, 0, start, 1)  # a line does not begin with a hole
             return Tail(chunk.offset if chunk else start, end, lines, searched)
         found, at = found + newlines, start
-    return Tail(_next_data(fd, 0, end), end, found + 1, searched)
+    return Tail(sparse_file.next_data(fd, 0, end), end, found + 1, searched)
 
 
 def _nth_last(block: bytes, count: int) -> int:
@@ -366,36 +296,3 @@ def _truncate(fd: int, path: str) -> int:
     atomic_write(f"{path}.base", b"%d" % (_base(path) + dropped))
     os.ftruncate(fd, 0)
     return dropped
-
-
-def _punch(fd: int, offset: int, length: int) -> None:
-    call = _fallocate()
-    while True:
-        try:
-            call(fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
-            return
-        except InterruptedError:  # only what Python calls itself is begun again after a signal
-            continue
-
-
-_call: Callable[[int, int, int, int], None] | None = None
-
-
-def _fallocate() -> Callable[[int, int, int, int], None]:
-    """fallocate(2), which Python does not have. ctypes is loaded when the first log is full, which is usually never."""
-    global _call
-    if _call is None:
-        import ctypes
-
-        libc = ctypes.CDLL(None, use_errno=True)
-        # Where off_t has 32 bits, the call with 64 has a name of its own.
-        function = getattr(libc, "fallocate64", None) or libc.fallocate
-        function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-
-        def call(fd: int, mode: int, offset: int, length: int) -> None:
-            if function(fd, mode, offset, length) != 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number))
-
-        _call = call
-    return _call

@@ -1,9 +1,9 @@
 """The outputs of a command: `KEY=VALUE` lines that it appends to the file named by GITPOD_OUTPUT.
 
 The limits are the contract's: keys of 1 to 128 characters, values up to 4096, an empty value unsets; and at most 128
-keys and 64 KiB in all, since every execution that is kept has its own. What is outside of them is ignored and
-complained about. A complaint never shows a value, which may be a secret, nor a line that is no `KEY=VALUE`, which may
-be the second line of one.
+keys and 64 KiB in all, since every kept execution has its own. A line beyond the limits is ignored, with a complaint.
+A complaint never shows a value, which may be a secret, nor a line without "=", which may be the second line of a
+value.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from supervisor.shim.regular_file import read_regular
 MAX_KEY, MAX_VALUE = 128, 4096
 MAX_KEYS, MAX_KEPT_BYTES = 128, 64 * 1024
 MAX_BYTES = 256 * 1024
-"""So much of the file is read."""
+"""How much of the file is read."""
 _MAX_COMPLAINTS = 20
 _SHOWN = 32
 
 
 def read_output(path: str, final: bool = True) -> tuple[dict[str, str], list[str]]:
-    """What a command has put out, and a sentence for each line that was ignored.
+    """The outputs of a command, and a sentence for each line that was ignored.
 
-    Returns `{key: value}` in the order in which the keys were first set; a later line wins. A missing file is an empty
-    one. While the command lives (`final=False`), a last line without its newline may be half written and is left out.
+    Returns `{key: value}` in the order in which the keys were first set; a later line wins. A missing file counts as
+    empty. While the command lives (`final=False`), a last line without its newline may be half written and is ignored.
     """
     try:
         data = _content(path)
@@ -41,13 +41,13 @@ def read_output(path: str, final: bool = True) -> tuple[dict[str, str], list[str
         if why := _take(line, outputs):
             complaints.append(f"output line {number} is ignored: {why}")
     if len(complaints) > _MAX_COMPLAINTS:
-        # Without their number: of a command that lives it would be another complaint at each look.
+        # Without their number, which may differ at each look: each would be another complaint.
         complaints[_MAX_COMPLAINTS:] = ["more output lines are ignored"]
     return outputs.values, complaints
 
 
 class _Outputs:
-    """What was put out so far."""
+    """The outputs so far."""
 
     __slots__ = ("size_bytes", "values")
 
@@ -56,7 +56,7 @@ class _Outputs:
         self.size_bytes = 0
 
     def set(self, key: str, value: str) -> str:
-        """Returns why it cannot be, or nothing."""
+        """Set an output; returns why it cannot be set, or nothing."""
         if key not in self.values and len(self.values) == MAX_KEYS:
             return f'"{key}" would be one more than the {MAX_KEYS} keys that a command may put out'
         size_bytes = self.size_bytes + _size(key, value) - self._size_of(key)
@@ -68,6 +68,7 @@ class _Outputs:
         return ""
 
     def unset(self, key: str) -> None:
+        """Forget an output."""
         self.size_bytes -= self._size_of(key)
         self.values.pop(key, None)
 
@@ -80,7 +81,7 @@ def _size(key: str, value: str) -> int:
 
 
 def _take(line: bytes, outputs: _Outputs) -> str:
-    """Put one line into `outputs`; returns why it cannot be, or nothing."""
+    """Put one line into `outputs`; returns why it is ignored, or nothing."""
     if not line.strip():
         return ""
     try:

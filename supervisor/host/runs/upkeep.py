@@ -27,16 +27,16 @@ _MUCH_BYTES = 32 << 20
 _SHOWN = 3
 _REMOVED = "it was removed"
 _GONE = -1
-"""The inode of a log that was removed before anybody saw it: of no file."""
+"""Stands for the inode of a log that was removed before it was seen: no file has it."""
 _MAX_COMPLAINTS = 100
-"""So much is said of the outputs of one run, which may write other lines with each look."""
+"""How many complaints the log of one run gets: a command may write other wrong lines all the time."""
 
 
 class LookPace:
-    """How often runs are looked at: each second while one writes, and down to every eighth while all are quiet.
+    """How often runs are looked at: each second while one writes, down to each eighth second while all are quiet.
 
-    A look takes 5 to 18 microseconds a run, which is most of what an idle supervisor does. Whether the disk has filled
-    meanwhile is one question, so that a run that writes much after a long silence is noticed within two seconds.
+    A look takes 5 to 18 microseconds a run, which is most of what an idle supervisor does. The free space of the disk
+    is read every two seconds, so that a run that writes much after a long silence is noticed by then.
     """
 
     def __init__(self) -> None:
@@ -46,22 +46,22 @@ class LookPace:
 
     @property
     def interval_s(self) -> float:
-        """When to ask `is_due`."""
+        """How long to wait before `is_due` is asked again."""
         return _QUIET_S if self._quiet_looks else _INTERVAL_S
 
     def begin(self) -> None:
-        """A run has begun: it is looked at soon."""
+        """A run has begun: look at it soon."""
         self._quiet_looks = 0
 
     def is_due(self, free_bytes: int) -> bool:
-        """Whether the runs have to be looked at now; `free_bytes`: what is free on the disk of their logs."""
+        """Whether to look at the runs now; `free_bytes`: the free space on the disk of their logs."""
         filled = self._free_bytes - free_bytes > _MUCH_BYTES
         self._free_bytes = free_bytes
         self._turns += 1
         return filled or self._turns >= min(self._quiet_looks, _SELDOM)
 
     def note(self, quiet: bool) -> None:
-        """They were looked at; `quiet`: none of them had written anything."""
+        """The runs were looked at; `quiet`: none of them had written anything."""
         self._turns = 0
         self._quiet_looks = self._quiet_looks + 1 if quiet else 0
 
@@ -169,7 +169,7 @@ class Upkeep:
 
 
 def lost_logs(runs: Iterable[Run]) -> str:
-    """Which live runs' logs get nothing of what is written, as a part of a sentence; empty: none."""
+    """The live runs whose logs miss what is written, as a part of a sentence; empty: none."""
     lost = [f"{run.reference} ({run.log}: {run.log_lost})" for run in runs if run.log_lost]
     more = [f"{len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
     return ", ".join(lost[:_SHOWN] + more)
@@ -178,8 +178,8 @@ def lost_logs(runs: Iterable[Run]) -> str:
 def restore(run: Run, account: Account | None) -> None:
     """Make a run's directory again if it was removed, with a log that says so; without effect where that fails.
 
-    The next supervisor is to find what is known of the run, and the shim to be able to write how it ended. `account`:
-    the user that commands run as, if that is another one.
+    So the next supervisor finds what is known of the run, and the shim can write how it ended. `account`: the user that
+    commands run as, if that is another one.
     """
     if run.restored or run.log_lost != _REMOVED or run.main is None:
         return
@@ -203,7 +203,7 @@ def is_over_limit(run: Run, limit_bytes: int) -> bool:
 
 
 async def trim(run: Run, limit_bytes: int) -> None:
-    """Keep a run's log within its limit; also once after its end, for what came since the last look."""
+    """Keep a run's log within its limit. Called once after its end too, for what was written since the last look."""
     size = _log_size(run)
     if size != run.log_size and size > limit_bytes:
         # Not at the top: runs end, and their outputs are read, before there is an event loop.
@@ -215,7 +215,7 @@ async def trim(run: Run, limit_bytes: int) -> None:
 
 
 def output(run: Run, final: bool) -> dict[str, str]:
-    """The run's outputs as they are now. Each complaint about one is noted in the log, once."""
+    """The run's outputs as they are now. Notes each complaint about them in the log, once."""
     from supervisor.host.runs.outputs import read_output
 
     if run.output_file is None:
@@ -225,7 +225,7 @@ def output(run: Run, final: bool) -> dict[str, str]:
         if complaint not in run.complaints and len(run.complaints) < _MAX_COMPLAINTS:
             run.complaints.add(complaint)
             last = len(run.complaints) == _MAX_COMPLAINTS
-            run.dir.note("no more is said of output lines that are ignored" if last else complaint)
+            run.dir.note("no more complaints about ignored output lines follow" if last else complaint)
     return values
 
 
@@ -239,7 +239,7 @@ def _enforce(path: str, limit_bytes: int, inode: int) -> None:
 
 
 def _log_size(run: Run) -> int:
-    """The size of a run's log. What stands in its place by now is none, and is noted in `log_lost`."""
+    """The size of a run's log; 0 if something else stands in its place by now, which `log_lost` then says."""
     try:
         status = os.lstat(run.log)
     except OSError as error:
@@ -258,7 +258,7 @@ def _log_size(run: Run) -> int:
 
 
 def _look(path: str) -> tuple[int, int]:
-    """Size and time of change; nothing for what is no file, or not there."""
+    """Size and modification time of a file; zeros if there is none."""
     try:
         status = os.lstat(path)
     except OSError:
