@@ -301,7 +301,9 @@ def exit_status() -> str:
 
 # State machines
 
-EMPTY_CELL = "An empty cell: the event cannot come, for example because the state has no such run or deadline."
+EMPTY_CELL = (
+    "An empty cell: the event cannot come, for example because the state has no such run or deadline."
+)
 Row = tuple[str, list[enum.Enum], dict[str, Any]]
 """A state: its name, its phases, and its cells by event."""
 

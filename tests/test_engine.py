@@ -17,6 +17,7 @@ from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService
 from supervisor.model.errors import NotFound, StoreError
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
+from supervisor.model.ids import EnvironmentId, RunId, ServiceId
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
 from supervisor.model.spec import Trigger
@@ -109,13 +110,13 @@ def test_readers_get_the_record_before_and_after() -> None:
 def test_refused_command_reaches_its_sender_and_changes_nothing() -> None:
     bench = Bench()
     with pytest.raises(NotFound):
-        bench.engine.submit(StopService("nobody"))
+        bench.engine.submit(StopService(ServiceId("nobody")))
     assert bench.log == []
 
 
 def test_nothing_is_written_when_nothing_changed() -> None:
     bench = Bench()
-    bench.engine.post(Exited("unknown.1", SUCCESS))
+    bench.engine.post(Exited(RunId("unknown.1"), SUCCESS))
     bench.engine.turn()
     assert bench.log == []
 
@@ -136,7 +137,7 @@ def test_exception_in_the_core_names_the_recent_inputs() -> None:
     bench = Bench()
     bench.start()
     bench.engine.world.step = lambda *_: 1 / 0  # type: ignore[assignment]
-    bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+    bench.engine.post(Exited(RunId(f"{bench.web.id}.1"), SUCCESS))
     with pytest.raises(ZeroDivisionError) as caught:
         bench.engine.turn()
     assert f"Exited(run_id='{bench.web.id}.1'" in caught.value.__notes__[0]
@@ -171,11 +172,11 @@ def test_loop_turns_when_something_is_posted_and_when_a_deadline_comes() -> None
     async def scenario() -> None:
         async with turning(bench):
             bench.clock.mono_s = 1000.0
-            bench.engine.post(Started("unknown.1", 1))
+            bench.engine.post(Started(RunId("unknown.1"), 1))
             with anyio.fail_after(5):
                 while "Kill" not in bench.log:
                     await anyio.lowlevel.checkpoint()
-            bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+            bench.engine.post(Exited(RunId(f"{bench.web.id}.1"), SUCCESS))
             with anyio.fail_after(5):
                 while bench.web.phase is not ServicePhase.STOPPED:
                     await anyio.lowlevel.checkpoint()
@@ -204,7 +205,7 @@ def test_what_is_observed_is_folded_at_once_and_its_deadline_kept() -> None:
 
     async def scenario() -> None:
         async with turning(bench):
-            bench.engine.fold([MainExited(f"{bench.web.id}.1", SUCCESS)])
+            bench.engine.fold([MainExited(RunId(f"{bench.web.id}.1"), SUCCESS)])
             assert bench.web.phase is ServicePhase.STOPPING
             bench.clock.mono_s = 1000.0
             with anyio.fail_after(5):
@@ -218,7 +219,7 @@ def test_what_is_folded_without_a_deadline_wakes_nobody() -> None:
     bench.start()
     woken: list[str] = []
     bench.engine._wake = lambda: woken.append("woken")
-    bench.engine.fold([Exited(f"{bench.web.id}.1", SUCCESS)])
+    bench.engine.fold([Exited(RunId(f"{bench.web.id}.1"), SUCCESS)])
     assert bench.web.phase is ServicePhase.STOPPED
     assert woken == []
 
@@ -258,7 +259,7 @@ def test_reader_that_raises_does_not_end_the_writer_and_gets_no_more(
 
     broken = bench.engine.hub.subscribe(wake)
     bench.start()
-    bench.engine.post(Exited(f"{bench.web.id}.1", SUCCESS))
+    bench.engine.post(Exited(RunId(f"{bench.web.id}.1"), SUCCESS))
     bench.engine.turn()
     assert bench.web.phase is ServicePhase.STOPPED
     assert bench.stored[bench.web.id] == bench.web, "stored before it was published"
@@ -284,11 +285,11 @@ def test_start_that_fails_is_the_end_of_that_run_alone(caplog: pytest.LogCapture
 
 def test_id_that_was_removed_and_made_again_while_the_store_failed_is_kept() -> None:
     bench = Bench()
-    bench.engine.post(EnvironmentStarted("a"))
+    bench.engine.post(EnvironmentStarted(EnvironmentId("a")))
     bench.engine.turn()
     bench.full = True
     for id_ in ("b", "a"):
-        bench.engine.post(EnvironmentStarted(id_))
+        bench.engine.post(EnvironmentStarted(EnvironmentId(id_)))
         bench.engine.turn()
     bench.full = False
     bench.engine.turn()
@@ -306,7 +307,7 @@ async def test_long_turn_lets_the_loop_do_something_else() -> None:
         bench.log.clear()
         bench.save_s = TURN_S / 2
         for number in range(6 * MOST_FACTS):
-            bench.engine.post(OutputRead(run_id, {"N": str(number)}))
+            bench.engine.post(OutputRead(RunId(run_id), {"N": str(number)}))
 
         async def heed() -> None:
             bench.log.append("heeded")
@@ -322,7 +323,7 @@ def test_bug_is_reported_with_recent_inputs_and_nothing_large_of_them() -> None:
     bench.start()
     run_id = bench.web.start or ""
     for number in range(50):
-        bench.engine.post(OutputRead(run_id, {"KEY": f"secret {number}" * 1000}))
+        bench.engine.post(OutputRead(RunId(run_id), {"KEY": f"secret {number}" * 1000}))
     bench.engine.turn()
     for command in (ApplyFile, UpsertFile):
         bench.engine.submit(command(file(service("other", stop="echo secret")), SEED))

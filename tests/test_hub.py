@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from supervisor.hub import Change, Hub, Resync, Subscription
+from supervisor.model.ids import TaskId
 from supervisor.model.record import Source, Task
 from tests.core.playbook import task
 
 
 def change(number: int) -> Change:
-    return Change(None, Task(str(number), task("a"), Source.FILE, 0.0, revision=number))
+    return Change(None, Task(TaskId(str(number)), task("a"), Source.FILE, 0.0, revision=number))
 
 
 def hub_with(limit: int = 10) -> tuple[Hub, Subscription, list[int]]:

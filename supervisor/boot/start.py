@@ -19,7 +19,7 @@ from supervisor.engine import Engine
 from supervisor.host.runs.machine import Machine
 from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.fact import MachineRestarted
-from supervisor.model.ids import fresh
+from supervisor.model.ids import ExecutionId, TaskId, fresh
 from supervisor.model.spec import Trigger
 
 
@@ -37,7 +37,7 @@ class Start:
         self._state = state
         self._owed: tuple[Trigger, ...] = ()
 
-    def adopt(self) -> list[str]:
+    def adopt(self) -> list[ExecutionId]:
         """Find what the supervisor before left alive, and what became of the rest. Before anything else is done.
 
         This is no part of the constructor, so that subscribers see it. Returns the ids of the executions under way.
@@ -61,7 +61,7 @@ class Start:
             self._report.notice(f"a supervisor before this one met a bug: {crash}")
         return executions
 
-    def fire(self, *triggers: Trigger) -> list[str]:
+    def fire(self, *triggers: Trigger) -> list[ExecutionId]:
         """Fire triggers in order, each once a session.
 
         While the environment waits for a valid version of its file, the triggers are owed: only what was made through
@@ -88,12 +88,12 @@ class Start:
         if owed:
             self.fire(*owed)
 
-    def fire_environment_start(self) -> list[str]:
+    def fire_environment_start(self) -> list[ExecutionId]:
         """Fire what the start of an environment fires. Returns what `fire` does."""
         return self.fire(*ENVIRONMENT_START)
 
-    def start_task(self, task_id: str) -> str:
+    def start_task(self, task_id: TaskId) -> ExecutionId:
         """Start a task. Returns the id of its execution. Raises NotFound or Precondition."""
-        execution_id = fresh()
+        execution_id = ExecutionId(fresh())
         self._engine.submit(StartTask(task_id, execution_id))
         return execution_id

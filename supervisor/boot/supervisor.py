@@ -42,7 +42,7 @@ from supervisor.hub import Hub
 from supervisor.lean.loop_imports import import_loop
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.fact import EnvironmentStarted
-from supervisor.model.ids import fresh
+from supervisor.model.ids import EnvironmentId, fresh
 from supervisor.settings import cwd
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class Supervisor:
         self.engine.performer = self.machine
         self.session = EnvironmentSession(self.store, clock.boot_id())
         begins = not self.session.continues
-        self.engine.post(EnvironmentStarted(self.environment_id, settings.trigger_filter, begins=begins))
+        self.engine.post(
+            EnvironmentStarted(EnvironmentId(self.environment_id), settings.trigger_filter, begins=begins)
+        )
         self.start = Start(self.engine, self.machine, self.session, self.report, self.state.path)
         self.service_manager = ServiceManager(notifier or Notifier(), self.engine)
         self.automations = Automations(

@@ -41,7 +41,7 @@ from supervisor.model.command import (
     UpsertFile,
 )
 from supervisor.model.errors import NotFound, Precondition
-from supervisor.model.ids import derived
+from supervisor.model.ids import ExecutionId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Task
@@ -83,7 +83,7 @@ def apply(records: Records, command: Command, now: Now) -> None:
         case StartTask(task_id, stamp, started_by_name):
             task = queries.present_task(records, task_id)
             _refuse_drain(records, task.item.reference)
-            _execute(records, task, stamp, started_by_name, stamp, _planner(records, stamp), now)
+            _execute(records, task, ExecutionId(stamp), started_by_name, stamp, _planner(records, stamp), now)
         case StopExecution(execution_id):
             _stop_execution(records, execution_id)
         case DeleteTask(task_id):
@@ -111,7 +111,7 @@ def _fire(records: Records, command: FireTrigger, now: Now) -> None:
             want_up(records, service_id, session)
     planner = _planner(records, command.stamp)
     for task_id in task_ids:
-        id_, task = derived(command.stamp, "execution", task_id), records.tasks[task_id]
+        id_, task = ExecutionId(derived(command.stamp, "execution", task_id)), records.tasks[task_id]
         _execute(records, task, id_, command.trigger.value, command.stamp, planner, now)
 
 
@@ -120,7 +120,13 @@ def _planner(records: Records, firing: str) -> Planner:
 
 
 def _execute(
-    records: Records, task: Task, id_: str, started_by_name: str, firing: str, planner: Planner, now: Now
+    records: Records,
+    task: Task,
+    id_: ExecutionId,
+    started_by_name: str,
+    firing: str,
+    planner: Planner,
+    now: Now,
 ) -> None:
     if records.draining or id_ in records.executions:
         return  # the same firing again, after a crash, or after it waited for the file
@@ -133,7 +139,7 @@ def _execute(
     records.put(execution)
 
 
-def _stop_execution(records: Records, execution_id: str) -> None:
+def _stop_execution(records: Records, execution_id: ExecutionId) -> None:
     queries.execution(records, execution_id)  # raises NotFound
     execution = records.executions[execution_id]
     if execution_id in records.live and not execution.stop_wanted:

@@ -21,7 +21,7 @@ from supervisor.core.step_outcome import View, changed_steps
 from supervisor.core.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import Any
-from supervisor.model.ids import derived
+from supervisor.model.ids import RunId, StepId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import (
     EXECUTION_ENDED,
@@ -53,7 +53,7 @@ class StartRun:
 class ReleaseRun:
     """The execution no longer needs a run: stop it unless another execution does."""
 
-    run_id: str
+    run_id: RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _drop(execution: Execution, _view: View, now: Now) -> Decision:
     return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
 
 
-def _fold(execution: Execution, given: tuple[View, Mapping[str, StepState]], _now: Now) -> Decision:
+def _fold(execution: Execution, given: tuple[View, Mapping[StepId, StepState]], _now: Now) -> Decision:
     """Note how the step ended; the first step that fails is why the execution will."""
     view, changed = given
     failed = next(
@@ -100,7 +100,7 @@ def _give_up(execution: Execution, view: View, now: Now) -> Decision:
     requests: list[Request] = []
     waiting = False
     for step, state in live_steps(execution):
-        run = view.runs.get(state.run_id or "")
+        run = view.run_of(state)
         if run is None or run.id in view.shared:
             steps[step.id] = replace(state, phase=STOPPED)
             continue
@@ -276,7 +276,8 @@ def _blame(execution: Execution, step: PlanStep, state: StepState, view: View) -
     """Note the first step that failed: why, how, and with what last words."""
     reason = f'step "{step.reference}" {state.reason}'
     if isinstance(step, TaskStep):
-        end = view.runs[state.run_id or ""].state
+        assert state.run_id is not None
+        end = view.runs[state.run_id].state
         assert isinstance(end, RunEnded)
         return replace(execution, reason=reason, tail=end.tail, exit=end.exit)
     service = view.services.get(step.service_id)

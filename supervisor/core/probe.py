@@ -12,6 +12,7 @@ from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Kill, Note, RunKind
 from supervisor.model.exit import exit_text
 from supervisor.model.fact import Exited
+from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.record import Service
 from supervisor.model.states import ProbePause, ProbeReport, ProbeRun, Running, Starting
@@ -53,7 +54,7 @@ def note_probe(service: Service, state: Starting, _given: None, now: Now) -> Dec
 
 def start_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
     """Run the ready command."""
-    run_id = f"{service.id}.{service.runs + 1}"
+    run_id = RunId(f"{service.id}.{service.runs + 1}")
     probe = ProbeRun(run_id, now.mono_s + TIMEOUT_S)
     # Not one of the kept runs: the machine removes a probe's directory itself.
     service = replace(service, runs=service.runs + 1, state=replace(state, probe=probe))

@@ -17,6 +17,7 @@ from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import shell_status
+from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Environment, Execution, PlanStep, Record, Service, Task
 from supervisor.model.sysexits import EXIT_FAILED, EXIT_INTERRUPTED
@@ -24,7 +25,7 @@ from supervisor.model.sysexits import EXIT_FAILED, EXIT_INTERRUPTED
 # One record, by its id -----------------------------------------------------------------------------------------------
 
 
-def service(records: Records, service_id: str) -> Service:
+def service(records: Records, service_id: ServiceId) -> Service:
     """The service with this id, also one that is being deleted. Raises NotFound."""
     found = records.services.get(service_id)
     if found is None:
@@ -32,7 +33,7 @@ def service(records: Records, service_id: str) -> Service:
     return found
 
 
-def present_service(records: Records, service_id: str) -> Service:
+def present_service(records: Records, service_id: ServiceId) -> Service:
     """The service with this id that is not being deleted. Raises NotFound."""
     found = service(records, service_id)
     if found.want is Want.GONE:
@@ -40,7 +41,7 @@ def present_service(records: Records, service_id: str) -> Service:
     return found
 
 
-def present_task(records: Records, task_id: str) -> Task:
+def present_task(records: Records, task_id: TaskId) -> Task:
     """The task with this id. Raises NotFound, also if it was deleted."""
     found = records.tasks.get(task_id)
     if found is None or found.gone:
@@ -48,7 +49,7 @@ def present_task(records: Records, task_id: str) -> Task:
     return found
 
 
-def execution(records: Records, execution_id: str) -> Execution:
+def execution(records: Records, execution_id: ExecutionId) -> Execution:
     """The execution with this id, as it is shown. Raises NotFound."""
     found = records.executions.get(execution_id)
     if found is None:
@@ -56,7 +57,7 @@ def execution(records: Records, execution_id: str) -> Execution:
     return shown(records, found)
 
 
-def environment(records: Records, environment_id: str) -> Environment:
+def environment(records: Records, environment_id: EnvironmentId) -> Environment:
     """The environment, if it has this id. Raises NotFound."""
     found = records.environment
     if found is None or found.id != environment_id:
@@ -65,7 +66,7 @@ def environment(records: Records, environment_id: str) -> Environment:
     return found
 
 
-def step(execution: Execution, step_id: str) -> tuple[int, PlanStep]:
+def step(execution: Execution, step_id: StepId) -> tuple[int, PlanStep]:
     """A step of an execution's plan, and the index of its group. Raises NotFound."""
     for number, group in enumerate(execution.plan):
         for found in group:
@@ -115,7 +116,7 @@ def live_executions(records: Records) -> list[Execution]:
     return [records.executions[id_] for id_ in records.live]
 
 
-def last_execution(records: Records, task_id: str) -> Execution | None:
+def last_execution(records: Records, task_id: TaskId) -> Execution | None:
     """The newest execution of a task; None if there is none, or none any more."""
     last = next(reversed(records.history.get(task_id, {})), None)
     return None if last is None else records.executions[last]
@@ -128,7 +129,7 @@ def shown(records: Records, execution: Execution) -> Execution:
 
 def shown_all(records: Records, found: Iterable[Execution]) -> Iterator[Execution]:
     """`shown` of each."""
-    known: dict[str, str] = {}
+    known: dict[ExecutionId, ExecutionId] = {}
     for execution in found:
         leader_id = records.leaders.first(execution.id, known)
         yield execution if leader_id == execution.id else _as_led(execution, records.executions[leader_id])
@@ -144,7 +145,7 @@ def _as_led(execution: Execution, leader: Execution) -> Execution:
     )
 
 
-def steps_run_for_others(records: Records) -> Iterator[tuple[str, Execution, str]]:
+def steps_run_for_others(records: Records) -> Iterator[tuple[TaskId, Execution, StepId]]:
     """The tasks whose last run was a step of another task's execution: task id, that execution, step id."""
     for task_id, (execution_id, step_id) in records.ran.items():
         found = records.executions.get(execution_id)
@@ -259,8 +260,8 @@ def waits(records: Records) -> Iterator[Wait]:
     for found in records.services.values():
         if (until := _UNDER_WAY.get(found.phase)) is not None:
             yield ServiceWait(found, until)
-    known: dict[str, str] = {}
-    steps: dict[str, tuple[PlanStep, ...]] = {}
+    known: dict[ExecutionId, ExecutionId] = {}
+    steps: dict[ExecutionId, tuple[PlanStep, ...]] = {}
     for execution in live_executions(records):
         leader_id = records.leaders.first(execution.id, known)
         if leader_id not in steps:

@@ -13,10 +13,11 @@ from supervisor.core import execution as executions
 from supervisor.core import service as services
 from supervisor.core import task_run
 from supervisor.core.plans.leaders import Leaders
-from supervisor.core.uses import PassedRuns, Uses
+from supervisor.core.uses import PassedRuns, UsedId, Uses
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any
 from supervisor.model.action import Action, Discard
+from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
     Environment,
@@ -37,22 +38,22 @@ class Records:
 
     def __init__(self, records: Iterable[Record] = (), revision: int = 0) -> None:
         """Begin with `records` from the store; the next change gets `revision + 1`."""
-        self.services: dict[str, Service] = {}
-        self.tasks: dict[str, Task] = {}
-        self.runs: dict[str, TaskRun] = {}
-        self.executions: dict[str, Execution] = {}
-        self.environments: dict[str, Environment] = {}
+        self.services: dict[ServiceId, Service] = {}
+        self.tasks: dict[TaskId, Task] = {}
+        self.runs: dict[RunId, TaskRun] = {}
+        self.executions: dict[ExecutionId, Execution] = {}
+        self.environments: dict[EnvironmentId, Environment] = {}
         """One, once it has started."""
         self.revision = revision
         self.drain_by: float | None = None
         """When a drain sends SIGKILL, on the monotonic clock; None: not draining."""
-        self.live: dict[str, None] = {}
+        self.live: dict[ExecutionId, None] = {}
         """The executions that are not over, oldest first."""
-        self.history: dict[str, dict[str, None]] = {}
+        self.history: dict[TaskId, dict[ExecutionId, None]] = {}
         """{task id: its executions, oldest first}"""
         self.touched: dict[str, None] = {}
         """The records that must decide before the step ends."""
-        self.unobserved: dict[str, dict[str, PlanStep]] = {}
+        self.unobserved: dict[ExecutionId, dict[StepId, PlanStep]] = {}
         """{execution id: {step id: a live step whose run or service may have changed since the step observed it}}"""
         self.deadlines: dict[str, float] = {}
         """{record id: when it must decide without an input}"""
@@ -60,11 +61,11 @@ class Records:
         self._removed: dict[str, Record] = {}
         self._actions: list[Action] = []
         self.leaders = Leaders()
-        self.ran: dict[str, tuple[str, str]] = {}
+        self.ran: dict[TaskId, tuple[ExecutionId, StepId]] = {}
         """{task id: the execution and the step of it that began the task's last run}. It may be forgotten by now."""
         self._uses = Uses()
         self._passed = PassedRuns()
-        self._firings: dict[str, dict[str, None]] = {}
+        self._firings: dict[str, dict[ExecutionId, None]] = {}
         for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
             self._index(record, None)
@@ -102,17 +103,17 @@ class Records:
         """Have records decide although they did not change themselves."""
         self.touched.update(dict.fromkeys(ids))
 
-    def use(self, execution_id: str, step: PlanStep, id_: str) -> None:
+    def use(self, execution_id: ExecutionId, step: PlanStep, id_: UsedId) -> None:
         """A step of a live execution uses a run or waits for a service from now on, and must observe it."""
         self._uses.add(execution_id, step, id_)
         self.unobserved.setdefault(execution_id, {})[step.id] = step
 
-    def note_run(self, execution_id: str, step: PlanStep) -> None:
+    def note_run(self, execution_id: ExecutionId, step: PlanStep) -> None:
         """A step began its task's last run. A task that was deleted meanwhile has left its steps in plans."""
         if isinstance(step, TaskStep) and step.task_id in self.tasks:
             self.ran[step.task_id] = execution_id, step.id
 
-    def touch_users(self, id_: str) -> None:
+    def touch_users(self, id_: UsedId) -> None:
         """A run or service may have changed: the steps that use it must observe it, and their executions decide."""
         for user in self.users(id_):
             self.touched[user] = None
@@ -127,9 +128,11 @@ class Records:
             case Execution():
                 self.history[record.task_id].pop(record.id, None)
                 self.unobserved.pop(record.id, None)
-                if self.ran.get(record.task_id, ("", ""))[0] == record.id:
+                if record.task_id in self.ran and self.ran[record.task_id][0] == record.id:
                     del self.ran[record.task_id]
-                self._discard([*self._uses.forget(record.id), *self._passed.drop(record.passed)])
+                # Steps that waited for services used them only while the execution was live: these are runs.
+                used = map(RunId, self._uses.forget(record.id))
+                self._discard([*used, *self._passed.drop(record.passed)])
             case Task():
                 self.history.pop(record.id, None)
                 self.ran.pop(record.id, None)
@@ -158,11 +161,11 @@ class Records:
         """Whether everything is being stopped for good."""
         return self.drain_by is not None
 
-    def users(self, id_: str) -> list[str]:
+    def users(self, id_: UsedId) -> list[ExecutionId]:
         """The live executions with a live step that uses a run or waits for a service, oldest first."""
         return [user for user in self._uses.users(id_) if user in self.live]
 
-    def needed(self, run_id: str, besides: str) -> bool:
+    def needed(self, run_id: RunId, besides: ExecutionId) -> bool:
         """Whether another execution than `besides` still needs a run."""
         if self.draining:
             return False  # all of them are to stop
@@ -171,22 +174,23 @@ class Records:
         heirs = (heir for user in users for heir in self.leaders.heirs(user) if heir != besides)
         return any(not executions.gives_up(self.executions[id_]) for id_ in chain(others, heirs))
 
-    def is_spent(self, run_id: str) -> bool:
+    def is_spent(self, run_id: RunId) -> bool:
         """Whether a run cannot be shared: it is stopped, or only executions that are over refer to it."""
         run = self.runs.get(run_id)
         return _is_stopped(run) if run is not None else run_id in self._uses or run_id in self._passed
 
-    def run_ids(self) -> set[str]:
+    def run_ids(self) -> set[RunId]:
         """All runs of tasks that any record refers to."""
-        return {*self.runs, *self._uses.ids(), *self._passed.ids()} - self.services.keys()
+        used = [RunId(id_) for id_ in self._uses.ids() if id_ not in self.services]
+        return {*self.runs, *used, *self._passed.ids()}
 
-    def firing(self, execution: Execution) -> list[str]:
+    def firing(self, execution: Execution) -> list[ExecutionId]:
         """The live executions of the same firing."""
         return list(self._firings.get(execution.firing, ()))
 
     # Indexes
 
-    def _table(self, record: Record) -> MutableMapping[str, Any]:
+    def _table(self, record: Record) -> MutableMapping[Any, Any]:
         match record:
             case Service():
                 return self.services
@@ -267,7 +271,7 @@ class Records:
         else:
             self.deadlines[id_] = at
 
-    def _discard(self, run_ids: Iterable[str]) -> None:
+    def _discard(self, run_ids: Iterable[RunId]) -> None:
         """Discard those of these runs that no record names any more.
 
         A run that has its own record may live: an execution that follows another has yet to take it over.

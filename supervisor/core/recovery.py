@@ -32,6 +32,7 @@ from supervisor.core.task_run import spawn_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.action import Inherited, Kill, RunKind, Terminate
+from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase, Want
 from supervisor.model.record import Service, TaskRun
@@ -46,7 +47,7 @@ def inherited(records: Records) -> list[Inherited]:
     return found + [_of_task(run) for run in records.runs.values() if run.phase is not RunPhase.ENDED]
 
 
-def known_runs(records: Records) -> set[str]:
+def known_runs(records: Records) -> set[RunId]:
     """The ids of all runs that any record names, past ones too."""
     known = records.run_ids()
     for service in records.services.values():
@@ -81,7 +82,7 @@ def _of_service(service: Service) -> Iterator[Inherited]:
         yield Inherited(spawn, stage is StopStage.COMMAND, Kill(stop) if killed else None)
 
 
-def _ending(start: str, stage: StopStage | None) -> Terminate | Kill | None:
+def _ending(start: RunId, stage: StopStage | None) -> Terminate | Kill | None:
     match stage:
         case None | StopStage.COMMAND:
             return None

@@ -10,6 +10,7 @@ from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, Exit, exit_text
 from supervisor.model.fact import Exited, MainExited, OutputRead
+from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.phase import Want
 from supervisor.model.record import Service
@@ -37,7 +38,7 @@ def is_due(at: float | None, now: Now) -> bool:
     return at is not None and at <= now.mono_s
 
 
-def spawn_of(service: Service, kind: RunKind, run_id: str) -> Spawn:
+def spawn_of(service: Service, kind: RunKind, run_id: RunId) -> Spawn:
     """How a run of the session that lives is started."""
     session = service.live_session
     assert session is not None
@@ -231,17 +232,17 @@ def _ended_unready(service: Service, state: Stopping) -> bool:
     return bool(state.session.spec.ready) and not state.ready and wanted and state.exit == SUCCESS
 
 
-def _new_run(service: Service) -> tuple[str, Service, tuple[Discard, ...]]:
+def _new_run(service: Service) -> tuple[RunId, Service, tuple[Discard, ...]]:
     """The id of a new run whose log is kept, and the discarding of one too many."""
     number = service.runs + 1
-    run_id = f"{service.id}.{number}"
+    run_id = RunId(f"{service.id}.{number}")
     kept = (*service.kept_runs, run_id)
     discarded = kept[:-KEPT_RUNS]
     service = replace(service, runs=number, kept_runs=kept[-KEPT_RUNS:])
     return run_id, service, (Discard(discarded),) if discarded else ()
 
 
-def _spawn_of(service: Service, session: ServiceSession, kind: RunKind, run_id: str) -> Spawn:
+def _spawn_of(service: Service, session: ServiceSession, kind: RunKind, run_id: RunId) -> Spawn:
     spec = session.spec
     script = {RunKind.START: spec.start, RunKind.READY: spec.ready, RunKind.STOP: spec.stop}[kind]
     return Spawn(run_id, kind, service.id, service.item.reference, script, spec.runs_on, spec.env)

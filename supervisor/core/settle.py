@@ -14,7 +14,7 @@ from supervisor.core.records import Records
 from supervisor.core.step_outcome import View
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
-from supervisor.model.ids import derived
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, TaskId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Execution, Service, ServiceStep, StepState, Task, TaskRun, TaskStep
@@ -28,17 +28,17 @@ def settle(records: Records, now: Now) -> None:
     while records.touched:
         id_ = next(iter(records.touched))
         del records.touched[id_]
-        if (service := records.services.get(id_)) is not None:
+        if (service := records.services.get(ServiceId(id_))) is not None:
             _settle_service(records, service, now)
-        elif (run := records.runs.get(id_)) is not None:
+        elif (run := records.runs.get(RunId(id_))) is not None:
             _settle_run(records, run, now)
-        elif (execution := records.executions.get(id_)) is not None:
+        elif (execution := records.executions.get(ExecutionId(id_))) is not None:
             _settle_execution(records, execution, now)
-        elif (task := records.tasks.get(id_)) is not None:
+        elif (task := records.tasks.get(TaskId(id_))) is not None:
             _settle_task(records, task)
 
 
-def want_up(records: Records, service_id: str, session: str) -> None:
+def want_up(records: Records, service_id: ServiceId, session: str) -> None:
     """Have a service run, in a new session unless it runs or starts already."""
     service = records.services.get(service_id)
     if service is None or service.want is Want.GONE or records.draining:
@@ -70,11 +70,11 @@ def _settle_run(records: Records, run: TaskRun, now: Now) -> None:
     records.touch_users(run.id)
 
 
-def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
+def _run_for(records: Records, execution: Execution, step: TaskStep) -> RunId:
     """The run of a step: the one that its firing shares, or a new one if that cannot be shared."""
-    run_id = derived(execution.firing, step.task_id)
+    run_id = RunId(derived(execution.firing, step.task_id))
     while records.is_spent(run_id):
-        run_id = derived(run_id, "again")
+        run_id = RunId(derived(run_id, "again"))
     if run_id not in records.runs:
         run = TaskRun(run_id, step.task_id, step.reference, execution.firing, step.spec)
         records.put(run)
@@ -82,7 +82,7 @@ def _run_for(records: Records, execution: Execution, step: TaskStep) -> str:
     return run_id
 
 
-def _release(records: Records, run_id: str, now: Now) -> None:
+def _release(records: Records, run_id: RunId, now: Now) -> None:
     run = records.runs[run_id]
     records.apply(run, *task_run.stop(run, now, records.drain_by))
 
@@ -143,7 +143,7 @@ def _take_over(records: Records, execution: Execution, now: Now) -> Execution:
 
 
 def _view(records: Records, execution: Execution) -> View:
-    shared: set[str] = set()
+    shared: set[RunId] = set()
     if executions.gives_up(execution):
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
@@ -154,7 +154,7 @@ def _view(records: Records, execution: Execution) -> View:
 def _carry_out(
     records: Records, execution: Execution, requests: tuple[executions.Request, ...], now: Now
 ) -> Execution:
-    started: dict[str, StepState] = {}
+    started: dict[StepId, StepState] = {}
     for request in requests:
         match request:
             case executions.StartRun(step):

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from supervisor.core.task_run import STOP_GRACE_S
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.model.exit import SUCCESS, exit_text
+from supervisor.model.ids import RunId, ServiceId, StepId
 from supervisor.model.phase import ExecutionPhase, Want
 from supervisor.model.record import (
     NOT_BEGUN,
@@ -37,22 +38,26 @@ SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, Ex
 class View:
     """What an execution may look at."""
 
-    services: Mapping[str, Service]
+    services: Mapping[ServiceId, Service]
     """All, by id."""
-    runs: Mapping[str, TaskRun]
+    runs: Mapping[RunId, TaskRun]
     """All, by id."""
-    shared: frozenset[str] = frozenset()
+    shared: frozenset[RunId] = frozenset()
     """Runs that other executions need, too."""
     news: tuple[PlanStep, ...] = ()
     """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 
+    def run_of(self, state: StepState) -> TaskRun | None:
+        """The run of a step, while it is a record."""
+        return None if state.run_id is None else self.runs.get(state.run_id)
 
-def changed_steps(current: Mapping[str, StepState], given_up: bool, view: View) -> dict[str, StepState]:
+
+def changed_steps(current: Mapping[StepId, StepState], given_up: bool, view: View) -> dict[StepId, StepState]:
     """`{step id: state}` of the live steps whose run or service says something new.
 
     `current` are the steps of the group that runs; `given_up`: whether the execution gives them up.
     """
-    changed: dict[str, StepState] = {}
+    changed: dict[StepId, StepState] = {}
     for step in view.news:
         state = current.get(step.id, NOT_BEGUN)
         if state.phase is not ExecutionPhase.RUNNING:
@@ -67,7 +72,7 @@ def changed_steps(current: Mapping[str, StepState], given_up: bool, view: View) 
 
 
 def _task_step(state: StepState, given_up: bool, view: View) -> StepState:
-    run = view.runs.get(state.run_id or "")
+    run = view.run_of(state)
     if run is None or not isinstance(run.state, RunEnded):
         return state
     end = run.state

@@ -22,6 +22,7 @@ from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.fact import Fact, MachineRestarted, RunFact
+from supervisor.model.ids import service_of_run
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
 
@@ -71,7 +72,7 @@ class World:
 
     def _observe(self, fact: RunFact, now: Now) -> None:
         records = self.records
-        run, service = records.runs.get(fact.run_id), records.services.get(fact.run_id.partition(".")[0])
+        run, service = records.runs.get(fact.run_id), records.services.get(service_of_run(fact.run_id))
         if run is not None:
             records.apply(run, *task_run.observe(run, fact, now))
         elif service is not None:

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any as Any
     from typing import Generic as Generic
+    from typing import NewType as NewType
     from typing import NoReturn as NoReturn
     from typing import Protocol as Protocol
     from typing import Self as Self
@@ -36,6 +37,10 @@ else:
     def TypeVar(_name):
         """A parameter's name."""
         return object
+
+    def NewType(_name, kind):
+        """A type of its own to the type checker; at run time the type that it is made of."""
+        return kind
 
     def assert_never(value):
         """Stands where the type checker has shown that nothing comes. Raises AssertionError."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 
 from supervisor.lean.frozen import dataclass
+from supervisor.model.ids import ItemId, RunId
 from supervisor.model.spec import EnvVar, RunsOn
 
 
@@ -24,9 +25,9 @@ class RunKind(enum.Enum):
 class Spawn:
     """Start `script` as run `run_id`; answered by `Started` or by `Exited` with `NotStarted`."""
 
-    run_id: str
+    run_id: RunId
     kind: RunKind
-    owner_id: str
+    owner_id: ItemId
     """The id of the service or the task."""
     reference: str
     script: str
@@ -38,28 +39,28 @@ class Spawn:
 class Terminate:
     """Ask a run's whole process tree to end, by SIGTERM. Answered by `Exited` once all of it has ended."""
 
-    run_id: str
+    run_id: RunId
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
     """End a run's whole process tree, by SIGKILL until none of its processes is left."""
 
-    run_id: str
+    run_id: RunId
 
 
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Remove the directories of runs that no record names any more."""
 
-    run_ids: tuple[str, ...]
+    run_ids: tuple[RunId, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """Add lines of the supervisor to a run's log."""
 
-    run_id: str
+    run_id: RunId
     text: str
 
 

@@ -6,6 +6,7 @@ A command that may create something carries a `stamp`, a fresh UUID made at the 
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass
+from supervisor.model.ids import ExecutionId, ItemId, ServiceId, TaskId
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigger
 
 
@@ -47,7 +48,7 @@ class CreateService:
 class UpdateService:
     """Change a service to `item`; its spec can only change while the service is at rest."""
 
-    service_id: str
+    service_id: ServiceId
     item: ServiceItem
 
 
@@ -56,7 +57,7 @@ class CreateTask:
     """Create a task that belongs to the API. `depends_on` holds ids. The stamp becomes its id."""
 
     item: TaskItem
-    depends_on: tuple[str, ...]
+    depends_on: tuple[ItemId, ...]
     stamp: str
 
 
@@ -64,16 +65,16 @@ class CreateTask:
 class UpdateTask:
     """Change a task to `item` and `depends_on` (ids); executions that run keep their plans."""
 
-    task_id: str
+    task_id: TaskId
     item: TaskItem
-    depends_on: tuple[str, ...]
+    depends_on: tuple[ItemId, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StartService:
     """Start a service; no effect on one that runs or starts."""
 
-    service_id: str
+    service_id: ServiceId
     stamp: str
 
 
@@ -81,7 +82,7 @@ class StartService:
 class RestartService:
     """Stop a service if it runs, then start it."""
 
-    service_id: str
+    service_id: ServiceId
     stamp: str
 
 
@@ -89,14 +90,14 @@ class RestartService:
 class StopService:
     """Stop a service; no effect on one that is stopped."""
 
-    service_id: str
+    service_id: ServiceId
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteService:
     """Stop a service and forget it. `force` kills it at once."""
 
-    service_id: str
+    service_id: ServiceId
     force: bool = False
 
 
@@ -104,7 +105,7 @@ class DeleteService:
 class StartTask:
     """Create an execution of a task. The stamp becomes its id."""
 
-    task_id: str
+    task_id: TaskId
     stamp: str
     started_by: str = Trigger.MANUAL.value
 
@@ -113,14 +114,14 @@ class StartTask:
 class StopExecution:
     """Stop an execution; no effect on one that has ended."""
 
-    execution_id: str
+    execution_id: ExecutionId
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteTask:
     """Stop a task's executions and forget it."""
 
-    task_id: str
+    task_id: TaskId
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from supervisor.lean.frozen import dataclass
 from supervisor.model.exit import Exit
+from supervisor.model.ids import EnvironmentId, RunId
 from supervisor.model.spec import Trigger
 
 
@@ -13,7 +14,7 @@ from supervisor.model.spec import Trigger
 class Started:
     """The process of a run exists."""
 
-    run_id: str
+    run_id: RunId
     pid: int
 
 
@@ -21,7 +22,7 @@ class Started:
 class MainExited:
     """A run's main process has ended, but others of its process tree live on."""
 
-    run_id: str
+    run_id: RunId
     exit: Exit
     tail: str = ""
 
@@ -45,7 +46,7 @@ class Exited:
     SIGKILL did not end.
     """
 
-    run_id: str
+    run_id: RunId
     exit: Exit
     tail: str = ""
     output: Mapping[str, str] | None = None
@@ -56,7 +57,7 @@ class Exited:
 class OutputRead:
     """The `GITPOD_OUTPUT` file of a live run was read; `output` is its whole content."""
 
-    run_id: str
+    run_id: RunId
     output: Mapping[str, str]
 
 
@@ -68,7 +69,7 @@ RunFact = Started | MainExited | Exited | OutputRead
 class EnvironmentStarted:
     """The supervisor of an environment began its work. `begins`: the environment begins, too, and does not resume."""
 
-    environment_id: str
+    environment_id: EnvironmentId
     trigger_filter: tuple[Trigger, ...] = ()
     begins: bool = False
 

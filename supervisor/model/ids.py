@@ -1,6 +1,9 @@
-"""Ids: fresh ones, made at the edges, and those derived from others, so that the core needs no randomness.
+"""Ids: one type for each kind, fresh ones, made at the edges, and those derived from others.
 
-They are not made by `uuid`: its import asks what machine this is and costs a tenth of the start.
+The types keep the type checker from taking one id for another; at run time all are strings. What comes from outside
+(the wire, JSON, a name in the file system) becomes an id where it is read. Derived ids spare the core randomness.
+
+`uuid` does not make them: its import asks what machine this is and costs a tenth of the start.
 """
 
 from __future__ import annotations
@@ -8,6 +11,27 @@ from __future__ import annotations
 import os
 
 from supervisor.lean.digest import sha1
+from supervisor.lean.typing import NewType
+
+EnvironmentId = NewType("EnvironmentId", str)
+ServiceId = NewType("ServiceId", str)
+TaskId = NewType("TaskId", str)
+ExecutionId = NewType("ExecutionId", str)
+StepId = NewType("StepId", str)
+"""Of a step of a plan; derived from the firing, so plans of one firing have it in common."""
+RunId = NewType("RunId", str)
+"""Of a run of a command, which names its directory: a UUID for a task's, `<service id>.<number>` for a service's."""
+ItemId = ServiceId | TaskId
+
+
+def item_id(text: str) -> ItemId:
+    """The id of an item that may be a service or a task."""
+    return ServiceId(text)
+
+
+def service_of_run(run_id: RunId) -> ServiceId:
+    """The service of a run, if it is the run of a service."""
+    return ServiceId(run_id.partition(".")[0])
 
 
 def derived(stamp: str, *names: str) -> str:

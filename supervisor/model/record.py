@@ -13,7 +13,16 @@ from types import MappingProxyType
 
 from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
-from supervisor.model.ids import derived
+from supervisor.model.ids import (
+    EnvironmentId,
+    ExecutionId,
+    ItemId,
+    RunId,
+    ServiceId,
+    StepId,
+    TaskId,
+    derived,
+)
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, RunPhase, ServicePhase, Want
 from supervisor.model.shared_sequence import EMPTY, SharedSequence
 from supervisor.model.spec import ServiceItem, TaskItem, TaskSpec, Trigger
@@ -55,7 +64,7 @@ class Service:
     `session` is a wish: it changes when somebody asks for a (re)start, and a session is run at most once.
     """
 
-    id: str
+    id: ServiceId
     item: ServiceItem
     source: Source
     created_s: float
@@ -66,7 +75,7 @@ class Service:
     """When the phase was entered, wall clock."""
     runs: int = 0
     """How many runs it has had; numbers run ids."""
-    kept_runs: tuple[str, ...] = ()
+    kept_runs: tuple[RunId, ...] = ()
     """Runs whose directories are kept, oldest first."""
     spec_version: int = 1
     born: int = 0
@@ -94,7 +103,7 @@ class Service:
         return session.id if session else ""
 
     @property
-    def log_run(self) -> str | None:
+    def log_run(self) -> RunId | None:
         """The run whose log is this service's log: the start command's of the last session."""
         session = self.state.session
         return session.run if session else None
@@ -106,7 +115,7 @@ class Service:
         return session.output if session else _EMPTY
 
     @property
-    def start(self) -> str | None:
+    def start(self) -> RunId | None:
         """The run of the start command that lives."""
         match self.state:
             case Starting(session) | Running(session) | Stopping(session, start_lives=True):
@@ -115,7 +124,7 @@ class Service:
                 return None
 
     @property
-    def probe(self) -> str | None:
+    def probe(self) -> RunId | None:
         """The probe that lives."""
         match self.state:
             case Starting(probe=ProbeRun(run_id)) | Stopping(probe=run_id):
@@ -124,12 +133,12 @@ class Service:
                 return None
 
     @property
-    def stop(self) -> str | None:
+    def stop(self) -> RunId | None:
         """The run of the stop command that lives."""
         return self.state.stop if isinstance(self.state, Stopping) else None
 
     @property
-    def live_runs(self) -> tuple[str, ...]:
+    def live_runs(self) -> tuple[RunId, ...]:
         """The ids of all runs of it that live."""
         return tuple(run_id for run_id in (self.start, self.probe, self.stop) if run_id is not None)
 
@@ -158,11 +167,11 @@ class Service:
 class Task:
     """A task that can be executed. `depends_on` holds ids of tasks and services."""
 
-    id: str
+    id: TaskId
     item: TaskItem
     source: Source
     created_s: float
-    depends_on: tuple[str, ...] = ()
+    depends_on: tuple[ItemId, ...] = ()
     gone: bool = False
     """Deleted: no new execution; forgotten once its executions have ended."""
     spec_version: int = 1
@@ -174,8 +183,8 @@ class Task:
 class TaskRun:
     """One run of a task's command. Executions of the same trigger firing share it. Its id is its run id."""
 
-    id: str
-    task_id: str
+    id: RunId
+    task_id: TaskId
     reference: str
     firing: str
     spec: TaskSpec
@@ -199,11 +208,11 @@ class TaskRun:
 class TaskStep:
     """A step that runs a task's command, frozen when the plan was made."""
 
-    id: str
+    id: StepId
     reference: str
-    depends_on: tuple[str, ...]
+    depends_on: tuple[StepId, ...]
     """Ids of the steps of this plan that end before this one starts."""
-    task_id: str
+    task_id: TaskId
     spec: TaskSpec
 
 
@@ -211,10 +220,10 @@ class TaskStep:
 class ServiceStep:
     """A step that ends when a service is RUNNING."""
 
-    id: str
+    id: StepId
     reference: str
-    depends_on: tuple[str, ...]
-    service_id: str
+    depends_on: tuple[StepId, ...]
+    service_id: ServiceId
 
 
 PlanStep = TaskStep | ServiceStep
@@ -244,7 +253,7 @@ class StepState:
     """Where a step stands. `run_id` is the task run that a task step uses."""
 
     phase: ExecutionPhase = ExecutionPhase.PENDING
-    run_id: str | None = None
+    run_id: RunId | None = None
     reason: str = ""
     output: Mapping[str, str] = field(default_factory=_empty)
 
@@ -262,8 +271,8 @@ class Execution:
     Of the steps' states only those are kept that say something: `steps` has them all.
     """
 
-    id: str
-    task_id: str
+    id: ExecutionId
+    task_id: TaskId
     reference: str
     started_by: str
     """`manual` or the trigger's name."""
@@ -277,7 +286,7 @@ class Execution:
     """Index of the group that runs."""
     passed: Passed = EMPTY
     """The states of the groups before that one."""
-    current: Mapping[str, StepState] = field(default_factory=dict)
+    current: Mapping[StepId, StepState] = field(default_factory=dict)
     """{step id: state} of the group that runs, or ran last; empty: it has not begun."""
     reason: str = ""
     tail: str = ""
@@ -289,7 +298,7 @@ class Execution:
     born: int = 0
     revision: int = 0
 
-    def step(self, group: int, step_id: str) -> StepState:
+    def step(self, group: int, step_id: StepId) -> StepState:
         """The state of a step of the group with this index."""
         if group < self.group:
             at = [step.id for step in self.plan[group]].index(step_id)
@@ -302,7 +311,7 @@ class Execution:
         return NOT_RUN if self.phase in EXECUTION_ENDED else NOT_BEGUN
 
     @property
-    def steps(self) -> dict[str, StepState]:
+    def steps(self) -> dict[StepId, StepState]:
         """{step id: state} of every step, in the order of the plan. Made anew each time."""
         rest = self._rest
         states = {step.id: rest for group in self.plan for step in group}
@@ -312,7 +321,7 @@ class Execution:
         return states
 
 
-def changed_steps(before: Mapping[str, StepState], after: Mapping[str, StepState]) -> Iterator[str]:
+def changed_steps(before: Mapping[StepId, StepState], after: Mapping[StepId, StepState]) -> Iterator[StepId]:
     """The ids of the steps of one group whose state is another object than before."""
     return (id_ for id_, state in after.items() if before.get(id_) is not state)
 
@@ -321,7 +330,7 @@ def changed_steps(before: Mapping[str, StepState], after: Mapping[str, StepState
 class Environment:
     """The environment itself, of which there is one: what clients may set, and what is known of it."""
 
-    id: str
+    id: EnvironmentId
     created_s: float
     name: str = ""
     spec: str = "{}"

@@ -25,6 +25,7 @@ from types import MappingProxyType
 
 from supervisor.lean.frozen import dataclass, field
 from supervisor.model.exit import Exit
+from supervisor.model.ids import RunId
 from supervisor.model.phase import RunPhase, ServicePhase
 from supervisor.model.spec import ServiceSpec
 
@@ -53,7 +54,7 @@ class ServiceSession:
     id: str
     spec: ServiceSpec
     """As it was when the session began."""
-    run: str
+    run: RunId
     """The id of the run of the start command. Its log is the service's log."""
     output: Mapping[str, str] = field(default_factory=_empty)
 
@@ -62,7 +63,7 @@ class ServiceSession:
 class ProbeRun:
     """A probe that runs. `kill_at` is None once it was killed."""
 
-    id: str
+    id: RunId
     kill_at: float | None
 
 
@@ -140,9 +141,9 @@ class Stopping:
     kill_at: float | None
     """None once SIGKILL was sent."""
     start_lives: bool = True
-    probe: str | None = None
+    probe: RunId | None = None
     """The run id of a probe that lives. It was killed."""
-    stop: str | None = None
+    stop: RunId | None = None
     """The run id of the stop command, while it lives."""
     failure: str = ""
     """Why the session will end FAILED; empty: it will end STOPPED."""

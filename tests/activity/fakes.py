@@ -17,6 +17,7 @@ from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.fact import ActivitySeen
+from supervisor.model.ids import ExecutionId, TaskId
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Execution
@@ -191,7 +192,7 @@ class Stage:
 
         def begin() -> None:
             execution = Execution(
-                reference, "t", reference, "manual", "f", EMPTY, self.clock.wall_s,
+                ExecutionId(reference), TaskId("t"), reference, "manual", "f", EMPTY, self.clock.wall_s,
                 phase=ExecutionPhase.RUNNING, started_s=self.clock.wall_s, born=1,
             )  # fmt: skip
             self.records = Records([*self.records.executions.values(), execution])

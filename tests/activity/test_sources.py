@@ -9,6 +9,7 @@ from supervisor.activity.sources import MOST_EDITORS, EditorReports, running
 from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.errors import InvalidActivity
+from supervisor.model.ids import ExecutionId, ServiceId, TaskId
 from supervisor.model.moment import Instant
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source
@@ -17,8 +18,8 @@ from tests.core import playbook
 
 NOW = Instant(1000.0, 50_000.0)
 BUILD = Execution(
-    "e1",
-    "t1",
+    ExecutionId("e1"),
+    TaskId("t1"),
     "build",
     "manual",
     "f",
@@ -75,14 +76,16 @@ def test_report_that_no_signal_can_carry_is_refused() -> None:
 
 
 def test_running_executions_are_one_sighting_since_the_eldest() -> None:
-    test = replace(BUILD, id="e2", reference="test", started_s=49_900.0, born=2)
+    test = replace(BUILD, id=ExecutionId("e2"), reference="test", started_s=49_900.0, born=2)
     assert list(running(Records([BUILD, test]), NOW)) == [
         Sighting(SourceKind.EXECUTION, "Automations", "tasks build, test", 100.0, 1000.0)
     ]
 
 
 def test_many_are_named_in_part() -> None:
-    executions = [replace(BUILD, id=name, reference=name, born=n + 1) for n, name in enumerate("abcde")]
+    executions = [
+        replace(BUILD, id=ExecutionId(name), reference=name, born=n + 1) for n, name in enumerate("abcde")
+    ]
     (seen,) = running(Records(executions), NOW)
     assert seen.detail == "tasks a, b, c and 2 more"
 
@@ -95,7 +98,9 @@ def test_what_waits_or_is_over_is_no_activity() -> None:
 
 def test_services_are_no_activity() -> None:
     for phase in ServicePhase:
-        service = Service("s", playbook.service("web"), Source.FILE, 0.0, state=playbook.STATES[phase])
+        service = Service(
+            ServiceId("s"), playbook.service("web"), Source.FILE, 0.0, state=playbook.STATES[phase]
+        )
         assert list(running(Records([service]), NOW)) == []
 
 

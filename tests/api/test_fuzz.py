@@ -50,6 +50,7 @@ from supervisor.model.command import CreateService, CreateTask, StartTask
 from supervisor.model.errors import Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
+from supervisor.model.ids import EnvironmentId, TaskId
 from supervisor.model.record import Record
 from tests import leaks
 from tests.activity.fakes import Memory
@@ -116,10 +117,10 @@ class Bench:
         self.store = Store(folder / "db")
         self.engine = Engine(World(), self.store, Hub(), clock)
         self.engine.performer = self
-        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.post(EnvironmentStarted(EnvironmentId(SEED)))
         self.engine.submit(CreateService(service("web"), KNOWN[0]))
         self.engine.submit(CreateTask(task("build"), (), KNOWN[1]))
-        self.engine.submit(StartTask(KNOWN[1], KNOWN[2]))
+        self.engine.submit(StartTask(TaskId(KNOWN[1]), KNOWN[2]))
         self.socket = folder / "api.sock"
         self.parts = assembly.ApiParts(
             engine=self.engine,

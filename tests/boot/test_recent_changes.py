@@ -11,6 +11,7 @@ from typing import Any
 from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, RecentChanges
 from supervisor.hub import Change, Hub
 from supervisor.model.exit import ExitCode
+from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
@@ -18,8 +19,8 @@ from supervisor.model.shared_sequence import EMPTY
 from supervisor.model.states import AtRest, ProbePause, ProbeReport, RunEnded, Starting
 from tests.core import playbook
 
-WEB = Service("s", playbook.service("web"), Source.FILE, 0.0)
-BUILD = Task("t", playbook.task("build"), Source.FILE, 0.0)
+WEB = Service(ServiceId("s"), playbook.service("web"), Source.FILE, 0.0)
+BUILD = Task(TaskId("t"), playbook.task("build"), Source.FILE, 0.0)
 
 
 class Ring:
@@ -62,11 +63,11 @@ def test_every_change_of_a_phase_is_told_in_order_also_within_one_step() -> None
 
 
 def test_each_kind_of_record_is_told() -> None:
-    run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
+    run = TaskRun(RunId("r"), TaskId("t"), "build", "f", BUILD.item.spec)
     ended = replace(run, state=RunEnded(ExitCode(7)))
-    execution = Execution("e", "t", "build", "manual", "f", EMPTY, 0.0)
+    execution = Execution(ExecutionId("e"), TaskId("t"), "build", "manual", "f", EMPTY, 0.0)
     failed = replace(execution, phase=ExecutionPhase.FAILED, reason='step "build" exited 7')
-    environment = Environment("n", 0.0)
+    environment = Environment(EnvironmentId("n"), 0.0)
     broken = replace(environment, file_presence="DISCOVERED", file_failure="a: TOKEN=pl4nted")
     edited = replace(BUILD, spec_version=2)
 
@@ -86,7 +87,7 @@ def test_each_kind_of_record_is_told() -> None:
 def test_what_nobody_would_look_for_is_not_kept() -> None:
     noisy = replace(playbook.SESSION, output={"A": "b"})
     waits = replace(WEB, state=Starting(playbook.SESSION))
-    run = TaskRun("r", "t", "build", "f", BUILD.item.spec)
+    run = TaskRun(RunId("r"), TaskId("t"), "build", "f", BUILD.item.spec)
 
     assert (
         Ring().changes(
@@ -100,7 +101,7 @@ def test_what_nobody_would_look_for_is_not_kept() -> None:
 
 def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:
     ring = Ring(kept=3)
-    told = ring.changes(*((None, replace(WEB, id=str(number))) for number in range(10)))
+    told = ring.changes(*((None, replace(WEB, id=ServiceId(str(number)))) for number in range(10)))
 
     assert [each["id"] for each in told] == ["7", "8", "9"]
     assert ring.recent.as_json()["forgotten"] == 7
@@ -109,7 +110,7 @@ def test_only_the_last_changes_are_kept_and_the_others_counted() -> None:
 def test_ring_is_small_and_quick() -> None:
     ring = Ring()
     failed = [
-        Change(WEB, replace(WEB, id=f"{number:036}", state=AtRest(failure=f"{number}" * 10_000)))
+        Change(WEB, replace(WEB, id=ServiceId(f"{number:036}"), state=AtRest(failure=f"{number}" * 10_000)))
         for number in range(4 * KEPT)
     ]
     tracemalloc.start()

@@ -15,7 +15,7 @@ from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn,
 from supervisor.model.command import ApplyFile, Command
 from supervisor.model.exit import SUCCESS, Exit, ExitCode
 from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
-from supervisor.model.ids import derived
+from supervisor.model.ids import RunId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Execution, Service, Task
@@ -30,7 +30,7 @@ from supervisor.model.states import (
     Stopping,
 )
 
-SESSION = ServiceSession("session", ServiceSpec("serve"), "s.1")
+SESSION = ServiceSession("session", ServiceSpec("serve"), RunId("s.1"))
 STATES: Mapping[ServicePhase, ServiceState] = {
     ServicePhase.STOPPED: AtRest(SESSION),
     ServicePhase.FAILED: AtRest(SESSION, failure="exited 1"),
@@ -69,7 +69,7 @@ class Playbook:
         self.world = World()
         self.mono_s = 1000.0
         self.stamps = 0
-        self.runs: dict[str, str] = {}
+        self.runs: dict[str, RunId] = {}
         """{name: the run id of its newest spawn}"""
         self.outcome = Outcome((), (), ())
         self.pids = 0

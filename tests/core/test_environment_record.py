@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.model.command import CreateService, CreateTask, FireTrigger, StopService, UpdateEnvironment
 from supervisor.model.fact import ActivitySeen, EnvironmentStarted, FileRead
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Environment
 from supervisor.model.spec import Trigger
 from tests.core.playbook import SEED, Playbook, service, task
@@ -12,7 +13,7 @@ from tests.core.playbook import SEED, Playbook, service, task
 
 def started() -> Playbook:
     book = Playbook()
-    book.do(EnvironmentStarted(SEED))
+    book.do(EnvironmentStarted(EnvironmentId(SEED)))
     return book
 
 
@@ -24,7 +25,7 @@ def record(book: Playbook) -> Environment:
 
 def test_environment_is_made_once() -> None:
     book = started()
-    book.do(EnvironmentStarted(SEED))
+    book.do(EnvironmentStarted(EnvironmentId(SEED)))
     assert book.outcome.changed == ()
     assert record(book).id == SEED
 
@@ -33,7 +34,7 @@ def test_environment_that_goes_by_another_id_keeps_what_is_known_of_it() -> None
     book = started()
     book.do(UpdateEnvironment("name", "{}"))
     other = SEED.replace("0", "1")
-    book.do(EnvironmentStarted(other))
+    book.do(EnvironmentStarted(EnvironmentId(other)))
     assert (record(book).id, record(book).name) == (other, "name")
     assert [gone.id for gone in book.outcome.removed] == [SEED]
     assert list(book.world.records.environments) == [other]
@@ -41,7 +42,7 @@ def test_environment_that_goes_by_another_id_keeps_what_is_known_of_it() -> None
 
 def test_filter_lets_only_the_named_triggers_fire() -> None:
     book = Playbook()
-    book.do(EnvironmentStarted(SEED, (Trigger.POST_ENVIRONMENT_START,)))
+    book.do(EnvironmentStarted(EnvironmentId(SEED), (Trigger.POST_ENVIRONMENT_START,)))
     book.apply(
         task("build", triggers=[Trigger.POST_DEVCONTAINER_START]),
         task("hello", triggers=[Trigger.POST_ENVIRONMENT_START]),
@@ -50,7 +51,7 @@ def test_filter_lets_only_the_named_triggers_fire() -> None:
     assert [
         word for trigger in ENVIRONMENT_START for word in book.do(FireTrigger(trigger, book.stamp()))
     ] == ["spawn hello"]
-    book.do(EnvironmentStarted(SEED))
+    book.do(EnvironmentStarted(EnvironmentId(SEED)))
     assert book.do(FireTrigger(Trigger.POST_DEVCONTAINER_START, book.stamp())) == ["spawn build"]
 
 
@@ -64,7 +65,7 @@ def begun_anew() -> Playbook:
     book.do(CreateService(service("mine", triggers=(START,)), book.stamp()))
     book.do(CreateTask(task("alone", triggers=[START]), (book.service("mine").id,), book.stamp()))
     book.do(CreateTask(task("after", triggers=[START]), (book.task("build").id,), book.stamp()))
-    book.do(EnvironmentStarted(SEED, begins=True))
+    book.do(EnvironmentStarted(EnvironmentId(SEED), begins=True))
     return book
 
 
@@ -72,7 +73,7 @@ def test_nothing_of_the_file_of_an_earlier_life_is_started_by_a_trigger() -> Non
     book = begun_anew()
     assert book.do(FireTrigger(START, book.stamp())) == ["spawn mine"], "which no file can take back"
     assert [book.executions(name) for name in ("build", "after")] == [[], []]
-    book.do(EnvironmentStarted(SEED))
+    book.do(EnvironmentStarted(EnvironmentId(SEED)))
     assert record(book).file_awaited, "a supervisor that goes on still waits"
 
 

@@ -20,6 +20,7 @@ from supervisor.model.command import (
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import Exited
+from supervisor.model.ids import ExecutionId
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.spec import Trigger
@@ -232,7 +233,7 @@ def test_stop_of_an_execution_that_is_over_changes_nothing() -> None:
 
 def test_stop_of_an_unknown_execution_is_refused() -> None:
     with pytest.raises(NotFound):
-        Playbook().do(StopExecution("nobody"))
+        Playbook().do(StopExecution(ExecutionId("nobody")))
 
 
 # Triggers and shared runs

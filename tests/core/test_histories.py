@@ -40,7 +40,7 @@ from supervisor.model.command import (
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, Fact, MainExited, OutputRead, Started, Survivor
-from supervisor.model.ids import derived
+from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, TaskId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Record, Service, Source, Task
@@ -145,7 +145,7 @@ class ToyMachine:
         self.world = World()
         self.mono_s = 0.0
         self.stamps = 0
-        self.live: dict[str, Live] = {}
+        self.live: dict[RunId, Live] = {}
         self.past: list[Fact] = []
         self.ended: dict[str, ExecutionPhase] = {}
         self.deleted: set[str] = set()
@@ -153,7 +153,7 @@ class ToyMachine:
 
     def begin(self) -> None:
         """The environment starts, with its first file."""
-        self.step(EnvironmentStarted(SEED, begins=True))
+        self.step(EnvironmentStarted(EnvironmentId(SEED), begins=True))
         self.step(ApplyFile(FILES[0], SEED))
 
     def turn(self) -> None:
@@ -198,8 +198,8 @@ class ToyMachine:
         records, rng = self.world.records, self.rng
         self.stamps += 1
         stamp = derived(SEED, str(self.stamps))
-        one_service = rng.choice([*records.services, "nobody"])
-        one_task = rng.choice([*records.tasks, "nobody"])
+        one_service = rng.choice([*records.services, ServiceId("nobody")])
+        one_task = rng.choice([*records.tasks, TaskId("nobody")])
         commands: list[Command] = [
             ApplyFile(rng.choice(FILES), stamp),
             UpsertFile(rng.choice(UPSERTS), stamp, replace=rng.random() < 0.3),
@@ -214,18 +214,18 @@ class ToyMachine:
             DeleteService(one_service, force=rng.random() < 0.5),
             StartTask(one_task, stamp),
             StartTask(one_task, stamp),
-            StopExecution(rng.choice([*records.executions, "nobody"])),
+            StopExecution(rng.choice([*records.executions, ExecutionId("nobody")])),
             DeleteTask(one_task),
         ]
         return rng.choice(commands)
 
-    def changed(self, service_id: str) -> ServiceItem:
+    def changed(self, service_id: ServiceId) -> ServiceItem:
         """What a client makes of a service."""
         known = self.world.records.services.get(service_id)
         reference = known.item.reference if known else "nobody"
         return service(reference, start=self.rng.choice(["serve", "of a client"]))
 
-    def fact(self, run_id: str) -> Fact:
+    def fact(self, run_id: RunId) -> Fact:
         live = self.live[run_id]
         match self.rng.randrange(4):
             case 0 if not live.main_ended:

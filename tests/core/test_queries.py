@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from supervisor.core import queries
@@ -9,6 +11,7 @@ from supervisor.model.command import DeleteService, DeleteTask, FireTrigger, Sta
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import EnvironmentStarted
+from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution
 from supervisor.model.spec import Trigger
@@ -25,14 +28,15 @@ def run(book: Playbook, reference: str) -> Execution:
 
 def test_what_has_no_such_id_is_not_found() -> None:
     records = Playbook().world.records
-    for ask, kind in (
-        (queries.service, "service"),
-        (queries.present_service, "service"),
-        (queries.present_task, "task"),
-        (queries.execution, "task execution"),
-    ):
+    asked: list[tuple[Callable[[], object], str]] = [
+        (lambda: queries.service(records, ServiceId(NOBODY)), "service"),
+        (lambda: queries.present_service(records, ServiceId(NOBODY)), "service"),
+        (lambda: queries.present_task(records, TaskId(NOBODY)), "task"),
+        (lambda: queries.execution(records, ExecutionId(NOBODY)), "task execution"),
+    ]
+    for ask, kind in asked:
         with pytest.raises(NotFound, match=f'cannot find {kind} "{NOBODY}": there is none with this id'):
-            ask(records, NOBODY)
+            ask()
 
 
 def test_service_that_is_being_deleted_is_there_and_not_present() -> None:
@@ -59,11 +63,11 @@ def test_task_that_was_deleted_is_not_there_although_its_execution_runs() -> Non
 def test_environment_has_one_id_and_none_before_it_started() -> None:
     book = Playbook()
     with pytest.raises(NotFound, match="it has not started yet"):
-        queries.environment(book.world.records, SEED)
-    book.do(EnvironmentStarted(SEED))
-    assert queries.environment(book.world.records, SEED).id == SEED
+        queries.environment(book.world.records, EnvironmentId(SEED))
+    book.do(EnvironmentStarted(EnvironmentId(SEED)))
+    assert queries.environment(book.world.records, EnvironmentId(SEED)).id == SEED
     with pytest.raises(NotFound, match=f"this is {SEED}"):
-        queries.environment(book.world.records, NOBODY)
+        queries.environment(book.world.records, EnvironmentId(NOBODY))
 
 
 def test_step_is_found_with_the_index_of_its_group() -> None:
@@ -72,13 +76,13 @@ def test_step_is_found_with_the_index_of_its_group() -> None:
     last = execution.plan[1][0]
     assert queries.step(execution, last.id) == (1, last)
     with pytest.raises(NotFound, match="none with this id in the execution"):
-        queries.step(execution, NOBODY)
+        queries.step(execution, StepId(NOBODY))
 
 
 def test_file_is_awaited_once_the_environment_began_and_until_a_good_version() -> None:
     book = Playbook()
     assert not queries.file_is_awaited(book.world.records)
-    book.do(EnvironmentStarted(SEED, begins=True))
+    book.do(EnvironmentStarted(EnvironmentId(SEED), begins=True))
     assert queries.file_is_awaited(book.world.records)
     book.apply(task("a"))
     assert not queries.file_is_awaited(book.world.records)

@@ -19,6 +19,7 @@ from supervisor.model.command import (
     StopExecution,
     UpdateTask,
 )
+from supervisor.model.ids import ExecutionId, ServiceId, TaskId
 from supervisor.model.record import Record
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, service, task
@@ -72,11 +73,11 @@ def test_indexes_hold_what_is_live_or_kept_and_no_more(monkeypatch) -> None:  # 
             if number % 3 == 1:
                 book.exited("a")
             else:
-                book.do(StopExecution(execution_id))
+                book.do(StopExecution(ExecutionId(execution_id)))
                 book.exited("a", 143)
         waiting = book.stamp()
         book.do(StartTask(book.task("w").id, waiting))
-        book.do(StopExecution(waiting))
+        book.do(StopExecution(ExecutionId(waiting)))
         seen.append(sizes(book.world.records))
     assert seen[-1] == seen[-7]
     assert seen[-1] == sizes(reloaded(book.world.records))
@@ -98,7 +99,7 @@ def test_indexes_forget_items_that_come_and_go(monkeypatch) -> None:  # type: ig
     book = Playbook(task("top"))
     seen = []
     for number in range(12):
-        service_id, first, then = book.stamp(), book.stamp(), book.stamp()
+        service_id, first, then = ServiceId(book.stamp()), TaskId(book.stamp()), TaskId(book.stamp())
         book.do(CreateService(service(f"s{number}"), service_id, session=book.stamp()))
         book.do(CreateTask(task(f"first{number}"), (), first))
         book.do(CreateTask(task(f"then{number}"), (first,), then))

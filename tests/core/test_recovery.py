@@ -22,6 +22,7 @@ from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminat
 from supervisor.model.command import FireTrigger, StartTask, StopExecution, StopService
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
+from supervisor.model.ids import RunId, ServiceId
 from supervisor.model.phase import RunPhase, ServicePhase, Want
 from supervisor.model.record import Record
 from supervisor.model.states import RunStopping, Stopping, StopStage
@@ -76,7 +77,7 @@ class CrashingMachine(ToyMachine):
             self.check(record)
 
     def fact(self, run_id: str) -> Fact:
-        fact = super().fact(run_id)
+        fact = super().fact(RunId(run_id))
         if isinstance(fact, MainExited):
             self.exits[run_id] = fact.exit
         if isinstance(fact, Exited):
@@ -131,8 +132,8 @@ class CrashingMachine(ToyMachine):
         """Whether a run that never began has to be started."""
         records = self.world.records
         if run_id in records.runs:
-            return records.runs[run_id].phase is RunPhase.LIVE
-        owner = records.services[run_id.partition(".")[0]]
+            return records.runs[RunId(run_id)].phase is RunPhase.LIVE
+        owner = records.services[ServiceId(run_id.partition(".")[0])]
         if run_id == owner.stop:
             return isinstance(owner.state, Stopping) and owner.state.stage is StopStage.COMMAND
         return owner.phase is ServicePhase.STARTING
@@ -154,7 +155,7 @@ class CrashingMachine(ToyMachine):
 
     def end(self, run_id: str, end: Exit) -> None:
         """A run ends while no supervisor is there."""
-        del self.live[run_id]
+        del self.live[RunId(run_id)]
         self.exits.setdefault(run_id, end)
 
     def agree(self) -> None:

@@ -11,6 +11,7 @@ from supervisor.model.command import DeleteService, Drain, RestartService, Start
 from supervisor.model.errors import NotFound, Precondition
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
+from supervisor.model.ids import ServiceId
 from supervisor.model.phase import ServicePhase
 from supervisor.model.states import Stopping
 from tests.core.playbook import Playbook, service
@@ -34,13 +35,13 @@ class Web(Playbook):
         return self.service("web").phase
 
     def start(self) -> list[str]:
-        return self.do(StartService(self.id, self.stamp()))
+        return self.do(StartService(ServiceId(self.id), self.stamp()))
 
     def restart(self) -> list[str]:
-        return self.do(RestartService(self.id, self.stamp()))
+        return self.do(RestartService(ServiceId(self.id), self.stamp()))
 
     def stop(self) -> list[str]:
-        return self.do(StopService(self.id))
+        return self.do(StopService(ServiceId(self.id)))
 
 
 def running(**fields: Any) -> Web:
@@ -381,7 +382,7 @@ def test_processes_that_survive_sigkill_are_named() -> None:
 
 def test_delete_stops_then_publishes_deleted_once_and_forgets() -> None:
     web = running()
-    assert web.do(DeleteService(web.id)) == ["terminate web"]
+    assert web.do(DeleteService(ServiceId(web.id))) == ["terminate web"]
     web.exited("web")
     assert [record.phase for record in web.outcome.changed] == [DELETED]  # type: ignore[union-attr]
     assert [record.id for record in web.outcome.removed] == [web.outcome.changed[0].id]
@@ -390,13 +391,13 @@ def test_delete_stops_then_publishes_deleted_once_and_forgets() -> None:
 
 def test_delete_of_a_stopped_service_is_immediate() -> None:
     web = Web()
-    web.do(DeleteService(web.id))
+    web.do(DeleteService(ServiceId(web.id)))
     assert web.world.records.services == {}
 
 
 def test_forced_delete_kills_at_once_and_runs_no_stop_command() -> None:
     web = running(stop="halt")
-    assert web.do(DeleteService(web.id, force=True)) == ["kill web"]
+    assert web.do(DeleteService(ServiceId(web.id), force=True)) == ["kill web"]
     web.exited("web", ExitSignal(9))
     assert web.world.records.services == {}
 
@@ -404,12 +405,12 @@ def test_forced_delete_kills_at_once_and_runs_no_stop_command() -> None:
 def test_forced_delete_while_stopping_kills_at_once() -> None:
     web = running()
     web.stop()
-    assert web.do(DeleteService(web.id, force=True)) == ["kill web"]
+    assert web.do(DeleteService(ServiceId(web.id), force=True)) == ["kill web"]
 
 
 def test_commands_for_an_unknown_service_are_refused_by_name() -> None:
     with pytest.raises(NotFound, match='cannot find service "nobody"'):
-        Web().do(StopService("nobody"))
+        Web().do(StopService(ServiceId("nobody")))
 
 
 # Output, drain, limits

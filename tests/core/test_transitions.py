@@ -19,6 +19,7 @@ from supervisor.core import task_run
 from supervisor.core.step_outcome import View
 from supervisor.core.transitions import IGNORED, NEVER
 from supervisor.model.exit import ExitCode
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source, TaskRun
@@ -150,7 +151,7 @@ def test_every_cell_is_reached_with_every_phase_that_it_names(
 
 
 def test_deleted_service_stays_deleted() -> None:
-    service = Service("s", playbook.service("web"), Source.FILE, 0.0, state=Deleted(AtRest()))
+    service = Service(ServiceId("s"), playbook.service("web"), Source.FILE, 0.0, state=Deleted(AtRest()))
     assert services.take(service, services.ServiceEvent.WANTED_GONE, None, Now(0.0, 0.0)) == (service, ())
 
 
@@ -158,7 +159,8 @@ def test_deleted_service_stays_deleted() -> None:
 def test_execution_that_is_given_up_before_it_is_admitted_starts_nothing(
     reason: str, phase: ExecutionPhase
 ) -> None:
-    pending = Execution("x", "t", "build", "manual", "f", EMPTY, 0.0, stop_wanted=True, reason=reason)
+    ids = ExecutionId("x"), TaskId("t")
+    pending = Execution(*ids, "build", "manual", "f", EMPTY, 0.0, stop_wanted=True, reason=reason)
     view = View({}, {})
     decided, requests = executions.decide(pending, view, Now(0.0, 5.0))
     assert (decided.phase, decided.started_s, requests) == (phase, None, ())
@@ -169,12 +171,14 @@ def test_execution_that_is_given_up_before_it_is_admitted_starts_nothing(
     [
         (
             services.take,
-            Service("s", playbook.service("web"), Source.FILE, 0.0, state=Starting(playbook.SESSION)),
+            Service(
+                ServiceId("s"), playbook.service("web"), Source.FILE, 0.0, state=Starting(playbook.SESSION)
+            ),
             services.ServiceEvent.KILL_DUE,
         ),
         (
             task_run.take,
-            TaskRun("r", "t", "build", "f", TaskSpec("make"), RunEnded(ExitCode(0))),
+            TaskRun(RunId("r"), TaskId("t"), "build", "f", TaskSpec("make"), RunEnded(ExitCode(0))),
             task_run.TaskRunEvent.KILL_DUE,
         ),
     ],

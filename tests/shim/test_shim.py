@@ -22,6 +22,7 @@ from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
+from supervisor.model.ids import RunId
 from supervisor.shim.protocol import CommandExited, ExitStatus, ShimTrouble, SpawnFailed, SpawnRequest
 from tests.host.runs.harness import Bench, bench, inherited, leave, until
 
@@ -126,7 +127,7 @@ async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> No
         assert facts.shim_pid == shim.pid, "the shim that is there serves on"
         (it.workspace / "go").touch()
         assert (await it.exited("task")).exit == ExitCode(9)
-        it.machine.perform(Terminate("service"))
+        it.machine.perform(Terminate(RunId("service")))
         assert (await it.exited("service")).exit == ExitCode(8)
     await reaped(shim)
 
@@ -165,7 +166,7 @@ async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
         assert (await it.exited("ended")).exit == ExitCode(7)
         assert (await it.fact(Started, "unnoted")).pid == main.pid
         for name in ("live", "unnoted"):
-            it.machine.perform(Kill(name))
+            it.machine.perform(Kill(RunId(name)))
             assert (await it.exited(name)).exit == ExitUnknown()
 
 
@@ -228,7 +229,7 @@ async def test_a_shim_killed_again_and_again_costs_statuses_and_no_run(tmp_path:
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
         for number in range(10):
-            it.machine.perform(Kill(str(number)))
+            it.machine.perform(Kill(RunId(str(number))))
         for number in range(10):
             end = (await it.exited(str(number))).exit
             assert end in (ExitUnknown(), ExitSignal(signal.SIGKILL))
@@ -240,7 +241,7 @@ async def test_what_a_shim_had_not_begun_when_it_died_begins_once_under_another(
         os.kill(shim_of(it).pid, signal.SIGSTOP)
         for number in range(5):
             it.spawn(f"echo {number} >>begun; exit {number}", str(number))
-        it.machine.perform(Kill("unknown"))
+        it.machine.perform(Kill(RunId("unknown")))
         os.kill(shim_of(it).pid, signal.SIGKILL)
         for number in range(5):
             assert (await it.exited(str(number))).exit == ExitCode(number)
@@ -252,10 +253,10 @@ async def test_what_is_asked_of_a_run_before_it_began_is_done_when_it_has(tmp_pa
     async with bench(tmp_path) as it:
         os.kill(shim_of(it).pid, signal.SIGSTOP)
         it.spawn("exec sleep 60", "told", RunKind.START)
-        it.machine.perform(Terminate("told"))
+        it.machine.perform(Terminate(RunId("told")))
         it.spawn("trap '' TERM; while :; do sleep 0.01; done", "killed")
-        it.machine.perform(Terminate("killed"))
-        it.machine.perform(Kill("killed"))
+        it.machine.perform(Terminate(RunId("killed")))
+        it.machine.perform(Kill(RunId("killed")))
         os.kill(shim_of(it).pid, signal.SIGCONT)
         assert (await it.exited("told")).exit == ExitSignal(signal.SIGTERM)
         assert (await it.exited("killed")).exit == ExitSignal(signal.SIGKILL)
@@ -324,7 +325,7 @@ async def test_a_shim_that_is_let_go_and_does_not_answer_holds_nobody_up(
         it.machine.adopt([inherited("old", RunKind.START)])
         await until(lambda: len(it.machine._shims.clients()) == 1)
         os.kill(shim_of(it).pid, signal.SIGCONT)
-        it.machine.perform(Kill("old"))
+        it.machine.perform(Kill(RunId("old")))
         await it.exited("old")
         tasks.cancel_scope.cancel()
     assert ticks.worst_s < 0.5
@@ -368,7 +369,7 @@ async def test_a_shim_that_does_not_answer_is_replaced_and_does_nothing_late(
         it.spawn("exit 3", "new")
         assert (await it.exited("new")).exit == ExitCode(3)
         os.kill(shim.pid, signal.SIGCONT)
-        it.machine.perform(Kill("old"))
+        it.machine.perform(Kill(RunId("old")))
         assert (await it.exited("old")).exit == ExitSignal(signal.SIGKILL), "it is still heard"
         await reaped(shim)
         assert not (it.workspace / "late").exists()
@@ -519,5 +520,5 @@ async def test_when_a_command_began_is_told_as_the_kernel_has_it(tmp_path: Path)
             main = it.machine._runs[f"run{number}"].main
             assert main is not None
             assert main == _ref(main.pid)
-            it.machine.perform(Kill(f"run{number}"))
+            it.machine.perform(Kill(RunId(f"run{number}")))
             await it.exited(f"run{number}")

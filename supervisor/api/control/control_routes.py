@@ -45,7 +45,7 @@ from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
 from supervisor.model.command import Drain, FireTrigger, RestartService, UpsertFile
 from supervisor.model.errors import Precondition
-from supervisor.model.ids import fresh
+from supervisor.model.ids import ExecutionId, ServiceId, fresh
 from supervisor.model.record import Source
 from supervisor.model.spec import Trigger
 
@@ -88,7 +88,7 @@ class Control:
         return web.json_response(await self._operations.status())
 
     async def _execution(self, request: web.Request) -> web.Response:
-        execution = queries.execution(self._engine.world.records, request.match_info["id"])
+        execution = queries.execution(self._engine.world.records, ExecutionId(request.match_info["id"]))
         return web.json_response(execution_json(execution))
 
     async def _trigger(self, body: Body) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Control:
         }
 
     async def _restart(self, body: Body) -> dict[str, Any]:
-        self._engine.submit(RestartService(body.text("id"), fresh()))
+        self._engine.submit(RestartService(ServiceId(body.text("id")), fresh()))
         return {}
 
     async def _update(self, body: Body) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.lean.typing import assert_never
-from supervisor.model.ids import fresh
+from supervisor.model.ids import StepId, fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Environment, Execution, PlanStep, Service, ServiceStep
 
@@ -138,7 +138,7 @@ def _failure(kind: str, reference: str, record: Service | Execution) -> dict[str
     return {"kind": kind, "reference": reference, "why": record.reason}
 
 
-def _step(execution: Execution, step_id: str) -> dict[str, Any]:
+def _step(execution: Execution, step_id: StepId) -> dict[str, Any]:
     group, _ = queries.step(execution, step_id)
     state = execution.step(group, step_id)
     at_s = execution.ended_s or execution.started_s or execution.created_s

@@ -45,6 +45,7 @@ from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
+from supervisor.model.ids import ExecutionId, ServiceId, StepId
 
 Find = Callable[[web.Request], LogSource]
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
@@ -88,13 +89,15 @@ class Logs:
         ]
 
     def _of_service(self, request: web.Request) -> LogSource:
-        return service_log(self._records, request.match_info["id"])
+        return service_log(self._records, ServiceId(request.match_info["id"]))
 
     def _of_execution(self, request: web.Request) -> LogSource:
-        return execution_log(self._records, request.match_info["id"])
+        return execution_log(self._records, ExecutionId(request.match_info["id"]))
 
     def _of_step(self, request: web.Request) -> LogSource:
-        return step_log(self._records, request.match_info["id"], request.match_info["step_id"])
+        return step_log(
+            self._records, ExecutionId(request.match_info["id"]), StepId(request.match_info["step_id"])
+        )
 
     def _handler(self, find: Find) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:

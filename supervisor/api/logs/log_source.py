@@ -16,6 +16,7 @@ from supervisor.api.logs.log_stream import Section
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
+from supervisor.model.ids import ExecutionId, ServiceId, StepId
 from supervisor.model.phase import EXECUTION_ENDED
 from supervisor.model.record import Execution, Service, StepState, TaskStep
 
@@ -32,13 +33,13 @@ class BadCursor(Exception):
     """A cursor that this log never gave out."""
 
 
-def service_log(records: Records, service_id: str) -> LogSource:
+def service_log(records: Records, service_id: ServiceId) -> LogSource:
     """The log of a service's newest run; of its first, if there was none. Raises NotFound."""
     service = queries.service(records, service_id)
     return LogSource((_newest(records, service),))
 
 
-def step_log(records: Records, execution_id: str, step_id: str) -> LogSource:
+def step_log(records: Records, execution_id: ExecutionId, step_id: StepId) -> LogSource:
     """The log of one step of an execution. Raises NotFound."""
     execution = queries.execution(records, execution_id)
     number, step = queries.step(execution, step_id)
@@ -50,7 +51,7 @@ def step_log(records: Records, execution_id: str, step_id: str) -> LogSource:
     )
 
 
-def execution_log(records: Records, execution_id: str) -> LogSource:
+def execution_log(records: Records, execution_id: ExecutionId) -> LogSource:
     """The merged log of an execution. Raises NotFound."""
     execution = queries.execution(records, execution_id)
     groups = [[step for step in group if isinstance(step, TaskStep)] for group in execution.plan]
@@ -82,7 +83,7 @@ def resumed(records: Records, source: LogSource, cursor: str) -> tuple[tuple[Sec
         return ((), 0) if at_end else (sections[index:], offset)
     if name and name == _after(sections):
         return (), 0
-    service = records.services.get(sections[0].record_id) if sections else None
+    service = records.services.get(ServiceId(sections[0].record_id)) if sections else None
     if service is None:
         raise BadCursor
     return _from_older_run(service, sections[0], name, offset, at_end)
@@ -130,7 +131,7 @@ class _OlderRun:
 class _StepRun:
     """The run of a step."""
 
-    def __init__(self, records: Records, execution_id: str, step_id: str, group: int) -> None:
+    def __init__(self, records: Records, execution_id: ExecutionId, step_id: StepId, group: int) -> None:
         self._records = records
         self._execution_id = execution_id
         self._step_id = step_id

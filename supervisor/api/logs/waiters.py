@@ -21,6 +21,7 @@ from typing import Protocol
 from supervisor.api.logs.chunks import FileVersion, file_version
 from supervisor.core.plans.leaders import Leaders
 from supervisor.hub import Hub, Resync, Subscription
+from supervisor.model.record import Execution
 
 _INTERVAL_S = 0.02
 _CROWD_INTERVAL_S = 0.03
@@ -117,8 +118,11 @@ class LogWaiters:
         if self._subscription is None:
             return
         changes = self._subscription.take()
-        ids = {change.record.id for change in changes if not isinstance(change, Resync)}
-        ids.update([heir for id_ in ids for heir in self._leaders.heirs(id_)])
+        records = [change.record for change in changes if not isinstance(change, Resync)]
+        ids: set[str] = {record.id for record in records}
+        for record in records:
+            if isinstance(record, Execution):
+                ids.update(self._leaders.heirs(record.id))
         everyone = any(isinstance(change, Resync) for change in changes)
         for waiting in self._waiting:
             if everyone or waiting.record_id in ids:

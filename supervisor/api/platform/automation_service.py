@@ -55,7 +55,7 @@ from supervisor.model.command import (
     UpsertFile,
 )
 from supervisor.model.errors import Precondition
-from supervisor.model.ids import fresh
+from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, TaskId, fresh, item_id
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import ServiceItem, TaskItem
 
@@ -132,22 +132,22 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
                 text = f"it is {service.phase.value}; stop it first"
                 raise Precondition(f'cannot change the spec of service "{item.reference}": {text}')
             item = replace(item, spec=with_service_spec(item.spec, request.spec))
-        self._engine.submit(UpdateService(request.id, item))
+        self._engine.submit(UpdateService(ServiceId(request.id), item))
         return pb.UpdateServiceResponse()
 
     async def delete_service(self, request: pb.DeleteServiceRequest, _ctx: Any) -> pb.DeleteServiceResponse:
         """Stop a service, by force at once, and forget it."""
-        self._engine.submit(DeleteService(request.id, request.force))
+        self._engine.submit(DeleteService(ServiceId(request.id), request.force))
         return pb.DeleteServiceResponse()
 
     async def start_service(self, request: pb.StartServiceRequest, _ctx: Any) -> pb.StartServiceResponse:
         """Want a service up, in a new session."""
-        self._engine.submit(StartService(request.id, fresh()))
+        self._engine.submit(StartService(ServiceId(request.id), fresh()))
         return pb.StartServiceResponse()
 
     async def stop_service(self, request: pb.StopServiceRequest, _ctx: Any) -> pb.StopServiceResponse:
         """Want a service down."""
-        self._engine.submit(StopService(request.id))
+        self._engine.submit(StopService(ServiceId(request.id)))
         return pb.StopServiceResponse()
 
     # The file
@@ -185,7 +185,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
             triggers=read_triggers("metadata.triggeredBy", metadata.triggered_by),
         )
         id_ = fresh()
-        self._engine.submit(CreateTask(item, tuple(request.depends_on), id_))
+        self._engine.submit(CreateTask(item, tuple(map(item_id, request.depends_on)), id_))
         return pb.CreateTaskResponse(task=self._translator.task(self._task(id_)))
 
     async def get_task(self, request: pb.GetTaskRequest, _ctx: Any) -> pb.GetTaskResponse:
@@ -214,19 +214,19 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
             item = with_task_metadata(item, request.metadata)
         if request.HasField("spec"):
             item = replace(item, spec=with_task_spec(item.spec, request.spec))
-        depends_on = tuple(request.depends_on) or task.depends_on
-        self._engine.submit(UpdateTask(request.id, item, depends_on))
+        depends_on = tuple(map(item_id, request.depends_on)) or task.depends_on
+        self._engine.submit(UpdateTask(TaskId(request.id), item, depends_on))
         return pb.UpdateTaskResponse()
 
     async def delete_task(self, request: pb.DeleteTaskRequest, _ctx: Any) -> pb.DeleteTaskResponse:
         """Stop a task's executions and forget it."""
-        self._engine.submit(DeleteTask(request.id))
+        self._engine.submit(DeleteTask(TaskId(request.id)))
         return pb.DeleteTaskResponse()
 
     async def start_task(self, request: pb.StartTaskRequest, ctx: Any) -> pb.StartTaskResponse:
         """Start an execution of a task and of what it depends on."""
         id_ = fresh()
-        self._engine.submit(StartTask(request.id, id_))
+        self._engine.submit(StartTask(TaskId(request.id), id_))
         execution = self._execution(id_)
 
         def make() -> pb.StartTaskResponse:
@@ -273,23 +273,23 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         self, request: pb.StopTaskExecutionRequest, _ctx: Any
     ) -> pb.StopTaskExecutionResponse:
         """Stop an execution."""
-        self._engine.submit(StopExecution(request.id))
+        self._engine.submit(StopExecution(ExecutionId(request.id)))
         return pb.StopTaskExecutionResponse()
 
     # Parts
 
     def _service(self, id_: str) -> Service:
-        return queries.service(self._records, id_)
+        return queries.service(self._records, ServiceId(id_))
 
     def _task(self, id_: str) -> Task:
-        return queries.present_task(self._records, id_)
+        return queries.present_task(self._records, TaskId(id_))
 
     def _execution(self, id_: str) -> Execution:
-        return queries.execution(self._records, id_)
+        return queries.execution(self._records, ExecutionId(id_))
 
     def _check_environment(self, id_: str) -> None:
         """Raises NotFound."""
-        queries.environment(self._records, id_)
+        queries.environment(self._records, EnvironmentId(id_))
 
     def _is_mine(self, environment_ids: Any) -> bool:
         return not environment_ids or self._translator.environment_id in environment_ids

@@ -24,6 +24,7 @@ from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.model.command import UpdateEnvironment
 from supervisor.model.fact import ActivitySeen
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Environment
 
 UNNAMED = "API client"
@@ -100,7 +101,7 @@ class EnvironmentService(environment_connect.EnvironmentService):
         return pb.CreateEnvironmentAccessTokenResponse(access_token=self._mint.mint(Scope.ENVIRONMENT))
 
     def _environment(self, id_: str) -> Environment:
-        return queries.environment(self._engine.world.records, id_)
+        return queries.environment(self._engine.world.records, EnvironmentId(id_))
 
     def _message(self, environment: Environment) -> pb.Environment:
         spec = spec_of(environment)

@@ -18,6 +18,7 @@ from supervisor.api.platform.from_wire import invalid
 from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.hub import Change, Resync
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
@@ -54,7 +55,9 @@ class EventService(event_connect.EventService):
         """A predicate for events. Raises NotFound for another environment, ConnectError for no scope."""
         match request.WhichOneof("scope"):
             case "environment_id":
-                queries.environment(self._engine.world.records, request.environment_id)  # raises NotFound
+                queries.environment(
+                    self._engine.world.records, EnvironmentId(request.environment_id)
+                )  # raises NotFound
                 types = None
             case "organization" if request.organization:
                 types = {pb.RESOURCE_TYPE_ENVIRONMENT}
@@ -82,9 +85,10 @@ class EventService(event_connect.EventService):
                 yield pb.WatchEventsResponse(
                     operation=operation, resource_type=kind, resource_id=change.record.id
                 )
-            # The executions that follow this one are shown as it stands, and so change with it.
-            for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)) if operation else ():
-                yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
+            if operation is not None and isinstance(change.record, Execution):
+                # The executions that follow this one are shown as it stands, and so change with it.
+                for id_ in list(self._engine.world.records.leaders.heirs(change.record.id)):
+                    yield pb.WatchEventsResponse(operation=UPDATE_STATUS, resource_type=kind, resource_id=id_)
             return
         for record in queries.everything(self._engine.world.records):
             if (kind := type_of(record)) is not None:

@@ -23,6 +23,7 @@ from supervisor.core.records import Records
 from supervisor.core.world import World
 from supervisor.model.command import ApplyFile
 from supervisor.model.errors import NotFound
+from supervisor.model.ids import TaskId
 from supervisor.model.moment import Now
 from supervisor.model.record import PlanStep, Service, Task, TaskStep
 from supervisor.model.spec import Trigger
@@ -57,7 +58,9 @@ def plan(file: Path | None, reference: str | None, trigger: str | None, format_:
     click.echo(_as_json(services, plans) if format_ == "json" else _as_text(services, plans))
 
 
-def _wanted(records: Records, reference: str | None, trigger: str | None) -> tuple[list[str], dict[str, str]]:
+def _wanted(
+    records: Records, reference: str | None, trigger: str | None
+) -> tuple[list[str], dict[str, TaskId]]:
     """The references of the services, and {reference: id} of the tasks."""
     if trigger is not None:
         fired = Trigger(trigger)
@@ -77,7 +80,7 @@ def _wanted(records: Records, reference: str | None, trigger: str | None) -> tup
             raise NotFound(f'cannot plan task "{reference}": the file has no such task; {hint}')
 
 
-def _plan(records: Records, task_id: str) -> Plan:
+def _plan(records: Records, task_id: TaskId) -> Plan:
     plan = make_plan(task_id, STAMP, records.tasks, records.services)
     return [[_step(step, records) for step in group] for group in plan]
 

@@ -22,6 +22,7 @@ from supervisor.host.proc import signals
 from supervisor.host.proc.notify import Notifier
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.ids import ExecutionId
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Execution, TaskStep
 from supervisor.model.spec import Trigger
@@ -133,7 +134,7 @@ async def _until_signal() -> int:
     return 0
 
 
-async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
+async def _until_done(supervisor: Supervisor, fired: list[ExecutionId]) -> int:
     """0 when every execution has succeeded and every service that was started got to RUNNING or STOPPED, else 1."""
     await supervisor.engine.until(queries.is_done)
     records = supervisor.engine.world.records
@@ -142,7 +143,7 @@ async def _until_done(supervisor: Supervisor, fired: list[str]) -> int:
     return int(failed or bool(queries.failed_services(records)))
 
 
-async def _prebuild(supervisor: Supervisor, fired: list[str]) -> int:
+async def _prebuild(supervisor: Supervisor, fired: list[ExecutionId]) -> int:
     """The prebuild's tasks, then those before the snapshot; 1 if one that the prebuild requires did not succeed.
 
     A service is waited for until it is ready or over, never until it ends: most never do.

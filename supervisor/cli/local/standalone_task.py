@@ -23,7 +23,7 @@ from supervisor.core.execution import is_over
 from supervisor.host.proc import signals
 from supervisor.host.users.folder_trust import doubt
 from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError
-from supervisor.model.ids import fresh
+from supervisor.model.ids import ExecutionId, TaskId, fresh
 from supervisor.model.record import Service, Task
 from supervisor.settings import cwd
 
@@ -115,7 +115,7 @@ def _run(
         return status
 
 
-def _task_id(supervisor: Supervisor, reference: str) -> str:
+def _task_id(supervisor: Supervisor, reference: str) -> TaskId:
     items = queries.items(supervisor.engine.world.records)
     match items.get(reference):
         case Task() as task:
@@ -130,7 +130,7 @@ def _task_id(supervisor: Supervisor, reference: str) -> str:
             raise NotFound(f'cannot run task "{reference}": the file has no such task; {hint}')
 
 
-async def _exit_status(supervisor: Supervisor, execution_id: str) -> int:
+async def _exit_status(supervisor: Supervisor, execution_id: ExecutionId) -> int:
     """The execution's end as an exit status."""
     await supervisor.engine.until(lambda records: is_over(records.executions[execution_id]))
     status = queries.exit_status(supervisor.engine.world.records.executions[execution_id])

@@ -14,7 +14,7 @@ from supervisor.core.records import Records
 from supervisor.lean.frozen import replace
 from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask, UpsertFile
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
-from supervisor.model.ids import derived
+from supervisor.model.ids import ItemId, ServiceId, TaskId, derived, item_id
 from supervisor.model.moment import Now
 from supervisor.model.phase import Want
 from supervisor.model.record import Service, Source, Task
@@ -28,7 +28,13 @@ def create_service(records: Records, command: CreateService, now: Now) -> None:
     _refuse_second(records, command.item.reference)
     want = Want.UP if command.session else Want.DOWN
     made = Service(
-        command.stamp, command.item, Source.API, now.wall_s, want, command.session, since_s=now.wall_s
+        ServiceId(command.stamp),
+        command.item,
+        Source.API,
+        now.wall_s,
+        want,
+        command.session,
+        since_s=now.wall_s,
     )
     records.put(made)
 
@@ -48,8 +54,8 @@ def update_service(records: Records, command: UpdateService) -> None:
 def create_task(records: Records, command: CreateTask, now: Now) -> None:
     """Create a task of the API. Raises AlreadyExists, NotFound for a dependency, Precondition for a cycle."""
     _refuse_second(records, command.item.reference)
-    item = _with_dependencies(records, command.stamp, command.item, command.depends_on)
-    records.put(Task(command.stamp, item, Source.API, now.wall_s, command.depends_on))
+    item = _with_dependencies(records, TaskId(command.stamp), command.item, command.depends_on)
+    records.put(Task(TaskId(command.stamp), item, Source.API, now.wall_s, command.depends_on))
 
 
 def update_task(records: Records, command: UpdateTask) -> None:
@@ -68,16 +74,22 @@ def _refuse_second(records: Records, reference: str) -> None:
         )
 
 
-def _with_dependencies(records: Records, id_: str, item: TaskItem, depends_on: tuple[str, ...]) -> TaskItem:
+def _with_dependencies(
+    records: Records, id_: TaskId, item: TaskItem, depends_on: tuple[ItemId, ...]
+) -> TaskItem:
     """The item with the references of its dependencies. Raises NotFound for one, Precondition for a cycle."""
-    references = {known.id: reference for reference, known in queries.items(records).items()}
+    references: dict[ItemId, str] = {
+        known.id: reference for reference, known in queries.items(records).items()
+    }
     references[id_] = item.reference
     for below in depends_on:
         if below not in references:
             raise NotFound(
                 f'cannot let task "{item.reference}" depend on "{below}": there is no item with this id'
             )
-    edges = {task.id: task.depends_on for task in queries.present_tasks(records)} | {id_: depends_on}
+    edges: dict[ItemId, tuple[ItemId, ...]] = {}
+    edges.update((task.id, task.depends_on) for task in queries.present_tasks(records))
+    edges[id_] = depends_on
     cycle = find_cycle(edges)
     if cycle:
         path = " -> ".join(references[node] for node in cycle)
@@ -111,7 +123,7 @@ def _discard_task(records: Records, task: Task) -> None:
             records.put(replace(records.executions[id_], stop_wanted=True))
 
 
-def _dependents(records: Records, id_: str) -> str:
+def _dependents(records: Records, id_: ItemId) -> str:
     """The first task that depends on `id_`, as part of a message; empty if there is none."""
     dependents = (task for task in queries.present_tasks(records) if id_ in task.depends_on)
     return next((f'task "{task.item.reference}"' for task in dependents), "")
@@ -151,32 +163,32 @@ def _apply(
 
     `source`: the owner that they get; None: they keep their owner, and new ones are the API's.
     """
-    ids = {reference: item.id for reference, item in queries.items(records).items()}
+    ids: dict[str, ItemId] = {reference: item.id for reference, item in queries.items(records).items()}
     for name in changes.removed:
         _remove(records, ids.pop(name))
     for name in items(file):
         if name in names:
-            ids.setdefault(name, derived(stamp, name))
+            ids.setdefault(name, item_id(derived(stamp, name)))
     restarted = () if records.draining else changes.restarted
     for name, service in file.services.items():
         if name in names:
             session = derived(stamp, "session", name) if name in restarted else None
-            _apply_service(records, service, ids[name], session, source, now)
+            _apply_service(records, service, ServiceId(ids[name]), session, source, now)
     for name, task in file.tasks.items():
         if name in names:
             depends_on = tuple(ids[below] for below in task.depends_on)
-            _apply_task(records, task, ids[name], depends_on, source, now)
+            _apply_task(records, task, TaskId(ids[name]), depends_on, source, now)
 
 
-def _remove(records: Records, id_: str) -> None:
-    if (service := records.services.get(id_)) is not None:
+def _remove(records: Records, id_: ItemId) -> None:
+    if (service := records.services.get(ServiceId(id_))) is not None:
         records.put(replace(service, want=Want.GONE))
     else:
-        _discard_task(records, records.tasks[id_])
+        _discard_task(records, records.tasks[TaskId(id_)])
 
 
 def _apply_service(
-    records: Records, item: ServiceItem, id_: str, session: str | None, source: Source | None, now: Now
+    records: Records, item: ServiceItem, id_: ServiceId, session: str | None, source: Source | None, now: Now
 ) -> None:
     """`session`: of the restart, if there is one."""
     service = records.services.get(id_)
@@ -197,8 +209,8 @@ def _apply_service(
 def _apply_task(
     records: Records,
     item: TaskItem,
-    id_: str,
-    depends_on: tuple[str, ...],
+    id_: TaskId,
+    depends_on: tuple[ItemId, ...],
     source: Source | None,
     now: Now,
 ) -> None:

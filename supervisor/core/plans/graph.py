@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-Edges = Mapping[str, Sequence[str]]
+from supervisor.lean.typing import TypeVar
+
+N = TypeVar("N")
+Edges = Mapping[N, Sequence[N]]
 
 
-def closure(roots: Iterable[str], edges: Edges, done: Container[str] = ()) -> list[str]:
+def closure(roots: Iterable[N], edges: Edges[N], done: Container[N] = ()) -> list[N]:
     """The roots and all that they depend on, except what is `done`: each once, after its own dependencies.
 
     A node that `edges` does not list depends on nothing. `edges` must not have a cycle, see `find_cycle`.
     """
-    order: list[str] = []
-    placed: set[str] = set()
+    order: list[N] = []
+    placed: set[N] = set()
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
         node, expanded = stack.pop()
@@ -28,13 +31,13 @@ def closure(roots: Iterable[str], edges: Edges, done: Container[str] = ()) -> li
     return order
 
 
-def find_cycle(edges: Edges) -> list[str] | None:
+def find_cycle(edges: Edges[N]) -> list[N] | None:
     """The nodes of one cycle in the order of dependency, the first repeated at the end; None if there is no cycle."""
-    finished: set[str] = set()
+    finished: set[N] = set()
     for root in edges:
-        path: list[str] = []
-        on_path: set[str] = set()
-        stack: list[tuple[str, bool]] = [(root, False)]
+        path: list[N] = []
+        on_path: set[N] = set()
+        stack: list[tuple[N, bool]] = [(root, False)]
         while stack:
             node, leaving = stack.pop()
             if leaving:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from supervisor.lean.frozen import dataclass
+from supervisor.model.ids import ExecutionId
 from supervisor.model.record import Execution
 
 
@@ -17,7 +18,7 @@ from supervisor.model.record import Execution
 class Lead:
     """The execution that another one follows, and for how many groups."""
 
-    leader_id: str
+    leader_id: ExecutionId
     groups: int
 
 
@@ -26,17 +27,17 @@ class Leaders:
 
     def __init__(self) -> None:
         """Begin without leaders."""
-        self._parts: dict[str, dict[str, str]] = {}
+        self._parts: dict[str, dict[str, ExecutionId]] = {}
         """{firing: {id of a part of a plan: the execution that leads it}}"""
-        self._led: dict[str, list[str]] = {}
+        self._led: dict[ExecutionId, list[str]] = {}
         """{leader: the ids of the parts}"""
-        self._followed: dict[str, Lead] = {}
+        self._followed: dict[ExecutionId, Lead] = {}
         """{follower: its lead}"""
-        self._followers: dict[str, dict[int, dict[str, None]]] = {}
+        self._followers: dict[ExecutionId, dict[int, dict[ExecutionId, None]]] = {}
         """{leader: {number of groups: the executions that follow it for so many}}"""
-        self._heirs: dict[str, dict[str, None]] = {}
+        self._heirs: dict[ExecutionId, dict[ExecutionId, None]] = {}
         """{leader: the executions that follow it, or did and have not taken over yet}"""
-        self._released: dict[str, tuple[Execution, int]] = {}
+        self._released: dict[ExecutionId, tuple[Execution, int]] = {}
         """{follower: its leader as it was when it released it, and the number of groups in common}"""
 
     def join(self, execution: Execution) -> Lead | None:
@@ -52,13 +53,13 @@ class Leaders:
             mine.append(part.id)
         return None
 
-    def follow(self, follower_id: str, lead: Lead) -> None:
+    def follow(self, follower_id: ExecutionId, lead: Lead) -> None:
         """An execution follows a lead from now on."""
         self._followed[follower_id] = lead
         self._followers.setdefault(lead.leader_id, {}).setdefault(lead.groups, {})[follower_id] = None
         self._heirs.setdefault(lead.leader_id, {})[follower_id] = None
 
-    def passed(self, leader: Execution, groups_before: int) -> list[str]:
+    def passed(self, leader: Execution, groups_before: int) -> list[ExecutionId]:
         """A leader has passed groups. Returns the executions that no longer wait for it."""
         waiting = self._followers.get(leader.id)
         if not waiting:
@@ -68,7 +69,7 @@ class Leaders:
             reached = sorted(groups for groups in waiting if groups <= leader.group)
         return self._let_go([id_ for groups in reached for id_ in waiting.get(groups, ())], leader)
 
-    def ended(self, leader: Execution) -> list[str]:
+    def ended(self, leader: Execution) -> list[ExecutionId]:
         """A leader is over. Returns the executions that no longer wait for it."""
         self._disown(leader)
         waiting = self._followers.get(leader.id, {})
@@ -78,11 +79,11 @@ class Leaders:
         """An execution stops following its leader."""
         self._let_go([follower.id], leader)
 
-    def lead_of(self, execution_id: str) -> Lead | None:
+    def lead_of(self, execution_id: ExecutionId) -> Lead | None:
         """The lead that an execution follows; None if it does not follow."""
         return self._followed.get(execution_id)
 
-    def first(self, execution_id: str, known: dict[str, str]) -> str:
+    def first(self, execution_id: ExecutionId, known: dict[ExecutionId, ExecutionId]) -> ExecutionId:
         """The leader at the end of the chain, which does not follow; the execution itself, if it does not follow.
 
         `known`: {execution: its first leader}, filled in, for callers that ask for many.
@@ -106,7 +107,7 @@ class Leaders:
             self._disown(execution)  # the parts below are free, so it looks again from the end
         return found
 
-    def heirs(self, execution_id: str) -> Iterator[str]:
+    def heirs(self, execution_id: ExecutionId) -> Iterator[ExecutionId]:
         """All executions that wait for it, or have not taken over from it yet, and those that wait for them."""
         stack = [execution_id]
         while stack:
@@ -114,7 +115,7 @@ class Leaders:
             yield from heirs
             stack.extend(heirs)
 
-    def _let_go(self, follower_ids: list[str], leader: Execution) -> list[str]:
+    def _let_go(self, follower_ids: list[ExecutionId], leader: Execution) -> list[ExecutionId]:
         """Returns the same ids."""
         for follower_id in follower_ids:
             lead = self._followed.pop(follower_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor.core import queries
 from supervisor.core.records import Records
+from supervisor.model.ids import ItemId, ServiceId, TaskId
 from supervisor.model.record import Source, Task
 from supervisor.model.spec import Trigger
 
@@ -30,7 +31,7 @@ def may_fire(records: Records, trigger: Trigger) -> bool:
     return not allowed or trigger in allowed
 
 
-def started_by(records: Records, trigger: Trigger) -> tuple[list[str], list[str]]:
+def started_by(records: Records, trigger: Trigger) -> tuple[list[ServiceId], list[TaskId]]:
     """The ids of the services and of the tasks that `trigger` starts. `manual` starts nothing by itself.
 
     While the environment waits for a good version of its file, nothing of the file starts, nor what depends on it.
@@ -49,10 +50,10 @@ def started_by(records: Records, trigger: Trigger) -> tuple[list[str], list[str]
 
 def _is_of_the_file(records: Records, task: Task) -> bool:
     """Whether a task, or anything that it depends on, is of the file."""
-    below, seen = [task.id], set[str]()
+    below, seen = list[ItemId]([task.id]), set[ItemId]()
     while below:
         id_ = below.pop()
-        item = records.tasks.get(id_) or records.services.get(id_)
+        item = records.tasks.get(TaskId(id_)) or records.services.get(ServiceId(id_))
         if item is None or id_ in seen:
             continue
         seen.add(id_)

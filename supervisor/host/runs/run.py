@@ -10,6 +10,7 @@ from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit
+from supervisor.model.ids import RunId
 
 if TYPE_CHECKING:
     import anyio
@@ -28,7 +29,7 @@ class Run:
 
     def __init__(
         self,
-        run_id: str,
+        run_id: RunId,
         kind: RunKind,
         reference: str,
         directory: RunDir,

@@ -38,7 +38,7 @@ from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
-from supervisor.model.ids import fresh
+from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, TaskId, fresh
 from supervisor.model.record import Record, Service, Task
 from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
@@ -80,7 +80,7 @@ class Bench(IdleOperations):
         self.clock = HandClock(1.0, 1_700_000_000.0)
         self.engine = Engine(World(), self, Hub(), self.clock)
         self.engine.performer = self
-        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.post(EnvironmentStarted(EnvironmentId(SEED)))
         self.engine.turn()
         self.activity = Activity(self.engine.world, Memory(), "a boot", clock)
         self.tokens = Tokens(b"k" * 32, issuer(SEED))
@@ -165,9 +165,9 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_status_tells_what_there_is_and_what_is_waited_for(bench: Bench) -> None:
     bench.apply()
-    bench.engine.submit(StartService(bench.id("web"), fresh()))
-    bench.engine.submit(StartService(bench.id("api"), fresh()))
-    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+    bench.engine.submit(StartService(ServiceId(bench.id("web")), fresh()))
+    bench.engine.submit(StartService(ServiceId(bench.id("api")), fresh()))
+    bench.engine.submit(StartTask(TaskId(bench.id("build")), fresh()))
     bench.clock.mono_s, bench.clock.wall_s = 6.0, bench.clock.wall_s + 5.0
 
     status, answer = bench.get("/control/status")
@@ -189,7 +189,7 @@ def test_status_tells_what_there_is_and_what_is_waited_for(bench: Bench) -> None
 
 def test_status_names_what_has_failed(bench: Bench) -> None:
     bench.apply()
-    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+    bench.engine.submit(StartTask(TaskId(bench.id("build")), fresh()))
     bench.engine.post(Exited(bench.spawned[-1].run_id, ExitCode(7)))
     bench.engine.turn()
 
@@ -212,7 +212,7 @@ def test_status_names_what_has_failed(bench: Bench) -> None:
 def test_execution_tells_its_exit_status(bench: Bench, end: Exit, status: int, phase: str) -> None:
     bench.apply()
     execution = fresh()
-    bench.engine.submit(StartTask(bench.id("build"), execution))
+    bench.engine.submit(StartTask(TaskId(bench.id("build")), execution))
 
     assert bench.get(f"/control/executions/{execution}")[1]["exitStatus"] is None
     bench.engine.post(Exited(bench.spawned[-1].run_id, end))
@@ -225,8 +225,8 @@ def test_execution_tells_its_exit_status(bench: Bench, end: Exit, status: int, p
 def test_execution_that_was_stopped_has_the_status_of_ctrl_c(bench: Bench) -> None:
     bench.apply()
     execution = fresh()
-    bench.engine.submit(StartTask(bench.id("build"), execution))
-    bench.engine.submit(StopExecution(execution))
+    bench.engine.submit(StartTask(TaskId(bench.id("build")), execution))
+    bench.engine.submit(StopExecution(ExecutionId(execution)))
     bench.engine.post(Exited(bench.spawned[-1].run_id, ExitSignal(15)))
     bench.engine.turn()
 
@@ -244,7 +244,7 @@ def test_execution_that_there_is_not_is_not_found(bench: Bench) -> None:
 
 def test_trigger_that_the_filter_does_not_let_fire_is_refused(bench: Bench) -> None:
     bench.apply()
-    bench.engine.post(EnvironmentStarted(SEED, (Trigger.POST_ENVIRONMENT_START,)))
+    bench.engine.post(EnvironmentStarted(EnvironmentId(SEED), (Trigger.POST_ENVIRONMENT_START,)))
     bench.engine.turn()
 
     status, answer = bench.post("/control/trigger", name="postMachineStart")
@@ -273,12 +273,12 @@ def test_trigger_starts_items_and_tells_which(bench: Bench) -> None:
 
 def test_restart_gives_a_service_a_new_session(bench: Bench) -> None:
     bench.apply()
-    bench.engine.submit(StartService(bench.id("web"), fresh()))
-    before = bench.engine.world.records.services[bench.id("web")].session
+    bench.engine.submit(StartService(ServiceId(bench.id("web")), fresh()))
+    before = bench.engine.world.records.services[ServiceId(bench.id("web"))].session
 
     assert bench.post("/control/restart", id=bench.id("web")) == (200, {})
 
-    assert bench.engine.world.records.services[bench.id("web")].session != before
+    assert bench.engine.world.records.services[ServiceId(bench.id("web"))].session != before
 
 
 def test_update_with_a_text_applies_it(bench: Bench) -> None:
@@ -338,7 +338,7 @@ def test_update_without_a_text_reads_the_workspaces_file(bench: Bench) -> None:
     bench.post("/control/update", content="tasks: {build: {name: B, command: other}}", source="api")
     _, nothing = bench.post("/control/update")
     assert nothing["changes"]["unchanged"] == ["web", "api", "build"]
-    assert bench.engine.world.records.tasks[bench.id("build")].item.spec.command == "other"
+    assert bench.engine.world.records.tasks[TaskId(bench.id("build"))].item.spec.command == "other"
 
 
 def test_update_for_the_api_adds_and_changes_and_removes_only_if_it_replaces(bench: Bench) -> None:
@@ -432,7 +432,7 @@ def test_recent_changes_are_for_whoever_may_do_everything(bench: Bench) -> None:
 def test_activity_is_explained(bench: Bench) -> None:
     bench.apply()
     bench.activity.report("VS Code")
-    bench.engine.submit(StartTask(bench.id("build"), fresh()))
+    bench.engine.submit(StartTask(TaskId(bench.id("build")), fresh()))
 
     status, answer = bench.get("/control/activity")
 

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from supervisor.api.http.metrics import Metrics, kept_log_bytes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source
 from supervisor.model.shared_sequence import EMPTY
@@ -22,8 +23,8 @@ from supervisor.model.states import ProbePause, ProbeRun, Starting
 from tests.core import playbook
 
 pytestmark = pytest.mark.anyio
-SERVICE = Service("s", playbook.service("web"), Source.FILE, 0.0)
-EXECUTION = Execution("e", "t", "build", "manual", "f", EMPTY, 0.0, started_s=10.0)
+SERVICE = Service(ServiceId("s"), playbook.service("web"), Source.FILE, 0.0)
+EXECUTION = Execution(ExecutionId("e"), TaskId("t"), "build", "manual", "f", EMPTY, 0.0, started_s=10.0)
 
 
 @pytest.fixture
@@ -64,7 +65,9 @@ async def counting(runs: Path, *records: Service | Execution) -> AsyncIterator[N
 
 
 async def test_what_exists_is_looked_at(tmp_path: Path) -> None:
-    services = [replace(SERVICE, id=str(n), state=playbook.STATES[ServicePhase.RUNNING]) for n in range(2)]
+    services = [
+        replace(SERVICE, id=ServiceId(str(n)), state=playbook.STATES[ServicePhase.RUNNING]) for n in range(2)
+    ]
     async with counting(tmp_path, *services, EXECUTION) as numbers:
         found = await numbers.read()
     assert found["supervisor_services running"] == 2
@@ -92,7 +95,7 @@ async def test_executions_are_counted_once_by_their_outcome(tmp_path: Path) -> N
 async def test_probes_that_fail_are_counted(tmp_path: Path) -> None:
     starting, again, probing = (
         replace(SERVICE, state=Starting(playbook.SESSION, probe=probe))
-        for probe in (None, ProbePause(1.0), ProbeRun("p1", 11.0))
+        for probe in (None, ProbePause(1.0), ProbeRun(RunId("p1"), 11.0))
     )
     ready = replace(SERVICE, state=playbook.STATES[ServicePhase.RUNNING])
     async with counting(tmp_path) as numbers:

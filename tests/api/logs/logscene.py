@@ -15,6 +15,7 @@ from aiohttp import ClientResponse, ClientSession, TCPConnector, web
 from supervisor.api.logs.log_routes import routes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
     Execution,
@@ -90,10 +91,10 @@ class Scene:
         """A service whose newest run is number `run`; returns that run's id."""
         run_id = f"{WEB}.{run}" if run is not None else None
         item = ServiceItem("web", "web", ServiceSpec("serve"))
-        kept_runs = tuple(f"{WEB}.{number}" for number in kept) if run is not None else ()
-        session = None if run_id is None else ServiceSession("session", item.spec, run_id)
+        kept_runs = tuple(RunId(f"{WEB}.{number}") for number in kept) if run is not None else ()
+        session = None if run_id is None else ServiceSession("session", item.spec, RunId(run_id))
         state = Running(session) if session is not None and live else AtRest(session)
-        self.put(Service(WEB, item, Source.API, 0.0, state=state, kept_runs=kept_runs))
+        self.put(Service(ServiceId(WEB), item, Source.API, 0.0, state=state, kept_runs=kept_runs))
         return run_id or ""
 
     def ended(self, data: bytes) -> str:
@@ -106,7 +107,9 @@ class Scene:
         """An execution with a group for each word list, `a b` is two tasks side by side, `@db` a service."""
         plan = plan_of(tuple(_step(word) for word in group.split()) for group in groups)
         phase = ExecutionPhase.RUNNING
-        self.put(Execution(BUILD, "task", "task", "manual", "firing", plan, 0.0, phase=phase))
+        self.put(
+            Execution(ExecutionId(BUILD), TaskId("task"), "task", "manual", "firing", plan, 0.0, phase=phase)
+        )
 
     def begin(self, *references: str) -> None:
         self._set(references, ExecutionPhase.RUNNING)
@@ -116,13 +119,13 @@ class Scene:
 
     def over(self, phase: ExecutionPhase = ExecutionPhase.FAILED) -> None:
         """The execution ends; what has not run never will."""
-        self.put(replace(self.records.executions[BUILD], phase=phase))
+        self.put(replace(self.records.executions[ExecutionId(BUILD)], phase=phase))
 
     def _set(self, references: tuple[str, ...], phase: ExecutionPhase) -> None:
-        execution = self.records.executions[BUILD]
+        execution = self.records.executions[ExecutionId(BUILD)]
         steps = execution.steps
         for reference in references:
-            steps[f"step-{reference}"] = StepState(phase, f"run-{reference}")
+            steps[StepId(f"step-{reference}")] = StepState(phase, RunId(f"run-{reference}"))
         named = {f"step-{reference}" for reference in references}
         last = max(at for at, group in enumerate(execution.plan) if named & {step.id for step in group})
         for step in [step for group in execution.plan.cut(last) for step in group]:
@@ -143,8 +146,8 @@ class Scene:
 
 def _step(word: str) -> PlanStep:
     if word.startswith("@"):
-        return ServiceStep(f"step-{word[1:]}", word[1:], (), WEB)
-    return TaskStep(f"step-{word}", word, (), f"task-{word}", TaskSpec("work"))
+        return ServiceStep(StepId(f"step-{word[1:]}"), word[1:], (), ServiceId(WEB))
+    return TaskStep(StepId(f"step-{word}"), word, (), TaskId(f"task-{word}"), TaskSpec("work"))
 
 
 @dataclass

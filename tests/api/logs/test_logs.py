@@ -15,6 +15,7 @@ import pytest
 
 from supervisor.api.logs.frames import Encoding, Frame
 from supervisor.host.runs import log_file
+from supervisor.model.ids import ServiceId
 from tests.api.logs.logscene import (
     BUILD,
     WEB,
@@ -185,7 +186,7 @@ def test_deleted_service_ends_the_stream(scene: Scene) -> None:
 
     async def body() -> None:
         async with serving(scene) as site, site.ask(site.web) as response:
-            scene.records.services.pop(WEB)
+            scene.records.services.pop(ServiceId(WEB))
             assert await response.read() == b""
 
     within_deadline(body)

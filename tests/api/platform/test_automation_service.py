@@ -26,6 +26,7 @@ from supervisor.model.command import Drain
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
 from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Record
 from tests.clocks import HandClock
 from tests.core.playbook import SEED
@@ -40,7 +41,7 @@ class Bench:
         self.spawned: list[Spawn] = []
         self.engine = Engine(World(), self, Hub(), HandClock(1.0, 1_700_000_000.0))
         self.engine.performer = self
-        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.post(EnvironmentStarted(EnvironmentId(SEED)))
         self.engine.turn()
         self.api = AutomationService(self.engine, Translator(SEED, "http://127.0.0.1:1"))
 

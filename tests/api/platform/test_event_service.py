@@ -21,13 +21,13 @@ from supervisor.hub import Change, Hub
 from supervisor.model.command import ApplyFile, FireTrigger
 from supervisor.model.exit import SUCCESS
 from supervisor.model.fact import EnvironmentStarted, Exited
-from supervisor.model.ids import fresh
+from supervisor.model.ids import EnvironmentId, RunId, TaskId, fresh
 from supervisor.model.record import Source, Task
 from supervisor.model.spec import TaskItem, TaskSpec, Trigger
 from tests.clocks import HandClock
 from tests.core.playbook import SEED, file, task
 
-TASK = Task("an id", TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)
+TASK = Task(TaskId("an id"), TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)
 
 
 def test_a_task_is_created_updated_and_deleted_once() -> None:
@@ -47,7 +47,7 @@ class Watched:
         self.runs: list[str] = []
         self.engine = Engine(World(), self, Hub(), HandClock(1.0, 1.0))
         self.engine.performer = self
-        self.engine.post(EnvironmentStarted(SEED))
+        self.engine.post(EnvironmentStarted(EnvironmentId(SEED)))
         self.engine.turn()
         self.events = EventService(self.engine, SEED)
 
@@ -90,7 +90,7 @@ def test_what_an_execution_leads_is_told_of_those_that_follow_it() -> None:
         watched.engine.submit(FireTrigger(start, fresh()))
 
     def end() -> None:
-        watched.engine.post(Exited(watched.runs[0], SUCCESS))
+        watched.engine.post(Exited(RunId(watched.runs[0]), SUCCESS))
         watched.engine.turn()
 
     watched.seen(fire)

@@ -19,6 +19,7 @@ from supervisor.model.command import (
     UpdateTask,
 )
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition
+from supervisor.model.ids import item_id
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Source
 from supervisor.model.spec import ServiceItem, TaskItem
@@ -28,7 +29,7 @@ from tests.core.playbook import Playbook, service, task
 def create(book: Playbook, item: ServiceItem | TaskItem, *depends_on: str) -> list[str]:
     if isinstance(item, ServiceItem):
         return book.do(CreateService(item, book.stamp()))
-    return book.do(CreateTask(item, depends_on, book.stamp()))
+    return book.do(CreateTask(item, tuple(map(item_id, depends_on)), book.stamp()))
 
 
 def test_created_service_is_stopped_until_it_is_started() -> None:

@@ -17,6 +17,7 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import AlreadyExists
 from supervisor.model.fact import EnvironmentStarted
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Service, Source, Task
 from supervisor.model.spec import ServiceItem, TaskItem, Trigger
 from tests.core.playbook import SEED, Playbook, file, service, task
@@ -25,7 +26,7 @@ from tests.core.playbook import SEED, Playbook, file, service, task
 def started(*items: ServiceItem | TaskItem) -> Playbook:
     """An environment whose file has these items."""
     book = Playbook()
-    book.do(EnvironmentStarted(SEED, begins=True))
+    book.do(EnvironmentStarted(EnvironmentId(SEED), begins=True))
     book.apply(*items)
     return book
 
@@ -118,7 +119,7 @@ def test_start_runs_what_its_file_says_and_keeps_what_the_api_added() -> None:
     book = started(service("web"), task("build"))
     add(book, task("mine"), task("build", command="other"))
     book.do(DeleteService(book.service("web").id))
-    book.do(EnvironmentStarted(SEED, begins=True))
+    book.do(EnvironmentStarted(EnvironmentId(SEED), begins=True))
     book.apply(service("web"), task("build"))
     assert sources(book) == {"web": Source.FILE, "build": Source.FILE, "mine": Source.API}
     assert book.task("build").item.spec.command == "work"
@@ -156,7 +157,7 @@ def test_records_of_an_older_version_are_the_files_and_are_compared_item_by_item
     book = started(service("web"), task("build"))
     environment = book.world.records.environment
     assert environment is not None
-    book.world.records.environments[SEED] = replace(environment, file_items={})
+    book.world.records.environments[EnvironmentId(SEED)] = replace(environment, file_items={})
     book.apply(service("web"), task("new"))
     assert list(sources(book)) == ["web", "new"]
     assert book.service("web").spec_version == 1

@@ -22,6 +22,7 @@ from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.host.users.account import Account
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
+from supervisor.model.ids import RunId, TaskId
 
 DEADLINE_S = 20.0
 F = TypeVar("F", bound=RunFact)
@@ -75,7 +76,7 @@ class Bench:
             self.problems.append((kind, reason))
 
     def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
-        self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ()))
+        self.machine.perform(Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, script, None, ()))
 
     def folder(self, run_id: str = "run") -> RunDir:
         return RunDir(self.state / "runs", run_id)
@@ -138,8 +139,8 @@ def inherited(
     wanted: bool = True,
 ) -> Inherited:
     """A run as the records of an earlier supervisor have it."""
-    spawn = Spawn(run_id, kind, f"id of {run_id}", run_id, script, None, ())
-    return Inherited(spawn, wanted and told is None, None if told is None else told(run_id))
+    spawn = Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, script, None, ())
+    return Inherited(spawn, wanted and told is None, None if told is None else told(RunId(run_id)))
 
 
 async def leave(it: Bench, *, answered: bool = True) -> None:

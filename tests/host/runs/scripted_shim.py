@@ -13,6 +13,7 @@ from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.fact import RunFact
+from supervisor.model.ids import RunId, TaskId
 from supervisor.shim.protocol import (
     Bye,
     CommandExited,
@@ -86,7 +87,7 @@ class Stage:
         self.problems.append((kind, reason))
 
     def spawn(self, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
-        self.machine.perform(Spawn(run_id, kind, f"id of {run_id}", run_id, ":", None, ()))
+        self.machine.perform(Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, ":", None, ()))
 
     def started(self, run_id: str = "run") -> CommandStarted:
         return CommandStarted(run_id, next(self._pids), 1, "")

@@ -17,6 +17,7 @@ from supervisor.host.runs.spawn import shim_client
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
+from supervisor.model.ids import RunId
 from supervisor.shim.protocol import SpawnFailed, SpawnRequest
 from tests.host.runs.harness import DEADLINE_S, Bench, bench, inherited, leave, until
 
@@ -237,7 +238,9 @@ async def test_after_a_restart_of_the_machine_only_exit_files_count(tmp_path: Pa
 
 
 def test_command_that_ended_before_its_shim_could_say_so_counts_as_begun(tmp_path: Path) -> None:
-    begun, never = (Run(id_, RunKind.TASK, "a", RunDir(tmp_path, id_), False) for id_ in ("begun", "never"))
+    begun, never = (
+        Run(RunId(id_), RunKind.TASK, "a", RunDir(tmp_path, id_), False) for id_ in ("begun", "never")
+    )
     for run in (begun, never):
         run.dir.create("true")
     write(begun.dir, "log")

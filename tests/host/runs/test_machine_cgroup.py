@@ -12,6 +12,7 @@ from supervisor.host.proc.cgroups import Cgroups
 from supervisor.model.action import Discard, Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import MainExited, Started
+from supervisor.model.ids import RunId
 from tests.host.runs.harness import Bench, bench, inherited, leave, until
 from tests.host.runs.test_machine_tree import is_gone
 from tests.shim.test_shim import reaped, shim_of
@@ -42,7 +43,7 @@ async def test_a_command_is_in_a_group_of_its_own_and_the_shim_is_not(
         assert facts is not None
         assert facts.cgroup == f"{groups.folder}/run"
         assert cgroups.processes(groups.shims) == [it.link.pid]
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).exit == ExitSignal(signal.SIGKILL)
         await until(lambda: groups.runs() == [])
         it.spawn("exit 3", "next")
@@ -58,7 +59,7 @@ async def test_what_nothing_else_shows_is_ended(
         it.spawn("sleep 60", "other")
         (pid,) = await it.words(1)
         assert pid not in {str(ref.pid) for ref in it.members()}
-        it.machine.perform(ask("run"))
+        it.machine.perform(ask(RunId("run")))
         await it.exited()
         assert is_gone(pid)
         assert [type(fact) for fact in it.of("other")] == [Started]
@@ -72,7 +73,7 @@ async def test_a_service_that_leaves_a_hidden_daemon_is_over_once_that_ended(
         await it.main_exited()
         (pid,) = await it.words(1)
         assert not is_gone(pid)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(3)
         assert is_gone(pid)
         assert len([fact for fact in it.facts if isinstance(fact, MainExited)]) == 1
@@ -98,7 +99,7 @@ async def test_the_group_of_a_discarded_run_goes_once_nothing_lives_in_it(
         (pid,) = await it.words(1)
         os.kill(int(pid), signal.SIGKILL)
         await until(lambda: not cgroups.populated(f"{groups.folder}/run"))
-        it.machine.perform(Discard(("run",)))
+        it.machine.perform(Discard((RunId("run"),)))
         await until(lambda: groups.runs() == [])
 
 
@@ -107,7 +108,7 @@ async def test_groups_that_a_command_makes_go_with_it(tmp_path: Path, groups: Cg
     async with bench(tmp_path, cgroups=groups) as it:
         it.spawn(f"mkdir -p {own}/one/two; echo $$ >{own}/one/two/cgroup.procs; echo in; exec sleep 60")
         await it.words(1)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         await it.exited()
         await until(lambda: groups.runs() == [])
 
@@ -120,7 +121,7 @@ async def test_processes_that_only_fork_and_leave_are_caught(tmp_path: Path, gro
     async with bench(tmp_path, cgroups=groups) as it:
         it.spawn("for i in 1 2 3 4; do ../hop; done; echo ready; sleep 60")
         await it.words(1)
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).survivors == ()
         await until(lambda: groups.runs() == [])
 
@@ -141,7 +142,7 @@ async def test_a_group_that_cannot_be_made_costs_no_run(tmp_path: Path, groups: 
         (Path(groups.folder) / "cgroup.max.descendants").write_text("1")
         it.spawn("sleep 60 & exit 3", kind=RunKind.START)
         await it.main_exited()
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(3)
 
 
@@ -151,7 +152,7 @@ async def test_a_group_that_cannot_be_entered_costs_no_run(tmp_path: Path, group
         (Path(groups.folder) / "run" / "cgroup.type").write_text("threaded")
         it.spawn("sleep 60 & exit 3", kind=RunKind.START)
         await it.main_exited()
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(3)
 
 
@@ -163,7 +164,7 @@ async def test_an_adopted_run_keeps_its_group(tmp_path: Path, groups: Cgroups) -
     await leave(first)
     async with bench(tmp_path, cgroups=Cgroups.of(tmp_path)) as it:
         it.machine.adopt([inherited("run", RunKind.START)])
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         await it.exited()
         assert is_gone(pid)
     await reaped(shim)

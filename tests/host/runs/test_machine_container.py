@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.model.action import Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import ExitSignal, NotStarted
+from supervisor.model.ids import RunId, item_id
 from supervisor.model.spec import Docker, EnvVar
 from tests.host.runs.harness import bench
 
@@ -33,10 +34,12 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
-SPAWN = Spawn("run", RunKind.TASK, "id", "run", "make", Docker("debian"), (EnvVar("MINE", "1"),))
+SPAWN = Spawn(
+    RunId("run"), RunKind.TASK, item_id("id"), "run", "make", Docker("debian"), (EnvVar("MINE", "1"),)
+)
 
 
-@pytest.mark.parametrize(("ask", "signal"), [(Kill("run"), 9), (Terminate("run"), 15)])
+@pytest.mark.parametrize(("ask", "signal"), [(Kill(RunId("run")), 9), (Terminate(RunId("run")), 15)])
 async def test_a_stopped_container_is_removed(
     tmp_path: Path, asked: Path, ask: Kill | Terminate, signal: int
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import Exited, Started
+from supervisor.model.ids import RunId
 from supervisor.shim.protocol import (
     Bye,
     CommandExited,
@@ -49,8 +50,8 @@ def test_a_task_starts_and_ends_in_one_turn(it: Stage) -> None:
     it.spawn()
     started = it.started()
     assert it.turn(started, it.exited(3)) == [
-        Started("run", started.pid),
-        Exited("run", ExitCode(3), output={}),
+        Started(RunId("run"), started.pid),
+        Exited(RunId("run"), ExitCode(3), output={}),
     ]
     assert len(it.folded) == 1, "both facts are folded together"
 
@@ -81,7 +82,7 @@ def test_the_rest_of_a_service_or_probe_is_seen_out_by_the_loop(it: Stage, kind:
     assert "_see_out" in backlog(it)
 
 
-@pytest.mark.parametrize("action", [Terminate("run"), Kill("run")])
+@pytest.mark.parametrize("action", [Terminate(RunId("run")), Kill(RunId("run"))])
 def test_what_is_asked_before_the_answer_is_done_once_it_lives(it: Stage, action: Terminate | Kill) -> None:
     it.spawn()
     it.machine.perform(action)
@@ -119,7 +120,7 @@ def test_a_kill_that_nobody_asked_for_is_explained_in_the_loop(it: Stage) -> Non
 def test_a_kill_that_was_asked_for_needs_no_explanation(it: Stage) -> None:
     it.spawn()
     it.turn(it.started())
-    it.machine.perform(Kill("run"))
+    it.machine.perform(Kill(RunId("run")))
     it.turn(CommandExited("run", ExitStatus(9, by_signal=True)))
     assert "_explain" not in backlog(it)
     assert it.machine._runs["run"].exit == ExitSignal(9)

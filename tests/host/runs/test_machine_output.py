@@ -12,6 +12,7 @@ from supervisor.host.runs.log_file import tail
 from supervisor.model.action import Discard, Kill, Note, RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import OutputRead, Started
+from supervisor.model.ids import RunId
 from tests.host.runs.harness import bench, until
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +121,7 @@ async def test_discarded_runs_leave_nothing_on_disk(tmp_path: Path) -> None:
         it.spawn("echo two", "two")
         for name in ("one", "two"):
             await it.exited(name)
-        it.machine.perform(Discard(("one", "two", "never was")))
+        it.machine.perform(Discard((RunId("one"), RunId("two"), RunId("never was"))))
         await until(lambda: not os.listdir(it.state / "runs"))
 
 
@@ -128,7 +129,7 @@ async def test_a_killed_flood_ends(tmp_path: Path) -> None:
     async with bench(tmp_path, log_limit_bytes=MEGABYTE) as it:
         it.spawn("trap '' TERM; while :; do echo flood; done")
         await it.words(1000)
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         end = await it.exited()
         assert end.exit == ExitSignal(9)
         assert end.tail.count("flood") == 20
@@ -191,7 +192,7 @@ async def test_a_link_in_the_place_of_a_run_directory_is_removed_and_not_followe
     async with bench(tmp_path) as it:
         it.spawn(f'run=${{GITPOD_OUTPUT%/*}}; rm -r "$run"; ln -s {tmp_path}/precious "$run"')
         await it.exited()
-        it.machine.perform(Discard(("run",)))
+        it.machine.perform(Discard((RunId("run"),)))
         await until(lambda: not os.listdir(it.state / "runs"))
     assert (tmp_path / "precious/file").exists()
 
@@ -205,7 +206,7 @@ async def test_lines_of_the_supervisors_own_are_added_to_a_log(tmp_path: Path) -
         it.spawn("echo said; until [ -e go ]; do sleep 0.01; done")
         await it.fact(Started)
         await until(lambda: text(it.folder().log) == "said\n")
-        it.machine.perform(Note("run", "one\ntwo"))
+        it.machine.perform(Note(RunId("run"), "one\ntwo"))
         assert text(it.folder().log) == "said\nsupervisor: one\nsupervisor: two\n"
         (it.workspace / "go").touch()
         await it.exited()

@@ -14,6 +14,7 @@ import pytest
 from supervisor.host.runs.spawn import pending_start
 from supervisor.model.action import RunKind, Terminate
 from supervisor.model.exit import SUCCESS, NotStarted
+from supervisor.model.ids import RunId
 from tests.host.runs.harness import Bench, bench, until
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +73,7 @@ async def test_a_command_that_waits_can_be_stopped(tmp_path: Path, kind: RunKind
         with no_descriptors(it):
             it.spawn("echo done", kind=kind)
             await waits(it)
-            it.machine.perform(Terminate("run"))
+            it.machine.perform(Terminate(RunId("run")))
             end = (await it.exited()).exit
 
         assert isinstance(end, NotStarted)

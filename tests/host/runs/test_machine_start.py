@@ -10,6 +10,7 @@ from supervisor.host.runs.spawn import command_line
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.exit import ExitCode, NotStarted
 from supervisor.model.fact import Exited
+from supervisor.model.ids import RunId, item_id
 from supervisor.model.spec import EnvVar, SecretRef
 from tests.host.runs.harness import bench
 
@@ -67,7 +68,7 @@ async def test_a_run_id_is_used_once(tmp_path: Path) -> None:
 async def test_an_environment_that_cannot_be_composed(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         env = (EnvVar("TOKEN", SecretRef("x")),)
-        it.machine.perform(Spawn("run", RunKind.TASK, "id of run", "run", ":", None, env))
+        it.machine.perform(Spawn(RunId("run"), RunKind.TASK, item_id("id of run"), "run", ":", None, env))
         end = (await it.exited()).exit
         assert isinstance(end, NotStarted)
         assert end.why.startswith('cannot set the variable "TOKEN": there is no secret "x"')

@@ -11,6 +11,7 @@ import pytest
 from supervisor.host.runs import tree_ending
 from supervisor.model.action import Kill, RunKind
 from supervisor.model.exit import ExitSignal
+from supervisor.model.ids import RunId
 from tests.host.runs.harness import bench, until
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +39,7 @@ async def test_processes_that_only_fork_and_leave_are_caught(tmp_path: Path) -> 
     async with bench(tmp_path) as it:
         it.spawn("for i in 1 2 3 4; do ../hop; done; echo ready; sleep 60")
         await it.words(1)
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).survivors == ()
         assert it.members() == []
 
@@ -53,7 +54,7 @@ async def test_a_storm_of_forks_is_ended(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn(f"exec {sys.executable} -I -S ../storm.py")
         await it.words(1)
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).survivors == ()
         assert it.members() == []
 
@@ -66,7 +67,7 @@ async def test_a_process_that_waits_for_a_child_amid_its_fork(tmp_path: Path) ->
     async with bench(tmp_path) as it:
         it.spawn(f'exec {sys.executable} -I -S -c "{fork}"')
         await until(lambda: state(it.main().pid) == "D")
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert isinstance((await it.exited()).exit, ExitSignal)
         assert it.members() == []
 
@@ -82,7 +83,7 @@ async def test_what_sigkill_does_not_end_is_named_with_its_state(
         (freezer / "cgroup.procs").write_text(str(pid))
         (freezer / "freezer.state").write_text("FROZEN")
         await until(lambda: state(pid) == "D")
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         end = await it.exited()
         assert [str(survivor) for survivor in end.survivors] == [f"{pid} (sleep, state D)"]
         (said,) = it.log().splitlines()

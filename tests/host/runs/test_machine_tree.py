@@ -10,6 +10,7 @@ from supervisor.host.proc import process_tree
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Exited, MainExited, Started
+from supervisor.model.ids import RunId
 from tests.host.runs.harness import Bench, bench, until
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ async def test_terminate_reaches_the_whole_tree(tmp_path: Path) -> None:
             f"{DAEMON} sleep 60 & echo $!; (sleep 60 & echo $!; wait) & echo $$; wait", kind=RunKind.START
         )
         pids = await it.words(4)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == TERM
         assert all(map(is_gone, pids))
         assert not any(isinstance(fact, MainExited) for fact in it.facts)
@@ -42,8 +43,8 @@ async def test_kill_reaches_what_ignores_sigterm(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn(f"trap '' TERM; {DAEMON} echo $$; while :; do sleep 0.01; done")
         pids = await it.words(2)
-        it.machine.perform(Terminate("run"))
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Terminate(RunId("run")))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).exit == KILL
         assert all(map(is_gone, pids))
 
@@ -52,10 +53,10 @@ async def test_sigterm_does_not_end_what_ignores_it(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn("trap 'echo asked' TERM; echo ready; while :; do sleep 0.01; done", kind=RunKind.START)
         await it.words(1)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         await until(lambda: "asked" in it.log())
         assert process_tree.alive(it.main())
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).exit == KILL
 
 
@@ -66,7 +67,7 @@ async def test_a_command_of_a_trap_does_its_work(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn(script)
         await it.words(1)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(4)
         assert it.log().split() == ["ready", "cleaned"]
 
@@ -76,7 +77,7 @@ async def test_a_stopped_process_acts_on_terminate(tmp_path: Path) -> None:
         it.spawn("trap 'exit 5' TERM; echo ready; kill -STOP $$; exit 6")
         await it.words(1)
         await until(lambda: _state(it.main().pid) == "T")
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(5)
 
 
@@ -84,7 +85,7 @@ async def test_kill_right_after_the_spawn(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         for number in range(20):
             it.spawn("sleep 60", str(number))
-            it.machine.perform(Kill(str(number)))
+            it.machine.perform(Kill(RunId(str(number))))
         for number in range(20):
             assert (await it.exited(str(number))).exit == KILL
 
@@ -150,7 +151,7 @@ async def test_a_service_that_leaves_a_daemon_is_over_once_that_ended(tmp_path: 
         assert main.exit == ExitCode(3)
         (pid,) = await it.words(1)
         assert not is_gone(pid)
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(3)
         assert is_gone(pid)
 
@@ -174,8 +175,8 @@ async def test_asking_a_run_that_is_over_has_no_effect(tmp_path: Path) -> None:
         it.spawn(":")
         await it.exited()
         before = list(it.facts)
-        it.machine.perform(Terminate("run"))
-        it.machine.perform(Kill("unknown"))
+        it.machine.perform(Terminate(RunId("run")))
+        it.machine.perform(Kill(RunId("unknown")))
         it.spawn(":", "next")
         await it.exited("next")
         assert it.of("run") == before
@@ -188,12 +189,12 @@ async def test_without_pidfds_processes_are_watched_all_the_same(
     async with bench(tmp_path) as it:
         it.spawn(f"{DAEMON} exit 3", "service", RunKind.START)
         await it.main_exited("service")
-        it.machine.perform(Terminate("service"))
+        it.machine.perform(Terminate(RunId("service")))
         assert (await it.exited("service")).exit == ExitCode(3)
         it.spawn("sleep 60", "unseen")
         await it.fact(Started, "unseen")
         await lose_shim(it)
-        it.machine.perform(Kill("unseen"))
+        it.machine.perform(Kill(RunId("unseen")))
         assert (await it.exited("unseen")).exit == ExitUnknown()
 
 
@@ -206,7 +207,7 @@ async def test_a_kernel_that_refuses_pidfds_counts_as_one_without(
     monkeypatch.setattr(os, "pidfd_open", refuse)
     async with bench(tmp_path) as it:
         it.spawn("sleep 60 & wait")
-        it.machine.perform(Terminate("run"))
+        it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == TERM
 
 

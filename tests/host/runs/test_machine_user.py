@@ -12,6 +12,7 @@ import pytest
 from supervisor.host.users.account import Account
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
+from supervisor.model.ids import RunId
 from supervisor.shim.protocol import UserIds
 from tests.host.runs.harness import Bench, bench, until
 from tests.host.users.other_user import GID, GROUP, UID, needs_root, open_folder, other
@@ -112,8 +113,8 @@ async def test_whole_trees_of_the_user_are_ended(open_folder: Path) -> None:
         it.spawn("trap '' TERM; (setsid sleep 60 &) ; sleep 60 & echo ready; while :; do sleep 0.01; done")
         await it.words(1)
         await until(lambda: len(it.members()) >= 3)
-        it.machine.perform(Terminate("run"))
-        it.machine.perform(Kill("run"))
+        it.machine.perform(Terminate(RunId("run")))
+        it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).exit == ExitSignal(9)
         assert it.members() == []
 
@@ -184,7 +185,7 @@ async def test_a_command_waits_while_its_user_has_too_many_processes(open_folder
         [(what, why)] = it.problems
         assert (what, "resource temporarily unavailable" in why) == ("commands", True)
 
-        it.machine.perform(Kill("first"))
+        it.machine.perform(Kill(RunId("first")))
         assert (await it.exited("second")).exit == ExitCode(0)
         assert it.problems[1:] == [("commands", "")]
 

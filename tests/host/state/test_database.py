@@ -13,11 +13,15 @@ from supervisor.host.state.database import DamagedDatabase, newest_rows, open_da
 from supervisor.host.state.store import Store
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.errors import StoreError
+from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Environment
 
 
 def environments(count: int, name: str = "") -> list[Environment]:
-    return [Environment(f"id {number}", 1.0, name=name, revision=number) for number in range(1, count + 1)]
+    return [
+        Environment(EnvironmentId(f"id {number}"), 1.0, name=name, revision=number)
+        for number in range(1, count + 1)
+    ]
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_newest_rows_come_first_and_only_as_many_as_there_is_room_for(path: Path
 
 def test_newest_rows_are_read_beside_a_supervisor_and_change_nothing(path: Path) -> None:
     with closing(Store(path)) as store:
-        store.save([Environment("another id", 1.0, revision=9)], [])
+        store.save([Environment(EnvironmentId("another id"), 1.0, revision=9)], [])
         before = path.read_bytes()
         assert newest_rows(path, 1, 10_000)[0][0] == "another id"
         assert path.read_bytes() == before

@@ -23,6 +23,7 @@ from supervisor.host.state.store import Store
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Exited
+from supervisor.model.ids import RunId, TaskId
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Service, TaskRun
@@ -131,4 +132,6 @@ def test_row_of_a_task_run_is_read_as_what_it_was(fields: dict[str, Any], state:
 
     run = from_plain(TaskRun, with_state("TaskRun", row))
 
-    assert run == TaskRun("r", "t", "build", "f", TaskSpec("make"), state, {"A": "b"}, revision=3)
+    assert run == TaskRun(
+        RunId("r"), TaskId("t"), "build", "f", TaskSpec("make"), state, {"A": "b"}, revision=3
+    )

@@ -23,6 +23,7 @@ from supervisor.host.state.database import MIGRATIONS
 from supervisor.host.state.store import Store
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
+from supervisor.model.ids import EnvironmentId, RunId, ServiceId
 from supervisor.model.record import Environment, Execution, Record, Service, Source
 from supervisor.model.spec import Docker, EnvVar, SecretRef, ServiceItem, ServiceSpec, Trigger
 from supervisor.model.states import AtRest, ServiceSession
@@ -49,8 +50,10 @@ def test_records_come_back_as_they_were(store: Store) -> None:
     spec = ServiceSpec(
         "serve", "probe", runs_on=Docker("redis:7", ("A=b",)), env=(EnvVar("S", SecretRef("x")),)
     )
-    session = ServiceSession("session", spec, "id.1", {"PORT": "1"})
-    service = Service("id", ServiceItem("web", "Web \udcff\0", spec), Source.API, 1.5, state=AtRest(session))
+    session = ServiceSession("session", spec, RunId("id.1"), {"PORT": "1"})
+    service = Service(
+        ServiceId("id"), ServiceItem("web", "Web \udcff\0", spec), Source.API, 1.5, state=AtRest(session)
+    )
     store.save([service], [])
     assert store.load()[0] == [service]
 
@@ -155,21 +158,24 @@ def test_damaged_database_is_set_aside_and_a_new_one_made(tmp_path: Path) -> Non
 def test_database_whose_rows_make_no_sense_is_set_aside(tmp_path: Path, hurt: str) -> None:
     path = tmp_path / "state.db"
     with closing(Store(path)) as store:
-        store.save([Environment("an id", 1.0, revision=1)], [])
+        store.save([Environment(EnvironmentId("an id"), 1.0, revision=1)], [])
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(hurt)
         connection.commit()
     with closing(Store(path)) as store:
         assert store.load_or_begin_anew() == ([], 0)
         assert Path(store.damaged).exists()
-        store.save([Environment("another id", 1.0, revision=1)], [])
+        store.save([Environment(EnvironmentId("another id"), 1.0, revision=1)], [])
         assert store.load()[1] == 1
 
 
 def test_database_with_pages_that_were_overwritten_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(Store(path)) as store:
-        store.save([Environment(f"id {n}", 1.0, name="x" * 500, revision=n) for n in range(1, 100)], [])
+        store.save(
+            [Environment(EnvironmentId(f"id {n}"), 1.0, name="x" * 500, revision=n) for n in range(1, 100)],
+            [],
+        )
     data = bytearray(path.read_bytes())
     data[8192:] = os.urandom(len(data) - 8192)
     path.write_bytes(data)
