@@ -11,7 +11,7 @@ from typing import Any
 
 from supervisor.activity.persisted import Persisted
 from supervisor.activity.sighting import Sighting, SourceKind, checked_source
-from supervisor.host.proc.process_tree import ProcRef, alive, find, name_of
+from supervisor.host.proc.process import ProcRef, alive, find, name_of
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 

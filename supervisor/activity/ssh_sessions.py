@@ -22,7 +22,7 @@ from collections.abc import Iterator
 import psutil
 
 from supervisor.activity.sighting import Sighting, SourceKind
-from supervisor.host.proc.process_tree import started_s
+from supervisor.host.proc.process import started_s
 from supervisor.lean.frozen import dataclass
 from supervisor.model.moment import Instant
 

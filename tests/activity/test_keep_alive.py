@@ -11,7 +11,7 @@ import pytest
 from supervisor.activity.keep_alive import KeepAlives
 from supervisor.activity.persisted import Persisted
 from supervisor.activity.sighting import SourceKind
-from supervisor.host.proc.process_tree import find
+from supervisor.host.proc.process import find
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 from tests.activity.fakes import Memory
 

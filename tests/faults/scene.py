@@ -20,7 +20,7 @@ from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning
 from supervisor.core.invariants import violations
 from supervisor.core.records import Records
-from supervisor.host.proc.process_tree import RUN_MARKER, RUNS_MARKER
+from supervisor.host.proc.process import RUN_MARKER, RUNS_MARKER
 from supervisor.host.state.state_path import default_path
 from supervisor.host.state.store import Store
 from supervisor.model.errors import SupervisorError

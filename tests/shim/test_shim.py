@@ -15,8 +15,8 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor.host.proc import cgroups, inheritance, process_tree
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc import cgroups, inheritance, process, process_signals, process_tree
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.spawn import shim_client
 from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.model.action import Kill, RunKind, Terminate
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 def shim_of(it: Bench) -> ProcRef:
     assert it.link.pid is not None
     ref = _ref(it.link.pid)
-    assert process_tree.alive(ref)
+    assert process.alive(ref)
     return ref
 
 
@@ -57,7 +57,7 @@ async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
     it = Bench(tmp_path)
     shim = shim_of(it)
     assert it.machine.close() == 0
-    assert not process_tree.alive(shim)
+    assert not process.alive(shim)
     assert not (it.state / "shim.sock").exists()
 
 
@@ -97,7 +97,7 @@ async def test_a_supervisor_that_dies_leaves_the_shim_to_note_exits(tmp_path: Pa
     shim = shim_of(it)
     it.spawn("until [ -e go ]; do sleep 0.01; done; exit 9")
     await leave(it)
-    assert process_tree.alive(shim)
+    assert process.alive(shim)
     (it.workspace / "go").touch()
     await until(lambda: it.folder().exit() is not None)
     assert it.folder().exit() == ExitCode(9)
@@ -156,7 +156,7 @@ async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
     os.kill(shim.pid, signal.SIGKILL)
     await reaped(shim)
     await leave(first)
-    process_tree.kill([dies])
+    process_signals.kill([dies])
     os.unlink(f"{first.folder('unnoted').path}/started")
 
     async with bench(tmp_path) as it:
@@ -197,8 +197,8 @@ async def test_a_lost_shim_leaves_its_runs_alive_and_new_ones_get_another(tmp_pa
         os.kill(shim_of(it).pid, signal.SIGKILL)
         it.spawn("exit 3", "new")
         assert (await it.exited("new")).exit == ExitCode(3)
-        assert process_tree.alive(old)
-        process_tree.kill([old])
+        assert process.alive(old)
+        process_signals.kill([old])
         assert (await it.exited("old")).exit == ExitUnknown()
 
 

@@ -9,7 +9,7 @@ import click
 
 from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.options import with_client
-from supervisor.host.proc.process_tree import find
+from supervisor.host.proc.process import find
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_NOT_FOUND, EXIT_NOT_STARTED
 

@@ -10,7 +10,7 @@ import re
 import threading
 
 from supervisor.host.proc import clock
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO of linux/proc_ns.h
 _RECORD_BYTES = 8192  # a record that does not fit would be an error: CONSOLE_EXT_LOG_MAX of linux/printk.h

@@ -21,9 +21,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from supervisor.host.proc import cgroups, process_tree
+from supervisor.host.proc import cgroups, process, process_signals, process_tree
 from supervisor.host.proc.clock import boot_id
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_client import ShimClient
@@ -84,14 +84,14 @@ def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRAC
     groups = {run_id: began.cgroup for run_id, began in facts.items() if began and began.cgroup}
     members = process_tree.census(dict.fromkeys(run_ids), groups) if run_ids else {}
     live = [ref for refs in members.values() for ref in refs]
-    process_tree.terminate(live)
+    process_signals.terminate(live)
     deadline = time.monotonic() + grace_s
-    while (alive := [ref for ref in live if process_tree.alive(ref)]) and time.monotonic() < deadline:
+    while (alive := [ref for ref in live if process.alive(ref)]) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     while alive and time.monotonic() < deadline + grace_s:
         for group in groups.values():
             cgroups.kill(group)
-        process_tree.kill(alive)
+        process_signals.kill(alive)
         time.sleep(_POLL_S)
         alive = [ref for refs in process_tree.census(dict.fromkeys(run_ids), groups).values() for ref in refs]
     for run_id in run_ids:

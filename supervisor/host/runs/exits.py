@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import signal
 
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind

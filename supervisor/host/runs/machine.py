@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from supervisor.host.proc import process_tree
+from supervisor.host.proc import process
 from supervisor.host.runs import exits
 from supervisor.host.runs.ender import Ender
 from supervisor.host.runs.outlets import FactBuffer, FactSink, LoopWork
@@ -252,7 +252,7 @@ class Machine:
         if self._cgroups:
             run.cgroup = self._cgroups.make(spawn.run_id)
         env = self._environment.of(spawn, output)
-        env |= {process_tree.RUN_MARKER: spawn.run_id, process_tree.RUNS_MARKER: str(self._folder)}
+        env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
         workspace = self._environment.workspace
         argv = command_line.argv(spawn, run.dir, env, workspace)
         return SpawnRequest(

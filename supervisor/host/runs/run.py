@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.typing import TYPE_CHECKING

@@ -15,8 +15,16 @@ from typing import TypeVar, assert_never
 
 import anyio
 
-from supervisor.host.proc import cgroups, child_process, process_tree, worker_threads
-from supervisor.host.proc.process_tree import Members, PidfdMissing, ProcRef
+from supervisor.host.proc import (
+    cgroups,
+    child_process,
+    process,
+    process_signals,
+    process_tree,
+    worker_threads,
+)
+from supervisor.host.proc.process import PidfdMissing, ProcRef
+from supervisor.host.proc.process_tree import Members
 from supervisor.host.runs.exits import last_lines
 from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
@@ -58,14 +66,14 @@ async def see_out(run: Run, census: SharedCensus, facts: FactBuffer) -> tuple[Su
         patience_s = None
         match ending.next(members, run.asked, run.exit, time.monotonic(), all_ended=all_ended):
             case TreeEnded(survivors):
-                return tuple(map(process_tree.survivor, survivors))
+                return tuple(map(process.survivor, survivors))
             case KillTree(processes):
                 if run.cgroup:
                     cgroups.kill(run.cgroup)
-                await worker_threads.run(process_tree.kill, processes)
+                await worker_threads.run(process_signals.kill, processes)
                 patience_s = _KILL_ROUND_S
             case TerminateProcesses(processes):
-                await worker_threads.run(process_tree.terminate, processes)
+                await worker_threads.run(process_signals.terminate, processes)
             case ReportMainExit():
                 assert run.exit is not None
                 facts.post(MainExited(run.run_id, run.exit, last_lines(run)))
@@ -150,9 +158,9 @@ async def wait_for_end(refs: Iterable[ProcRef]) -> None:
     """Wait until all of these processes have ended."""
     for ref in refs:
         try:
-            fd = process_tree.pidfd(ref)
+            fd = process.pidfd(ref)
         except PidfdMissing:
-            while process_tree.alive(ref):  # noqa: ASYNC110 - the kernel offers nothing to wait for
+            while process.alive(ref):  # noqa: ASYNC110 - the kernel offers nothing to wait for
                 await anyio.sleep(_POLL_S)
             continue
         if fd is None:
@@ -172,7 +180,7 @@ async def exit_without_shim(run: Run) -> Exit:
         return run.dir.exit() or ExitUnknown()
     # A shim that we are not connected to may hold it: that one writes the exit file while the process is a zombie.
     with anyio.move_on_after(_SHIM_WRITES_S):
-        while run.dir.exit() is None and process_tree.is_zombie_of(run.main, facts.shim_pid):  # noqa: ASYNC110
+        while run.dir.exit() is None and process.is_zombie_of(run.main, facts.shim_pid):  # noqa: ASYNC110
             await anyio.sleep(_POLL_S)
     return run.dir.exit() or ExitUnknown()
 
@@ -192,7 +200,7 @@ async def sweep(
         return process_tree.strays(runs_folder, groups(), shims)
 
     strays = await when_possible(left)
-    await worker_threads.run(process_tree.terminate, strays)
+    await worker_threads.run(process_signals.terminate, strays)
     with anyio.move_on_after(grace_s):
         await wait_for_end(strays)
     give_up_at = time.monotonic() + KILL_BOUND_S
@@ -201,10 +209,10 @@ async def sweep(
             break
         for group in groups():
             cgroups.kill(group)
-        await worker_threads.run(process_tree.kill, strays)
+        await worker_threads.run(process_signals.kill, strays)
         with anyio.move_on_after(_KILL_ROUND_S):
             await wait_for_end(strays)
-    return tuple(map(process_tree.survivor, strays))
+    return tuple(map(process.survivor, strays))
 
 
 async def dissolve(group: str) -> None:

@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit

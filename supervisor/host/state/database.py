@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 
-from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.errors import MachineError, StoreError
 from supervisor.shim.regular_file import open_regular, why_replaced
@@ -176,6 +175,8 @@ def _is_caused_by_machine(error: sqlite.Error) -> bool:
 
 
 def _reason(error: sqlite.Error, path: str | os.PathLike[str]) -> str:
+    from supervisor.host.proc.disk_room import room_of, why_full  # late: for the first command
+
     # A full disk is an I/O error to SQLite when it maps the write-ahead log.
     full = why_full(room_of(os.path.dirname(path)), as_root=os.geteuid() == 0)
     return f"{error}, and its disk is full: {full}; make room" if full else str(error)

@@ -32,7 +32,7 @@ from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
 from supervisor.host.proc.notify import Notifier
-from supervisor.host.proc.process_tree import find
+from supervisor.host.proc.process import find
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Spawn
 from supervisor.model.command import ApplyFile, StartService, StartTask, StopExecution

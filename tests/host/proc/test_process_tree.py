@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.proc import process_tree
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc import process, process_signals, process_tree
+from supervisor.host.proc.process import ProcRef
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,20 +41,20 @@ def test_a_process_is_found_by_marker_and_by_session(sleeper: Process) -> None:
 def test_a_reused_pid_is_another_process(sleeper: Process) -> None:
     found = ref(sleeper)
     earlier = ProcRef(found.pid, found.start_ticks - 1)
-    assert not process_tree.alive(earlier)
-    assert process_tree.pidfd(earlier) is None
+    assert not process.alive(earlier)
+    assert process.pidfd(earlier) is None
     assert process_tree.census({"earlier": earlier}) == {"earlier": []}
-    process_tree.kill([earlier])
-    process_tree.terminate([earlier])
-    assert process_tree.alive(found)
+    process_signals.kill([earlier])
+    process_signals.terminate([earlier])
+    assert process.alive(found)
 
 
 def test_a_reused_pid_is_spared_without_pidfds_too(sleeper: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pidfd_open")
     found = ref(sleeper)
-    process_tree.kill([ProcRef(found.pid, found.start_ticks - 1)])
-    assert process_tree.alive(found)
-    process_tree.kill([found])
+    process_signals.kill([ProcRef(found.pid, found.start_ticks - 1)])
+    assert process.alive(found)
+    process_signals.kill([found])
     assert sleeper.wait() == -signal.SIGKILL
 
 
@@ -62,8 +62,8 @@ def test_a_zombie_does_not_count(sleeper: Process) -> None:
     found = ref(sleeper)
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
-    assert not process_tree.alive(found)
-    assert process_tree.is_zombie_of(found, os.getpid())
+    assert not process.alive(found)
+    assert process.is_zombie_of(found, os.getpid())
     assert process_tree.census({"mine": found}) == {"mine": []}
 
 
@@ -79,18 +79,18 @@ ctypes.CDLL(None).pthread_exit(None)
         stdout=subprocess.PIPE,
         start_new_session=True,
         env=os.environ | {"SUPERVISOR_RUN_ID": "mine"},
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        found = ProcRef(process.pid, int(started))
-        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        started = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        found = ProcRef(running.pid, int(started))
+        while Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             pass
         try:
-            assert process_tree.alive(found)
+            assert process.alive(found)
             assert process_tree.census({"mine": found}) == {"mine": [found]}
         finally:
-            process.kill()
+            running.kill()
 
 
 def test_a_child_that_overwrote_its_environment_belongs_to_its_parents_run() -> None:
@@ -103,15 +103,15 @@ def test_a_child_that_overwrote_its_environment_belongs_to_its_parents_run() -> 
             found = process_tree.census({"mine": None})["mine"]
             assert process.pid in [member.pid for member in found]
         finally:
-            process_tree.kill(process_tree.census({"mine": None})["mine"])
+            process_signals.kill(process_tree.census({"mine": None})["mine"])
 
 
 def test_a_name_cannot_pose_as_a_field(tmp_path: Path) -> None:
     program = tmp_path / "a) Z 1 1 1"
     program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "60"], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}) as process:
-        assert process_tree.alive(ref(process))
-        process.kill()
+    with subprocess.Popen([program, "60"], env=os.environ | {"SUPERVISOR_RUN_ID": "mine"}) as running:
+        assert process.alive(ref(running))
+        running.kill()
 
 
 def test_a_shell_is_told_before_its_command_whatever_their_pids(tmp_path: Path) -> None:
@@ -133,15 +133,15 @@ def test_a_shell_is_told_before_its_command_whatever_their_pids(tmp_path: Path) 
                     process.wait(0.3)
                 yield from (member for member in found if member.pid == process.pid)
 
-            process_tree.terminate(command_first())
+            process_signals.terminate(command_first())
             assert process.wait(10) == 0
         finally:
-            process_tree.kill(process_tree.census({"mine": None})["mine"])
+            process_signals.kill(process_tree.census({"mine": None})["mine"])
     assert (tmp_path / "trapped").exists()
 
 
 def _sleeps(members: list[ProcRef]) -> bool:
-    return any(process_tree.name_of(member) == "sleep" for member in members)
+    return any(process.name_of(member) == "sleep" for member in members)
 
 
 def test_a_marker_is_compared_whole(sleeper: Process) -> None:
@@ -190,8 +190,8 @@ def test_a_process_is_found_in_the_middle_of_an_exec() -> None:
 def test_a_process_that_cannot_be_looked_at_is_not_taken_to_be_gone() -> None:
     code = """
 import errno, os, resource
-from supervisor.host.proc import process_tree as tree
-mine = tree.find(os.getpid())
+from supervisor.host.proc import process, process_tree
+mine = process.find(os.getpid())
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 held = []
 try:
@@ -199,8 +199,8 @@ try:
         held.append(os.dup(0))
 except OSError:
     pass
-print(tree.alive(mine))
-for look in (lambda: tree.find(os.getpid()), lambda: tree.census({"x": mine})):
+print(process.alive(mine))
+for look in (lambda: process.find(os.getpid()), lambda: process_tree.census({"x": mine})):
     try:
         look()
     except OSError as error:

@@ -14,7 +14,7 @@ import anyio
 
 from supervisor.host.proc import process_tree
 from supervisor.host.proc.cgroups import Cgroups
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.machine import Machine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.environ import CommandEnvironment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.proc import process_tree
+from supervisor.host.proc import process, process_signals
 from supervisor.host.runs import adoption
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
@@ -234,7 +234,7 @@ async def test_after_a_restart_of_the_machine_only_exit_files_count(tmp_path: Pa
         assert (await it.exited("noted")).exit == ExitCode(5)
         assert (await it.exited("lost")).exit == ExitUnknown("ended with the machine")
         assert (await it.exited("never")).exit == ExitUnknown("ended with the machine")
-        assert process_tree.alive(other)
+        assert process.alive(other)
 
 
 def test_command_that_ended_before_its_shim_could_say_so_counts_as_begun(tmp_path: Path) -> None:
@@ -265,5 +265,5 @@ async def test_shim_that_does_not_answer_holds_up_a_start_once(
     it.machine.adopt([inherited("live", RunKind.START)])
     assert [fact.pid for fact in it.of("live") if isinstance(fact, Started)] == [main.pid]
     os.kill(first.link.pid, signal.SIGCONT)
-    process_tree.kill([main])
+    process_signals.kill([main])
     assert it.machine.close() == 0

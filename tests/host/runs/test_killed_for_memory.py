@@ -12,7 +12,7 @@ import pytest
 
 from supervisor.host.proc import kernel_log as kernel_log_module
 from supervisor.host.proc.kernel_log import KernelLog
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.exits import with_cause
 from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal, exit_text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.proc import process_tree
+from supervisor.host.proc import process, process_tree
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Exited, MainExited, Started
@@ -55,7 +55,7 @@ async def test_sigterm_does_not_end_what_ignores_it(tmp_path: Path) -> None:
         await it.words(1)
         it.machine.perform(Terminate(RunId("run")))
         await until(lambda: "asked" in it.log())
-        assert process_tree.alive(it.main())
+        assert process.alive(it.main())
         it.machine.perform(Kill(RunId("run")))
         assert (await it.exited()).exit == KILL
 
@@ -141,7 +141,7 @@ async def test_the_sweep_spares_processes_of_others(tmp_path: Path) -> None:
     async with bench(tmp_path / "one") as one, bench(tmp_path / "two") as two:
         one.spawn("sleep 60")
         assert await two.machine.sweep(0.0) == ()
-        assert process_tree.alive(one.main())
+        assert process.alive(one.main())
 
 
 async def test_a_service_that_leaves_a_daemon_is_over_once_that_ended(tmp_path: Path) -> None:

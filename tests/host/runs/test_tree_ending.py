@@ -2,7 +2,7 @@
 
 import pytest
 
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked
 from supervisor.host.runs.tree_ending import (
     KILL_BOUND_S,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Mapping, Sequence
 
-from supervisor.host.proc.process_tree import RUN_MARKER
+from supervisor.host.proc.process import RUN_MARKER
 from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Spawn
 from supervisor.model.errors import NotFound, Precondition

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
-from supervisor.host.proc.process_tree import ProcRef
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.spawn.pending_start import Began, GaveUp, PendingStart, RetryAt, pending_start
 from supervisor.host.runs.spawn.shim_client import ShimClient
