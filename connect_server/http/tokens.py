@@ -60,13 +60,13 @@ class Claims:
 class Issuer:
     """Who signs tokens, and for what."""
 
-    subject: str
-    """What all its tokens speak for, by id."""
     name: str
     """The claim `iss`; also what messages call the program."""
     audience: str
     """The claim `aud`."""
     scopes: Collection[str]
+    subject: str = ""
+    """What all its tokens speak for, by id; empty: each may speak for another subject."""
     subject_kind: str = "subject"
     """What messages call the subject."""
     renewal: str = "get a new one"
@@ -110,16 +110,22 @@ class Tokens:
             self._verified.clear()
             self.generation += 1
 
-    def mint(self, scope: str, ttl_s: float, now_s: float | None = None) -> str:
-        """A new token. `now_s`: wall clock; None: the time is now."""
+    def mint(self, scope: str, ttl_s: float, now_s: float | None = None, *, subject: str = "") -> str:
+        """A new token. `now_s`: wall clock; None: the time is now. `subject`: empty: the issuer's.
+
+        Raises ValueError if the issuer has none either.
+        """
         import jwt  # late: see above
 
+        subject = subject or self._issuer.subject
+        if not subject:
+            raise ValueError("a token needs a subject")
         self.renew()
         now_s = time.time() if now_s is None else now_s
         claims = {
             "iss": self._issuer.name,
             "aud": self._issuer.audience,
-            "sub": self._issuer.subject,
+            "sub": subject,
             "scope": str(scope),
             "iat": int(now_s),
             "exp": now_s + ttl_s,
@@ -156,14 +162,14 @@ class Tokens:
                 options={"require": ["exp", "sub", "scope"], "verify_exp": False, "verify_iat": False},
             )
             claims = Claims(said["sub"], said["scope"], float(said["exp"]))
-            if claims.scope not in self._issuer.scopes:
-                raise ValueError(claims.scope)
+            if claims.scope not in self._issuer.scopes or not claims.subject:
+                raise ValueError(claims)
         except jwt.InvalidSignatureError as error:
             raise self._not_ours(token) from error
         except (jwt.PyJWTError, *_UNREADABLE) as error:
             why = f"the token is malformed: it is not one of this {self._issuer.name}'s"
             raise BadToken(Fault.FORGED, why) from error
-        if claims.subject != self._issuer.subject:
+        if self._is_foreign(claims.subject):
             raise self._foreign()
         return claims
 
@@ -175,12 +181,15 @@ class Tokens:
             subject = jwt.decode(token, options={"verify_signature": False}).get("sub")
         except (jwt.PyJWTError, *_UNREADABLE):
             subject = None
-        if isinstance(subject, str) and subject != self._issuer.subject:
+        if isinstance(subject, str) and self._is_foreign(subject):
             return self._foreign()
         if any(_is_signed(token, key) for key in self._revoked):
             why = "the token was revoked, with the key that it was signed with: get a new one"
             return BadToken(Fault.REVOKED, why)
         return BadToken(Fault.FORGED, f"the token's signature is not this {self._issuer.name}'s")
+
+    def _is_foreign(self, subject: str) -> bool:
+        return bool(self._issuer.subject) and subject != self._issuer.subject
 
     def _foreign(self) -> BadToken:
         return BadToken(Fault.FOREIGN, f"the token is of another {self._issuer.subject_kind}")

@@ -51,7 +51,7 @@ PROGRAM = Program("demo", {Missing: Code.NOT_FOUND, FileExistsError: Code.ALREAD
 
 
 def issuer(subject: str = ENVIRONMENT) -> Issuer:
-    return Issuer(subject, "demo", "demo-api", (ALL, LOGS), "environment")
+    return Issuer("demo", "demo-api", (ALL, LOGS), subject, "environment")
 
 
 class DemoPolicy:

@@ -14,8 +14,8 @@ import pytest
 
 from connect_server.http.tokens import BadToken, Fault, Issuer, Tokens
 
-ISSUER = Issuer("env", "demo", "demo-api", ("environment", "logs"), "environment")
-OTHER = Issuer("other", "demo", "demo-api", ("environment",), "environment")
+ISSUER = Issuer("demo", "demo-api", ("environment", "logs"), "env", "environment")
+OTHER = Issuer("demo", "demo-api", ("environment",), "other", "environment")
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 CLAIMS = {
     "iss": "demo",
@@ -59,6 +59,17 @@ def test_a_token_of_another_environment() -> None:
     tokens = Tokens(KEY, ISSUER)
     assert fault(tokens, Tokens(OTHER_KEY, OTHER).mint("environment", 60)) is Fault.FOREIGN
     assert fault(tokens, Tokens(KEY, OTHER).mint("environment", 60)) is Fault.FOREIGN
+
+
+def test_an_issuer_without_a_subject_speaks_for_many() -> None:
+    tokens = Tokens(KEY, Issuer("demo", "demo-api", ("logs",)))
+    for subject in ("a", "b"):
+        assert tokens.check(tokens.mint("logs", 60, subject=subject)).subject == subject
+    stolen = Tokens(OTHER_KEY, Issuer("demo", "demo-api", ("logs",))).mint("logs", 60, subject="a")
+    assert fault(tokens, stolen) is Fault.FORGED
+    with pytest.raises(ValueError, match="subject"):
+        tokens.mint("logs", 60)
+    assert fault(tokens, signed(sub="", scope="logs")) is Fault.FORGED
 
 
 def test_a_token_signed_with_another_key() -> None:
