@@ -29,7 +29,7 @@ def start_shim() -> None:
     try:
         sock, pid = launcher.start()
     except OSError:
-        return  # `take_link` tries again, and is there to be told why it cannot be
+        return  # `take_shim` tries again, and is there to be told why it cannot be
     # From here on what is imported is needed in any case; pathlib before anything else imports it.
     import supervisor.lean.paths  # noqa: F401
     from supervisor.host.proc.cgroups import is_ours, own_folder
@@ -43,14 +43,14 @@ def start_shim() -> None:
 
     from supervisor.host.runs.spawn.shim_client import ShimClient
 
-    link = ShimClient(sock, pid)
-    _started.append(link)
+    client = ShimClient(sock, pid)
+    _started.append(client)
     if group:
-        link.join(group)
+        client.join(group)
 
 
-def take_link() -> ShimClient:
-    """A link to the shim that was started early, or to a new one. Raises MachineError.
+def take_shim() -> ShimClient:
+    """The connection to the shim that was started early, or to a new one. Raises MachineError.
 
     It waits a while for what the machine is short of: to give up after an upgrade, say, would leave what runs alone.
     """

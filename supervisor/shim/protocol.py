@@ -230,11 +230,10 @@ def _decode_spawn(message: Message) -> SpawnRequest:
             "log": str(log),
             "dir": str(folder),
             "before": float() | int() as before,
-            **more,
         }:
-            user = _decode_user(run_id, more.get("as"))
+            user = _decode_user(run_id, message.get("as"))
             return SpawnRequest(
-                run_id, tuple(argv), env, cwd, log, folder, before, user, str(more.get("cgroup", ""))
+                run_id, tuple(argv), env, cwd, log, folder, before, user, str(message.get("cgroup", ""))
             )
         case {"run_id": str(run_id)}:
             raise ProtocolError("a spawn request lacks a field, or one is of another type", run_id)
@@ -288,13 +287,12 @@ def decode_event(message: Message) -> Event:
     match message:
         case {"exited": str(run_id)}:
             return CommandExited(run_id, decode_status(message))
-        case {"started": str(run_id), "pid": int(pid), "start_ticks": int(ticks), **more}:
-            return CommandStarted(
-                run_id, pid, ticks, str(more.get("cgroup", "")), _int(more.get("log_inode"))
-            )
-        case {"failed": str(run_id), "stage": str(stage), **more}:
-            number = _int(more.get("errno")) or errno.EIO
-            return SpawnFailed(run_id, stage, number, str(more.get("text", "")))
+        case {"started": str(run_id), "pid": int(pid), "start_ticks": int(ticks)}:
+            cgroup, inode = str(message.get("cgroup", "")), _int(message.get("log_inode"))
+            return CommandStarted(run_id, pid, ticks, cgroup, inode)
+        case {"failed": str(run_id), "stage": str(stage)}:
+            number = _int(message.get("errno")) or errno.EIO
+            return SpawnFailed(run_id, stage, number, str(message.get("text", "")))
         case {"runs": dict(runs), "ended": dict(ended), "version": int(version)}:
             return RunsListed(
                 {run_id: _decode_process(process) for run_id, process in runs.items()},

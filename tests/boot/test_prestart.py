@@ -32,14 +32,14 @@ class Machine:
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE])
 def test_shim_that_cannot_be_started_now_is_tried_again(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     machine = Machine(monkeypatch, 3, number)
-    assert prestart.take_link().close() == 0
+    assert prestart.take_shim().close() == 0
     assert machine.refusals == 0
 
 
 def test_shim_that_cannot_be_started_at_all_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch, 2, errno.ENOENT)
     with pytest.raises(MachineError, match="cannot start the process that holds commands: No such file"):
-        prestart.take_link()
+        prestart.take_shim()
 
 
 @pytest.mark.skipif(cgroups.own_folder() is None, reason="there is no cgroup v2 here")
@@ -54,4 +54,4 @@ def test_thread_that_cannot_be_started_is_done_without(monkeypatch: pytest.Monke
 
     prestart.start_shim()
 
-    assert prestart.take_link().close() == 0
+    assert prestart.take_shim().close() == 0

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.anyio
 
 
 def shim_of(it: Bench) -> ProcRef:
-    assert it.link.pid is not None
-    ref = _ref(it.link.pid)
+    assert it.shim.pid is not None
+    ref = _ref(it.shim.pid)
     assert process.alive(ref)
     return ref
 
@@ -48,7 +48,7 @@ async def reaped(ref: ProcRef) -> None:
         try:
             return os.waitpid(ref.pid, os.WNOHANG)[0] == ref.pid
         except ChildProcessError:
-            return True  # its link did
+            return True  # its client reaped it
 
     await until(done)
 
@@ -221,8 +221,8 @@ async def test_shims_that_cannot_run_are_given_up(tmp_path: Path, monkeypatch: p
 async def test_a_shim_killed_again_and_again_costs_statuses_and_no_run(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         for number in range(10):
-            link = it.machine._shims._current
-            assert link is not None
+            client = it.machine._shims._current
+            assert client is not None
             it.spawn("exec sleep 60", str(number), RunKind.START)
             assert it.machine._shims._current is not None
             pid = it.machine._shims._current.pid
@@ -312,10 +312,10 @@ async def test_a_shim_that_is_let_go_and_does_not_answer_holds_nobody_up(
     start = ShimClient.start
 
     def stopped() -> ShimClient:
-        link = start()
-        assert link.pid is not None
-        os.kill(link.pid, signal.SIGSTOP)  # the one that nobody needs, since there is one already
-        return link
+        client = start()
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGSTOP)  # the one that nobody needs, since there is one already
+        return client
 
     monkeypatch.setattr(ShimClient, "start", stopped)
     monkeypatch.setattr(shim_client, "ANSWER_S", 1.0)
@@ -379,29 +379,29 @@ async def test_a_shim_stays_ready_for_its_first_command_and_rests_after_it(tmp_p
     own = cgroups.own_folder()
     if own is None or not cgroups.is_ours(own):
         pytest.skip("there is no tree of control groups that is ours")
-    link = ShimClient.start()
+    client = ShimClient.start()
     try:
-        link.join(own)
-        before = _switches(link.shim_pid)
-        await until(lambda: _switches(link.shim_pid) > before + 2)
+        client.join(own)
+        before = _switches(client.shim_pid)
+        await until(lambda: _switches(client.shim_pid) > before + 2)
         log, folder = str(tmp_path / "log"), str(tmp_path)
-        link.spawn(SpawnRequest("run", ("/bin/true",), {}, "/", log, folder, before=time.monotonic() + 60))
-        await until(lambda: any(isinstance(event, CommandExited) for event in link.receive()))
-        assert await _rests(link)
+        client.spawn(SpawnRequest("run", ("/bin/true",), {}, "/", log, folder, before=time.monotonic() + 60))
+        await until(lambda: any(isinstance(event, CommandExited) for event in client.receive()))
+        assert await _rests(client)
     finally:
-        link.close()
+        client.close()
 
 
 async def test_a_shim_that_cannot_go_into_a_group_rests_at_once(tmp_path: Path) -> None:
-    link = ShimClient.start()
+    client = ShimClient.start()
     try:
-        link.join(str(tmp_path / "missing"))
-        assert link.runs().runs == {}
-        before = _switches(link.shim_pid)
+        client.join(str(tmp_path / "missing"))
+        assert client.runs().runs == {}
+        before = _switches(client.shim_pid)
         await anyio.sleep(0.1)
-        assert _switches(link.shim_pid) - before <= 2
+        assert _switches(client.shim_pid) - before <= 2
     finally:
-        link.close()
+        client.close()
 
 
 def _switches(pid: int) -> int:
@@ -410,18 +410,18 @@ def _switches(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
-async def _rests(link: ShimClient) -> bool:
+async def _rests(client: ShimClient) -> bool:
     """Whether a shim comes to do nothing for a while that is long to it."""
     for _ in range(20):
-        before = _switches(link.shim_pid)
+        before = _switches(client.shim_pid)
         await anyio.sleep(0.1)
-        if _switches(link.shim_pid) == before:
+        if _switches(client.shim_pid) == before:
             return True
     return False
 
 
 async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
-    link = ShimClient.start()
+    client = ShimClient.start()
     try:
         for request in (
             {},
@@ -429,10 +429,10 @@ async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
             {"ask": "spawn"},
             {"ask": "spawn", "run_id": "x", "dir": 3, "cwd": "/"},
         ):
-            link._stream.send(request)
-        link._stream.send({"ask": "listen", "path": "/no/such/folder/socket"})
-        assert link.runs().runs == {}
-        events = link.receive()
+            client._stream.send(request)
+        client._stream.send({"ask": "listen", "path": "/no/such/folder/socket"})
+        assert client.runs().runs == {}
+        events = client.receive()
         assert [type(event) for event in events] == [
             ShimTrouble,
             ShimTrouble,
@@ -441,32 +441,32 @@ async def test_bad_requests_are_answered_and_do_no_harm(tmp_path: Path) -> None:
             ShimTrouble,
         ]
     finally:
-        link.close()
+        client.close()
 
 
-async def test_a_link_to_nobody(tmp_path: Path) -> None:
+async def test_a_client_of_nobody(tmp_path: Path) -> None:
     assert ShimClient.reconnect(tmp_path / "missing.sock") is None
-    link = ShimClient.start()
-    assert link.pid is not None
-    os.kill(link.pid, signal.SIGKILL)
+    client = ShimClient.start()
+    assert client.pid is not None
+    os.kill(client.pid, signal.SIGKILL)
     with pytest.raises(ShimLost):
-        link.runs()
-    assert link.lost
-    assert link.close() == 0
+        client.runs()
+    assert client.lost
+    assert client.close() == 0
 
 
 async def test_a_path_longer_than_a_socket_address(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
-    link = ShimClient.start()
-    link.listen(folder / "shim.sock")
-    assert link.runs().runs == {}
+    client = ShimClient.start()
+    client.listen(folder / "shim.sock")
+    assert client.runs().runs == {}
     assert (folder / "shim.sock").stat().st_mode & 0o777 == 0o600
     other = ShimClient.reconnect(folder / "shim.sock")
     assert other is not None
     assert other.runs().runs == {}
     other.close()
-    link.close()
+    client.close()
 
 
 @pytest.fixture
@@ -493,10 +493,10 @@ async def test_a_full_disk_costs_files_and_not_the_shim(small_disk: Path) -> Non
         end = (await it.exited("during")).exit
         assert isinstance(end, NotStarted)
         assert end.why.endswith(": no space left on device")
-        assert it.link.runs().ended in ({}, {"before": ExitStatus(5)})
+        assert it.shim.runs().ended in ({}, {"before": ExitStatus(5)})
         (small_disk / "filler").unlink()
         await until(lambda: it.folder("before").exit() == ExitCode(5))
-        assert it.link.runs().ended == {}
+        assert it.shim.runs().ended == {}
         it.spawn("exit 4", "after")
         assert (await it.exited("after")).exit == ExitCode(4)
 

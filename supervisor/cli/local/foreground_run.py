@@ -10,7 +10,7 @@ from contextlib import closing
 from supervisor import __version__
 from supervisor.boot.crash import Bug, noted
 from supervisor.boot.lifecycle import Work
-from supervisor.boot.prestart import take_link, take_notifier
+from supervisor.boot.prestart import take_notifier, take_shim
 from supervisor.boot.run_settings import settings_from
 from supervisor.boot.supervisor import Supervisor
 from supervisor.boot.upgrade.carried import Carried, execute, take_carried
@@ -72,7 +72,7 @@ def _run(
     printer = Printer(outlet, as_json=as_json)
     with (
         closing(outlet),
-        closing(Supervisor(settings, take_link(), printer, notifier, received)) as supervisor,
+        closing(Supervisor(settings, take_shim(), printer, notifier, received)) as supervisor,
         noted(supervisor.state.path),
     ):
         follower = Follower(

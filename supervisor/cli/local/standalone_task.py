@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from supervisor.boot.prestart import take_link
+from supervisor.boot.prestart import take_shim
 from supervisor.boot.run_settings import Settings, workspace_of
 from supervisor.boot.supervisor import Supervisor
 from supervisor.cli.terminal.follower import Follower
@@ -98,7 +98,7 @@ def _remove(path: Path) -> None:
 def _run(
     settings: Settings, reference: str, printer: Printer, output: Outlet, held: signals.PendingSignals
 ) -> int:
-    with closing(Supervisor(settings, take_link(), printer)) as supervisor:
+    with closing(Supervisor(settings, take_shim(), printer)) as supervisor:
         supervisor.automations.wait_for_writers(lambda: bool(held))
         supervisor.start.adopt()
         loaded = supervisor.automations.start()

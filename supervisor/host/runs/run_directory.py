@@ -1,4 +1,4 @@
-"""A run's directory: the facts of one run on disk, readable by anyone who finds it.
+"""A run's directory: the facts of one run on disk.
 
     runs/<run id>/
       script.sh   the command, as it was run (the file's name shows in the shell's error messages)
@@ -9,8 +9,9 @@
       container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
 
-`started` and `exit` appear whole (written aside, then renamed). No `started`: the run was wanted, and the supervisor or
-the shim died before it began. `started` and no `exit`: it lives, or ended while no shim was there to see it.
+`started` and `exit` appear whole (written aside, then renamed). Without `started` the run was wanted, but the
+supervisor or the shim died before it began. With `started` and no `exit` it lives, or it ended while no shim was there
+to see it.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from supervisor.host.users.account import Account
 
 _FACTS_BYTES = 64 * 1024
-"""No file of facts is longer."""
+"""How long a file of facts may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartedFacts:
-    """What the shim saw when the process began. `start_ticks` with `boot_id` tells a reused pid.
+    """What the shim saw when the process began. `start_ticks` and `boot_id` tell it from a later process with its pid.
 
     `cgroup`: the folder of the control group that it began in; empty: it has none of its own.
     """
@@ -46,7 +47,7 @@ class StartedFacts:
     shim_pid: int
     cgroup: str = ""
     log_inode: int = 0
-    """Of the log's file; 0: the shim that began it was an older one."""
+    """Of the log's file; 0: the shim was too old to write it."""
 
 
 def output_name(kind: RunKind, reference: str) -> str:
@@ -97,16 +98,16 @@ class RunDir:
     def open_to(self, account: Account, output: str) -> None:
         """Let the user that commands run as reach the script and write the output file. Raises OSError.
 
-        The directory and its facts stay ours, so that no command can change what is told of it. That is why the output
-        file is made here: nothing can be put in its place, a link to a file of ours, say.
+        The directory and its facts stay ours, so that no command can change them. That is why the output file is made
+        here: nothing else can be put in its place, such as a link to a file of ours.
         """
         give_folder(self.path, 0o710, account.gid)
-        # The script is the user's own: that user's first group may be one that others are in, "users" for example.
+        # The script belongs to the user, not to the user's first group, which others may share: "users", for example.
         for path, mode in ((self.script, 0o400), (output, 0o600)):
             _give(path, mode, account)
 
     def restore(self, facts: StartedFacts, account: Account | None, output: str | None) -> None:
-        """Make the directory of a live run again, as far as something that others need is missing. Raises OSError."""
+        """Make again what is missing of a live run's directory, its `started` and output file. Raises OSError."""
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
@@ -133,10 +134,10 @@ class RunDir:
         except FileNotFoundError:
             pass
         except NotADirectoryError:
-            os.unlink(self.path)  # a link, say, which a command put there: what it leads to is not ours
+            os.unlink(self.path)  # a link that a command put there: what it leads to is not ours
         except OSError:
-            # A folder of the command's own, or a file that came while we listed: the shim tells that a command has
-            # ended before it writes that down. Imported here, as it is slow to load.
+            # It holds a folder of the command's, or a file that appeared meanwhile: the shim reports an exit before it
+            # writes it down. Imported here, as it is slow to load.
             import shutil
 
             for _ in range(3):
@@ -145,7 +146,7 @@ class RunDir:
                     return
 
     def started(self) -> StartedFacts | None:
-        """What the shim wrote when the process began; None if it never did."""
+        """What the shim wrote when the process began; None if it wrote nothing."""
         match self._read("started"):
             case {
                 "pid": int(pid),
@@ -168,7 +169,7 @@ class RunDir:
 
     def exit(self) -> Exit | None:
         """How the process ended; None if that is not known (yet)."""
-        # The shim may have been killed before it could give the file its name. What is not whole is no JSON.
+        # The shim may have been killed before it could rename the file. An incomplete one cannot be parsed.
         match self._read("exit") or self._read("exit.new"):
             case {"code": int(code)}:
                 return ExitCode(code)
@@ -184,7 +185,7 @@ class RunDir:
             lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
             try:
                 if os.fstat(fd).st_nlink != 1:
-                    return  # another file, which a command put there, and which has a name elsewhere
+                    return  # a command put another file there, which has a name elsewhere
                 os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
@@ -200,7 +201,7 @@ class RunDir:
 
 
 def _give(path: str, mode: int, account: Account) -> None:
-    """Have a file belong to a user, made if it is not there. Raises OSError."""
+    """Give a file to a user; it is made if it is missing. Raises OSError."""
     fd = open_regular(path, os.O_RDONLY | os.O_CREAT)
     try:
         os.fchown(fd, account.uid, account.gid)

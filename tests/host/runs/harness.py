@@ -51,10 +51,10 @@ class Bench:
         self.problems: list[tuple[str, str]] = []
         """What the machine refused, and when it no longer did: changes only."""
         self._changed = anyio.Event()
-        self.link = ShimClient.start()
+        self.shim = ShimClient.start()
         self.machine = Machine(
             self.state,
-            self.link,
+            self.shim,
             CommandEnvironment(self.env, str(self.workspace)),
             self,
             self,
@@ -108,7 +108,7 @@ class Bench:
         poll, give_up_at = select.poll(), time.monotonic() + DEADLINE_S
         while not (found := [fact for fact in self.of(run_id) if isinstance(fact, Started)]):
             assert time.monotonic() < give_up_at, "it did not start in time"
-            poll.register(self.link, select.POLLIN)
+            poll.register(self.shim, select.POLLIN)
             poll.poll(100)
             self.machine.turn()
         # The shim tells first and writes afterwards.
@@ -150,8 +150,8 @@ async def leave(it: Bench, *, answered: bool = True) -> None:
     """
     if answered:
         with suppress(ShimLost):
-            it.link.runs()
-    it.link._stream.socket.close()
+            it.shim.runs()
+    it.shim._stream.socket.close()
     it.machine._shims._clients.clear()
 
 

@@ -50,9 +50,9 @@ def write(folder: RunDir, name: str, data: str = "") -> None:
 
 async def gone_with_its_shim(first: Bench) -> None:
     """Both die at once, and what they ran lives on."""
-    assert first.link.pid is not None
-    os.kill(first.link.pid, signal.SIGKILL)
-    await until(lambda: reaped(first.link.pid))
+    assert first.shim.pid is not None
+    os.kill(first.shim.pid, signal.SIGKILL)
+    await until(lambda: reaped(first.shim.pid))
     await leave(first)
 
 
@@ -82,7 +82,7 @@ async def test_service_that_ran_and_whose_facts_are_gone_is_not_started_again(tm
 async def test_request_that_only_half_reached_the_shim_is_made_again(tmp_path: Path) -> None:
     first = Bench(tmp_path)
     first.folder().create("exit 3")
-    first.link._stream.socket.send(b"\0\0\1\0{")
+    first.shim._stream.socket.send(b"\0\0\1\0{")
     await leave(first, answered=False)
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("run")])
@@ -122,9 +122,9 @@ async def test_command_that_could_not_be_run_leaves_no_log_that_would_tell_other
     request = SpawnRequest(
         "run", ("/no/such",), {}, str(first.workspace), folder.log, folder.path, before=time.monotonic() + 60
     )
-    first.link.spawn(request)
-    assert first.link.runs().runs == {}
-    assert [event.stage for event in first.link.receive() if isinstance(event, SpawnFailed)] == ["exec"]
+    first.shim.spawn(request)
+    assert first.shim.runs().runs == {}
+    assert [event.stage for event in first.shim.receive() if isinstance(event, SpawnFailed)] == ["exec"]
     await leave(first)
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("run")])
@@ -253,10 +253,10 @@ async def test_shim_that_does_not_answer_holds_up_a_start_once(
 ) -> None:
     first = Bench(tmp_path)
     first.spawn("exec sleep 60", "live", RunKind.START)
-    first.link.runs()
+    first.shim.runs()
     main = first.main("live")
-    assert first.link.pid is not None
-    os.kill(first.link.pid, signal.SIGSTOP)
+    assert first.shim.pid is not None
+    os.kill(first.shim.pid, signal.SIGSTOP)
     await leave(first, answered=False)
     monkeypatch.setattr(shim_client, "ANSWER_S", 0.3)
     began = time.monotonic()
@@ -264,6 +264,6 @@ async def test_shim_that_does_not_answer_holds_up_a_start_once(
     assert time.monotonic() - began < 5
     it.machine.adopt([inherited("live", RunKind.START)])
     assert [fact.pid for fact in it.of("live") if isinstance(fact, Started)] == [main.pid]
-    os.kill(first.link.pid, signal.SIGCONT)
+    os.kill(first.shim.pid, signal.SIGCONT)
     process_signals.kill([main])
     assert it.machine.close() == 0

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.anyio
 @contextmanager
 def no_descriptors(it: Bench) -> Iterator[None]:
     """The process that starts commands may open nothing more."""
-    pid = it.link.pid
+    pid = it.shim.pid
     assert pid is not None
-    it.link.runs()  # it is there, and has opened what it opens at its start
+    it.shim.runs()  # it is there, and has opened what it opens at its start
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), before[1]))
     try:

@@ -123,8 +123,8 @@ async def test_many_short_runs(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn(":", "first")
         await it.exited("first")
-        assert it.link.pid
-        folders = ["/proc/self/fd", f"/proc/{it.link.pid}/fd"]
+        assert it.shim.pid
+        folders = ["/proc/self/fd", f"/proc/{it.shim.pid}/fd"]
         before = [len(os.listdir(folder)) for folder in folders]
         for number in range(200):
             it.spawn(f"echo {number}; exit {number % 7}", str(number))

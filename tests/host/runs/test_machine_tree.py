@@ -130,7 +130,7 @@ async def test_orphans_of_commands_are_reaped_by_the_shim(tmp_path: Path) -> Non
             kind=RunKind.START,
         )
         await it.words(50)
-        shim = it.link.shim_pid
+        shim = it.shim.shim_pid
         children = Path(f"/proc/{shim}/task/{shim}/children")
         await until(lambda: len(children.read_text().split()) == 1)
 
@@ -212,9 +212,9 @@ async def test_a_kernel_that_refuses_pidfds_counts_as_one_without(
 
 
 async def lose_shim(it: Bench) -> None:
-    assert it.link.pid is not None
-    os.kill(it.link.pid, signal.SIGKILL)
-    await until(lambda: it.link.pid is None)
+    assert it.shim.pid is not None
+    os.kill(it.shim.pid, signal.SIGKILL)
+    await until(lambda: it.shim.pid is None)
 
 
 def _state(pid: int) -> str:

@@ -158,7 +158,7 @@ async def test_many_runs_leave_no_descriptor_behind(open_folder: Path) -> None:
     async with user_bench(open_folder) as it:
         it.spawn(":", "first")
         await it.exited("first")
-        shim = f"/proc/{it.link.pid}/fd"
+        shim = f"/proc/{it.shim.pid}/fd"
         before = len(os.listdir(shim))
         for number in range(20):
             it.spawn(f"exit {number}", str(number))
@@ -175,7 +175,7 @@ async def test_a_command_waits_while_its_user_has_too_many_processes(open_folder
     async with user_bench(open_folder) as it:
         it.spawn("echo up; exec sleep 1000", "first")
         await it.words(1, "first")
-        pid = it.link.pid
+        pid = it.shim.pid
         assert pid is not None
         # As it is inherited by what is started from now on; the first one is over it already.
         limit = resource.prlimit(pid, resource.RLIMIT_NPROC)[1]

@@ -1,8 +1,8 @@
 """The command lines by which a command runs in a container: `runsOn: docker`.
 
 The container shares the machine's network, and sees the workspace and the run's directory where the machine has them.
-The docker client is the run's process: it waits for the container, passes signals on to it, copies its output to the
-log and exits with its status. A client that is killed leaves the container behind, which is then removed by name.
+The docker client is the run's main process: it waits for the container, passes signals on to it, copies its output to
+the log and exits with its status. A client that is killed leaves the container behind, which is then removed by name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from supervisor.model.errors import MachineError
 _OURS = ("GITPOD_", "SUPERVISOR_")
 _MAX_SCRIPT_BYTES = 131071  # MAX_ARG_STRLEN of linux/binfmts.h, less its NUL
 # $1 is the script, $2 the shell's option, if any. With -c the next word is $0, which begins the shell's error messages.
-# Two streams would come through the client in any order; as one they keep theirs.
+# The client would mix two streams in any order; one stream keeps its order.
 _BOOT = (
     "exec 2>&1; "
     'if command -v bash >/dev/null 2>&1; then exec bash ${2:+$2} -c "$1" script.sh; '
@@ -35,10 +35,11 @@ def docker_argv(
     item: Collection[str] = (),
     stop_on_error: bool = False,
 ) -> list[str]:
-    """The command that runs `script` in a container of `image`. It is to be run with the environment `env`.
+    """The command that runs `script` in a container of `image`; it needs the environment `env`.
 
-    The image's own user and environment count; its entrypoint does not. The script travels on the command line, not in
-    a file: a user of the image may not read our files. So may only root, or a user with our id, write outputs.
+    The image's user and environment count; its entrypoint does not. The script is on the command line, not in a file,
+    because a user of the image may not read our files. For the same reason only root, or a user with our id, can write
+    outputs.
 
     Args:
         run_id: names the container.
@@ -63,7 +64,7 @@ def docker_argv(
     passed = [name for name in env if name in item or name.startswith(_OURS)]
     return [
         *("docker", "run", "--rm", "--name", container_name(run_id), "--label", f"supervisor.run={run_id}"),
-        # As process 1 a shell would ignore SIGTERM, and nobody would reap orphans.
+        # As process 1 a shell would ignore SIGTERM, and would not reap orphans.
         "--init",
         *("--network", "host"),
         *("--mount", _bind(workspace), "--mount", _bind(rundir), "--workdir", workspace),

@@ -1,4 +1,4 @@
-"""The environment that a command sees. Plain functions of mappings: nothing here reads or changes the real one.
+"""The environment of a command. Plain functions of mappings: nothing here reads or changes the real environment.
 
 Values may hold lone surrogates, which stand for bytes that are not UTF-8 (`os.fsencode` gives the bytes back).
 """
@@ -16,13 +16,13 @@ from supervisor.model.spec import EnvVar, SecretRef
 
 _OWN = frozenset(
     {
-        # How the launchers and the virtual environment start Python; another Python would break on them.
+        # What the launchers and the virtual environment set for our Python; another Python would break on them.
         "PYTHONPATH",
         "PYTHONHOME",
         "PYTHONSAFEPATH",
         "PYTHONNOUSERSITE",
         "__PYVENV_LAUNCHER__",
-        # What a service manager says to the process it started, which is not this one: sd_listen_fds(3), sd_notify(3),
+        # What a service manager tells the supervisor, not its commands: sd_listen_fds(3), sd_notify(3),
         # sd_watchdog_enabled(3), systemd.exec(5).
         "LISTEN_FDS",
         "LISTEN_PID",
@@ -36,7 +36,7 @@ _OWN = frozenset(
         "OLDPWD",
         "SHLVL",
         "_",
-        # A supervisor that is itself a command of another one.
+        # If the supervisor is itself a command of another one.
         "GITPOD_OUTPUT",
     }
 )
@@ -44,7 +44,7 @@ _OWN_PREFIX = "SUPERVISOR_"
 
 
 def cleaned(environ: Mapping[str, str], own_prefix: str) -> dict[str, str]:
-    """The supervisor's own environment without what is meant for the supervisor alone.
+    """The supervisor's environment without what is meant for the supervisor alone.
 
     Args:
         environ: the environment to clean, as of `os.environ`.

@@ -1,4 +1,4 @@
-"""Before there is an event loop: a machine that is attended to, and nothing that runs."""
+"""Before there is an event loop: the machine takes turns, and nothing runs beside it."""
 
 import os
 import select
@@ -23,10 +23,10 @@ def it(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def attend(it: Bench, facts: int) -> None:
-    """Attend to the machine, for as long as it has something to tell, until it has posted so many facts."""
+def turn(it: Bench, facts: int) -> None:
+    """Have the machine take turns until it has reported so many facts."""
     poll, give_up_at = select.poll(), time.monotonic() + DEADLINE_S
-    poll.register(it.link, select.POLLIN)
+    poll.register(it.shim, select.POLLIN)
     while len(it.facts) < facts:
         assert time.monotonic() < give_up_at, "it was not told in time"
         poll.poll(100)
@@ -46,20 +46,20 @@ def go_on(it: Bench, until: Callable[[], Coroutine[Any, Any, object]]) -> None:
     assert it.machine.close() == 0
 
 
-def test_the_end_of_a_task_is_heard_and_what_follows_is_started(it: Bench) -> None:
+def test_a_task_ends_and_what_follows_is_started(it: Bench) -> None:
     it.spawn("echo one; exit 3", "first")
-    attend(it, 2)
+    turn(it, 2)
     assert [type(fact) for fact in it.facts] == [Started, Exited]
     it.spawn("exit 4", "second")
-    attend(it, 4)
+    turn(it, 4)
     assert [fact.exit for fact in it.facts if isinstance(fact, Exited)] == [ExitCode(3), ExitCode(4)]
     assert it.log("first") == "one\n"
     assert it.machine.close() == 0
 
 
-def test_to_attend_waits_for_nothing(it: Bench) -> None:
+def test_a_turn_waits_for_nothing(it: Bench) -> None:
     it.spawn("exec sleep 60")
-    attend(it, 1)
+    turn(it, 1)
     it.machine.turn()
     assert [type(fact) for fact in it.facts] == [Started]
     os.kill(it.main().pid, signal.SIGKILL)
@@ -71,8 +71,8 @@ def test_what_needs_a_loop_waits_for_it(it: Bench) -> None:
     """A service that leaves a process behind is seen out by a task of the loop."""
     it.spawn("sleep 60 & echo $!; exit 3", kind=RunKind.START)
     poll = select.poll()
-    poll.register(it.link, select.POLLIN)
-    attend(it, 1)
+    poll.register(it.shim, select.POLLIN)
+    turn(it, 1)
     while it.machine._runs["run"].exit is None:
         poll.poll(100)
         it.machine.turn()
@@ -87,9 +87,9 @@ def test_what_needs_a_loop_waits_for_it(it: Bench) -> None:
     assert [type(fact) for fact in it.facts] == [Started, MainExited, Exited]
 
 
-def test_a_shim_that_is_lost_is_dealt_with_by_the_loop(it: Bench) -> None:
+def test_a_lost_shim_waits_for_the_loop(it: Bench) -> None:
     it.spawn("exec sleep 60", kind=RunKind.START)
-    attend(it, 1)
+    turn(it, 1)
     main = it.main()
     os.kill(shim_of(it).pid, signal.SIGKILL)
     it.machine.turn()
@@ -100,13 +100,13 @@ def test_a_shim_that_is_lost_is_dealt_with_by_the_loop(it: Bench) -> None:
     assert isinstance(it.facts[-1], Exited)
 
 
-def test_what_the_shim_complains_of_is_told_once_somebody_listens(
+def test_trouble_of_the_shim_is_logged_once_there_is_a_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state/shim.sock").mkdir(parents=True)
     it = Bench(tmp_path)
     it.spawn("exit 3")  # answered after the request to listen there
-    attend(it, 2)
+    turn(it, 2)
     assert caplog.messages == []
 
     async def told() -> None:
