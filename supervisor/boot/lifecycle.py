@@ -124,7 +124,7 @@ class Lifecycle:
     async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         import anyio
 
-        from supervisor.boot.signal_watch import SignalWatch
+        from supervisor.boot.serve.signal_watch import SignalWatch
 
         watch = SignalWatch(held, self, self._engine, self._automations, self._report, self._stacks)
         async with anyio.create_task_group() as group:

@@ -1,7 +1,7 @@
 """A supervisor: one state directory's engine, the machine below it and the automations file above it.
 
 `Supervisor` is composed of parts here. What happens then stands in modules of its own: `start` before the event loop,
-`serve` in it, `lifecycle` until its end, and `upgrade` where another program continues.
+`serve` inside it, `lifecycle` until its end, and `upgrade` where another program continues.
 
 The order matters: lock, store, machine, file, triggers. The first commands run before the event loop, and what that
 takes, is imported: a service must not wait for it. Everything before `serve` is synchronous.
@@ -46,7 +46,7 @@ from supervisor.model.ids import EnvironmentId, fresh
 from supervisor.settings import cwd
 
 if TYPE_CHECKING:
-    from supervisor.boot.serve import Edges
+    from supervisor.boot.serve.edges import Edges
     from supervisor.host.users.account import Account
 
 
@@ -101,7 +101,7 @@ class Supervisor:
         inheritance.outlive_commands()
         import_loop(self.machine.turn)
         # Not at the top: the first commands are started before there is an event loop.
-        from supervisor.boot.serve import Edges
+        from supervisor.boot.serve.edges import Edges
 
         self._edges = Edges(self)
         return self.lifecycle.run(work, self._edges.all(edges), held)

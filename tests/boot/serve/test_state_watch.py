@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from supervisor.boot import state_watch
 from supervisor.boot.conditions import Conditions
-from supervisor.boot.state_watch import StateWatch, Watched
+from supervisor.boot.serve import state_watch
+from supervisor.boot.serve.state_watch import StateWatch, Watched
 from supervisor.host.proc.worker_threads import Workers
 from supervisor.model.errors import MachineError
 from tests.boot.notices import Notices

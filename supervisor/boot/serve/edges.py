@@ -27,10 +27,10 @@ import anyio
 from supervisor.activity.activity import Activity
 from supervisor.activity.plane import Plane
 from supervisor.api.http.early_status import EarlyStatus
-from supervisor.boot.api_operations import ApiOperations
 from supervisor.boot.crash import Edge, restarted
-from supervisor.boot.resume_watch import ResumeWatch
-from supervisor.boot.state_watch import StateWatch, Watched
+from supervisor.boot.serve.api_operations import ApiOperations
+from supervisor.boot.serve.resume_watch import ResumeWatch
+from supervisor.boot.serve.state_watch import StateWatch, Watched
 from supervisor.boot.upgrade.upgrade import Upgrade
 from supervisor.host.proc import clock, worker_threads
 from supervisor.host.proc.loop_lag import EventLoopLag

@@ -10,7 +10,7 @@ from supervisor.boot.crash import files
 
 if TYPE_CHECKING:
     from supervisor.api.http.sockets import Sockets
-    from supervisor.boot.serve import Edges
+    from supervisor.boot.serve.edges import Edges
     from supervisor.boot.supervisor import Supervisor
     from supervisor.config import Loaded
     from supervisor.core.items.diff import Changes

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import anyio
 import pytest
 
-from supervisor.boot import resume_watch
-from supervisor.boot.resume_watch import ResumeWatch
+from supervisor.boot.serve import resume_watch
+from supervisor.boot.serve.resume_watch import ResumeWatch
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
