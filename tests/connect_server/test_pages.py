@@ -1,10 +1,53 @@
-"""The page of a list in the query of its URL."""
+"""Pages of a list, and the page in the query of its URL."""
 
+import base64
 import json
+from dataclasses import dataclass
 
 import pytest
 
-from connect_server.pages import with_query
+from connect_server.connect_errors import InvalidArgument
+from connect_server.pages import DEFAULT_SIZE, PAGE_BYTES, page, with_query
+
+
+@dataclass(frozen=True)
+class Item:
+    born: int
+
+
+def born(items: list[Item]) -> list[int]:
+    return [item.born for item in items]
+
+
+def test_pages_go_on_with_older_items_whatever_came_and_went_meanwhile() -> None:
+    items = [Item(number) for number in (3, 1, 5, 2, 4)]
+
+    first, token = page(items, 2, "")
+    left = [*items, Item(6)]
+    left.remove(Item(4))
+    second, last = page(left, 2, token)
+    rest, none = page(left, 2, last)
+
+    assert (born(first), born(second), born(rest), none) == ([5, 4], [3, 2], [1], "")
+
+
+def test_page_without_a_size_has_the_default_one() -> None:
+    assert len(page([Item(number) for number in range(100)], 0, "")[0]) == DEFAULT_SIZE
+
+
+def test_page_that_gets_large_ends_early_and_its_token_goes_on() -> None:
+    items = [Item(number) for number in range(4)]
+
+    first, token = page(items, 4, "", lambda _: PAGE_BYTES)
+
+    assert born(first) == [3, 2]
+    assert born(page(items, 4, token)[0]) == [1, 0]
+
+
+@pytest.mark.parametrize("token", ["x", "é", base64.urlsafe_b64encode(b"older-than:x").decode()])
+def test_token_that_no_list_gave_is_refused(token: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"pagination\.token is not a token"):
+        page([Item(1)], 1, token)
 
 
 @pytest.mark.parametrize(
