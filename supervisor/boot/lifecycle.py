@@ -21,7 +21,7 @@ from supervisor.boot.session import EnvironmentSession
 from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.host.proc import signals
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.command import Drain
 from supervisor.model.sysexits import EXIT_DETACHED
@@ -43,7 +43,7 @@ class Lifecycle:
     def __init__(
         self,
         engine: Engine,
-        machine: Machine,
+        machine: HostMachine,
         report: Report,
         automations: Automations,
         service_manager: ServiceManager,

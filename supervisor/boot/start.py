@@ -16,7 +16,7 @@ from supervisor.core import queries
 from supervisor.core.plans.triggers import ENVIRONMENT_START
 from supervisor.core.recovery import RESTARTED, inherited, known_runs
 from supervisor.engine import Engine
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.fact import MachineRestarted
 from supervisor.model.ids import ExecutionId, TaskId, fresh
@@ -27,7 +27,7 @@ class Start:
     """Adopts what lives, and fires each trigger once a session."""
 
     def __init__(
-        self, engine: Engine, machine: Machine, session: EnvironmentSession, report: Report, state: Path
+        self, engine: Engine, machine: HostMachine, session: EnvironmentSession, report: Report, state: Path
     ) -> None:
         """`state`: the state directory."""
         self._engine = engine

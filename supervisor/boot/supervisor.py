@@ -31,7 +31,7 @@ from supervisor.engine import Engine
 from supervisor.host.proc import clock, inheritance, signals
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.notify import Notifier
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.host.runs.spawn.environ import CommandEnvironment, cleaned
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.state.state_directory import StateDir
@@ -174,8 +174,8 @@ class Supervisor:
             )
         return Engine(World(records, revision), self.store, Hub(), clock, self.conditions)
 
-    def _machine(self, shim: ShimClient) -> Machine:
-        return Machine(
+    def _machine(self, shim: ShimClient) -> HostMachine:
+        return HostMachine(
             self.state.path,
             shim,
             self._command_environment(),

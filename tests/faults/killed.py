@@ -20,7 +20,7 @@ from typing import Any
 
 from supervisor.cli import main
 from supervisor.host.runs.ender import Ender
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.state.state_directory import StateDir
 from supervisor.host.state.store import Store
@@ -32,14 +32,14 @@ POINTS = {
     "note": (Store, "put"),
     "store": (Store, "save"),
     "publish": (Hub, "publish"),
-    "act": (Machine, "perform"),
-    "adopt": (Machine, "adopt"),
+    "act": (HostMachine, "perform"),
+    "adopt": (HostMachine, "adopt"),
     "folder": (RunDir, "create"),
     "message": (Stream, "send"),
     "answer": (Stream, "receive"),
     "remove": (RunDir, "remove"),
     "over": (Ender, "over"),
-    "leave": (Machine, "close"),
+    "leave": (HostMachine, "close"),
 }
 """Where it can be killed: before and after each of these."""
 NAMES = [f"{side} {point}" for point in POINTS for side in ("before", "after")]

@@ -68,7 +68,7 @@ _SHIM_ENDS_S = 1.0
 """How long a shim that holds nothing may take to end."""
 
 
-class Machine:
+class HostMachine:
     """Performs actions and reports the facts that follow. All methods are called on one thread."""
 
     def __init__(

@@ -15,7 +15,7 @@ import anyio
 from supervisor.host.proc import process_tree
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import ProcRef
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
@@ -52,7 +52,7 @@ class Bench:
         """What the machine refused, and when it no longer did: changes only."""
         self._changed = anyio.Event()
         self.shim = ShimClient.start()
-        self.machine = Machine(
+        self.machine = HostMachine(
             self.state,
             self.shim,
             CommandEnvironment(self.env, str(self.workspace)),

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from supervisor.host.runs.machine import Machine
+from supervisor.host.runs.machine import HostMachine
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.runs.spawn.shim_client import ShimClient
@@ -68,7 +68,7 @@ class Stage:
         self.folded: list[list[RunFact]] = []
         self.posted: list[RunFact] = []
         self.problems: list[tuple[str, str]] = []
-        self.machine = Machine(
+        self.machine = HostMachine(
             self.state,
             self.shim.client,
             CommandEnvironment({"PATH": "/usr/bin:/bin"}, str(folder)),
