@@ -144,15 +144,13 @@ class StallWatch:
         os.close(self._file)
 
     def _start_thread(self) -> None:
-        from supervisor.host.proc import worker_threads
-
         thread = threading.Thread(target=self._watch, name="stall watch", daemon=True)
         try:
             thread.start()
-        except (
-            RuntimeError,
-            MemoryError,
-        ) as error:  # there is no thread to be had; the next beat tries again
+        except (RuntimeError, MemoryError) as error:
+            from supervisor.host.proc import worker_threads
+
+            # There is no thread. The next beat tries again.
             worker_threads.report_shortage(str(error) or "out of memory")
         else:
             self._thread = thread
