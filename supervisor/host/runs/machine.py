@@ -222,7 +222,7 @@ class HostMachine:
                 # In the event loop, when the log is set up.
                 self._work.soon(_warn, f"the process that holds commands had trouble: {text}")
             case RunsListed() | Bye():
-                pass  # an answer that came too late for who asked
+                pass  # an answer that came after its question was given up
             case _:
                 assert_never(event)
 
@@ -355,9 +355,8 @@ class HostMachine:
         if is_of_use():
             await while_readable(client.fileno(), receive)
         await self._shims.stop_sending(client)
-        self._receive(
-            client
-        )  # a request that could not be sent said that it is lost, before all events were received
+        # A failed send shows that the shim is lost, and may come before its last events were received.
+        self._receive(client)
         await self._lose(client)
         await self._shims.leave(client)
 
