@@ -32,10 +32,10 @@ from supervisor.api.logs.log_routes import routes as log_routes  # noqa: E402
 from supervisor.cli.app import app  # noqa: E402
 from supervisor.config.lookup import PLACES  # noqa: E402
 from supervisor.config.resources import schema_text  # noqa: E402
-from supervisor.core import execution, task_run  # noqa: E402
-from supervisor.core import service as service_machine  # noqa: E402
 from supervisor.core.records import Records  # noqa: E402
-from supervisor.core.transitions import IGNORED, NEVER  # noqa: E402
+from supervisor.core.state_machines import execution, task_run  # noqa: E402
+from supervisor.core.state_machines import service as service_machine  # noqa: E402
+from supervisor.core.state_machines.transitions import IGNORED, NEVER  # noqa: E402
 from supervisor.hub import Hub  # noqa: E402
 from supervisor.model.sysexits import MEANINGS  # noqa: E402
 from supervisor.settings.table import SETTINGS  # noqa: E402
@@ -311,8 +311,9 @@ Row = tuple[str, list[enum.Enum], dict[str, Any]]
 def states() -> str:
     return page(
         "State machines",
-        "What a service, a task run and an execution do, as the core looks it up: `TABLE` in "
-        "`supervisor/core/service.py`, `task_run.py` and `execution.py`. An event is a fact, a wish or a deadline. "
+        "What a service, a task run and an execution do, as the core looks it up: `TABLE` in `service.py`, "
+        "`task_run.py` and `execution.py` of `supervisor/core/state_machines`. An event is a fact, a wish or a "
+        "deadline. "
         "Where a table names several phases, it depends on the record which of them follows. A wish that is ignored is "
         "looked at again after the next event.",
         *machine("Service", service_machine),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.core import queries, task_run
-from supervisor.core import service as services
+from supervisor.core import queries
 from supervisor.core.environment_record import update
 from supervisor.core.items.item_commands import (
     apply_file,
@@ -19,6 +18,8 @@ from supervisor.core.plans.planner import Planner
 from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.core.records import Records
 from supervisor.core.settle import want_up
+from supervisor.core.state_machines import service as services
+from supervisor.core.state_machines import task_run
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.command import (

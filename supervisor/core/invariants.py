@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from supervisor.core import queries
-from supervisor.core.execution import gives_up, is_over, live_steps
 from supervisor.core.records import Records
+from supervisor.core.state_machines.execution import gives_up, is_over, live_steps
 from supervisor.model.phase import (
     EXECUTION_ENDED,
     ExecutionPhase,

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from supervisor.core import execution as executions
 from supervisor.core.records import Records
+from supervisor.core.state_machines import execution as executions
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.errors import NotFound

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from itertools import chain, islice
 
-from supervisor.core import execution as executions
-from supervisor.core import service as services
-from supervisor.core import task_run
 from supervisor.core.plans.leaders import Leaders
+from supervisor.core.state_machines import execution as executions
+from supervisor.core.state_machines import service as services
+from supervisor.core.state_machines import task_run
 from supervisor.core.uses import PassedRuns, UsedId, Uses
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any

@@ -27,8 +27,8 @@ from collections.abc import Iterator
 
 from supervisor.core import queries
 from supervisor.core.records import Records
-from supervisor.core.service_steps import spawn_of as spawn_of_service
-from supervisor.core.task_run import spawn_of
+from supervisor.core.state_machines.service_steps import spawn_of as spawn_of_service
+from supervisor.core.state_machines.task_run import spawn_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.action import Inherited, Kill, RunKind, Terminate

@@ -7,11 +7,12 @@ executions and deleted tasks are forgotten, and a drain stops executions first, 
 
 from __future__ import annotations
 
-from supervisor.core import execution as executions
-from supervisor.core import queries, task_run
-from supervisor.core import service as services
+from supervisor.core import queries
 from supervisor.core.records import Records
-from supervisor.core.step_outcome import View
+from supervisor.core.state_machines import execution as executions
+from supervisor.core.state_machines import service as services
+from supervisor.core.state_machines import task_run
+from supervisor.core.state_machines.step_outcome import View
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, TaskId, derived
@@ -147,8 +148,8 @@ def _view(records: Records, execution: Execution) -> View:
     if executions.gives_up(execution):
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
-    news = tuple(records.unobserved.pop(execution.id, {}).values())
-    return View(records.services, records.runs, frozenset(shared), news)
+    unobserved = tuple(records.unobserved.pop(execution.id, {}).values())
+    return View(records.services, records.runs, frozenset(shared), unobserved)
 
 
 def _carry_out(

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from supervisor.core import environment_record as environments
-from supervisor.core import service as services
-from supervisor.core import task_run
 from supervisor.core.commands import apply
 from supervisor.core.records import Records
 from supervisor.core.recovery import lose_all
 from supervisor.core.settle import settle
+from supervisor.core.state_machines import service as services
+from supervisor.core.state_machines import task_run
 from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Action
 from supervisor.model.command import Command

@@ -19,7 +19,7 @@ from supervisor.cli.terminal.run_output import LineOutput, RunOutput, Sink
 from supervisor.cli.terminal.visible import log_line
 from supervisor.config.suggest import Suggester
 from supervisor.core import queries
-from supervisor.core.execution import is_over
+from supervisor.core.state_machines.execution import is_over
 from supervisor.host.proc import signals
 from supervisor.host.users.folder_trust import doubt
 from supervisor.model.errors import BadSettings, MachineError, NotFound, SupervisorError

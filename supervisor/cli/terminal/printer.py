@@ -14,9 +14,9 @@ from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.visible import log_line, style
 from supervisor.config import Loaded, Severity
 from supervisor.core import queries
-from supervisor.core.execution import is_over
 from supervisor.core.items.diff import Changes
 from supervisor.core.records import Records
+from supervisor.core.state_machines.execution import is_over
 from supervisor.hub import Change
 from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.phase import ExecutionPhase, ServicePhase

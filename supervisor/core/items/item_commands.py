@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from supervisor.core import environment_record as environments
 from supervisor.core import queries
-from supervisor.core import service as services
 from supervisor.core.items.diff import Changes, changed_items, digests, edit, items, upsert
 from supervisor.core.plans.graph import find_cycle
 from supervisor.core.records import Records
+from supervisor.core.state_machines import service as services
 from supervisor.lean.frozen import replace
 from supervisor.model.command import CreateService, CreateTask, UpdateService, UpdateTask, UpsertFile
 from supervisor.model.errors import AlreadyExists, NotFound, Precondition

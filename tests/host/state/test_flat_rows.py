@@ -14,7 +14,7 @@ import pytest
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.core.recovery import inherited
-from supervisor.core.service import deadline
+from supervisor.core.state_machines.service import deadline
 from supervisor.core.world import World
 from supervisor.host.state.codec import from_plain, plain, to_json
 from supervisor.host.state.database import MIGRATIONS

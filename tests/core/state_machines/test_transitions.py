@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from supervisor.core import execution as executions
-from supervisor.core import service as services
-from supervisor.core import task_run
-from supervisor.core.step_outcome import View
-from supervisor.core.transitions import IGNORED, NEVER
+from supervisor.core.state_machines import execution as executions
+from supervisor.core.state_machines import service as services
+from supervisor.core.state_machines import task_run
+from supervisor.core.state_machines.step_outcome import View
+from supervisor.core.state_machines.transitions import IGNORED, NEVER
 from supervisor.model.exit import ExitCode
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Now

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from supervisor.core import probe as probes
-from supervisor.core import service_steps as steps
-from supervisor.core.service_steps import Decision, is_due
-from supervisor.core.transitions import IGNORED, NEVER, step_of
+from supervisor.core.state_machines import probe as probes
+from supervisor.core.state_machines import service_steps as steps
+from supervisor.core.state_machines.service_steps import Decision, is_due
+from supervisor.core.state_machines.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.exit import SUCCESS

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from supervisor.core import queries
-from supervisor.core.execution import decide, live_steps
-from supervisor.core.step_outcome import View
+from supervisor.core.state_machines.execution import decide, live_steps
+from supervisor.core.state_machines.step_outcome import View
 from supervisor.model.command import (
     DeleteTask,
     Drain,
@@ -422,7 +422,7 @@ def test_what_became_of_an_earlier_session_says_nothing_of_the_one_a_step_waits_
     ((step, _),) = live_steps(waiting)
     for wanted, expected in (("another", ExecutionPhase.RUNNING), (SESSION.id, then)):
         db = replace(book.service("db"), state=STATES[phase], session=wanted)
-        decided, _ = decide(waiting, View({db.id: db}, {}, news=(step,)), Now(0.0, 0.0))
+        decided, _ = decide(waiting, View({db.id: db}, {}, unobserved=(step,)), Now(0.0, 0.0))
         assert decided.steps[step.id].phase is expected
 
 

@@ -4,8 +4,8 @@ A table is a literal, `{state: {event: cell}}`, with every cell written. A cell 
 is called and the phases that it may lead to, or one of the words below. Events are strings, the words of
 `docs/states.md`, because the start would wait half a millisecond for an enum of them.
 
-The machines look up every event there; `docs/states.md` is written from the tables; `tests/core/test_transitions.py`
-compares them with what random histories do.
+The machines look up every event there; `docs/states.md` is written from the tables; `test_transitions` compares them
+with what random histories do.
 """
 
 from __future__ import annotations

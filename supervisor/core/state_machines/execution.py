@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from supervisor.core.step_outcome import View, changed_steps
-from supervisor.core.transitions import IGNORED, NEVER, step_of
+from supervisor.core.state_machines.step_outcome import View, changed_steps
+from supervisor.core.state_machines.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.lean.typing import Any
 from supervisor.model.ids import RunId, StepId, derived
@@ -84,7 +84,7 @@ def _fold(execution: Execution, given: tuple[View, Mapping[StepId, StepState]], 
     """Note how the step ended; the first step that fails is why the execution will."""
     view, changed = given
     failed = next(
-        (step for step in view.news if step.id in changed and changed[step.id].phase is FAILED), None
+        (step for step in view.unobserved if step.id in changed and changed[step.id].phase is FAILED), None
     )
     if failed is not None and not gives_up(execution):
         execution = _blame(execution, failed, changed[failed.id], view)

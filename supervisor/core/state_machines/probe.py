@@ -6,8 +6,8 @@ service's log. See `core.service_steps` for the form of these functions.
 
 from __future__ import annotations
 
-from supervisor.core import service_steps as steps
-from supervisor.core.service_steps import Decision
+from supervisor.core.state_machines import service_steps as steps
+from supervisor.core.state_machines.service_steps import Decision
 from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Kill, Note, RunKind
 from supervisor.model.exit import exit_text

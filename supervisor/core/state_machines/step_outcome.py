@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.core.task_run import STOP_GRACE_S
+from supervisor.core.state_machines.task_run import STOP_GRACE_S
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.ids import RunId, ServiceId, StepId
@@ -44,7 +44,7 @@ class View:
     """All, by id."""
     shared: frozenset[RunId] = frozenset()
     """Runs that other executions need, too."""
-    news: tuple[PlanStep, ...] = ()
+    unobserved: tuple[PlanStep, ...] = ()
     """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 
     def run_of(self, state: StepState) -> TaskRun | None:
@@ -58,7 +58,7 @@ def changed_steps(current: Mapping[StepId, StepState], given_up: bool, view: Vie
     `current` are the steps of the group that runs; `given_up`: whether the execution gives them up.
     """
     changed: dict[StepId, StepState] = {}
-    for step in view.news:
+    for step in view.unobserved:
         state = current.get(step.id, NOT_BEGUN)
         if state.phase is not ExecutionPhase.RUNNING:
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from supervisor.core.transitions import IGNORED, NEVER, step_of
+from supervisor.core.state_machines.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
