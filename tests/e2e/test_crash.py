@@ -206,5 +206,5 @@ def test_bug_in_the_core_ends_the_supervisor_and_not_what_runs(project: Project,
     assert project.processes()[sleeper] == "sleep 1000"
     status = project.program("status")
     assert status.wait() == 0
-    assert f"1 met, the last is in {report}" in status.out
+    assert f"1 found, the last is in {report}" in status.out
     assert project.stop(second) == 130
