@@ -21,7 +21,7 @@ from functools import partial
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
-from supervisor.hub import Change, Hub, contained
+from supervisor.hub import Change, ChangeEvent, Hub, contained
 from supervisor.lean.typing import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
@@ -156,14 +156,11 @@ class Engine:
 
     async def until(self, condition: Callable[[Records], bool]) -> None:
         """Wait until the records meet a condition."""
-        import anyio
-
-        changed = anyio.Event()
-        subscription = self.hub.subscribe(lambda: changed.set(), limit=1)
+        changed = ChangeEvent()
+        subscription = self.hub.subscribe(changed, limit=1)
         try:
             while not condition(self.world.records):
                 await changed.wait()
-                changed = anyio.Event()
                 subscription.take()
         finally:
             self.hub.unsubscribe(subscription)

@@ -5,7 +5,7 @@ looks at the records again, then continues. So a slow reader delays neither the 
 knows that it missed something. A reader subscribes and looks at the records on the writer's thread, between two steps,
 so that it misses no change.
 
-A reader whose `wake` raises is logged and unsubscribed: it ends neither the writer nor another reader.
+A reader that raises is logged and unsubscribed: it ends neither the writer nor another reader.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TYPE_CHECKING, Protocol
 from supervisor.model.record import Record
+
+if TYPE_CHECKING:
+    import anyio
 
 QUEUE_LIMIT = 1024
 
@@ -41,13 +45,45 @@ class Resync:
     __slots__ = ()
 
 
-class Subscription:
-    """A reader's queue. `wake` is called, on the writer's thread, when the empty queue gets its first entry."""
+class ChangeReader(Protocol):
+    """Reads a subscription."""
 
-    def __init__(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> None:
+    def on_changes(self) -> None:
+        """The empty queue has its first change. Called on the writer's thread: to be quick, and not to wait."""
+
+
+class ChangeEvent:
+    """A reader that is a task in the event loop: it waits until there is something to take."""
+
+    def __init__(self) -> None:
+        """There is nothing yet."""
+        self._is_set = False
+        self._event: anyio.Event | None = None
+
+    def on_changes(self) -> None:
+        """See `ChangeReader`."""
+        self._is_set = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Wait for the next change since the last wait ended."""
+        import anyio  # the first commands run before there is an event loop
+
+        if not self._is_set:
+            self._event = anyio.Event()
+            await self._event.wait()
+            self._event = None
+        self._is_set = False
+
+
+class Subscription:
+    """A reader's queue."""
+
+    def __init__(self, reader: ChangeReader, limit: int = QUEUE_LIMIT) -> None:
         """`limit`: how many changes wait for a slow reader before it has to resync."""
         self._queue: deque[Change] = deque()
-        self._wake = wake
+        self._reader = reader
         self._limit = limit
         self._missed = False
 
@@ -67,7 +103,7 @@ class Subscription:
             self._missed = True
         self._queue.append(change)
         if quiet:
-            self._wake()
+            self._reader.on_changes()
 
 
 class Hub:
@@ -82,9 +118,9 @@ class Hub:
         """How many subscriptions there are."""
         return len(self._subscriptions)
 
-    def subscribe(self, wake: Callable[[], None], limit: int = QUEUE_LIMIT) -> Subscription:
-        """Begin a subscription, which gets every change from now on. `wake`: see `Subscription`."""
-        subscription = Subscription(wake, limit)
+    def subscribe(self, reader: ChangeReader, limit: int = QUEUE_LIMIT) -> Subscription:
+        """Begin a subscription, which gets every change from now on."""
+        subscription = Subscription(reader, limit)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -96,7 +132,7 @@ class Hub:
     def publish(self, changes: Iterable[Change]) -> None:
         """Hand out changes, in order."""
         for change in changes:
-            # A reader may unsubscribe when it is woken, and another subscribe.
+            # A reader may unsubscribe in `on_changes`, and another subscribe.
             for subscription in tuple(self._subscriptions):
                 if not contained("a reader of changes", partial(subscription.offer, change)):
                     self.unsubscribe(subscription)

@@ -39,7 +39,7 @@ class Bench:
         self.answer: Started | Exited | None = None
         self.engine = Engine(World(), self, Hub(), self.clock, self)
         self.engine.performer = self
-        self.readers = self.engine.hub.subscribe(lambda: self.log.append("publish"))
+        self.readers = self.engine.hub.subscribe(self)
         self.engine.submit(ApplyFile(file(service("web")), SEED))
         self.readers.take()
         self.log.clear()
@@ -59,6 +59,9 @@ class Bench:
         for record in removed:
             self.stored.pop(record.id, None)
         self.clock.mono_s += self.save_s
+
+    def on_changes(self) -> None:
+        self.log.append("publish")
 
     def on_problem(self, kind: str, reason: str) -> None:
         if self.deaf:
@@ -253,11 +256,12 @@ def test_reader_that_raises_does_not_end_the_writer_and_gets_no_more(
     bench = Bench()
     woken: list[str] = []
 
-    def wake() -> None:
-        woken.append("woken")
-        raise RuntimeError("a reader's bug")
+    class Broken:
+        def on_changes(self) -> None:
+            woken.append("woken")
+            raise RuntimeError("a reader's bug")
 
-    broken = bench.engine.hub.subscribe(wake)
+    broken = bench.engine.hub.subscribe(Broken())
     bench.start()
     bench.engine.post(Exited(RunId(f"{bench.web.id}.1"), SUCCESS))
     bench.engine.turn()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
-from supervisor.hub import Change, Hub, Resync, Subscription
+from supervisor.hub import Change, ChangeEvent, Hub, Resync, Subscription
 from supervisor.model.ids import TaskId
 from supervisor.model.record import Source, Task
 from tests.core.playbook import task
@@ -14,14 +15,42 @@ def change(number: int) -> Change:
     return Change(None, Task(TaskId(str(number)), task("a"), Source.FILE, 0.0, revision=number))
 
 
-def hub_with(limit: int = 10) -> tuple[Hub, Subscription, list[int]]:
-    hub, woken = Hub(), list[int]()
-    return hub, hub.subscribe(lambda: woken.append(1), limit), woken
+class Reader:
+    """Counts how often it was woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def on_changes(self) -> None:
+        self.woken += 1
+
+
+class Broken:
+    """Has a bug."""
+
+    def on_changes(self) -> None:
+        raise RuntimeError("a reader's bug")
+
+
+class Leaving:
+    """Unsubscribes as soon as it is woken."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.subscription = hub.subscribe(self)
+
+    def on_changes(self) -> None:
+        self.hub.unsubscribe(self.subscription)
+
+
+def hub_with(limit: int = 10) -> tuple[Hub, Subscription, Reader]:
+    hub, reader = Hub(), Reader()
+    return hub, hub.subscribe(reader, limit), reader
 
 
 def test_every_change_reaches_every_reader_in_order() -> None:
     hub, first, _ = hub_with()
-    second = hub.subscribe(lambda: None)
+    second = hub.subscribe(Reader())
     hub.publish([change(1), change(2)])
     hub.publish([change(3)])
     assert first.take() == second.take() == [change(1), change(2), change(3)]
@@ -29,18 +58,18 @@ def test_every_change_reaches_every_reader_in_order() -> None:
 
 
 def test_reader_is_woken_once_until_it_takes() -> None:
-    hub, subscription, woken = hub_with()
+    hub, subscription, reader = hub_with()
     hub.publish([change(1), change(2)])
     hub.publish([change(3)])
-    assert len(woken) == 1
+    assert reader.woken == 1
     subscription.take()
     hub.publish([change(4)])
-    assert len(woken) == 2
+    assert reader.woken == 2
 
 
 def test_slow_reader_is_told_to_resync_and_gets_what_came_after() -> None:
     hub, slow, _ = hub_with(limit=3)
-    quick = hub.subscribe(lambda: None)
+    quick = hub.subscribe(Reader())
     hub.publish(change(n) for n in range(4))
     taken = slow.take()
     assert isinstance(taken[0], Resync)
@@ -55,17 +84,17 @@ def test_queue_of_a_reader_that_never_reads_stays_bounded() -> None:
 
 
 def test_unsubscribed_reader_gets_nothing_more() -> None:
-    hub, subscription, woken = hub_with()
+    hub, subscription, reader = hub_with()
     hub.unsubscribe(subscription)
     hub.publish([change(1)])
-    assert (subscription.take(), woken) == ([], [])
+    assert (subscription.take(), reader.woken) == ([], 0)
 
 
 def test_reader_that_fails_gets_no_more_and_ends_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     hub = Hub()
-    before = hub.subscribe(lambda: None)
-    broken = hub.subscribe(lambda: [][0])
-    after = hub.subscribe(lambda: None)
+    before = hub.subscribe(Reader())
+    broken = hub.subscribe(Broken())
+    after = hub.subscribe(Reader())
     hub.publish([change(1), change(2)])
     assert before.take() == after.take() == [change(1), change(2)]
     assert hub.readers == 2
@@ -75,7 +104,24 @@ def test_reader_that_fails_gets_no_more_and_ends_nobody_else(caplog: pytest.LogC
 
 def test_reader_may_leave_when_it_is_woken() -> None:
     hub = Hub()
-    leaving = hub.subscribe(lambda: hub.unsubscribe(leaving))
-    staying = hub.subscribe(lambda: None)
+    Leaving(hub)
+    staying = hub.subscribe(Reader())
     hub.publish([change(1), change(2)])
     assert staying.take() == [change(1), change(2)]
+
+
+def test_task_that_waits_for_changes_misses_none() -> None:
+    async def scenario() -> None:
+        hub, changed = Hub(), ChangeEvent()
+        subscription = hub.subscribe(changed)
+        hub.publish([change(1)])
+        with anyio.fail_after(20):
+            await changed.wait()  # for what came before the wait
+            assert subscription.take() == [change(1)]
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(changed.wait)
+                await anyio.wait_all_tasks_blocked()
+                hub.publish([change(2)])
+        assert subscription.take() == [change(2)]
+
+    anyio.run(scenario)

@@ -28,7 +28,7 @@ from supervisor.activity.plane import (
 from supervisor.activity.sighting import Signal, signal_of
 from supervisor.activity.sources import ActivitySources
 from supervisor.host.proc import worker_threads
-from supervisor.hub import Change, Hub
+from supervisor.hub import Change, Hub, Subscription
 from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
@@ -125,17 +125,13 @@ class Reporter:
         self._sender = sender
         self._problem = ""
         self._woken = anyio.Event()
+        self._subscription: Subscription | None = None
 
     async def run(self, hub: Hub) -> None:
         """Go on until cancelled. `hub`: announces executions."""
         self._sources.listener = self
 
-        def changed() -> None:
-            records = (change.record for change in subscription.take() if isinstance(change, Change))
-            if any(isinstance(record, Execution) for record in records):
-                self.on_activity()
-
-        subscription = hub.subscribe(changed)
+        subscription = self._subscription = hub.subscribe(self)
         try:
             while True:
                 self._woken = anyio.Event()
@@ -148,6 +144,13 @@ class Reporter:
                     self.late_s = max(0.0, self._clock.instant().boot_s - wake_s)
         finally:
             hub.unsubscribe(subscription)
+
+    def on_changes(self) -> None:
+        """Turn soon, if an execution changed."""
+        assert self._subscription is not None
+        records = (change.record for change in self._subscription.take() if isinstance(change, Change))
+        if any(isinstance(record, Execution) for record in records):
+            self.on_activity()
 
     def on_activity(self) -> None:
         """Turn soon: something began."""

@@ -38,8 +38,8 @@ class RecentChanges:
         """How many changes there were, including the forgotten ones."""
         self._entries: deque[_Entry] = deque(maxlen=kept)
         self._clock = clock
-        # A subscription wakes for the first change of an empty queue. `_take` empties it, so it wakes for each.
-        self._subscription = hub.subscribe(self._take)
+        # A subscription wakes for the first change of an empty queue. `on_changes` empties it, so it wakes for each.
+        self._subscription = hub.subscribe(self)
 
     def as_json(self) -> dict[str, Any]:
         """The changes as JSON, the oldest first, and how many came before them."""
@@ -47,7 +47,8 @@ class RecentChanges:
         changes = [dict(zip(names, entry, strict=True)) for entry in self._entries]
         return {"forgotten": self.total - len(changes), "changes": changes}
 
-    def _take(self) -> None:
+    def on_changes(self) -> None:
+        """Note what changed."""
         for change in self._subscription.take():
             if not isinstance(change, Resync):
                 self._note(change)

@@ -19,6 +19,7 @@ from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.notify import Notifier, monotonic_usec
+from supervisor.hub import ChangeEvent
 from supervisor.lean.typing import assert_never
 from supervisor.model.phase import ServicePhase
 
@@ -77,12 +78,11 @@ class ServiceManager:
     async def _follow_changes(self) -> None:
         import anyio
 
-        changed = anyio.Event()
-        subscription = self._engine.hub.subscribe(lambda: changed.set(), limit=1)
+        changed = ChangeEvent()
+        subscription = self._engine.hub.subscribe(changed, limit=1)
         try:
             while True:
                 await changed.wait()
-                changed = anyio.Event()
                 subscription.take()
                 self._send_status()
                 await anyio.sleep(STATUS_INTERVAL_S)

@@ -6,13 +6,11 @@ hub's changes, each in a microsecond or so. Counters begin at zero with the proc
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-import anyio
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -21,7 +19,7 @@ from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.hub import Change, Hub
+from supervisor.hub import Change, ChangeEvent, Hub
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service
 from supervisor.model.states import ProbePause, Starting
@@ -89,20 +87,14 @@ class Metrics:
 
     async def run(self) -> None:
         """Count until cancelled."""
-        loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            loop.call_soon(count)
-
-        def count() -> None:
-            for change in subscription.take():
-                if isinstance(change, Change):
-                    self._count(change)
-
-        subscription = self._hub.subscribe(wake)
-
+        changed = ChangeEvent()
+        subscription = self._hub.subscribe(changed)
         try:
-            await anyio.sleep_forever()
+            while True:
+                await changed.wait()
+                for change in subscription.take():
+                    if isinstance(change, Change):
+                        self._count(change)
         finally:
             self._hub.unsubscribe(subscription)
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from supervisor.api.logs.chunks import FileVersion, file_version
@@ -72,7 +70,7 @@ class LogWaiters:
         waiting = _Waiting(record_id, path, seen, waiter, loop.create_future())
         self._waiting[waiting] = None
         if self._next is None:
-            self._subscription = self._hub.subscribe(partial(_soon, loop, self._changed))
+            self._subscription = self._hub.subscribe(self)
             self._next = loop.call_later(_INTERVAL_S, self._tick, loop)
         try:
             await waiting.woken
@@ -113,6 +111,10 @@ class LogWaiters:
             rest_s = min(max(_INTERVAL_S, spent_s * _REST), _CROWD_INTERVAL_S)
             self._next = loop.call_later(rest_s, self._tick, loop)
 
+    def on_changes(self) -> None:
+        """Look soon: what is ready is found once the engine's step is over."""
+        asyncio.get_running_loop().call_soon(self._changed)
+
     def _changed(self) -> None:
         """Records changed: wake the readers that wait for one of them and are ready."""
         if self._subscription is None:
@@ -135,10 +137,6 @@ class LogWaiters:
         if self._subscription is not None:
             self._hub.unsubscribe(self._subscription)
             self._subscription = None
-
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    loop.call_soon(call)
 
 
 def _wake_if_ready(waiting: _Waiting) -> None:

@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
-import anyio
-
 from platform_wire import event_connect
 from platform_wire import event_pb2 as pb
 from supervisor.api.platform.from_wire import invalid
 from supervisor.core import queries
 from supervisor.engine import Engine
-from supervisor.hub import Change, Resync
+from supervisor.hub import Change, ChangeEvent, Resync
 from supervisor.model.ids import EnvironmentId
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
@@ -38,8 +36,8 @@ class EventService(event_connect.EventService):
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Every event from now on, until the client leaves."""
         wanted = self._wanted(request)
-        changed = anyio.Event()
-        subscription = self._engine.hub.subscribe(lambda: changed.set())
+        changed = ChangeEvent()
+        subscription = self._engine.hub.subscribe(changed)
         try:
             while True:
                 for change in subscription.take():
@@ -47,7 +45,6 @@ class EventService(event_connect.EventService):
                         if wanted(event):
                             yield event
                 await changed.wait()
-                changed = anyio.Event()
         finally:
             self._engine.hub.unsubscribe(subscription)
 

@@ -123,7 +123,7 @@ class Follower:
         self._output = output
         self._outlet = outlet
         self._wake: anyio.Event | None = None
-        self._changes = supervisor.engine.hub.subscribe(self._changed, limit=100_000)
+        self._changes = supervisor.engine.hub.subscribe(self, limit=100_000)
         self._unprinted: deque[Change | Resync] = deque()
         self._logs: dict[str, FollowedLog] = {}
         self._ended: deque[bytes] = deque(maxlen=REMEMBERED_RUNS)
@@ -170,7 +170,8 @@ class Follower:
         printed = (*self._ended, *(log.recent for log in self._logs.values()))
         return any(words in recent.decode("utf-8", "replace") for recent in printed)
 
-    def _changed(self) -> None:
+    def on_changes(self) -> None:
+        """There is something to print."""
         if self._wake is not None:
             self._wake.set()
 
