@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import zstandard
 
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.model.errors import SupervisorError
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -56,7 +56,7 @@ class Manifest:
 
 def pack(
     entries: Iterable[BundleEntry],
-    masking: Masking,
+    masker: Masker,
     out: IO[bytes],
     most_bytes: int = MOST_BYTES,
     most_seconds: float = MOST_SECONDS,
@@ -66,7 +66,7 @@ def pack(
 
     Args:
         entries: the most useful ones first.
-        masking: masks secrets in the manifest, which quotes errors.
+        masker: masks secrets in the manifest, which quotes errors.
         out: where the bytes go.
         most_bytes: of all entries, unpacked.
         most_seconds: for all entries.
@@ -87,7 +87,7 @@ def pack(
             _add(tar, entry.name, data)
             manifest.included.append({"name": entry.name, "bytes": len(data)})
             manifest.total_bytes += len(data)
-        _add(tar, "manifest.json", masking.document(manifest.document()))
+        _add(tar, "manifest.json", masker.document(manifest.document()))
     return manifest
 
 

@@ -9,31 +9,31 @@ from typing import Any, get_args
 
 from supervisor.bundle.archive import BundleEntry, LeftOut
 from supervisor.bundle.context import BundleContext, Question
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.bundle.state import state_entries
 from supervisor.bundle.system import system_entries
 from supervisor.bundle.workspace_file import automations_file
 from supervisor.config.document.source import Unreadable, read_file
-from supervisor.doctor.finding import findings_json
+from supervisor.doctor.findings import findings_json
 
 FILE_BYTES = 1 << 20
 _QUESTIONS: tuple[Question, ...] = get_args(Question)
 
 
-def entries(context: BundleContext, masking: Masking) -> Iterator[BundleEntry]:
-    """The entries, with secrets masked by `masking`."""
+def entries(context: BundleContext, masker: Masker) -> Iterator[BundleEntry]:
+    """The entries, with secrets masked by `masker`."""
     for question in _QUESTIONS:
-        yield _document(f"supervisor/{question}.json", functools.partial(_answer, context, question), masking)
-    yield _document("config.json", context.sources.config, masking)
-    yield _document("doctor.json", lambda: findings_json(context.sources.findings()), masking)
-    yield BundleEntry("automations.yaml", lambda: _file(context, masking))
-    yield BundleEntry("initial-spec.json", lambda: _spec(context, masking))
-    yield from system_entries(context.pid, context.environ, masking)
-    yield from state_entries(context.state, masking)
+        yield _document(f"supervisor/{question}.json", functools.partial(_answer, context, question), masker)
+    yield _document("config.json", context.sources.config, masker)
+    yield _document("doctor.json", lambda: findings_json(context.sources.findings()), masker)
+    yield BundleEntry("automations.yaml", lambda: _file(context, masker))
+    yield BundleEntry("initial-spec.json", lambda: _spec(context, masker))
+    yield from system_entries(context.pid, context.environ, masker)
+    yield from state_entries(context.state, masker)
 
 
-def _document(name: str, read: Callable[[], Any], masking: Masking) -> BundleEntry:
-    return BundleEntry(name, lambda: masking.document(read()))
+def _document(name: str, read: Callable[[], Any], masker: Masker) -> BundleEntry:
+    return BundleEntry(name, lambda: masker.document(read()))
 
 
 def _answer(context: BundleContext, question: Question) -> Any:
@@ -42,16 +42,16 @@ def _answer(context: BundleContext, question: Question) -> Any:
     return context.sources.answer(question)
 
 
-def _file(context: BundleContext, masking: Masking) -> bytes:
+def _file(context: BundleContext, masker: Masker) -> bytes:
     if context.file is None:
         raise LeftOut("the workspace has none")
     data = automations_file(context.file, context.workspace)
     if len(data) <= FILE_BYTES:
-        return masking.text(data)
-    return masking.text(data[:FILE_BYTES], final=False) + b"\n[the rest is not in the bundle]\n"
+        return masker.text(data)
+    return masker.text(data[:FILE_BYTES], final=False) + b"\n[the rest is not in the bundle]\n"
 
 
-def _spec(context: BundleContext, masking: Masking) -> bytes:
+def _spec(context: BundleContext, masker: Masker) -> bytes:
     spec = next((path for path in context.specs if path.is_file()), None)
     if spec is None:
         raise LeftOut(f"there is no {context.specs[0]}")
@@ -60,6 +60,6 @@ def _spec(context: BundleContext, masking: Masking) -> bytes:
     except Unreadable as error:
         raise LeftOut(str(error)) from error
     try:
-        return masking.document(json.loads(text))
+        return masker.document(json.loads(text))
     except (ValueError, RecursionError):
         raise LeftOut("it is not JSON, so secrets in it cannot be found") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from supervisor.doctor.finding import Finding
+from supervisor.doctor.findings import Finding
 from supervisor.shim.regular_file import read_regular
 
 Question = Literal["status", "recent", "activity", "services", "tasks", "executions"]

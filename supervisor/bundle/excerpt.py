@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from supervisor.bundle.archive import LeftOut
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.host.runs import log_file
 from supervisor.shim.regular_file import Replaced, open_regular, why_replaced
 
 
-def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
+def masked_both_ends(path: Path, longest_bytes: int, masker: Masker) -> bytes:
     """A file of independent lines, masked. Of a longer one: the first and the last half of `longest_bytes`.
 
     A line that does not fit is left out whole, since only its beginning may show which part of it is a secret. Raises
@@ -20,7 +20,7 @@ def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     with open(_opened(path), "rb") as file:
         status = os.fstat(file.fileno())
         if status.st_size <= longest_bytes:
-            return masking.text(file.read(longest_bytes))
+            return masker.text(file.read(longest_bytes))
         half = longest_bytes // 2
         head = file.read(half)
         file.seek(status.st_size - half)
@@ -29,7 +29,7 @@ def masked_both_ends(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     begin = tail.find(b"\n") + 1 or len(tail)
     missing = status.st_size - len(head) - (len(tail) - begin)
     between = f"[{missing} bytes in between are not in the bundle]\n".encode()
-    return masking.text(head) + between + masking.text(tail, begin)
+    return masker.text(head) + between + masker.text(tail, begin)
 
 
 def _opened(path: Path) -> int:
@@ -39,7 +39,7 @@ def _opened(path: Path) -> int:
         raise LeftOut(error.strerror) from error
 
 
-def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
+def masked_end(path: Path, longest_bytes: int, masker: Masker) -> bytes:
     """The last `longest_bytes` of a file, masked, after a line that says how much is missing.
 
     The bytes before the cut are read as well, so that a secret across the cut is recognized. Raises LeftOut, OSError.
@@ -49,16 +49,16 @@ def masked_end(path: Path, longest_bytes: int, masking: Masking) -> bytes:
     first, end = log_file.first_kept(str(path)), log_file.size(str(path))
     end = min(end, log_file.find_tail(str(path), 1, 1).end)  # without the hole at its end
     cut = max(first, end - longest_bytes)
-    begin = max(first, cut - masking.overlap)
+    begin = max(first, cut - masker.overlap)
     offset, data = _between(str(path), begin, end)
     skip = max(0, cut - offset)  # the log may have dropped its head meanwhile
-    if offset and skip < masking.overlap:
+    if offset and skip < masker.overlap:
         # The log has dropped what stood before this, so it may begin within a secret. The next line does not, nor does
         # what is further away than the longest secret.
-        line = data.find(b"\n") + 1 or masking.overlap
-        skip = max(skip, min(line, masking.overlap))
+        line = data.find(b"\n") + 1 or masker.overlap
+        skip = max(skip, min(line, masker.overlap))
     missing = f"[{offset + skip} bytes before this are not in the bundle]\n".encode() if skip else b""
-    return missing + masking.text(data, skip, final=False)
+    return missing + masker.text(data, skip, final=False)
 
 
 def _between(path: str, begin: int, end: int) -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from supervisor.bundle.archive import BundleEntry, LeftOut
 from supervisor.bundle.excerpt import masked_both_ends, masked_end
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.host.state.database import Row, newest_rows
 from supervisor.model.errors import StoreError
 
@@ -30,24 +30,24 @@ FACT_BYTES = 64 * 1024
 _FACTS = ("script.sh", "started", "exit")
 
 
-def state_entries(state: Path, masking: Masking) -> Iterator[BundleEntry]:
+def state_entries(state: Path, masker: Masker) -> Iterator[BundleEntry]:
     """The entries, the most useful first."""
-    yield BundleEntry("state/folder.json", lambda: masking.document(_folder(state)))
+    yield BundleEntry("state/folder.json", lambda: masker.document(_folder(state)))
     for report in sorted(state.glob("crash-*.txt"), reverse=True)[:CRASHES]:
         yield BundleEntry(
-            f"state/{report.name}", functools.partial(masked_both_ends, report, CRASH_BYTES, masking)
+            f"state/{report.name}", functools.partial(masked_both_ends, report, CRASH_BYTES, masker)
         )
-    yield BundleEntry("state/recent.json", lambda: masking.document(_recent(state)))
-    yield BundleEntry("state/records.json", lambda: masking.document(_records(state)))
-    yield BundleEntry("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masking))
-    yield BundleEntry("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masking))
+    yield BundleEntry("state/recent.json", lambda: masker.document(_recent(state)))
+    yield BundleEntry("state/records.json", lambda: masker.document(_records(state)))
+    yield BundleEntry("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masker))
+    yield BundleEntry("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masker))
     for run in _runs(state / "runs"):
         for name in _FACTS:
             yield BundleEntry(
-                f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masking)
+                f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masker)
             )
         yield BundleEntry(
-            f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masking)
+            f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masker)
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from supervisor import __version__
 from supervisor.bundle.archive import BundleEntry, LeftOut
 from supervisor.bundle.excerpt import masked_end
-from supervisor.bundle.masking import SHOWN, Masking
+from supervisor.bundle.masker import SHOWN, Masker
 from supervisor.bundle.start_options import process_environ
 from supervisor.host.proc.cgroups import BOOTED
 
@@ -43,36 +43,36 @@ _HARMLESS_PREFIXES = ("LC_", "SUPERVISOR_")
 
 
 def system_entries(
-    pid: int | None, environ: Mapping[str, str], masking: Masking, booted: str = BOOTED
+    pid: int | None, environ: Mapping[str, str], masker: Masker, booted: str = BOOTED
 ) -> Iterator[BundleEntry]:
     """The entries.
 
     Args:
         pid: the supervisor's process, or None.
         environ: the variables of this process.
-        masking: masks secrets.
+        masker: masks secrets.
         booted: the folder that exists where systemd runs.
     """
-    yield BundleEntry("versions.json", lambda: masking.document(versions()))
+    yield BundleEntry("versions.json", lambda: masker.document(versions()))
     yield BundleEntry(
         "environment.json",
-        lambda: masking.document({name: shown_value(name, environ[name]) for name in sorted(environ)}),
+        lambda: masker.document({name: shown_value(name, environ[name]) for name in sorted(environ)}),
     )
     for name, path in _FILES.items():
-        yield BundleEntry(f"system/{name}", functools.partial(_proc, path, masking))
+        yield BundleEntry(f"system/{name}", functools.partial(_proc, path, masker))
     yield BundleEntry(
         "system/units",
-        lambda: masking.text(_run(booted, "systemctl", "--no-pager", "--full", "status", "supervisor*")),
+        lambda: masker.text(_run(booted, "systemctl", "--no-pager", "--full", "status", "supervisor*")),
     )
     if pid is None:
         return
     for name in _OF_PROCESS:
-        yield BundleEntry(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masking))
-    yield BundleEntry("supervisor/command", lambda: masking.text(_command(pid)))
-    yield BundleEntry("supervisor/environment.json", lambda: masking.document(_environment(pid)))
-    yield BundleEntry("supervisor/descriptors.json", lambda: masking.document(_descriptors(pid)))
-    yield BundleEntry("supervisor/cgroup.json", lambda: masking.document(_cgroup(pid)))
-    yield BundleEntry("supervisor/stderr", lambda: _stderr(pid, masking, booted))
+        yield BundleEntry(f"supervisor/{name}", functools.partial(_proc, f"/proc/{pid}/{name}", masker))
+    yield BundleEntry("supervisor/command", lambda: masker.text(_command(pid)))
+    yield BundleEntry("supervisor/environment.json", lambda: masker.document(_environment(pid)))
+    yield BundleEntry("supervisor/descriptors.json", lambda: masker.document(_descriptors(pid)))
+    yield BundleEntry("supervisor/cgroup.json", lambda: masker.document(_cgroup(pid)))
+    yield BundleEntry("supervisor/stderr", lambda: _stderr(pid, masker, booted))
 
 
 def versions() -> dict[str, Any]:
@@ -143,19 +143,19 @@ def _cgroup(pid: int) -> dict[str, str]:
     }
 
 
-def _stderr(pid: int, masking: Masking, booted: str) -> bytes:
+def _stderr(pid: int, masker: Masker, booted: str) -> bytes:
     """The supervisor's own messages, if they go into a file or the journal."""
     target = os.readlink(f"/proc/{pid}/fd/2")
     if target.startswith("/") and os.path.isfile(target):
-        return masked_end(Path(target), STDERR_BYTES, masking)
+        return masked_end(Path(target), STDERR_BYTES, masker)
     if "JOURNAL_STREAM" in process_environ(pid):
-        return masking.text(_run(booted, "journalctl", "--no-pager", "--lines=2000", f"_PID={pid}"))
+        return masker.text(_run(booted, "journalctl", "--no-pager", "--lines=2000", f"_PID={pid}"))
     raise LeftOut(f"it goes to {target}, which keeps nothing")
 
 
-def _proc(path: str, masking: Masking) -> bytes:
+def _proc(path: str, masker: Masker) -> bytes:
     with open(path, "rb") as file:
-        return masking.text(file.read(STDERR_BYTES))
+        return masker.text(file.read(STDERR_BYTES))
 
 
 def _run(booted: str, *argv: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from supervisor.doctor.finding import Check, Finding, State, Verdict
+from supervisor.doctor.findings import Check, Finding, State, Verdict
 from supervisor.doctor.machine_checks import checks
 from supervisor.doctor.network import assessment
 from supervisor.doctor.network.attempt import attempt

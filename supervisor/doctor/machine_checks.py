@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from supervisor.doctor import programs
-from supervisor.doctor.finding import Check, State, Verdict
+from supervisor.doctor.findings import Check, State, Verdict
 from supervisor.host.proc.cgroups import BOOTED, is_ours, own_folder
 
 LITTLE_BYTES = 1 << 30

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from supervisor.doctor.finding import State, Verdict
+from supervisor.doctor.findings import State, Verdict
 
 TIMEOUT_S = 5.0
 

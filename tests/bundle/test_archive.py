@@ -10,11 +10,11 @@ import pytest
 
 from supervisor.bundle import archive
 from supervisor.bundle.archive import BundleEntry, LeftOut, pack
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.model.errors import SupervisorError
 from tests.bundle.unpacking import manifest_of, unpacked
 
-MASKING = Masking(["pl4nted"])
+MASKER = Masker(["pl4nted"])
 
 
 def raising(error: BaseException) -> Callable[[], bytes]:
@@ -26,7 +26,7 @@ def raising(error: BaseException) -> Callable[[], bytes]:
 
 def packed(*entries: BundleEntry, **limits: float) -> dict[str, bytes]:
     out = io.BytesIO()
-    pack(entries, MASKING, out, **limits)  # type: ignore[arg-type]
+    pack(entries, MASKER, out, **limits)  # type: ignore[arg-type]
     return unpacked(out.getvalue())
 
 
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_left_out_and_smaller_things_are_not() -> None:
 
 def test_target_that_cannot_be_written_is_an_error() -> None:
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
-        pack([BundleEntry("a", lambda: b"x" * 1000)], MASKING, full)
+        pack([BundleEntry("a", lambda: b"x" * 1000)], MASKER, full)
 
 
 def test_time_of_one_part_is_bounded_too() -> None:

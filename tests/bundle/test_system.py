@@ -14,15 +14,15 @@ import pytest
 
 from supervisor.bundle import system
 from supervisor.bundle.archive import LeftOut
-from supervisor.bundle.masking import Masking
+from supervisor.bundle.masker import Masker
 from supervisor.bundle.system import shown_value, system_entries
 
-MASKING = Masking(["pl4nted-secret"])
+MASKER = Masker(["pl4nted-secret"])
 
 
 def read(name: str, pid: int | None, booted: str = "/nonexistent", **environ: str) -> bytes:
     """The content of a part."""
-    (part,) = [part for part in system_entries(pid, environ, MASKING, booted) if part.name == name]
+    (part,) = [part for part in system_entries(pid, environ, MASKER, booted) if part.name == name]
     return part.read()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from supervisor.doctor.endpoint_list import Endpoint
-from supervisor.doctor.finding import Finding
+from supervisor.doctor.findings import Finding
 from supervisor.doctor.network import assessment
 from supervisor.doctor.network.attempt import attempt
 from supervisor.doctor.network.observation import Observation

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.doctor import machine_checks, programs
-from supervisor.doctor.finding import State
+from supervisor.doctor.findings import State
 from supervisor.doctor.machine_checks import cgroup_v2, checks, disk, inotify, pidfd, room
 from supervisor.host.proc.cgroups import Cgroups
 

@@ -23,7 +23,7 @@ from supervisor.settings import cwd
 if TYPE_CHECKING:
     from supervisor.bundle.archive import Manifest
     from supervisor.bundle.context import BundleContext, Question
-    from supervisor.doctor.finding import Finding
+    from supervisor.doctor.findings import Finding
     from supervisor.doctor.network.target import Skip, Target
     from supervisor.settings.resolved import Resolved
 
@@ -65,19 +65,19 @@ def bundle(
     # Not at the top: --help and wrong usage need none of this.
     from supervisor.bundle.archive import pack
     from supervisor.bundle.collect import entries
-    from supervisor.bundle.masking import Masking
+    from supervisor.bundle.masker import Masker
     from supervisor.bundle.output_file import whole_file
     from supervisor.bundle.secrets import known_secrets
 
     listed = listed_endpoints(endpoints) if network or endpoints is not None else []
     context = _context(socket, state_dir, listed)
-    masking = Masking(known_secrets(context))
+    masker = Masker(known_secrets(context))
     if str(file) == "-":
-        _write_to_pipe(lambda out: pack(entries(context, masking), masking, out))
+        _write_to_pipe(lambda out: pack(entries(context, masker), masker, out))
         return
     file = file or Path(time.strftime("supervisor-bundle-%Y%m%d-%H%M%S.tar.zst"))
     with whole_file(file) as out:
-        manifest = pack(entries(context, masking), masking, out)
+        manifest = pack(entries(context, masker), masker, out)
     click.echo(_summary(file, manifest, context.not_running))
 
 

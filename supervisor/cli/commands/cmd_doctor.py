@@ -21,7 +21,7 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_USAGE
 
 if TYPE_CHECKING:
-    from supervisor.doctor.finding import Finding
+    from supervisor.doctor.findings import Finding
     from supervisor.doctor.network.target import Skip, Target
     from supervisor.settings.resolved import Resolved
 
@@ -127,7 +127,7 @@ def doctor(
         return 0
     found = _examine(listed, timeout_s)
     if format_ == "json":
-        from supervisor.doctor.finding import findings_json
+        from supervisor.doctor.findings import findings_json
 
         print_json(findings_json(found))
     else:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from supervisor.doctor.endpoint_list import Expect
-from supervisor.doctor.finding import Finding, State, Verdict
+from supervisor.doctor.findings import Finding, State, Verdict
 from supervisor.doctor.network.observation import Answer, Cause, Failure, Observation, Step
 from supervisor.doctor.network.target import Skip, Target
 

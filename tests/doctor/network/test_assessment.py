@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.doctor.finding import State
+from supervisor.doctor.findings import State
 from supervisor.doctor.network.assessment import clock_skew, finding, interception
 from supervisor.doctor.network.observation import Answer, Cause, Certificate, Failure, Observation, Step
 from tests.doctor.attempts import target

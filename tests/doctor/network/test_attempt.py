@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from supervisor.doctor.endpoint_list import Expect
-from supervisor.doctor.finding import State
+from supervisor.doctor.findings import State
 from supervisor.doctor.network.observation import Cause, Step
 from tests.doctor.attempts import SHORT_S, find, see, target
 from tests.doctor.servers import (

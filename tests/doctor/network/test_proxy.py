@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.doctor.finding import State
+from supervisor.doctor.findings import State
 from supervisor.doctor.network.observation import Cause, Step
 from supervisor.doctor.network.proxy import Proxies, parsed
 from tests.doctor.attempts import SHORT_S, find, see, target

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from supervisor.doctor.finding import State
+from supervisor.doctor.findings import State
 from tests.doctor.attempts import SHORT_S, find, target
 
 

@@ -21,7 +21,7 @@ _OVERLAP = 16 * 1024
 """More than the length of a token or a private key."""
 
 
-class Masking:
+class Masker:
     """Masks secrets in texts, documents and the ends of logs."""
 
     def __init__(self, values: Iterable[str]) -> None:

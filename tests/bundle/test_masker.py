@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.bundle import shapes
-from supervisor.bundle.masking import SHOWN, Masking
+from supervisor.bundle.masker import SHOWN, Masker
 from supervisor.bundle.shapes import is_secret_name
 from supervisor.model.spec import Docker, EnvVar
 
 SECRET = "pl4nted-S3cret/value+1"
-NOTHING = Masking(())
-KNOWN = Masking([SECRET])
+NOTHING = Masker(())
+KNOWN = Masker([SECRET])
 
 # Made up by hand; none opens anything.
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJl"
@@ -67,8 +67,8 @@ SHAPES = {
 }
 
 
-def text(content: str, masking: Masking = NOTHING) -> str:
-    return masking.text(content.encode()).decode()
+def text(content: str, masker: Masker = NOTHING) -> str:
+    return masker.text(content.encode()).decode()
 
 
 def is_hidden(shape: str) -> bool:
@@ -133,9 +133,9 @@ def test_known_value_is_hidden_however_it_is_written(written: str) -> None:
 
 
 def test_lines_of_a_known_value_are_hidden_one_by_one() -> None:
-    masking = Masking(["first line of it\nsecond line of it"])
+    masker = Masker(["first line of it\nsecond line of it"])
 
-    assert text("> first line of it\n> second line of it\n", masking) == f"> {SHOWN}\n> {SHOWN}\n"
+    assert text("> first line of it\n> second line of it\n", masker) == f"> {SHOWN}\n> {SHOWN}\n"
 
 
 @given(
