@@ -7,8 +7,8 @@ turns when a fact was posted and when a deadline has come. A command is obeyed a
 refusal reaches its sender. Facts are collected and folded together.
 
 When the store fails (the disk is full, say) the changes are kept in memory and written with the next ones: commands and
-their logs go on meanwhile, and `store_error` says what is wrong. An exception in the core is a bug: nobody knows then
-what the records mean, so every further step raises it again, and `run` ends the process with it.
+their logs go on meanwhile, and `store_error` says what is wrong. An exception in the core is a bug: what
+the records mean is not known then, so every further step raises it again, and `run` ends the process with it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Engine:
     ) -> None:
         """Begin with `world` as it is. Set `performer` before the first turn.
 
-        `problems`: is told of "records", when the store begins to fail and when it works again.
+        `problems`: receives "records" when the store begins to fail and when it works again.
         """
         self.world = world
         self.hub = hub
@@ -182,7 +182,7 @@ class Engine:
             wake = anyio.Event()
             self._wake = wake.set
             if self._bug is not None:
-                raise self._bug  # a client's command met it: the client has an error, and the process ends
+                raise self._bug  # a client's command caused it: the client has an error, and the process ends
             self.turn()
             if self._turned is not None:
                 self._turned.set()
@@ -198,7 +198,7 @@ class Engine:
 
     def _step(self, inputs: list[Command] | list[Fact]) -> None:
         if self._bug is not None:
-            raise self._bug  # nobody knows what the records mean now
+            raise self._bug  # what the records mean is not known now
         self._recent.extend(map(_brief, inputs))
         self._turning = True
         try:

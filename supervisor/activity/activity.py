@@ -1,6 +1,6 @@
 """Activity of one environment: its sources, and the reporter to the management plane, if there is one.
 
-Without a plane nobody looks for SSH sessions until somebody asks. What a reporter needs is imported when it begins.
+Without a plane, SSH sessions are looked for when a client asks. What a reporter needs is imported when it begins.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ class Reporter:
             if str(error) != self.token_problem:
                 self.token_problem = str(error)
                 self._notices.notice(
-                    f"{error}; the management plane is told of activity once there is a token"
+                    f"{error}; activity is reported to the management plane once there is a token"
                 )
             return None
         self.token_problem = ""
@@ -232,14 +232,14 @@ def _problem_of(result: SignalResult) -> tuple[str, str]:
     """What kind of problem a result shows, empty for none, and the sentence about it."""
     match result:
         case Delivered():
-            return "", "the management plane is told again that the environment is in use"
+            return "", "activity is reported to the management plane again"
         case TokenRefused(why):
-            then = "it is told of activity again once there is another token"
+            then = "activity is reported again once there is another token"
             return "token", f"the management plane refuses the environment's token ({why}): {then}"
         case Declined(why):
-            then = "it is asked again once in an interval"
-            return "declined", f"the management plane does not want to know of activity ({why}): {then}"
+            then = "trying again at each interval"
+            return "declined", f"the management plane declines the report of activity ({why}): {then}"
         case Undelivered(why):
-            return "failed", f"the management plane cannot be told of activity ({why}): trying again"
+            return "failed", f"activity cannot be reported to the management plane ({why}): trying again"
         case _:
             assert_never(result)

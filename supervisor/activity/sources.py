@@ -122,7 +122,7 @@ class ActivitySources:
 
     def _look_for_sessions(self, now: Instant) -> tuple[Sighting, ...]:
         if self._session_look is None:
-            # Not at the top: without a plane, nobody looks until somebody asks.
+            # Not at the top: without a plane, there is no look until a client asks.
             module = importlib.import_module("supervisor.activity.ssh_sessions")
             self._session_look = cast(SessionLook, module)
         try:

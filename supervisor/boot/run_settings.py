@@ -83,7 +83,7 @@ def workspace_of(file: Path | None, workspace: Path | None) -> Path:
 def settings_from(resolved: Resolved) -> Settings:
     """The settings of a supervisor. Raises BadSettings if two of them exclude each other.
 
-    A workspace that does not exist is a mistake, unless a supervisor has served it before: then somebody makes it
+    A workspace that does not exist is a mistake, unless a supervisor has served it before: then it may be made
     again.
     """
     file, folder = resolved[table.AUTOMATIONS], resolved[table.WORKSPACE]
@@ -154,4 +154,4 @@ def _plane(resolved: Resolved) -> tuple[PlaneSettings | None, tuple[str, ...]]:
         return PlaneSettings(url, token, resolved[table.HEARTBEAT_INTERVAL]), ()
     if url is None and token is None:
         return None, ()  # stand-alone, with an id of its own or a given one
-    return None, (f"the management plane is not told of activity: {' and '.join(missing)} is missing",)
+    return None, (f"activity is not reported to the management plane: {' and '.join(missing)} is missing",)

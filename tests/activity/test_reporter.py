@@ -80,9 +80,9 @@ async def test_new_token_is_noticed_and_used() -> None:
         "Bearer second token",
     ]
     assert [text for _, text in stage.notices] == [
-        "the management plane refuses the environment's token (HTTP status 401: expired): it is told of activity again "
+        "the management plane refuses the environment's token (HTTP status 401: expired): activity is reported again "
         "once there is another token",
-        "the management plane is told again that the environment is in use",
+        "activity is reported to the management plane again",
     ]
 
 
@@ -97,7 +97,7 @@ async def test_token_that_is_missing_is_told_once_and_waited_for() -> None:
         await stage.play(200)
     assert stage.tried == [100]
     assert [text for _, text in stage.notices] == [
-        "cannot use the environment's token in /token: there is no such file; the management plane is told of activity "
+        "cannot use the environment's token in /token: there is no such file; activity is reported to the management "
         "once there is a token"
     ]
 
@@ -113,8 +113,8 @@ async def test_plane_in_trouble_is_a_matter_of_two_notices_however_long_it_takes
         there.answer = None
         await stage.play(8000)
     assert [text.split(" (")[0] for _, text in stage.notices] == [
-        "the management plane cannot be told of activity",
-        "the management plane is told again that the environment is in use",
+        "activity cannot be reported to the management plane",
+        "activity is reported to the management plane again",
     ]
     assert stage.notices[0][0] < 60
     assert (stage.reporter.delivered, stage.reporter.failed) == (3, len(stage.tried) - 3)

@@ -196,7 +196,7 @@ def test_new_token_in_the_file_is_used_without_a_restart(quiet: Site, plane: Pla
 def test_plane_that_is_away_disturbs_nothing_and_is_told_when_it_is_back(quiet: Site, plane: Plane) -> None:
     plane.server.socket.close()
     quiet.cli("task", "start", "long")
-    quiet.program.event(kind="notice", text="cannot be told of activity")
+    quiet.program.event(kind="notice", text="activity cannot be reported")
     explained = quiet.activity()["heartbeat"]
     assert explained["failures"] >= 3
     assert "Connect call failed" in explained["signals"][0]["why"]

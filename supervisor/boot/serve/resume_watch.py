@@ -58,7 +58,7 @@ class ResumeWatch:
             self._suspends, self._clock.ahead_s(), now.mono_s
         )
         if is_new:
-            self._resumed("the machine was resumed, as somebody told")
+            self._resumed("the machine was resumed, as a client reported")
         return is_new
 
     def _resumed(self, how: str) -> None:

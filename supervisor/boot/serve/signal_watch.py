@@ -2,7 +2,7 @@
 
 SIGQUIT writes where every thread and task of the supervisor is just now into a file, for people who ask why it hangs.
 faulthandler writes the main thread, where the loop is, from within the signal's handler: also when the loop stands
-still, which is when somebody asks. The other threads and the tasks follow when the loop comes to it: they go on while a
+still, which is when people ask. The other threads and the tasks follow when the loop comes to it: they go on while a
 handler runs, and to read the frames of a thread that goes on can end the process.
 """
 

@@ -1,6 +1,6 @@
 """An upgrade: the running program executes the one that is on the disk now. The process, and what runs, goes on.
 
-Theory of operation. An upgrade has four steps, the last one is the new program's:
+Theory of operation. An upgrade has four steps; the new program does the last one:
 
 | step | function | what it does | if it fails |
 |---|---|---|---|
@@ -10,8 +10,10 @@ Theory of operation. An upgrade has four steps, the last one is the new program'
 | unpack | `carried.unpack` | has the new program take the `Carried`, and start as after a crash | the process ends |
 
 After a refusal nothing has changed. Where the process ends, commands live on, and the next start adopts them.
+`Lifecycle` calls pack once the work has ended, `cli.local.foreground_run` the exec, and `cli` unpack before anything
+starts a process.
 
-The process id stays, so the shim stays a child, and whoever waits for this process goes on waiting. Commands are found
+The process id stays, so the shim stays a child, and the parent goes on waiting for this process. Commands are found
 as after a crash: there is one way to adopt them, and no second one for upgrades. So nothing about a command is carried.
 
 What is carried are descriptors that must not be closed, because something would be lost in between:
@@ -21,8 +23,8 @@ What is carried are descriptors that must not be closed, because something would
 - each connection that is between two requests: the client's next request waits in the socket.
 
 The race. From the moment the old program no longer reads a socket or heeds a signal until the new one does, clients,
-signals and commands go on. Nothing of it may be lost, and nobody can be told to wait, so each is kept by the kernel or
-on the disk:
+signals and commands go on. Nothing of it may be lost, and none of them can be asked to wait, so each is kept by the
+kernel or on the disk:
 
 - a connection or a request waits in a socket that both programs hold open;
 - a signal that comes after the work has ended is noted (`Lifecycle.late`). Before the exec all signals are blocked and

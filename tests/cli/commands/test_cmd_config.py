@@ -82,5 +82,5 @@ def test_an_incomplete_launch_says_what_is_missing(supervisor: Invoke) -> None:
 
     assert result.status == 0
     assert result.err == (
-        "supervisor: the management plane is not told of activity: a token and an environment id is missing\n"
+        "supervisor: activity is not reported to the management plane: a token and an environment id is missing\n"
     )
