@@ -1,7 +1,7 @@
 """The first step of an upgrade: could the program on the disk take over? It is found out before anything is given up.
 
 The program is started with our own command line behind the words `self-check DATABASE --`. It imports everything that
-it will need, parses that command line, and reads a copy of the database (`cli/commands/cmd_self_check`). What it prints
+it will need, parses that command line, and reads a copy of the database (`cli/commands/cmd_lifecycle`). What it prints
 when it fails is the reason that the upgrade is refused with.
 """
 
