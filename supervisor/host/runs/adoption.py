@@ -34,6 +34,8 @@ from supervisor.shim.protocol import RunsListed
 STRAY_GRACE_S = 2.0
 """How long the runs that no record names have between SIGTERM and SIGKILL."""
 _POLL_S = 0.01
+_LOOKS_AFTER_S = (0.0, 0.02, 0.1)
+"""How long before each look at /proc for a run."""
 
 
 def found_again(
@@ -115,11 +117,19 @@ def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
 
 
 def _look_for(runs: list[Run]) -> None:
-    """Note the processes of runs about which nothing was written; one pass over /proc serves all."""
-    if runs:
+    """Note the processes of runs about which nothing was written; one pass over /proc serves all.
+
+    The shim may have died in the moment of a spawn. A process whose exec is not through shows no environment yet, so a
+    run that has a log and no process is looked for again, before it counts as ended.
+    """
+    for pause_s in _LOOKS_AFTER_S:
+        if not runs:
+            return
+        time.sleep(pause_s)
         members = process_tree.census({run.run_id: None for run in runs})
         for run in runs:
             run.main = eldest(members[run.run_id])
+        runs = [run for run in runs if run.main is None and os.path.lexists(run.log)]
 
 
 def eldest(members: Iterable[ProcRef]) -> ProcRef | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.proc import process, process_signals
+from supervisor.host.proc import process, process_signals, process_tree
+from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs import adoption
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
@@ -145,6 +146,30 @@ async def test_command_of_which_nothing_was_written_is_found_and_waited_for(tmp_
         assert not [fact for fact in it.of("run") if isinstance(fact, Exited)], "it lives"
         (it.workspace / "go").touch()
         assert (await it.exited()).exit == ExitUnknown()
+
+
+async def test_command_whose_exec_was_not_through_at_the_first_look_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Bench(tmp_path)
+    first.spawn("exec sleep 60", kind=RunKind.START)
+    main = first.main()
+    os.unlink(f"{first.folder().path}/started")
+    await gone_with_its_shim(first)
+    census, looks = process_tree.census, []
+
+    def hidden_at_first(runs: dict[str, ProcRef | None]) -> dict[str, list[ProcRef]]:
+        looks.append(list(runs))
+        return census(runs) if len(looks) > 1 else {run_id: [] for run_id in runs}
+
+    async with bench(tmp_path) as it:
+        with monkeypatch.context() as patched:
+            patched.setattr(process_tree, "census", hidden_at_first)
+            it.machine.adopt([inherited("run", RunKind.START)])
+        assert looks == [["run"], ["run"]]
+        assert (await it.fact(Started)).pid == main.pid
+        it.machine.perform(Kill(RunId("run")))
+        await it.exited()
 
 
 async def test_exit_file_without_its_final_name_counts_if_it_is_whole(tmp_path: Path) -> None:
