@@ -73,6 +73,7 @@ RULES: list[tuple[str, str, str, str]] = [
     ("an ended run ignores facts", "state_machines/task_run", "        E.TREE_ENDED: IGNORED", "        E.TREE_ENDED: (_end, (ENDED,))"),
     ("one run a task and firing", "settle", "derived(execution.firing, step.task_id)", "derived(execution.id, step.task_id)"),
     ("a stopped run is no result", "records", "return _is_stopped(run) if run is not None else", "return False if run is not None else"),
+    ("what ran last forgets tasks that were deleted", "records", "isinstance(step, TaskStep) and step.task_id in self.tasks:", "isinstance(step, TaskStep):"),
     ("a run that is over for its firing is not shared", "records", "else run_id in self._uses or run_id in self._passed", "else False"),
     ("nothing starts while draining", "settle", "service.want is Want.GONE or records.draining", "service.want is Want.GONE"),
     ("a running service is left running", "settle", "    if service.want is Want.DOWN or (", "    if True or ("),
