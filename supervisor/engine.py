@@ -37,6 +37,7 @@ from supervisor.model.command import (
 from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
+from supervisor.model.ids import RunId
 from supervisor.model.moment import Clock, Now
 from supervisor.model.record import Record
 
@@ -93,9 +94,9 @@ class Engine:
         self._inbox: deque[Fact] = deque()
         self._actions: deque[Action] = deque()
         """What is still to be done, in order. The store has the records that ask for it."""
-        self._to_start: set[str] = set()
+        self._to_start: set[RunId] = set()
         """The runs whose start is among that."""
-        self._not_to_start: set[str] = set()
+        self._not_to_start: set[RunId] = set()
         """Those of them that are not needed any more."""
         self._act_until = -math.inf
         self._recent: deque[object] = deque(maxlen=RECENT_INPUTS)
