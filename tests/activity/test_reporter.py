@@ -97,8 +97,8 @@ async def test_token_that_is_missing_is_told_once_and_waited_for() -> None:
         await stage.play(200)
     assert stage.tried == [100]
     assert [text for _, text in stage.notices] == [
-        "cannot use the environment's token in /token: there is no such file; activity is reported to the management "
-        "once there is a token"
+        "cannot use the environment's token in /token: there is no such file; activity is reported to the "
+        "management plane once there is a token"
     ]
 
 
