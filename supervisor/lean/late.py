@@ -26,8 +26,7 @@ class _Late:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        if self._name not in sys.modules:
-            __import__(self._name)
+        __import__(self._name)  # waits while another thread is importing it
         return getattr(sys.modules[self._name], attribute)
 
 
