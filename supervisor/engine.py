@@ -22,6 +22,7 @@ from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.core.world import Outcome, World
 from supervisor.hub import Change, ChangeEvent, Hub, contained
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING, Protocol, assert_never
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
@@ -42,8 +43,6 @@ from supervisor.model.moment import Clock, Now
 from supervisor.model.record import Record
 
 if TYPE_CHECKING:
-    import anyio
-
     from supervisor.model.errors import ProblemSink
 
 TURN_S = 0.02
@@ -168,17 +167,12 @@ class Engine:
 
     async def turned(self) -> None:
         """Wait until `run` has turned once more. A sick process may never get there."""
-        import anyio
-
         self._turned = turned = self._turned or anyio.Event()
         self._wake()
         await turned.wait()
 
     async def run(self) -> None:
         """Turn whenever there is reason to, until cancelled."""
-        # Not at the top: the first commands are started before there is an event loop.
-        import anyio
-
         while True:
             wake = anyio.Event()
             self._wake = wake.set

@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import TYPE_CHECKING, Protocol
+from supervisor.lean.late import anyio, logging
+from supervisor.lean.typing import Protocol
 from supervisor.model.record import Record
-
-if TYPE_CHECKING:
-    import anyio
 
 QUEUE_LIMIT = 1024
 
@@ -68,8 +66,6 @@ class ChangeEvent:
 
     async def wait(self) -> None:
         """Wait for the next change since the last wait ended."""
-        import anyio  # the first commands run before there is an event loop
-
         if not self._is_set:
             self._event = anyio.Event()
             await self._event.wait()
@@ -143,8 +139,6 @@ def contained(what: str, call: Callable[[], object]) -> bool:
     try:
         call()
     except Exception:
-        import logging  # the first command does not wait for it
-
         logging.getLogger(__name__).exception("%s met a bug; everything else goes on", what)
         return False
     return True

@@ -31,11 +31,11 @@ Moments and the interval are seconds of `Instant.boot_s`. Chance is an argument:
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from supervisor.activity.plane import INTERVAL_S, Declined, Delivered, SignalResult, TokenRefused, Undelivered
 from supervisor.activity.sighting import Signal
-from supervisor.lean.frozen import dataclass, replace
 
 FIRST_RETRY_S = 5.0
 

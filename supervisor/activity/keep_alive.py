@@ -7,12 +7,12 @@ supervisor of the same boot continues with the list.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from supervisor.activity.persisted import Persisted
 from supervisor.activity.sighting import Sighting, SourceKind, checked_source
 from supervisor.host.proc.process import ProcRef, alive, find, name_of
-from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import InvalidActivity, NotFound, Precondition
 
 SOURCE = "Keep-alive"

@@ -16,9 +16,8 @@ plane in trouble asked for an hour.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Protocol
-
-from supervisor.lean.frozen import dataclass
 
 INTERVAL_S = 300.0
 """Between two signals. Source: contract/api.md, Heartbeats."""

@@ -11,6 +11,7 @@ import importlib
 import logging
 import random
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 import anyio
@@ -29,7 +30,6 @@ from supervisor.activity.sighting import Signal, signal_of
 from supervisor.activity.sources import ActivitySources
 from supervisor.host.proc import worker_threads
 from supervisor.hub import Change, Hub, Subscription
-from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.moment import InstantClock

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from supervisor.lean.frozen import dataclass
 from supervisor.model.errors import InvalidActivity
 
 LEAST_CHARACTERS, MOST_CHARACTERS = 3, 80

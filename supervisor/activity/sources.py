@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol, cast
 
 from supervisor.activity.keep_alive import KeepAlive, KeepAlives
@@ -23,7 +24,7 @@ from supervisor.activity.plane import INTERVAL_S
 from supervisor.activity.sighting import Sighting, SourceKind, checked_source
 from supervisor.core import queries
 from supervisor.core.records import Records
-from supervisor.lean.frozen import replace
+from supervisor.host.proc import worker_threads
 from supervisor.model.moment import Instant, InstantClock
 from supervisor.model.phase import ExecutionPhase
 
@@ -100,8 +101,6 @@ class ActivitySources:
         """What is active now, with SSH sessions as they were up to `good_for_s` ago."""
         now = self._clock.instant()
         if now.boot_s - self._looked_s >= good_for_s:
-            from supervisor.host.proc import worker_threads
-
             self._ssh = await worker_threads.run(self._look_for_sessions, now, abandon_on_cancel=True)
             self._looked_s = now.boot_s
         return self.known()

@@ -18,12 +18,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import psutil
 
 from supervisor.activity.sighting import Sighting, SourceKind
 from supervisor.host.proc.process import started_s
-from supervisor.lean.frozen import dataclass
 from supervisor.model.moment import Instant
 
 SOURCE = "SSH"

@@ -5,10 +5,11 @@ Light: the answers before the server is imported need it, too.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, Protocol
+
 from supervisor.config import Loaded
 from supervisor.core.items.diff import Changes
-from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)

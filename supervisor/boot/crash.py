@@ -16,6 +16,7 @@ from pathlib import Path
 
 from supervisor import __version__
 from supervisor.boot.report import Report
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import Any
 from supervisor.model.errors import SupervisorError
 from supervisor.shim.regular_file import make_regular
@@ -55,8 +56,6 @@ def restarted(edge: Edge, folder: Path, report: Report) -> Edge:
     """
 
     async def run() -> None:
-        import anyio
-
         pause_s = LEAST_PAUSE_S
         while True:
             began_s = time.monotonic()

@@ -22,6 +22,7 @@ from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.host.proc import signals
 from supervisor.host.runs.machine import HostMachine
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.command import Drain
 from supervisor.model.sysexits import EXIT_DETACHED
@@ -105,8 +106,6 @@ class Lifecycle:
         `held`: what `signals.hold` gave. Returns what `work` returned, 0 after `end`, EXIT_DETACHED if it detached,
         128 + its number after a signal.
         """
-        import anyio
-
         from supervisor.host.proc.event_loop import WorkerEventLoop
 
         return anyio.run(self._run, work, edges, held, backend_options={"loop_factory": WorkerEventLoop})
@@ -122,8 +121,6 @@ class Lifecycle:
             return await self._supervise(work, edges, held)
 
     async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
-        import anyio
-
         from supervisor.boot.serve.signal_watch import SignalWatch
 
         watch = SignalWatch(held, self, self._engine, self._automations, self._report, self._stacks)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
+from supervisor.config import load_bytes
 from supervisor.host.proc import worker_threads
 from supervisor.shim import launcher
 
@@ -121,8 +122,6 @@ def _import_one(name: str) -> None:
 
 def _use_what_imports_more() -> None:
     """Do once what makes packages import more of themselves, and read files of theirs."""
-    from supervisor.config import load_bytes
-
     if context := sys.modules.get("opentelemetry.context"):
         context.get_current()  # looks for its implementation among all packages
     for text in (b"services: [1]\nx: 1\n", b"a: [", b"a: b: c"):

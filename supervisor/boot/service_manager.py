@@ -20,6 +20,7 @@ from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.notify import Notifier, monotonic_usec
 from supervisor.hub import ChangeEvent
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import assert_never
 from supervisor.model.phase import ServicePhase
 
@@ -68,7 +69,6 @@ class ServiceManager:
         """Report changes of the status, and that the engine turns, until cancelled."""
         if not self._notifier:
             return
-        import anyio
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._follow_changes)
@@ -76,8 +76,6 @@ class ServiceManager:
                 tasks.start_soon(self._feed_watchdog, watchdog_s / 2)
 
     async def _follow_changes(self) -> None:
-        import anyio
-
         changed = ChangeEvent()
         subscription = self._engine.hub.subscribe(changed, limit=1)
         try:
@@ -91,8 +89,6 @@ class ServiceManager:
 
     async def _feed_watchdog(self, interval_s: float) -> None:
         """The event loop may turn while the engine does not: then nothing is sent, and the manager acts."""
-        import anyio
-
         while True:
             await self._engine.turned()
             self._notifier.tell("WATCHDOG=1")

@@ -37,7 +37,7 @@ from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.state.state_directory import StateDir
 from supervisor.host.state.state_path import default_path, system_path
 from supervisor.host.state.store import Store
-from supervisor.host.users.account import completed
+from supervisor.host.users.account import account, completed
 from supervisor.hub import Hub
 from supervisor.lean.loop_imports import import_loop
 from supervisor.lean.typing import TYPE_CHECKING
@@ -133,7 +133,6 @@ class Supervisor:
         """
         if not self.settings.user:
             return None, None
-        from supervisor.host.users.account import account
 
         named = account(self.settings.user)
         if os.geteuid() != 0:

@@ -20,7 +20,7 @@ the clocks may both report the same resume. A second report within a minute is i
 
 from __future__ import annotations
 
-from supervisor.lean.frozen import dataclass, replace
+from dataclasses import dataclass, replace
 
 COUNTS_S = 30.0
 """A suspend counts if it was longer. Source: contract/automations-file.md, "When triggers fire"."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import Any
 from supervisor.settings import cwd
@@ -164,9 +165,6 @@ def _check(setting: Setting[Any], name: str, value: str) -> None:
 
 
 def _no_format(value: str) -> str:
-    # Not at the top: only a mistake needs it.
-    from supervisor.config.suggest import Suggester
-
     near = Suggester().did_you_mean(value, FORMATS)
     return "; ".join(filter(None, [f'there is no "{value}"', near, f"there are {', '.join(FORMATS)}"]))
 

@@ -6,6 +6,7 @@ whatever the path leads to, and stops at the size limit.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,8 +70,6 @@ def parse_spec(path: str, content: bytes) -> Spec:
     """Read the spec from the bytes of its file. A key that is null or an empty text counts as absent."""
     if len(content) > LIMIT_BYTES:
         return Spec(path, problems=(_sentence(path, "it is larger than 1 MiB"),))
-    # Not at the top: where there is no runner there is no spec.
-    import json
 
     try:
         document = json.loads(content.decode("utf-8-sig"))

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
+from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass, field
 from supervisor.lean.typing import Any, TypeVar
 from supervisor.model.errors import BadSettings
@@ -160,8 +161,6 @@ def _near_misses(environ: Mapping[str, str]) -> Iterable[str]:
     ]
     if not strangers:
         return
-    # Not at the top: few environments have such a variable.
-    from supervisor.config.suggest import Suggester
 
     suggester = Suggester()
     settings = [name.removeprefix(VARIABLE_PREFIX) for name in known]

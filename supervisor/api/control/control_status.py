@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from supervisor import __version__
 from supervisor.api.operations import Endpoints
@@ -15,7 +15,6 @@ from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
-from supervisor.lean.typing import assert_never
 from supervisor.model.ids import StepId, fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Environment, Execution, PlanStep, Service, ServiceStep

@@ -27,13 +27,15 @@ from supervisor.config.lookup import PLACES
 from supervisor.core.items.candidate import Candidate, counts_at, look_at, seen
 from supervisor.core.items.diff import Changes
 from supervisor.engine import Engine
+from supervisor.lean.late import anyio, late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import BadSettings, NotFound, Precondition
 
 if TYPE_CHECKING:
-    import anyio
-
+    from supervisor.host.proc import worker_threads
     from supervisor.host.users.account import Account
+else:
+    worker_threads = late("supervisor.host.proc.worker_threads")
 
 START_PATIENCE_S = 10.0
 """How long a start that needs a valid file waits for a writer."""
@@ -125,8 +127,6 @@ class Automations:
 
     async def watch(self) -> None:
         """Carry out edits and orders, until cancelled."""
-        import anyio
-
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._follow)
             if self._settings.watch:
@@ -142,8 +142,6 @@ class Automations:
 
         Raises NotFound if there is no file, Precondition if it is being written or everything is being stopped.
         """
-        from supervisor.host.proc import worker_threads
-
         snapshot, loaded = None, None
         if content is None:
             snapshot = await self._snapshot()
@@ -181,8 +179,6 @@ class Automations:
 
     async def _follow(self) -> None:
         """Look at the file when there is reason to, and carry out what counts."""
-        import anyio
-
         candidate: Candidate | None = None
         self._look_due = self._settings.watch or self._is_unsettled
         while True:
@@ -226,8 +222,6 @@ class Automations:
         return candidate
 
     async def _watch_places(self) -> None:
-        import anyio
-
         from supervisor.host.state.file_watch import look, watch
 
         while True:
@@ -244,10 +238,6 @@ class Automations:
             self._wake.set()
 
     async def _snapshot(self) -> Snapshot:
-        import anyio
-
-        from supervisor.host.proc import worker_threads
-
         self._reading = self._reading or anyio.Lock()
         async with self._reading:
             while True:

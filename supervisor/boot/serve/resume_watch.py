@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+import anyio
+
 from supervisor.boot.report import Report
 from supervisor.core import resume_detector
 from supervisor.core.plans.triggers import RESUME
 from supervisor.engine import Engine
-from supervisor.lean.typing import Protocol
 from supervisor.model.command import FireTrigger
 from supervisor.model.ids import fresh
 
@@ -36,8 +39,6 @@ class ResumeWatch:
 
     async def run(self) -> None:
         """Read the clocks now and then, until cancelled."""
-        import anyio
-
         while True:
             await anyio.sleep(LOOK_S)
             self.look()

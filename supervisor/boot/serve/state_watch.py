@@ -19,10 +19,13 @@ filesystem that does not answer, so it happens in a thread, and there is never a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
 
 from supervisor.boot.conditions import Conditions
 from supervisor.boot.report import Report
-from supervisor.lean.frozen import dataclass
+from supervisor.host.proc import worker_threads
 from supervisor.model.errors import SupervisorError
 
 INTERVAL_S = 5.0
@@ -55,18 +58,12 @@ class StateWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        import anyio
-
         while True:
             await anyio.sleep(INTERVAL_S)
             await self.look()
 
     async def look(self) -> None:
         """Look once."""
-        import anyio
-
-        from supervisor.host.proc import worker_threads
-
         broken: list[Watched] | None = None
         if not self._looking:
             with anyio.move_on_after(ANSWER_S):

@@ -42,12 +42,13 @@ know.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from supervisor import __version__
 from supervisor.api.http.sockets import ListeningFds
 from supervisor.boot.upgrade import prepare
 from supervisor.boot.upgrade.carried import Carried
 from supervisor.host.proc import clock
-from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import Precondition
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from supervisor.core import queries
 from supervisor.host.proc import signals
 from supervisor.host.proc.notify import Notifier
 from supervisor.lean.frozen import replace
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.ids import ExecutionId
 from supervisor.model.phase import ExecutionPhase
@@ -128,8 +129,6 @@ async def _print_warnings(printer: Printer) -> None:
 
 
 async def _until_signal() -> int:
-    import anyio
-
     await anyio.sleep_forever()
     return 0
 

@@ -10,6 +10,7 @@ This is for text. A log that a user asks for is printed as the bytes that it is.
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from supervisor.lean.typing import Any, TextIO
@@ -47,7 +48,6 @@ def log_line(line: str) -> str:
     line = line.rstrip("\r").rpartition("\r")[2]
     if "\x1b" not in line:
         return line
-    import re  # few lines need it
 
     line = re.sub(
         r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[()][0-9A-Za-z]", "", line

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from supervisor.config.document.spaces import BLANKS, blank_name, no_space
 from supervisor.config.document.text import Mistake
 from supervisor.config.problem import LIMIT_PROBLEMS, quoted
-from supervisor.lean.frozen import dataclass
 
 _LOOK_BACK = 1000
 """How many lines above the error are examined: a mistake is near the place where it is noticed."""

@@ -21,6 +21,7 @@ import select
 import time
 from collections.abc import Iterator
 
+from supervisor.lean.digest import sha256
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.shim.cgroup_move import order
 
@@ -52,7 +53,6 @@ class Cgroups:
         own = own_folder()
         if own is None or not is_ours(own):
             return None
-        from supervisor.lean.digest import sha256  # after the shim's start, which needs the rest
 
         digest = sha256(os.fsencode(state)).hex()[:12]
         try:

@@ -28,8 +28,11 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Protocol, Self
 
-from supervisor.lean.typing import Protocol, Self
+import anyio
+
+from supervisor.host.proc import worker_threads
 from supervisor.shim.regular_file import open_regular
 
 BEAT_S = 2.5
@@ -72,8 +75,6 @@ class EventLoopLag:
 
     async def run(self, beat_s: float = BEAT_S, stall_s: float = STALL_S) -> None:
         """Measure until cancelled. Call it in the main thread, where signals are handled."""
-        import anyio
-
         with StallWatch(self._path, beat_s + stall_s) as watch:
             while True:
                 watch.beat()
@@ -148,8 +149,6 @@ class StallWatch:
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            from supervisor.host.proc import worker_threads
-
             # There is no thread. The next beat tries again.
             worker_threads.report_shortage(str(error) or "out of memory")
         else:

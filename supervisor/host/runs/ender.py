@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from supervisor.host.proc import cgroups
 from supervisor.host.runs import exits
 from supervisor.host.runs.outlets import FactBuffer, LoopWork
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitUnknown
@@ -20,7 +22,10 @@ from supervisor.shim.protocol import RunsListed
 
 if TYPE_CHECKING:
     from supervisor.host.proc.cgroups import Cgroups
+    from supervisor.host.runs import termination
     from supervisor.host.runs.termination import SharedCensus
+else:
+    termination = late("supervisor.host.runs.termination")
 
 _CONTAINER_S = 10.0
 """How long the container engine may take to end a container."""
@@ -97,11 +102,7 @@ class Ender:
 
     def leave_group(self, run: Run) -> None:
         """Remove a run's control group, unless a task's daemons live in it."""
-        from supervisor.host.proc import cgroups
-
         if run.cgroup and not cgroups.remove(run.cgroup) and not cgroups.populated(run.cgroup):
-            from supervisor.host.runs import termination
-
             self._work.soon(termination.dissolve, run.cgroup)
 
     async def remove(self, run_ids: Collection[str]) -> None:
@@ -127,16 +128,12 @@ class Ender:
             self.see_out(run)
 
     async def _wait_for_main(self, run: Run) -> None:
-        from supervisor.host.runs import termination
-
         self.main_ended(run, await termination.exit_without_shim(run))
 
     async def _explain(self, run: Run, end: Exit) -> None:
         self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
 
     async def _see_out(self, run: Run) -> None:
-        from supervisor.host.runs import termination
-
         self._census = self._census or termination.SharedCensus()
         survivors = await termination.see_out(run, self._census, self._facts)
         if survivors:

@@ -16,6 +16,7 @@ import signal
 
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
+from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal
@@ -23,6 +24,9 @@ from supervisor.shim.protocol import ExitStatus, RunsListed
 
 if TYPE_CHECKING:
     from supervisor.host.proc.kernel_log import KernelLog
+    from supervisor.host.runs import log_file
+else:
+    log_file = late("supervisor.host.runs.log_file")
 
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
@@ -56,8 +60,6 @@ def is_over(run: Run) -> bool:
 
 def last_lines(run: Run) -> str:
     """The last lines of the log of a run that did not succeed, or that was not to end by itself."""
-    from supervisor.host.runs import log_file
-
     if run.exit == SUCCESS and run.kind is not RunKind.START:
         return ""
     try:
@@ -88,8 +90,6 @@ def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog)
 
 def _reported_by_shell(log: str) -> int | None:
     """The pid that a shell has last reported as killed, in the last lines of a log."""
-    from supervisor.host.runs import log_file
-
     try:
         reported = _REPORTED.findall(log_file.tail(log, TAIL_LINES, TAIL_BYTES))
     except OSError:

@@ -38,6 +38,7 @@ from supervisor.host.runs.spawn.pending_start import Began, GaveUp
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.host.runs.spawn.spawner import Settled, Spawner
+from supervisor.lean.late import anyio, late, logging
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import ProblemSink, SupervisorError
@@ -57,11 +58,12 @@ from supervisor.shim.protocol import (
 )
 
 if TYPE_CHECKING:
-    import anyio
-
     from supervisor.host.proc.cgroups import Cgroups
+    from supervisor.host.runs import adoption
     from supervisor.host.runs.upkeep import Upkeep
     from supervisor.host.users.account import Account
+else:
+    adoption = late("supervisor.host.runs.adoption")
 
 LOG_LIMIT_BYTES = 64 << 20
 _SHIM_ENDS_S = 1.0
@@ -135,7 +137,6 @@ class HostMachine:
         """Take over what an earlier supervisor of this boot started, dead or alive, and do what it could not do."""
         if not inherited:
             return
-        from supervisor.host.runs import adoption
 
         shims = self._shims
         began, never = adoption.found_again(inherited, self._folder, shims.held, shims.held_by)
@@ -151,8 +152,6 @@ class HostMachine:
 
     def lose(self, inherited: Sequence[Inherited], why: str) -> None:
         """Report all that a supervisor of an earlier boot started as ended; `why`, if it is not known how it did."""
-        from supervisor.host.runs import adoption
-
         for run in adoption.lost_with_the_machine(inherited, self._folder, why):
             self._runs[run.run_id] = run
             self._ender.over(run)
@@ -166,7 +165,6 @@ class HostMachine:
         strays = [run_id for run_id in os.listdir(self._folder) if run_id not in known]
         if not strays:
             return 0
-        from supervisor.host.runs import adoption
 
         return adoption.end_strays(strays, self._folder)
 
@@ -287,8 +285,6 @@ class HostMachine:
 
     async def _retry(self) -> None:
         """Ask again for the starts that wait for what the machine lacks, when their pauses are over."""
-        import anyio
-
         while (at_s := self._spawner.retry_at_s()) < math.inf:
             await anyio.sleep(at_s - time.monotonic())
             self._settle(self._spawner.retry(time.monotonic()))
@@ -328,8 +324,6 @@ class HostMachine:
 
     async def run(self) -> None:
         """Attend to the shims, see runs out, look after live ones; until cancelled. The commands live on."""
-        import anyio
-
         from supervisor.host.runs.upkeep import LogDisk, Upkeep
 
         self._begun = anyio.Event()
@@ -375,8 +369,6 @@ class HostMachine:
         return [run for run in self._runs.values() if run.shim is client and run.exit is None]
 
     async def _look_after(self, upkeep: Upkeep) -> None:
-        import anyio
-
         assert self._begun is not None
         while True:
             if not self._runs and not upkeep.is_needed:
@@ -392,6 +384,4 @@ class HostMachine:
 
 
 async def _warn(sentence: str) -> None:
-    import logging
-
     logging.getLogger(__name__).warning(sentence)

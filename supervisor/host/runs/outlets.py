@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING, Any, Protocol
 from supervisor.model.fact import RunFact
 
@@ -69,8 +70,6 @@ class LoopWork:
 
     async def run(self, main: Work, *arguments: Any) -> None:
         """Run `main` and all other work; until cancelled."""
-        import anyio
-
         try:
             async with anyio.create_task_group() as self._tasks:
                 for work, its_arguments in self.backlog:

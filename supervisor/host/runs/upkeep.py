@@ -12,13 +12,17 @@ from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir, StartedFacts
+from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import ProblemSink
 from supervisor.model.fact import OutputRead
 from supervisor.shim.regular_file import why_replaced
 
 if TYPE_CHECKING:
+    from supervisor.host.proc import worker_threads
     from supervisor.host.users.account import Account
+else:
+    worker_threads = late("supervisor.host.proc.worker_threads")
 
 _INTERVAL_S = 1.0
 _QUIET_S = 2.0
@@ -159,8 +163,6 @@ class Upkeep:
         return quiet
 
     async def _report_output(self, run: Run) -> None:
-        from supervisor.host.proc import worker_threads
-
         # In a thread: a command may write so much that reading takes a while, and may do so all the time.
         values = await worker_threads.run(output, run, False)
         if values != run.output:
@@ -206,9 +208,6 @@ async def trim(run: Run, limit_bytes: int) -> None:
     """Keep a run's log within its limit. Called once after its end too, for what was written since the last look."""
     size = _log_size(run)
     if size != run.log_size and size > limit_bytes:
-        # Not at the top: runs end, and their outputs are read, before there is an event loop.
-        from supervisor.host.proc import worker_threads
-
         # In a thread: the kernel takes 150 ms to give back a gigabyte of blocks.
         await worker_threads.run(_enforce, run.log, limit_bytes, run.log_inode)
     run.log_size = size

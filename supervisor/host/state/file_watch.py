@@ -19,13 +19,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
 
 from supervisor.host.proc import worker_threads
 from supervisor.host.state.inotify import FolderWatch, NoWatch
-from supervisor.lean.frozen import dataclass
 
 _STEP_MS = 250
 _AT_MOST_MS = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 
 from supervisor.lean.frozen import dataclass, replace
@@ -63,8 +64,6 @@ class Account:
 
 def account(name: str) -> Account:
     """The account of the user with this name. Raises MachineError if commands cannot run as this user."""
-    import pwd  # late: most supervisors run commands as their own user
-
     try:
         entry = pwd.getpwnam(name)
     except (KeyError, ValueError):
@@ -103,8 +102,6 @@ def owner(uid: int) -> Account:
 
 
 def _entry(uid: int) -> pwd.struct_passwd:
-    import pwd
-
     return pwd.getpwuid(uid)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 WITHHOLD = "!"
 """Before a pattern: names that match do not pass."""
@@ -53,8 +54,6 @@ def passed(environ: Mapping[str, str], patterns: Sequence[str], of_image: bool) 
         patterns: those of the setting, see `fnmatch`; each may begin with WITHHOLD.
         of_image: whether the variables are an image's.
     """
-    from fnmatch import fnmatchcase  # late: most supervisors run commands as their own user
-
     rules = [*(_OF_AN_IMAGE if of_image else _OF_A_LOGIN), *patterns]
     kept = {}
     for name, value in environ.items():

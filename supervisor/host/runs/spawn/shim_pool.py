@@ -7,6 +7,7 @@ import stat
 
 from supervisor.host.runs.spawn import command_line
 from supervisor.host.runs.spawn.shim_client import ShimClient
+from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
 from supervisor.shim.protocol import VERSION, RunsListed
@@ -100,8 +101,6 @@ class ShimPool:
 
     async def send_rest(self, client: ShimClient) -> None:
         """Send what a shim does not take at once, as it reads on. Without effect while that is under way."""
-        import anyio
-
         if client in self._sending:
             return
         with anyio.CancelScope() as scope:
