@@ -408,6 +408,20 @@ def test_forced_delete_while_stopping_kills_at_once() -> None:
     assert web.do(DeleteService(ServiceId(web.id), force=True)) == ["kill web"]
 
 
+def test_forced_delete_of_a_service_that_was_killed_kills_once_more() -> None:
+    web = running()
+    web.stop()
+    assert web.after(120) == ["kill web"]
+    assert web.do(DeleteService(web.id, force=True)) == ["kill web"]
+
+
+def test_later_kill_deadline_does_not_put_off_an_earlier_one() -> None:
+    web = running()
+    web.stop()
+    assert web.do(Drain(600.0)) == []
+    assert web.after(120) == ["kill web"]
+
+
 def test_commands_for_an_unknown_service_are_refused_by_name() -> None:
     with pytest.raises(NotFound, match='cannot find service "nobody"'):
         Web().do(StopService(ServiceId("nobody")))
