@@ -412,7 +412,7 @@ def test_forced_delete_of_a_service_that_was_killed_kills_once_more() -> None:
     web = running()
     web.stop()
     assert web.after(120) == ["kill web"]
-    assert web.do(DeleteService(web.id, force=True)) == ["kill web"]
+    assert web.do(DeleteService(ServiceId(web.id), force=True)) == ["kill web"]
 
 
 def test_later_kill_deadline_does_not_put_off_an_earlier_one() -> None:
