@@ -117,9 +117,13 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
         except OSError as error:
             answer = b"%b%d" % (_FAILED, error.errno or errno.EIO)
     finally:
-        with socket.socket(fileno=3) as parent:
-            socket.send_fds(parent, [answer], descriptors)
-        os._exit(0)
+        try:
+            with socket.socket(fileno=3) as parent:
+                socket.send_fds(parent, [answer], descriptors)
+        finally:
+            # Also if the supervisor is gone and nothing can be sent: an exception would lead back into a copy of the
+            # supervisor's own code, which would wait for ever and hold its outputs open.
+            os._exit(0)
 
 
 def _close_but(last: int) -> None:

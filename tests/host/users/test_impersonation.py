@@ -1,7 +1,9 @@
 """What another user may look at, asked as that user."""
 
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,29 @@ def may_open(path: Path) -> bool:
     except PermissionError:
         return False
     return True
+
+
+ORPHANED = """
+import os, signal
+from supervisor.host.users import impersonation
+from supervisor.host.users.account import owner
+
+def work():
+    parent = os.getppid()
+    os.kill(parent, signal.SIGKILL)
+    while os.getppid() == parent:
+        pass
+    return b"", ()
+
+impersonation._ask(owner(0), work)
+"""
+
+
+@needs_root
+def test_child_ends_although_the_supervisor_was_killed_meanwhile() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ours:
+        # Both outputs are closed only when the child has ended, too, and it has nothing to say.
+        out, err = ours.communicate(timeout=20)
+    assert (ours.returncode, out, err) == (-signal.SIGKILL, b"", b"")
