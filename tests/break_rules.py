@@ -121,7 +121,7 @@ def _noticed(command: list[str], tree: Path) -> tuple[bool, str]:
     except subprocess.TimeoutExpired:
         # Two steps that undo each other: a test's own time limit only has hypothesis look for a smaller example.
         return True, "(the tests do not end)"
-    failed = (line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED"))
+    failed = (line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
     return done.returncode != 0, next(failed, "").rpartition("::")[2]
 
 
