@@ -6,11 +6,10 @@ With --check it writes nothing, and exits 1 if a page is not what the code says;
 from __future__ import annotations
 
 import asyncio
-import enum
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -25,6 +24,8 @@ sys.path.insert(0, str(DOCS.parent))
 import platform_wire  # noqa: E402
 import supervisor.api.assembly  # noqa: E402, F401 - for the classes that serve
 from connect_server.connect_errors import STATUS  # noqa: E402
+from docs.markdown_page import code, page, table  # noqa: E402
+from docs.state_machines import states  # noqa: E402
 from supervisor.api.http.metrics import Metrics  # noqa: E402
 from supervisor.api.logs.chunks import NoSecrets  # noqa: E402
 from supervisor.api.logs.log_query import HEADERS, PARAMETERS  # noqa: E402
@@ -33,14 +34,10 @@ from supervisor.cli.app import app  # noqa: E402
 from supervisor.config.lookup import PLACES  # noqa: E402
 from supervisor.config.resources import schema_text  # noqa: E402
 from supervisor.core.records import Records  # noqa: E402
-from supervisor.core.state_machines import execution, task_run  # noqa: E402
-from supervisor.core.state_machines import service as service_machine  # noqa: E402
-from supervisor.core.state_machines.transitions import IGNORED, NEVER  # noqa: E402
 from supervisor.hub import Hub  # noqa: E402
 from supervisor.model.sysexits import MEANINGS  # noqa: E402
 from supervisor.settings.table import SETTINGS  # noqa: E402
 
-MARK = "<!-- Written by docs/generate.py from the code. Do not edit. -->"
 WIDTH = 100
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a method's name is cut, as in `Get|ID|Token`."""
@@ -57,20 +54,6 @@ class NoSignals:
 
     def signals(self) -> tuple[int, int]:
         return 0, 0
-
-
-def page(title: str, *paragraphs: str) -> str:
-    return "\n\n".join([MARK, f"# {title}", *(text for text in paragraphs if text)]) + "\n"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def code(text: str) -> str:
-    return f"`{text}`" if text else ""
 
 
 # The automations file
@@ -297,97 +280,6 @@ def exit_status() -> str:
         "`run-task` exits with its task's exit code, which may be any number; all else is in the table.",
         table(["status", "meaning"], rows),
     )
-
-
-# State machines
-
-EMPTY_CELL = (
-    "An empty cell: the event cannot come, for example because the state has no such run or deadline."
-)
-Row = tuple[str, list[enum.Enum], dict[str, Any]]
-"""A state: its name, its phases, and its cells by event."""
-
-
-def states() -> str:
-    return page(
-        "State machines",
-        "What a service, a task run and an execution do, as the core looks it up: `TABLE` in `service.py`, "
-        "`task_run.py` and `execution.py` of `supervisor/core/state_machines`. An event is a fact, a wish or a "
-        "deadline. "
-        "Where a table names several phases, it depends on the record which of them follows. A wish that is ignored is "
-        "looked at again after the next event.",
-        *machine("Service", service_machine),
-        *machine("Task run", task_run),
-        *machine("Execution", execution),
-    )
-
-
-def machine(title: str, module: Any) -> Iterator[str]:
-    rows = rows_of(module.TABLE)
-    yield f"## {title}"
-    yield diagram(rows)
-    yield matrix(rows)
-    for name, _, cells in rows:
-        steps: dict[tuple[str, str], list[str]] = {}
-        for event, cell in cells.items():
-            if not isinstance(cell, str):
-                steps.setdefault((meant(cell[0]), phase_names(cell[1])), []).append(event)
-        if steps:
-            lines = (["; ".join(events), done, after] for (done, after), events in steps.items())
-            yield f"### {title}: {name}\n\n" + table(["event", "what is done", "phase then"], lines)
-
-
-def rows_of(transitions: dict[Any, dict[str, Any]]) -> list[Row]:
-    """The rows of a table. A class of states has a phase; one that has several has those that no other has."""
-    single = {
-        row: row if isinstance(row, enum.Enum) else row.phase
-        for row in transitions
-        if isinstance(row, enum.Enum) or isinstance(row.phase, enum.Enum)
-    }
-    every = type(next(iter(single.values())))
-    rest = [phase for phase in every if phase not in single.values()]
-    return [
-        (
-            row.name if isinstance(row, enum.Enum) else row.__name__,
-            [single[row]] if row in single else rest,
-            cells,
-        )
-        for row, cells in transitions.items()
-    ]
-
-
-def diagram(rows: list[Row]) -> str:
-    """How phases follow each other, in Mermaid's language. Events that leave the phase as it is are not shown."""
-    edges: dict[tuple[str, str], list[str]] = {}
-    for _, phases, cells in rows:
-        for event, cell in cells.items():
-            for after in () if isinstance(cell, str) else cell[1]:
-                for before in phases:
-                    if after not in phases:
-                        edges.setdefault((before.name, after.name), []).append(event)
-    arrows = [f"    {before} --> {after}: {'<br>'.join(events)}" for (before, after), events in edges.items()]
-    begin = f"    [*] --> {rows[0][1][0].name}"
-    return "\n".join(["```mermaid", "stateDiagram-v2", begin, *arrows, "```"])
-
-
-def matrix(rows: list[Row]) -> str:
-    head = ["event", *(code(name) for name, _, _ in rows)]
-    words = {IGNORED: "ignored", NEVER: ""}
-    lines = (
-        [event, *(words[cell] if isinstance(cell, str) else phase_names(cell[1]) for cell in cells)]
-        for event in rows[0][2]
-        for cells in [[row[2][event] for row in rows]]
-    )
-    return f"{table(head, lines)}\n\n{EMPTY_CELL}"
-
-
-def phase_names(phases: Iterable[enum.Enum]) -> str:
-    return ", ".join(phase.name for phase in phases)
-
-
-def meant(step: Callable[..., Any]) -> str:
-    """The first sentence of what a function is documented to do."""
-    return (step.__doc__ or "").partition("\n")[0].removesuffix(".")
 
 
 PAGES: dict[str, Callable[[], str]] = {
