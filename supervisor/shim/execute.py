@@ -95,5 +95,8 @@ def _become(argv: list[str], env: dict[str, str], log: int, cwd: str, user: User
     except OSError as error:
         number = error.errno or errno.EIO
     finally:
-        os.write(report, f"{stage} {number}".encode())
-        os._exit(127)
+        try:
+            os.write(report, f"{stage} {number}".encode())
+        finally:
+            # Also if the shim is gone: an exception would lead back into a copy of the shim's own code.
+            os._exit(127)
