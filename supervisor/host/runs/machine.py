@@ -26,25 +26,22 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from supervisor.host.proc import process
 from supervisor.host.runs import exits
 from supervisor.host.runs.ender import Ender
 from supervisor.host.runs.outlets import FactBuffer, FactSink, LoopWork
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.spawn import command_line
 from supervisor.host.runs.spawn.environ import CommandEnvironment
-from supervisor.host.runs.spawn.pending_start import Began, GaveUp
+from supervisor.host.runs.spawn.run_starter import Preparation, RunStarter
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.runs.spawn.shim_pool import ShimPool
-from supervisor.host.runs.spawn.spawner import Settled, Spawner
+from supervisor.host.runs.spawn.spawner import Settled
 from supervisor.lean.late import anyio, late, logging
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
-from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
-from supervisor.model.errors import ProblemSink, SupervisorError
+from supervisor.model.action import Action, Discard, Inherited, Kill, Note, Spawn, Terminate
+from supervisor.model.errors import ProblemSink
 from supervisor.model.exit import ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, Started, Survivor
-from supervisor.model.spec import Docker
+from supervisor.model.fact import Exited, Survivor
 from supervisor.shim.protocol import (
     Bye,
     CommandExited,
@@ -53,8 +50,6 @@ from supervisor.shim.protocol import (
     RunsListed,
     ShimTrouble,
     SpawnFailed,
-    SpawnRequest,
-    UserIds,
 )
 
 if TYPE_CHECKING:
@@ -91,26 +86,24 @@ class HostMachine:
         any.
         """
         self._folder = Path(os.path.abspath(state), "runs")
-        self._environment = environment
         self._facts = FactBuffer(facts)
         self._problems = problems
         self._log_limit_bytes = log_limit_bytes
         self._account = account
-        self._user = UserIds(account.uid, account.gid, account.groups) if account else None
         self._cgroups = cgroups
         if cgroups:
             cgroups.tidy()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._runs: dict[str, Run] = {}
         self._work = LoopWork()
-        self._begun: anyio.Event | None = None
-        """Set when a run has begun since the last look at the live ones."""
         self._retrying = False
         self._reported_lacking = ""
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         self._shims = ShimPool(socket, client, cgroups.shims if cgroups else "")
-        self._spawner = Spawner(self._shims)
         self._ender = Ender(self._runs, self._facts, self._work, self._folder, log_limit_bytes, cgroups)
+        preparation = Preparation(self._folder, environment, account, cgroups)
+        self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, preparation)
+        self._spawner = self._starter.spawner
         self._attend_to_new_shims()
 
     # What the engine wants -------------------------------------------------------------------------------------------
@@ -119,7 +112,8 @@ class HostMachine:
         """Do it. Never raises: a failure is a fact."""
         match action:
             case Spawn():
-                self._spawn(action)
+                self._starter.start(action)
+                self._after_asking()
             case Terminate(run_id):
                 self._ask(run_id, Asked.TERMINATE)
             case Kill(run_id):
@@ -141,11 +135,11 @@ class HostMachine:
         shims = self._shims
         began, never = adoption.found_again(inherited, self._folder, shims.held, shims.held_by)
         for run in began:
-            self._began(run)
+            self._starter.began(run)
         for one in never:
             RunDir(self._folder, one.spawn.run_id).remove()
             if one.wanted:
-                self._spawn(one.spawn)
+                self.perform(one.spawn)
             else:
                 end = NotStarted("it was stopped before it could start") if one.ending else ExitUnknown()
                 self._facts.post(Exited(one.spawn.run_id, end))
@@ -224,53 +218,15 @@ class HostMachine:
             case _:
                 assert_never(event)
 
-    # Starting --------------------------------------------------------------------------------------------------------
-
-    def _spawn(self, spawn: Spawn) -> None:
-        folder = RunDir(self._folder, spawn.run_id)
-        in_container = isinstance(spawn.runs_on, Docker)
-        run = Run(spawn.run_id, spawn.kind, spawn.reference, folder, in_container)
-        try:
-            request = self._prepare(run, spawn)
-        except SupervisorError as error:
-            self._never_started(run, str(error))
-        except OSError as error:
-            why = f"cannot write the run directory {folder.path}: {command_line.reason(error.errno)}"
-            self._never_started(run, why)
-        else:
-            self._hold(run)
-            self._settle(self._spawner.start(run, request, time.monotonic()))
-
-    def _prepare(self, run: Run, spawn: Spawn) -> SpawnRequest:
-        """Make a run's directory and control group; returns how to start it. Raises SupervisorError, OSError."""
-        output = run.dir.output(spawn.kind, spawn.reference)
-        run.dir.create(spawn.script, run.in_container)
-        if self._account:
-            run.dir.open_to(self._account, output)
-        if self._cgroups:
-            run.cgroup = self._cgroups.make(spawn.run_id)
-        env = self._environment.of(spawn, output)
-        env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
-        workspace = self._environment.workspace
-        argv = command_line.argv(spawn, run.dir, env, workspace)
-        return SpawnRequest(
-            run.run_id, tuple(argv), env, workspace, run.log, run.dir.path, math.inf, self._user, run.cgroup
-        )
+    # Requests --------------------------------------------------------------------------------------------------------
 
     def _settle(self, settled: Settled) -> None:
-        """Go on with the starts of which it is known what became of them."""
-        for run, outcome in settled:
-            match outcome:
-                case Began():
-                    self._began(run)
-                case GaveUp(why):
-                    self._never_started(run, why)
-                case _:
-                    assert_never(outcome)
+        """Go on with the starts of which it is known what became of them, and with what their requests led to."""
+        self._starter.settle(settled)
         self._after_asking()
 
     def _after_asking(self) -> None:
-        """Have done what follows from requests to shims, apart from their answers."""
+        """Do what follows from requests to shims, apart from their answers."""
         self._attend_to_new_shims()
         for client in self._shims.clients():
             if client.unsent:
@@ -290,28 +246,6 @@ class HostMachine:
             self._settle(self._spawner.retry(time.monotonic()))
         self._retrying = False
 
-    def _never_started(self, run: Run, why: str) -> None:
-        self._runs.pop(run.run_id, None)
-        self._ender.leave_group(run)
-        self._facts.post(Exited(run.run_id, NotStarted(why)))
-        if run.kind is RunKind.READY:
-            run.dir.remove()
-
-    def _began(self, run: Run) -> None:
-        """A run lives, or its end is still to be reported."""
-        self._hold(run)
-        if run.main is not None:
-            self._facts.post(Started(run.run_id, run.main.pid))
-        if run.shim is None:
-            self._ender.watch(run, self._shims.held)
-        if run.asked is not Asked.NOTHING:  # before it was known to live
-            self._ender.see_out(run)
-
-    def _hold(self, run: Run) -> None:
-        self._runs[run.run_id] = run
-        if self._begun:
-            self._begun.set()
-
     def _ask(self, run_id: str, asked: Asked) -> None:
         run = self._runs.get(run_id)
         if run is None:
@@ -326,7 +260,6 @@ class HostMachine:
         """Attend to the shims, see runs out, look after live ones; until cancelled. The commands live on."""
         from supervisor.host.runs.upkeep import LogDisk, Upkeep
 
-        self._begun = anyio.Event()
         disk = LogDisk(str(self._folder), as_root=os.geteuid() == 0 and self._account is None)
         upkeep = Upkeep(disk, self._log_limit_bytes, self._account, self._facts, self._problems)
         await self._work.run(self._look_after, upkeep)
@@ -369,12 +302,12 @@ class HostMachine:
         return [run for run in self._runs.values() if run.shim is client and run.exit is None]
 
     async def _look_after(self, upkeep: Upkeep) -> None:
-        assert self._begun is not None
+        self._starter.begun = anyio.Event()
         while True:
             if not self._runs and not upkeep.is_needed:
-                await self._begun.wait()
-            if self._begun.is_set():
-                self._begun = anyio.Event()
+                await self._starter.begun.wait()
+            if self._starter.begun.is_set():
+                self._starter.begun = anyio.Event()
                 upkeep.pace.begin()
             await anyio.sleep(upkeep.pace.interval_s)
             for client in self._spawner.overdue(time.monotonic()):

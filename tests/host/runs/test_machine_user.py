@@ -140,12 +140,12 @@ async def test_a_shell_that_the_user_cannot_run(open_folder: Path) -> None:
 
 async def test_a_user_that_the_kernel_refuses(open_folder: Path) -> None:
     async with user_bench(open_folder) as it:
-        it.machine._user = UserIds(2**32 - 1, GID, (GID,))
+        it.machine._starter._preparation.user = UserIds(2**32 - 1, GID, (GID,))
         it.spawn(":")
         assert (await it.exited()).exit == NotStarted(
             "cannot become the user that commands run as: operation not permitted"
         )
-        it.machine._user = UserIds(UID, GID, (GID,))
+        it.machine._starter._preparation.user = UserIds(UID, GID, (GID,))
         it.spawn("exit 3", "next")
         assert (await it.exited("next")).exit == ExitCode(3)
 

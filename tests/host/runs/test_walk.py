@@ -16,9 +16,9 @@ MODULES = (
     ),
     *(
         f"supervisor.host.runs.spawn.{name}"
-        for name in ("command_line", "environ", "pending_start", "spawner")
+        for name in ("command_line", "environ", "pending_start", "run_starter")
     ),
-    *(f"supervisor.host.runs.spawn.{name}" for name in ("shim_client", "shim_pool")),
+    *(f"supervisor.host.runs.spawn.{name}" for name in ("shim_client", "shim_pool", "spawner")),
     *(f"supervisor.shim.{name}" for name in ("command_starter", "execute", "fact_files", "shim")),
 )
 

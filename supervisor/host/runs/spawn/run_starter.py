@@ -1,0 +1,135 @@
+"""The way of a run from its `Spawn` to `Started`, or to `Exited` with `NotStarted`."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+from supervisor.host.proc import process
+from supervisor.host.runs.ender import Ender
+from supervisor.host.runs.outlets import FactBuffer
+from supervisor.host.runs.run import Asked, Run
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.spawn import command_line
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.runs.spawn.pending_start import Began, GaveUp
+from supervisor.host.runs.spawn.shim_pool import ShimPool
+from supervisor.host.runs.spawn.spawner import Settled, Spawner
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
+from supervisor.model.action import RunKind, Spawn
+from supervisor.model.errors import SupervisorError
+from supervisor.model.exit import NotStarted
+from supervisor.model.fact import Exited, Started
+from supervisor.model.spec import Docker
+from supervisor.shim.protocol import SpawnRequest, UserIds
+
+if TYPE_CHECKING:
+    import anyio
+
+    from supervisor.host.proc.cgroups import Cgroups
+    from supervisor.host.users.account import Account
+
+
+class Preparation:
+    """What a run needs before its command can start: directory, control group, environment, command line."""
+
+    def __init__(
+        self, folder: Path, environment: CommandEnvironment, account: Account | None, cgroups: Cgroups | None
+    ) -> None:
+        """`folder`: the one that holds all run directories."""
+        self._folder = folder
+        self._environment = environment
+        self._account = account
+        self._cgroups = cgroups
+        self.user = UserIds(account.uid, account.gid, account.groups) if account else None
+
+    def run(self, spawn: Spawn) -> Run:
+        """A run of which nothing has been made yet."""
+        directory = RunDir(self._folder, spawn.run_id)
+        return Run(spawn.run_id, spawn.kind, spawn.reference, directory, isinstance(spawn.runs_on, Docker))
+
+    def request(self, run: Run, spawn: Spawn) -> SpawnRequest:
+        """Make all that the command needs; returns how to start it. Raises SupervisorError, OSError."""
+        output = run.dir.output(spawn.kind, spawn.reference)
+        run.dir.create(spawn.script, run.in_container)
+        if self._account:
+            run.dir.open_to(self._account, output)
+        if self._cgroups:
+            run.cgroup = self._cgroups.make(spawn.run_id)
+        env = self._environment.of(spawn, output)
+        env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
+        workspace = self._environment.workspace
+        argv = tuple(command_line.argv(spawn, run.dir, env, workspace))
+        return SpawnRequest(
+            run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
+        )
+
+
+class RunStarter:
+    """Starts runs. A run that starts is in the table."""
+
+    def __init__(
+        self,
+        runs: dict[str, Run],
+        facts: FactBuffer,
+        ender: Ender,
+        shims: ShimPool,
+        preparation: Preparation,
+    ) -> None:
+        """`runs`: the table, by id; `ender`: for those that are to end as soon as they live."""
+        self._runs = runs
+        self._facts = facts
+        self._ender = ender
+        self._shims = shims
+        self._preparation = preparation
+        self.spawner = Spawner(shims)
+        self.begun: anyio.Event | None = None
+        """Set when a run begins."""
+
+    def start(self, spawn: Spawn) -> None:
+        """Ask for a command to be started. Never waits, never raises."""
+        run = self._preparation.run(spawn)
+        try:
+            request = self._preparation.request(run, spawn)
+        except SupervisorError as error:
+            self._never_started(run, str(error))
+        except OSError as error:
+            why = f"cannot write the run directory {run.dir.path}: {command_line.reason(error.errno)}"
+            self._never_started(run, why)
+        else:
+            self._hold(run)
+            self.settle(self.spawner.start(run, request, time.monotonic()))
+
+    def settle(self, settled: Settled) -> None:
+        """Go on with the starts of which it is known what became of them."""
+        for run, outcome in settled:
+            match outcome:
+                case Began():
+                    self.began(run)
+                case GaveUp(why):
+                    self._never_started(run, why)
+                case _:
+                    assert_never(outcome)
+
+    def began(self, run: Run) -> None:
+        """A run lives, or its end is still to be reported."""
+        self._hold(run)
+        if run.main is not None:
+            self._facts.post(Started(run.run_id, run.main.pid))
+        if run.shim is None:
+            self._ender.watch(run, self._shims.held)
+        if run.asked is not Asked.NOTHING:  # before it was known to live
+            self._ender.see_out(run)
+
+    def _never_started(self, run: Run, why: str) -> None:
+        self._runs.pop(run.run_id, None)
+        self._ender.leave_group(run)
+        self._facts.post(Exited(run.run_id, NotStarted(why)))
+        if run.kind is RunKind.READY:
+            run.dir.remove()
+
+    def _hold(self, run: Run) -> None:
+        self._runs[run.run_id] = run
+        if self.begun:
+            self.begun.set()
