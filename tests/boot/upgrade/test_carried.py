@@ -72,3 +72,10 @@ def test_what_another_version_adds_or_leaves_out_is_no_matter(
     assert given is not None
     assert (given.version, given.connections, given.tcp) == ("9", (), None)
     os.close(lock)
+
+
+def test_what_passes_between_versions_keeps_its_names() -> None:
+    """Another version reads these: more may come, none may go."""
+    landed = {"version", "began_s", "lock", "name", "listen", "unix", "tcp", "connections", "printed"}
+    assert carried.VARIABLE == "SUPERVISOR_HANDOVER"
+    assert landed <= set(carried.FIELDS)
