@@ -67,7 +67,7 @@ RunFact = Started | MainExited | Exited | OutputRead
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStarted:
-    """The supervisor of an environment began its work. `begins`: the environment begins, too, and does not resume."""
+    """A supervisor has taken over an environment. `begins`: a new session of the environment begins, none continues."""
 
     environment_id: EnvironmentId
     trigger_filter: tuple[Trigger, ...] = ()
