@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from supervisor.activity.heartbeat import Heartbeat, HeartbeatPace, Send, Wait, conclude, decide
@@ -14,7 +14,6 @@ from supervisor.activity.reporter import Reporter
 from supervisor.activity.sighting import Sighting, Signal, SourceKind
 from supervisor.activity.sources import ActivitySources
 from supervisor.core.records import Records
-from supervisor.lean.frozen import replace
 from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.ids import ExecutionId, TaskId

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supervisor.activity.sighting import Sighting, SourceKind
 from supervisor.activity.sources import MOST_EDITORS, EditorReports, running
 from supervisor.core.records import Records
-from supervisor.lean.frozen import replace
 from supervisor.model.errors import InvalidActivity
 from supervisor.model.ids import ExecutionId, ServiceId, TaskId
 from supervisor.model.moment import Instant

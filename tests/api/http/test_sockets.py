@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from supervisor.api.http.sockets import Sockets
-from supervisor.lean.frozen import replace
 from supervisor.model.errors import MachineError
 from supervisor.settings.values import Address
 from supervisor.shim.unix_socket import connect

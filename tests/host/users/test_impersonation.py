@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from supervisor.config.document.source import Unreadable
 from supervisor.config.lookup import find_file
 from supervisor.host.users import impersonation
 from supervisor.host.users.impersonation import can_enter, find_file_as, open_as
-from supervisor.lean.frozen import replace
 from supervisor.model.errors import MachineError
 from tests.host.proc.fuse import needs_fuse, silent_filesystem
 from tests.host.users.other_user import GID, GROUP, UID, needs_root, open_folder, other
