@@ -205,7 +205,7 @@ class RunEnded:
     exit: Exit
     tail: str = ""
     stopped: bool = False
-    """Whether it was told to stop: its result is then no use to an execution that comes later."""
+    """Whether SIGTERM was sent: no execution that comes later can use its result then."""
     killed: bool = False
     """Whether it had to be killed: it did not end within its grace period."""
     phase = RunPhase.ENDED
