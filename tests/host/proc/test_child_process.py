@@ -17,14 +17,14 @@ pytestmark = pytest.mark.anyio
 PYTHON = (sys.executable, "-I", "-S", "-c")
 
 
-async def test_status_and_output_are_told() -> None:
+async def test_status_and_output_are_returned() -> None:
     done = await child_process.run(
         [*PYTHON, "import os; os.write(1, b'a'); os.write(2, b'b'); os._exit(3)"], 20
     )
     assert done == child_process.Done(3, b"ab")
 
 
-async def test_what_cannot_be_run_is_told() -> None:
+async def test_program_that_cannot_run_raises() -> None:
     with pytest.raises(FileNotFoundError):
         await child_process.run(["/no/such/program"], 20)
 
@@ -34,7 +34,7 @@ async def test_one_that_takes_too_long_is_killed() -> None:
         await child_process.run([*PYTHON, "import time; time.sleep(1000)"], 0.2)
 
 
-async def test_one_that_nobody_waits_for_any_more_is_killed(tmp_path: Path) -> None:
+async def test_cancelled_program_is_killed(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(1000)"
     async with anyio.create_task_group() as tasks:

@@ -37,7 +37,7 @@ def test_abstract_address_is_reached() -> None:
         assert sock.recv(1000) == b"READY=1"
 
 
-def test_manager_that_does_not_read_or_is_not_there_holds_nobody_up(manager: socket.socket) -> None:
+def test_manager_that_does_not_read_or_is_gone_delays_nothing(manager: socket.socket) -> None:
     answers = [notifier(manager).tell("STATUS=again") for _ in range(10_000)]
     assert answers[0]
     assert not answers[-1], "its queue is full"

@@ -36,7 +36,7 @@ def test_a_reused_pid_is_spared_without_pidfds_too(sleeper: Process, monkeypatch
     assert sleeper.wait() == -signal.SIGKILL
 
 
-def test_a_shell_is_told_before_its_command_whatever_their_pids(tmp_path: Path) -> None:
+def test_shell_gets_sigterm_before_its_command(tmp_path: Path) -> None:
     script = "trap 'touch trapped; exit 0' TERM; sleep 60; exit 1"
     with subprocess.Popen(
         ["bash", "-ec", script],

@@ -1,4 +1,4 @@
-"""Signals are noted once, whoever waits for them."""
+"""Signals are collected, each once, in the order of arrival."""
 
 import os
 import signal

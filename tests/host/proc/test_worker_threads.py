@@ -1,4 +1,4 @@
-"""Threads for what would hold up the loop: some are there from the start, more come and go, and a shortage is told."""
+"""Worker threads: some stay, more come and go, and a shortage is reported."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ async def test_call_waits_for_the_first_thread(machine: ScarceMachine) -> None:
         await until(lambda: machine.reasons[-1] == "")
 
 
-async def test_somebody_elses_shortage_is_told_until_it_is_over(machine: ScarceMachine) -> None:
+async def test_shortage_of_another_kind_of_thread_is_reported_until_it_is_over(
+    machine: ScarceMachine,
+) -> None:
     with Workers(machine):
         machine.short = True
         worker_threads.report_shortage("unable to start watchdog thread")
@@ -133,7 +135,7 @@ async def test_error_of_a_call_is_raised_and_an_abandoned_one_goes_on_in_vain(ma
         assert await worker_threads.run(int) == 0
 
 
-async def test_call_that_nobody_waits_for_any_more_is_not_begun(machine: ScarceMachine) -> None:
+async def test_cancelled_call_does_not_begin(machine: ScarceMachine) -> None:
     with Workers(machine, fixed=1, most=1) as them:
         gate, called = threading.Event(), list[int]()
         held = them.submit(gate.wait, 20)
@@ -156,8 +158,8 @@ OWN = {
 }
 
 
-def test_nobody_else_of_the_package_starts_a_thread() -> None:
-    """A machine may have none to give: whoever needs one asks `workers`, or knows what to do without."""
+def test_no_other_module_starts_a_thread() -> None:
+    """A machine may have no thread to give: a module asks the workers for one, or can do without."""
     found = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""Who is kept out of a state directory whose lock was removed."""
+"""Which supervisors are kept out of a state directory whose lock was removed."""
 
 import os
 import shlex
@@ -69,7 +69,7 @@ def test_lock_that_somebody_else_holds_by_now_is_not_taken(tmp_path: Path) -> No
 
 
 @needs_root
-def test_other_user_who_takes_such_names_keeps_nobody_out(tmp_path: Path) -> None:
+def test_names_of_another_user_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o700)
     mine = Exclusion(tmp_path / "state")
     squatted = b"\0" + mine._prefix + b"squatted"
@@ -97,7 +97,7 @@ def test_name_that_was_handed_over_keeps_others_out(tmp_path: Path) -> None:
     StateDir(tmp_path / "state", "/w", lock=lock, name=name).close()
 
 
-def test_directories_that_differ_keep_nobody_out(tmp_path: Path) -> None:
+def test_names_of_other_directories_do_not_count(tmp_path: Path) -> None:
     with StateDir(tmp_path / "one", "/w"), StateDir(tmp_path / "other", "/w"):
         pass
 
@@ -121,7 +121,7 @@ def test_same_path_on_another_filesystem_is_another_directory(tmp_path: Path) ->
     assert (here.stdout, there.stdout) == (f"{os.getpid()}\n", "None\n")
 
 
-def test_whoever_asked_is_let_go_so_that_the_next_gets_an_answer(
+def test_connections_are_drained_so_that_the_next_one_gets_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exclusion, "_BACKLOG", 0)

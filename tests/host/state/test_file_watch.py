@@ -87,7 +87,7 @@ def save_by_rename(file: Path, content: str) -> None:
     aside.rename(file)
 
 
-def test_save_by_rename_is_told_each_time(file: Path) -> None:
+def test_each_save_by_rename_is_reported(file: Path) -> None:
     async def story(observer: Observer) -> None:
         for content in ("two", "three", "four"):
             save_by_rename(file, content)
@@ -96,7 +96,7 @@ def test_save_by_rename_is_told_each_time(file: Path) -> None:
     observe(file, story)
 
 
-def test_write_in_place_is_told(file: Path) -> None:
+def test_write_in_place_is_reported(file: Path) -> None:
     async def story(observer: Observer) -> None:
         file.write_text("two")
         await observer.sees("two")
@@ -107,7 +107,7 @@ def test_write_in_place_is_told(file: Path) -> None:
     observe(file, story)
 
 
-def test_delete_and_recreate_are_told(file: Path) -> None:
+def test_delete_and_recreate_are_reported(file: Path) -> None:
     async def story(observer: Observer) -> None:
         file.unlink()
         await observer.sees(None)
@@ -117,7 +117,7 @@ def test_delete_and_recreate_are_told(file: Path) -> None:
     observe(file, story)
 
 
-def test_file_in_folders_that_appear_later_is_told(tmp_path: Path) -> None:
+def test_file_in_folders_that_appear_later_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "ws/.ona/automations.yaml"
 
     async def story(observer: Observer) -> None:
@@ -177,7 +177,7 @@ def test_candidates_of_several_folders_are_watched_together(file: Path) -> None:
     observe(file, story, others=(preferred,))
 
 
-def test_change_behind_a_link_is_told(tmp_path: Path) -> None:
+def test_change_behind_a_link_is_reported(tmp_path: Path) -> None:
     target = tmp_path / "dotfiles/real.yaml"
     target.parent.mkdir()
     target.write_text("one")
@@ -195,7 +195,7 @@ def test_change_behind_a_link_is_told(tmp_path: Path) -> None:
     observe(link, story)
 
 
-def test_many_writes_are_told_together(file: Path) -> None:
+def test_many_writes_are_reported_together(file: Path) -> None:
     began = time.monotonic()
 
     async def story(observer: Observer) -> None:
@@ -209,7 +209,7 @@ def test_many_writes_are_told_together(file: Path) -> None:
     assert len(observer.seen) <= 2 + (time.monotonic() - began) / 0.02
 
 
-def test_what_happens_beside_the_file_and_below_is_not_told(file: Path) -> None:
+def test_changes_beside_the_file_and_below_are_not_reported(file: Path) -> None:
     (file.parent / "node_modules").mkdir()
 
     async def story(observer: Observer) -> None:
@@ -235,7 +235,7 @@ def test_nothing_below_the_folder_is_watched(file: Path) -> None:
     observe(file, story)
 
 
-def test_change_before_the_watch_stands_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_before_the_watch_stands_is_reported(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = FolderWatch
 
     def make_late(folders: list[str]) -> object:
@@ -350,7 +350,7 @@ def test_machine_without_a_thread_for_the_watch_is_waited_out(
 
 
 @needs_fuse
-def test_filesystem_that_does_not_answer_holds_nobody_up(file: Path) -> None:
+def test_filesystem_that_does_not_answer_delays_nothing(file: Path) -> None:
     with silent_filesystem(file.parent):
 
         async def run() -> None:
@@ -376,7 +376,7 @@ def test_change_that_causes_no_event_is_seen_by_looking(file: Path, monkeypatch:
     observe(file, story, look_s=0.3)
 
 
-def test_exhausted_inotify_is_told_apart_from_a_missing_folder(tmp_path: Path) -> None:
+def test_exhausted_inotify_is_not_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FolderWatch([str(tmp_path / "missing")])
 

@@ -1,4 +1,4 @@
-"""Who has a file open for writing, on a real file."""
+"""Whether a file is open for writing, on a real file."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def test_writer_of_another_process_is_seen(file: Path) -> None:
     assert asked(file) is False
 
 
-def test_who_opens_it_in_the_moment_of_the_question_neither_fails_nor_ends_us(file: Path) -> None:
+def test_open_during_the_question_neither_fails_nor_ends_us(file: Path) -> None:
     """In a process of its own: where nobody handles it, the kernel's usual word to who holds a lease is the end."""
     code = (
         "import os, sys, threading\n"
@@ -71,7 +71,7 @@ def test_who_opens_it_in_the_moment_of_the_question_neither_fails_nor_ends_us(fi
     assert (done.returncode, done.stdout, done.stderr) == (0, "[False, True]\n", "")
 
 
-def test_who_may_not_ask_is_told_nothing(file: Path) -> None:
+def test_without_permission_the_answer_is_not_known(file: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
     code = (

@@ -1,4 +1,4 @@
-"""Where the state is kept, who is kept out, and what is refused."""
+"""The state directory: what is in it, who is kept out, and what is refused."""
 
 import errno
 import fcntl
@@ -24,7 +24,7 @@ def test_state_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
         assert {state.database.parent, state.shim_socket.parent, state.api_socket.parent} == {state.path}
 
 
-def test_second_supervisor_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
+def test_second_supervisor_is_refused_and_learns_the_holders_pid(tmp_path: Path) -> None:
     with StateDir(tmp_path / "state", "/w"), pytest.raises(StateInUse) as refused:
         StateDir(tmp_path / "state", "/w")
 
@@ -65,9 +65,7 @@ def test_lock_ends_with_its_holder_and_children_do_not_inherit_it(tmp_path: Path
         os.kill(child, 9)
 
 
-def test_lock_file_that_was_replaced_meanwhile_is_not_taken_for_the_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lock_file_that_was_replaced_is_not_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flock = fcntl.flock
     taken: list[int] = []
 

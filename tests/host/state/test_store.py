@@ -128,7 +128,7 @@ def test_what_was_saved_survives_kill_9(tmp_path: Path) -> None:
     store.close()
 
 
-def test_nobody_else_can_read_the_database(store: Store, tmp_path: Path) -> None:
+def test_other_users_cannot_read_the_database(store: Store, tmp_path: Path) -> None:
     store.put("key", "value")
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert modes == {"db": 0o600, "db-wal": 0o600, "db-shm": 0o600}

@@ -1,4 +1,4 @@
-"""Which users commands can run as, and what is theirs."""
+"""The users that commands can run as, and their environment."""
 
 import os
 import pwd
@@ -54,7 +54,7 @@ def test_user_without_a_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 @needs_root
 @pytest.mark.parametrize("shell", ["/usr/sbin/nologin", "/bin/false", "/no/such/shell", "/etc/passwd"])
-def test_user_whose_shell_lets_nobody_in_is_refused(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+def test_user_whose_shell_refuses_logins_is_refused(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
     known(monkeypatch, "/", shell)
     assert refusal("dev").startswith(f'cannot run commands as user "dev": its shell {shell} lets nobody in; ')
 
@@ -76,7 +76,7 @@ def test_only_root_may_name_another_user(monkeypatch: pytest.MonkeyPatch) -> Non
     assert account("dev").uid == 64321, "its own user is no other one"
 
 
-def test_environ_is_the_users_and_holds_nothing_of_the_session_of_who_started_us() -> None:
+def test_environ_is_the_users_without_the_session_of_the_user_that_started_us() -> None:
     base = {
         "PATH": "/bin",
         "LANG": "C.UTF-8",

@@ -1,4 +1,4 @@
-"""Who can exchange what stands on the way to the state directory, on real folders of other users."""
+"""Which users can exchange a folder on the path of the state directory, on real folders."""
 
 import os
 import subprocess
@@ -95,7 +95,7 @@ def test_folder_that_is_made_in_a_sticky_one_before_ours_is_refused(
 
 
 @needs_root
-def test_user_uses_folders_of_root_and_of_nobody_else(open_folder: Path) -> None:
+def test_user_uses_own_folders_and_those_of_root_alone(open_folder: Path) -> None:
     (open_folder / "home/own").mkdir(parents=True)
     os.chown(open_folder / "home/own", UID, GID)
     (open_folder / "home/own").chmod(0o775)

@@ -1,4 +1,4 @@
-"""What another user may look at, asked as that user."""
+"""Files that are looked at with another user's rights."""
 
 import os
 import signal

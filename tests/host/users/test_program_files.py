@@ -1,4 +1,4 @@
-"""Who else may change the program: found in its files, its folders, and on the way to them."""
+"""Which users may change the program: its files, its folders, and the folders above."""
 
 from __future__ import annotations
 
