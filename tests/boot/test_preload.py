@@ -29,6 +29,7 @@ print(json.dumps(list(sys.modules)))
 EARLIER = {
     "supervisor.cli.app": "other commands than `run`",
     "supervisor.cli.local.standalone_task": "another command",
+    "supervisor.host.state.flat_rows": "the load of a database that an earlier version wrote",
     "supervisor.host.users.pass_env": "the first command",
     "supervisor.lean.paths": "the start of the shim",
     "_sha2": "the first command, from Python 3.12 on",

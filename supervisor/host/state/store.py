@@ -25,7 +25,6 @@ from supervisor.host.state.database import (
     translated_errors,
 )
 from supervisor.host.state.execution_parts import Parts, Reading
-from supervisor.host.state.flat_rows import with_state
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import MachineError
 from supervisor.model.record import (
@@ -188,7 +187,13 @@ class Store:
 
 def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
     if kind in KINDS:
-        return from_plain(KINDS[kind], with_state(kind, body))
+        if "state" not in body and kind in ("Service", "TaskRun"):
+            from supervisor.host.state.flat_rows import (
+                with_state,
+            )  # late: only an earlier version wrote such rows
+
+            body = dict(with_state(kind, body))
+        return from_plain(KINDS[kind], body)
     return from_plain(Execution, {**body, **reading.execution(id_, body)})
 
 
