@@ -106,7 +106,7 @@ class Shim:
         return [handlers[fd] for fd, _ in ready] or [self._rejoin if expectant else self._files.retry]
 
     def _try(self, act: Callable[[], None]) -> None:
-        """Do something. Whatever goes wrong is told, and stops nothing else."""
+        """Do something. A failure is reported to the supervisor, and stops nothing else."""
         try:
             act()
         except Exception as error:
@@ -119,7 +119,7 @@ class Shim:
         if (sock := self._listener.accept()) is None:
             return
         if self._supervisor:
-            # Requests that are still in the old socket are dropped, so that what the new one is told remains true.
+            # Requests that are still in the old socket are dropped: the list that the new one gets remains true.
             self._supervisor.socket.close()
         self._supervisor = Stream(sock)
 

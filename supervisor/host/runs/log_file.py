@@ -2,8 +2,8 @@
 
 A log is opened with O_APPEND and inherited by the command; every byte has an offset that never changes. When the file
 has grown past its limit, the blocks at its head are given back to the filesystem (a hole is punched) while the command
-goes on writing at the end. The first byte kept is where SEEK_DATA says that data begins; the hole ends on a block, so
-the first line kept is usually the end of a line.
+goes on writing at the end. SEEK_DATA finds the first byte that is kept. The hole ends on a block, so the first line
+that is kept is usually the end of a line.
 
 Where the filesystem cannot punch holes (NFS before 4.2, some FUSE), the file is truncated to nothing and `log.base`
 beside it counts what is gone: offset = base + position in the file. That has a race which holes do not have: bytes
@@ -13,9 +13,9 @@ new base and the truncation sees old bytes at new offsets.
 A command can truncate its log itself: `> /dev/stdout` opens the file anew. Then offsets start again, and a reader whose
 offset lies past the end begins at the first byte.
 
-A command can leave a hole anywhere (`truncate -s 15T /dev/stdout`). What was never written is never read: a reader goes
-on at the next data and is told how many bytes lie between. So the work of a reader is bounded by the data that exists,
-whatever size the file claims to have. The zeros that fill the blocks beside a hole are part of it.
+A command can leave a hole anywhere (`truncate -s 15T /dev/stdout`). Readers skip holes: a chunk says how many bytes lie
+between it and the last one. So a reader's work is bounded by the data that exists, whatever size the file claims to
+have. The zeros that fill the blocks beside a hole count as a part of it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BLOCK = 65536
 _PIECE = 8192
 _PASS = 1 << 20
 _LOOKS = 8
-"""How often a log is read again whose blocks are given back meanwhile."""
+"""How often a log is read again if its blocks are given back during the read."""
 SEARCH_BYTES = 256 << 20
 """How much of a log is searched for its last lines: four times the default limit of a log, and 0.1 s."""
 _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
@@ -62,9 +62,9 @@ class Chunk:
 def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
     """Drop the head of a log that keeps more than `limit_bytes`, down to three quarters of that; returns bytes dropped.
 
-    Meant to be called now and then: a log under its limit costs one stat. Between two calls the file may grow past the
-    limit. A missing file is within its limit, and so is another one than that of `inode`, if that is given: it may have
-    been put there, and be somebody's. Raises OSError.
+    Call it now and then: a log under its limit costs one stat, and between two calls the file may grow past the limit.
+    Without effect on a missing file and, if `inode` is given, on a file with another inode: a command may have put a
+    file there that is not its log. Raises OSError.
     """
     try:
         if os.stat(path, follow_symlinks=False).st_size <= limit_bytes:
@@ -104,7 +104,7 @@ def first_kept(path: str) -> int:
 def read(path: str, offset: int, max_bytes: int) -> Chunk:
     """At most `max_bytes` from `offset` on, or from the next data if that is gone or was never written.
 
-    A chunk ends where a hole begins. One that is empty and drops nothing: nothing more yet, or no log. Raises OSError.
+    A chunk ends where a hole begins. An empty one that drops nothing means: no more yet, or no log. Raises OSError.
     """
     try:
         with _opened(path) as fd:
@@ -119,7 +119,7 @@ def read(path: str, offset: int, max_bytes: int) -> Chunk:
 
 
 def missing(count: int, head: bool) -> str:
-    """The sentence for readers about bytes that are not there; `head`: see `Chunk`."""
+    """The sentence for readers about missing bytes; `head`: see `Chunk`."""
     if head:
         return f"{count} bytes are gone: the log is larger than its limit"
     return f"{count} bytes were never written: the command left a hole in its log"
@@ -179,10 +179,10 @@ def tail(path: str, lines: int, max_bytes: int) -> str:
 
 
 class LineFollower:
-    """Makes lines of text from bytes as they come, however they were cut.
+    """Makes lines of text from bytes that arrive in pieces.
 
-    A line of more than 8192 characters is given out in pieces of that size, so that one without an end needs no
-    memory. Only a newline ends a line: carriage returns and escapes are text.
+    A line of more than 8192 characters comes in pieces of that size, so a line without an end needs no memory. Only a
+    newline ends a line: carriage returns and escapes are text.
     """
 
     __slots__ = ("_decoder", "_rest")
@@ -199,7 +199,7 @@ class LineFollower:
         return lines + full
 
     def flush(self) -> list[str]:
-        """The line begun and not ended, if any. Bytes of a character that never came whole are replaced."""
+        """The rest after the last newline, if any. An incomplete character is replaced."""
         rest = self._rest + self._decoder.decode(b"", final=True)
         self._rest = ""
         self._decoder.reset()

@@ -42,7 +42,7 @@ class ShimPool:
         self._current: ShimClient | None = None
         if self.held_by and self.held.version == VERSION:
             self._current = self.held_by
-            self._add(fresh)  # unused: whoever attends to it will let it go
+            self._add(fresh)  # unused: the machine, which attends to it, will let it go
         else:
             self._use(fresh)
 
