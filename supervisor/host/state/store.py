@@ -188,9 +188,8 @@ class Store:
 def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
     if kind in KINDS:
         if "state" not in body and kind in ("Service", "TaskRun"):
-            from supervisor.host.state.flat_rows import (
-                with_state,
-            )  # late: only an earlier version wrote such rows
+            # Imported late: only an earlier version wrote such rows.
+            from supervisor.host.state.flat_rows import with_state
 
             body = dict(with_state(kind, body))
         return from_plain(KINDS[kind], body)
