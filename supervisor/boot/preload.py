@@ -1,11 +1,10 @@
-"""Imports everything that a running supervisor can come to need, soon after its start.
+"""Imports everything that a running supervisor may need, soon after its start.
 
-The program's files may be replaced or removed while it runs, by an installer, a clean-up, or whoever prepares an
-upgrade. What is imported only then is not there any more, or of another version. So the supervisor asks nothing more
-of its own files and packages once this is done: what is imported late, to keep the start short, is imported here in any
-case, piece by piece in a thread, with pauses in between, once the start has come to rest (`stillness`): to import takes
-a seventh of what a chain of 200 short tasks takes. The shim, which may have to be started again, is held in memory
-(`shim/launcher`).
+An installer, a clean-up or an upgrade may replace or remove the program's files while it runs; a module that is
+imported then is missing, or of another version. So every late import is done here in any case, and from then on the
+supervisor reads none of its files. A thread imports module by module, with pauses, after the start (`stillness`):
+before, it would take a seventh of the time of a chain of 200 short tasks. The source of the shim, which may have to be
+started again, is kept in memory (`shim/launcher`).
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ _SWITCH_S = 0.0005
 
 
 async def stillness(changes: Callable[[], int]) -> None:
-    """Wait until a count of changes has stood still for a while, so that what starts now has the processors first."""
+    """Wait until a count of changes stands still for a while: what starts now gets the processors first."""
     seen, give_up_at = -1, time.monotonic() + _LONGEST_WAIT_S
     while (count := changes()) != seen and time.monotonic() < give_up_at:
         seen = count
@@ -95,7 +94,7 @@ async def stillness(changes: Callable[[], int]) -> None:
 
 
 async def preload(*more: str) -> None:
-    """Import all that is missing, and `more`, and hold what is not imported."""
+    """Import all missing modules, and `more`, and keep the source of the shim."""
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
@@ -117,11 +116,11 @@ def _import_one(name: str) -> None:
     try:
         importlib.import_module(name)
     except ImportError:
-        pass  # another version of a package: who needs it says so
+        pass  # another version of a package: the first use reports it
 
 
 def _use_what_imports_more() -> None:
-    """Do once what makes packages import more of themselves, and read files of theirs."""
+    """Use once what makes packages import more modules and read files of theirs."""
     if context := sys.modules.get("opentelemetry.context"):
         context.get_current()  # looks for its implementation among all packages
     for text in (b"services: [1]\nx: 1\n", b"a: [", b"a: b: c"):

@@ -1,7 +1,7 @@
-"""What is done before anything else is imported, for the subcommand that will need it: the shim is started.
+"""Starts the shim before anything else is imported, for the subcommands that need one.
 
-Before that, what the service manager said to this process is taken out of the environment, which the shim inherits.
-While it boots and this process goes on importing, the kernel is made ready to move processes between control groups.
+Before that, the service manager's variables are taken out of the environment, which the shim inherits. While the shim
+boots and this process imports, the kernel is made ready to move processes between control groups.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _asked: list[Notifier] = []
 
 
 def start_shim() -> None:
-    """Start a shim; it boots while this process goes on importing. If nobody takes it, it ends with this process."""
+    """Start a shim, which boots while this process imports. If it is not taken, it ends with this process."""
     _asked.append(Notifier.take(os.environ))
     try:
         sock, pid = launcher.start()
     except OSError:
         return  # `take_shim` tries again, and is there to be told why it cannot be
-    # From here on what is imported is needed in any case; pathlib before anything else imports it.
+    # From here on everything imported is needed anyway; pathlib first, before another module imports it.
     import supervisor.lean.paths  # noqa: F401
     from supervisor.host.proc.cgroups import is_ours, own_folder
 
@@ -39,7 +39,7 @@ def start_shim() -> None:
         try:
             _thread.start_new_thread(warm_up, (group,))
         except RuntimeError:
-            pass  # there is no thread to be had: the first command waits for the kernel instead
+            pass  # the machine has no thread left: the first command waits for the kernel instead
 
     from supervisor.host.runs.spawn.shim_client import ShimClient
 
@@ -73,5 +73,5 @@ def take_shim() -> ShimClient:
 
 
 def take_notifier() -> Notifier:
-    """To the service manager that has started us, if it asked to be told."""
+    """The notifier to the service manager that started this process, if it wants notices."""
     return _asked.pop() if _asked else Notifier.take(os.environ)

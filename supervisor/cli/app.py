@@ -69,7 +69,7 @@ class Commands(Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the subcommand. Whoever reads our output may go, as `| head` does; click would exit 1 then."""
+        """Run the subcommand. The reader of our output may close it, as `| head` does; click would exit 1 then."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -94,19 +94,19 @@ def app(ctx: click.Context) -> None:
       supervisor run                  run it until Ctrl-C
       supervisor run-task build --standalone
     """
-    # Standard output itself knows where colours may go; click would cut escape sequences out of other people's text.
+    # Standard output itself decides about colours; click would remove escape sequences from the text of commands.
     ctx.color = True
 
 
 def guarded(command: click.Command) -> int:
-    """Run the command line; errors end in one sentence and an exit status, never in a traceback of what is no bug."""
+    """Run the command line. An error is one sentence and an exit status; only a bug shows a traceback."""
     out, err = sys.stdout, sys.stderr
     try:
         status = command.main(standalone_mode=False, prog_name="supervisor")
     except SystemExit:
         if sys.stdout is out:
             raise
-        # Nobody reads the help any more: click has put others in their place, and has its own status for that.
+        # The reader of the help has closed it: click has replaced both files, and has its own status for that.
         sys.stdout, sys.stderr = out, err
         return unwritten(BrokenPipeError())
     except click.exceptions.Abort:

@@ -1,4 +1,4 @@
-"""A group of subcommands that knows what is meant by one that it does not have."""
+"""A group of subcommands that suggests another for one that does not exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_MEANT = {
+_SUGGESTIONS = {
     **dict.fromkeys(
         ("start", "restart"),
         'write "supervisor service {} REF" for a service, "supervisor task start REF" for a task',
@@ -23,16 +23,16 @@ _MEANT = {
     "version": 'write "supervisor --version"',
     "automations": "leave that word out",
 }
-"""What other programs call what is meant, each with what to write here; for the outermost group."""
+"""Names that other programs use, each with what to write here; for the outermost group."""
 
 
 class Group(click.Group):
-    """A group whose error for a subcommand that there is not names the nearest one, or all."""
+    """A group whose error for an unknown subcommand names the nearest one, or all."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The subcommand that is meant. Raises click.UsageError."""
+        """Find the subcommand. Raises click.UsageError."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             raise click.UsageError(f'there is no command "{name}"; {self._hint(ctx, name)}', ctx)
@@ -40,8 +40,8 @@ class Group(click.Group):
 
     def _hint(self, ctx: click.Context, name: str) -> str:
         names = self.list_commands(ctx)
-        if ctx.parent is None and name in _MEANT:
-            return _MEANT[name].format(name)
+        if ctx.parent is None and name in _SUGGESTIONS:
+            return _SUGGESTIONS[name].format(name)
         return did_you_mean(name, names) or f"the commands are {', '.join(names)}"
 
 
@@ -60,7 +60,7 @@ class Choice(click.Choice[str]):
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """A hint with the nearest of these names; empty if none is near."""
-    # With it comes all that reads an automations file, which is 8 ms for every command and only a mistake needs.
+    # Its package imports everything that reads an automations file: 8 ms, which only a mistake needs.
     from supervisor.config.suggest import Suggester
 
     return Suggester().did_you_mean(word, names)

@@ -1,1 +1,1 @@
-"""What makes the start quick, and nothing else."""
+"""What makes the start quick, and nothing else: see README.md."""

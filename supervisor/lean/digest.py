@@ -1,4 +1,4 @@
-"""Digests for names, not for secrets, and without OpenSSL: `hashlib` takes 4 ms to load it.
+"""Digests for names, not for secrets, without OpenSSL, which `hashlib` would load.
 
 The modules behind these names are Python's own and come with most builds of it. `random` of the standard library
 imports its digest in the same way, for the same reason.

@@ -1,9 +1,9 @@
 """`dataclass(frozen=True, slots=True)` as in the standard library, at a fraction of its price at import.
 
 The first command waits for 60 such classes. `dataclasses` imports `inspect`, which costs 8 ms, and writes and compiles
-six methods for each class, which costs half a millisecond. Here `__init__` is compiled once a class has had some
-instances, and the other methods are plain functions that all classes share. To a type checker this is the standard
-library's decorator, and the functions of `dataclasses` work as ever: what they look for is made when they first do.
+six methods for each class, which costs half a millisecond. Here `__init__` is compiled once a class has some
+instances, and all classes share the other methods, which are plain functions. For a type checker this is the standard
+library's decorator. The functions of `dataclasses` accept these classes: what they look for is made when it is read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from operator import attrgetter
 from supervisor.lean.typing import TYPE_CHECKING, Any
 
 _UNCOMPILED = 30
-"""How many instances of a class are made before its `__init__` is compiled, which takes as long as to make 60."""
+"""How many instances of a class are made before its `__init__` is compiled, which takes as long as making 60."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(*, frozen, slots):
-        """Make a class a frozen dataclass with slots; there is no other kind."""
+        """Make a class a frozen dataclass with slots, the only kind here."""
         assert frozen
         assert slots
         return _frozen
@@ -42,17 +42,17 @@ else:
 
 
 def is_frozen(value: object) -> bool:
-    """Whether it is a class that was made here, or an instance of one."""
+    """Whether this is a class made here, or an instance of one."""
     return hasattr(value, "_places")
 
 
 def as_dict(value: Any) -> dict[str, Any]:
-    """`{field: value}` of an instance of a class that was made here; one level, and in order."""
+    """`{field: value}` of an instance of a class made here, in order; only the outermost level."""
     return dict(zip(value.__match_args__, value._values, strict=True))
 
 
 class _Factory:
-    """Stands in the class body for a default that a function makes."""
+    """In the class body, a default that a function makes."""
 
     __slots__ = ("default_factory",)
 
@@ -61,7 +61,7 @@ class _Factory:
 
 
 class _StandardFields:
-    """`__dataclass_fields__`: what the standard library's functions know a dataclass by."""
+    """`__dataclass_fields__`, by which the standard library recognizes a dataclass."""
 
     def __init__(self, defaults: dict[str, Any]) -> None:
         self._defaults = defaults
@@ -111,7 +111,7 @@ def _frozen(cls: type[Any]) -> Any:
 
 
 def _filled(self: Any, made: Any, defaults: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> bool:
-    """Set all fields; False: the arguments are wrong, and the written `__init__` says in what way."""
+    """Set all fields; False if the arguments are wrong: the written `__init__` raises the error."""
     given, slots = len(args), made.__dict__
     for name, place in made._places.items():
         set_ = slots[name].__set__  # it knows nothing of our __setattr__

@@ -1,11 +1,11 @@
 """libyaml's parser without the rest of PyYAML.
 
-`import yaml` is a third of what the first command waits for: its reader, resolver and constructor in Python compile
-large regular expressions, and none of them is used here, since libyaml gives events. But PyYAML's C module cannot be
-had alone: it imports the package and takes classes from it, most of them exceptions. So modules that hold nothing else
-of use are stood in for while it is imported. They are gone again afterwards: who imports `yaml` later gets all of it,
-with the same classes of events and nodes. Where all of it is there already, or PyYAML has changed so that this cannot
-work, it is used as it is.
+`import yaml` would be a quarter of the start: its reader, resolver and constructor in Python compile large regular
+expressions, and none of them is used here, since libyaml gives events. But PyYAML's C module cannot be imported alone:
+it imports the package and takes classes from it, most of them exceptions. So empty modules stand in for those that have
+nothing else of use, while it is imported. They are removed afterwards: a later `import yaml` gets all of it, with the
+same classes of events and nodes. If all of it is imported already, or PyYAML has changed so that this cannot work, it
+is used as it is.
 
 A test compares events and errors with those of the whole package.
 """
@@ -34,7 +34,7 @@ _EXCEPTIONS = {
     "serializer": "SerializerError",
     "representer": "RepresenterError",
 }
-"""What the C module wants of modules that are stood in for. It raises the first two."""
+"""What the C module takes from the modules that are replaced. It raises the first two."""
 
 
 def _whole() -> ModuleType:

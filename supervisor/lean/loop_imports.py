@@ -1,7 +1,7 @@
-"""What the event loop is made of is imported piece by piece, and between the pieces commands are attended to.
+"""Imports the event loop piece by piece; between two pieces the supervisor does what commands need.
 
-The first commands are started before there is a loop, and to import one takes 40 ms. By then a short command has long
-ended, and the next one could run: a chain of trivial tasks is through with twenty of them when the loop begins.
+The first commands are started before there is a loop, and its import takes 40 ms. Meanwhile short commands end and the
+next ones can start: of a chain of trivial tasks twenty are done when the loop begins.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ PIECES = (
     "supervisor.host.runs.termination",
 )
 """Modules that the loop needs in any case, each before those that import it, so that none takes more than a few
-milliseconds. One that is not there does not matter."""
+milliseconds. A missing one is passed over."""
 
 
-def import_loop(attend: Callable[[], None]) -> None:
-    """Import what an event loop needs; `attend` is called before each piece."""
+def import_loop(turn: Callable[[], None]) -> None:
+    """Import what an event loop needs; `turn` is called before each piece."""
     for name in PIECES:
-        attend()
+        turn()
         try:
             importlib.import_module(name)
         except ImportError:
             pass  # another version of a package: the loop imports what it needs itself
-    attend()
+    turn()

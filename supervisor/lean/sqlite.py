@@ -1,7 +1,7 @@
-"""SQLite as Python's module in C has it.
+"""SQLite from Python's module in C.
 
-`sqlite3` in the standard library adds to that how dates and times are kept, which no record needs, and for this imports
-`datetime`: a fortieth of what the first command waits for.
+`sqlite3` adds adapters for dates and times, which no record needs, and imports `datetime` for them: a fortieth of the
+start.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What annotations need of `typing`, without its import.
+"""The names that annotations take from `typing`, without its import, which would be a twentieth of the start.
 
-The first command waits for every import, and `typing` is a twentieth of them. Nothing here does anything at run time;
-to a type checker these are the names of `typing` itself. Modules that are not on the way to the first command import
-that.
+For a type checker these are the names of `typing` itself; at run time they do nothing. Modules that are not on the way
+to the first command import `typing`.
 """
 
 from __future__ import annotations

@@ -41,11 +41,11 @@ def test_no_piece_takes_long_compared_to_all() -> None:
     assert largest < together / 3
 
 
-def test_commands_are_attended_to_before_between_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_comes_before_between_and_after_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr("importlib.import_module", order.append)
-    import_loop(lambda: order.append("attend"))
-    assert order == [word for name in PIECES for word in ("attend", name)] + ["attend"]
+    import_loop(lambda: order.append("turn"))
+    assert order == [word for name in PIECES for word in ("turn", name)] + ["turn"]
 
 
 def test_a_piece_that_is_not_there_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Runs a supervisor in the foreground, without click: `supervisor run` with no options must not wait for its import."""
+"""Runs a supervisor in the foreground: `supervisor run`. Knows nothing of click, whose import would delay the start."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 def run(arguments: RunArguments) -> int:
-    """Run until what was asked for is done, or a signal came. Returns the exit status. Raises SupervisorError.
+    """Run until the work is done or a signal comes. Returns the exit status. Raises SupervisorError.
 
-    For an upgrade this process executes the program that stands where it came from, and this never returns; if it
-    cannot be executed, this one goes on with what was packed for it.
+    For an upgrade this process executes the program at the path that it was started from, and this never returns. If
+    that fails, this process goes on with what was packed for the new one.
     """
     asked = read_settings(arguments.flags, os.environ)
     held = signals.hold()
@@ -66,7 +66,7 @@ def run(arguments: RunArguments) -> int:
 def _run(
     asked: Resolved, as_json: bool, held: signals.PendingSignals, notifier: Notifier, received: Carried | None
 ) -> int | tuple[Carried, signals.PendingSignals]:
-    """One supervisor's life: its exit status, or what goes to the next program and the signals that nobody heeded."""
+    """Run one supervisor. Returns its exit status, or what the next program gets and the signals not handled yet."""
     settings = settings_from(asked)
     triggers = asked[table.TRIGGER]
     outlet = Outlet(sys.stdout)
@@ -109,7 +109,7 @@ def _run(
             outlet.hurry()
         follower.finish()
         if work is _until_signal:
-            # It was to run until somebody ends it. But Ctrl-C has to end a shell's loop as well.
+            # Without other work an end by signal is a success. But Ctrl-C has to end a shell's loop as well.
             status = status if status in (EXIT_INTERRUPTED, EXIT_DETACHED) else 0
         elif loaded is not None and loaded.file is None:
             return EXIT_FAILED
@@ -123,7 +123,9 @@ def _lines_to(printer: Printer) -> RunOutput:
 
 
 async def _print_warnings(printer: Printer) -> None:
-    from supervisor.cli.terminal.log_handler import print_warnings  # logging takes a while to import
+    from supervisor.cli.terminal.log_handler import (
+        print_warnings,  # `logging` is not imported before the loop
+    )
 
     await print_warnings(printer)
 

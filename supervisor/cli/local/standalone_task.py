@@ -1,4 +1,4 @@
-"""A task in a supervisor of its own, which lives as long as the task: `supervisor run-task REF --standalone`."""
+"""Runs one task in a supervisor that ends with it: `supervisor run-task REF --standalone`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from supervisor.settings import cwd
 
 
 def run_standalone(reference: str, file: Path | None, workspace: Path | None, as_json: bool) -> int:
-    """Run a task of a file with its dependencies; its state is gone afterwards. Returns the exit status.
+    """Run a task of a file with its dependencies; its state is removed at the end. Returns the exit status.
 
     Raises SupervisorError if there is no such task, or no valid file.
     """
@@ -60,7 +60,7 @@ def _absolute(path: Path | None) -> Path | None:
 
 @contextmanager
 def _temporary_state() -> Iterator[Path]:
-    """An empty folder for the state, which is gone afterwards. `tempfile` would cost 10 ms at import."""
+    """An empty folder for the state, removed at the end. The import of `tempfile` would cost 10 ms."""
     path = Path("/", os.environ.get("TMPDIR") or "tmp", f"supervisor-run-task-{fresh()[:8]}")
     try:
         if (found := doubt(path.parent)) is not None:
