@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from supervisor.settings.argv import BadArguments, UnknownFlag, read_arguments
+from supervisor.settings.argv import BadArguments, MisusedFlag, UnknownFlag, read_arguments
 from supervisor.settings.table import SETTINGS, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +29,8 @@ class RunLike(click.Command):
             arguments = read_arguments(args)
         except UnknownFlag as error:
             raise click.NoSuchOption(str(error), possibilities=error.near, ctx=ctx) from None
+        except MisusedFlag as error:
+            raise click.UsageError(str(error)) from None
         except BadArguments as error:
             raise click.UsageError(str(error), ctx) from None
         if arguments.help:

@@ -35,6 +35,10 @@ class BadArguments(ValueError):
     """The arguments cannot be read; the text is the sentence for the user."""
 
 
+class MisusedFlag(BadArguments):
+    """A flag has a value that it does not take, or lacks one. The error is shown without the usage."""
+
+
 class UnknownFlag(BadArguments):
     """There is no such flag; the text is the flag alone. `near`: those to look for a similar one among."""
 
@@ -136,10 +140,10 @@ def _flag(word: str, rest: list[str]) -> tuple[Setting[Any], str]:
     setting = _BY_FLAG[flag]
     if setting.switch:
         if equals:
-            raise BadArguments(f"Option '{flag}' does not take a value.")
+            raise MisusedFlag(f"Option '{flag}' does not take a value.")
         return setting, "true"
     if not equals and not rest:
-        raise BadArguments(f"Option '{flag}' requires an argument.")
+        raise MisusedFlag(f"Option '{flag}' requires an argument.")
     return setting, value if equals else rest.pop(0)
 
 

@@ -192,3 +192,11 @@ def test_only_who_reads_a_file_imports_what_that_takes(words: list[str]) -> None
     modules = set(done.stdout.splitlines()[-1].split())
     assert "supervisor.cli.app" in modules
     assert not {"yaml", "supervisor.config.load", "supervisor.config.document.parse"} & modules
+
+
+@pytest.mark.parametrize("words", [["run", "--listen"], ["run", "--logs=yes"], ["config", "--listen"]])
+def test_a_flag_without_its_value_is_an_error_without_the_usage(words: list[str]) -> None:
+    """As click shows it for the other subcommands."""
+    for done in (run_program(*words), run_program("status", "--socket")):
+        assert done.returncode == 2
+        assert done.stderr.startswith("Error: Option '--")
