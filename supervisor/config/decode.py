@@ -30,7 +30,7 @@ from supervisor.model.spec import (
 READINESS_TIMEOUT_LIMIT_S = 86400
 
 REFERENCE = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_DURATION = re.compile(r"[0-9]+(\.[0-9]{1,9})?s")
+_DURATION = r"[0-9]+(\.[0-9]{1,9})?s"  # compiled for the first duration: the start does not wait for it
 _CAPITAL = re.compile("[A-Z]")
 _TRIGGERS = {trigger.value: trigger for trigger in Trigger}
 _ROLES = {"": Role.DEFAULT, **{role.value: role for role in Role}}
@@ -196,7 +196,7 @@ def _duration_s(node: Node | None) -> float:
     if node is None:
         return 0.0
     text = _text(node)
-    if not _DURATION.fullmatch(text):
+    if not re.fullmatch(_DURATION, text):
         raise Undecodable
     seconds = float(text[:-1])
     if seconds > READINESS_TIMEOUT_LIMIT_S:

@@ -11,7 +11,7 @@ from supervisor.model.spec import AutomationsFile
 Path = tuple[str | int, ...]
 """The path from the top of the file to a value: keys of mappings and indices (from 0) of lists."""
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN_KEY = r"[A-Za-z0-9_-]+"  # compiled for the first problem: the start does not wait for it
 _QUOTE_LIMIT = 80
 
 LIMIT_PROBLEMS = 1000
@@ -79,7 +79,7 @@ def path_text(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif _PLAIN_KEY.fullmatch(part):
+        elif re.fullmatch(_PLAIN_KEY, part):
             text += f".{part}" if text else part
         else:
             text += f"[{quoted(part)}]"

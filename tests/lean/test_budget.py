@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = {"ours": (148, 1_099_000), "others": (36, 694_000)}
 """`{whose modules: (how many, bytes of their code)}`, with Python 3.11."""
 NEWER = 1.25
-"""How much larger the same code may be with another Python."""
+"""How much more it may be with another Python."""
 HEAVY = {
     *("ctypes", "dataclasses", "datetime", "hashlib", "inspect", "logging", "ipaddress", "queue", "sqlite3"),
     *("subprocess", "threading", "typing", "urllib.parse", "uuid"),
@@ -149,8 +149,8 @@ def test_the_first_command_waits_for_no_more_code_than_planned(
     largest = sorted(sizes, key=lambda name: -sizes[name])[:10]
     count, size_bytes = BUDGET[whose]
 
-    assert len(sizes) <= count, f"these are imported: {' '.join(sorted(sizes))}"
     more = 1.0 if sys.version_info[:2] == (3, 11) else NEWER
+    assert len(sizes) <= count * more, f"these are imported: {' '.join(sorted(sizes))}"
     assert sum(sizes.values()) <= size_bytes * more, f"the largest are {', '.join(largest)}"
 
 
@@ -159,7 +159,9 @@ def test_the_shim_is_started_before_the_rest_is_imported(tmp_path: Path) -> None
     modules, _ = until_the_first_command(tmp_path)
     counted = [name for name, size in modules.items() if size]
 
-    assert len(counted) <= BEFORE_THE_SHIM, f"these are imported: {' '.join(sorted(counted))}"
+    assert len(counted) <= BEFORE_THE_SHIM * (1.0 if sys.version_info[:2] == (3, 11) else NEWER), (
+        f"these are imported: {' '.join(sorted(counted))}"
+    )
     assert not {"pathlib", "re", "supervisor.boot.supervisor"} & modules.keys()
 
 

@@ -31,7 +31,7 @@ else:
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
 _KILLED = (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
-_REPORTED = re.compile(r": +(\d+) +\S")
+_REPORTED = r": +(\d+) +\S"  # compiled when a command ends: the first one does not wait for it
 """A line of a shell whose command was killed."""
 
 
@@ -91,7 +91,7 @@ def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog)
 def _reported_by_shell(log: str) -> int | None:
     """The pid that a shell has last reported as killed, in the last lines of a log."""
     try:
-        reported = _REPORTED.findall(log_file.tail(log, TAIL_LINES, TAIL_BYTES))
+        reported = re.findall(_REPORTED, log_file.tail(log, TAIL_LINES, TAIL_BYTES))
     except OSError:
         return None
     return int(reported[-1]) if reported else None
