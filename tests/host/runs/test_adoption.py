@@ -32,9 +32,18 @@ def no_shim_left() -> Iterator[None]:
     """The shims of killed supervisors are our children; they end once they hold nothing."""
     yield
     deadline = time.monotonic() + DEADLINE_S
-    while not reaped(-1):
+    while any([not reaped(pid) for pid in shims()]):
         assert time.monotonic() < deadline, "a shim is left"
         time.sleep(0.005)
+
+
+def shims() -> list[int]:
+    """Our children that are shims, alive or dead; a live one may be a container engine."""
+    children = {
+        pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()
+    }
+    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, line in lines.items() if not line or b"shim.py" in line]
 
 
 def reaped(pid: int | None) -> bool:
