@@ -11,8 +11,14 @@ from collections.abc import Iterator
 from supervisor.config.document.nodes import Node, Scalar, Sequence, entries, is_string, listed_items
 from supervisor.config.document.text import Text
 from supervisor.config.problem import Path, Problem, Severity, path_text, quoted
-from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisor.config import suggest
+else:
+    suggest = late("supervisor.config.suggest")  # for mistakes alone
 
 _CYCLE_BUDGET = 10_000
 """Once the reported cycles name so many tasks, no more are reported: a thousand long ones would fill the memory."""
@@ -45,12 +51,12 @@ class _References:
     dependencies: dict[str, list[_Dependency]]
 
 
-def reference_problems(root: Node | None, text: Text, suggester: Suggester) -> Iterator[Problem]:
+def reference_problems(root: Node | None, text: Text) -> Iterator[Problem]:
     """Everything that is wrong with the file's references."""
     references = _read(root)
     yield from _named_twice(references, text)
     yield from _cycles(references, text)
-    yield from _bad_dependencies(references, text, suggester)
+    yield from _bad_dependencies(references, text)
 
 
 def _read(root: Node | None) -> _References:
@@ -88,7 +94,8 @@ def _named_twice(references: _References, text: Text) -> Iterator[Problem]:
         yield Problem(what, path_text(second.path), line, column, "rename one of them")
 
 
-def _bad_dependencies(references: _References, text: Text, suggester: Suggester) -> Iterator[Problem]:
+def _bad_dependencies(references: _References, text: Text) -> Iterator[Problem]:
+    suggester = None
     known = references.tasks | references.services
     for task, dependencies in references.dependencies.items():
         seen: set[str] = set()
@@ -101,6 +108,7 @@ def _bad_dependencies(references: _References, text: Text, suggester: Suggester)
                 what = f"{quoted(dependency.on)} is listed twice"
                 yield Problem(what, path, line, column, "remove one", Severity.WARNING)
             elif dependency.on not in known:
+                suggester = suggester or suggest.Suggester()
                 near = suggester.did_you_mean(dependency.on, known)
                 what = f"no task or service has the reference {quoted(dependency.on)}"
                 yield Problem(what, path, line, column, near)

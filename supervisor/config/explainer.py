@@ -40,9 +40,9 @@ Data = Any
 Schema = dict[str, Any]
 
 
-def explain(root: Node, text: Text, suggester: Suggester) -> Iterator[Problem]:
+def explain(root: Node, text: Text) -> Iterator[Problem]:
     """Every reason why the schema refuses the tree; at least one if `decode` refuses it."""
-    refused = _refused_part(root)
+    refused, suggester = _refused_part(root), Suggester()
     explainer = _Explainer(refused, text, suggester)
     for error in validator().iter_errors(plain(refused)):
         yield from explainer.problems(error)

@@ -16,7 +16,6 @@ from supervisor.config.document.parse import Parsed, parse
 from supervisor.config.document.text import Text, decode_text
 from supervisor.config.lint import advice
 from supervisor.config.problem import LIMIT_PROBLEMS, Loaded, Problem, Severity
-from supervisor.config.suggest import Suggester
 from supervisor.model.spec import AutomationsFile
 
 
@@ -50,18 +49,17 @@ def _decoded(parsed: Parsed) -> AutomationsFile | None:
 
 
 def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Iterator[Problem]:
-    suggester = Suggester()
     yield from parsed.problems
     if parsed.is_broken:
         return
-    yield from reference_problems(parsed.root, text, suggester)
+    yield from reference_problems(parsed.root, text)
     if file is not None:
         yield from advice(parsed.root, file, text)
     elif parsed.root is not None:
         # Imported only for a refused file: jsonschema costs more than all the rest of the start.
         from supervisor.config.explainer import explain
 
-        yield from explain(parsed.root, text, suggester)
+        yield from explain(parsed.root, text)
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:

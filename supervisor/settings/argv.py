@@ -14,12 +14,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import Any
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.settings import cwd
 from supervisor.settings.table import AUTOMATIONS, BY_NAME, SETTINGS, WORKSPACE, Setting
 from supervisor.settings.values import path, plain, switch
+
+if TYPE_CHECKING:
+    from supervisor.config import suggest
+else:
+    suggest = late("supervisor.config.suggest")  # for mistakes alone
 
 FORMATS = ("text", "json")
 _FORMAT = Setting("format", plain, default=FORMATS[0], help="How to print the result.")
@@ -169,7 +174,7 @@ def _check(setting: Setting[Any], name: str, value: str) -> None:
 
 
 def _no_format(value: str) -> str:
-    near = Suggester().did_you_mean(value, FORMATS)
+    near = suggest.Suggester().did_you_mean(value, FORMATS)
     return "; ".join(filter(None, [f'there is no "{value}"', near, f"there are {', '.join(FORMATS)}"]))
 
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from supervisor.config.suggest import Suggester
 from supervisor.lean.frozen import dataclass, field
-from supervisor.lean.typing import Any, TypeVar
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, Any, TypeVar
 from supervisor.model.errors import BadSettings
 from supervisor.settings.table import (
     DEFAULT_SPEC,
@@ -29,6 +29,11 @@ from supervisor.settings.table import (
     VARIABLE_PREFIX,
     Setting,
 )
+
+if TYPE_CHECKING:
+    from supervisor.config import suggest
+else:
+    suggest = late("supervisor.config.suggest")  # for mistakes alone
 
 T = TypeVar("T")
 
@@ -162,7 +167,7 @@ def _near_misses(environ: Mapping[str, str]) -> Iterable[str]:
     if not strangers:
         return
 
-    suggester = Suggester()
+    suggester = suggest.Suggester()
     settings = [name.removeprefix(VARIABLE_PREFIX) for name in known]
     for name in strangers:
         if nearest := suggester.nearest(name.removeprefix(VARIABLE_PREFIX), settings):
