@@ -88,7 +88,12 @@ def tree(path: Path) -> ast.Module:
 def modules(*folders: str) -> list[Path]:
     foreign = [ROOT / folder for folder in ELSEWHERE]
     found = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
-    return [path for path in found if not any(path.is_relative_to(folder) for folder in foreign)]
+    return [
+        path
+        for path in found
+        if not any(path.is_relative_to(folder) for folder in foreign)
+        and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)  # environments
+    ]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
