@@ -28,6 +28,8 @@ class Settings:
     """None: the default for this workspace."""
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
+    log_transport: str = "file"
+    """`file` or `pipe`: see `shim/logs/log_pump`."""
     drain_grace_s: float = 30.0
     """How long a drain waits before it kills what is left."""
     api: ApiSettings | None = None
@@ -99,6 +101,7 @@ def settings_from(resolved: Resolved) -> Settings:
         state_dir=resolved[table.STATE_DIR],
         watch=not resolved[table.NO_WATCH],
         log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
+        log_transport=resolved[table.LOG_TRANSPORT],
         drain_grace_s=resolved[table.DRAIN_GRACE],
         api=None if resolved[table.NO_API] else _api(resolved),
         user=resolved[table.USER],

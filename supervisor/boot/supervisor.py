@@ -39,7 +39,6 @@ from supervisor.host.state.state_path import default_path, system_path
 from supervisor.host.state.store import Store
 from supervisor.host.users.account import account, completed
 from supervisor.hub import Hub
-from supervisor.lean.loop_imports import import_loop
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.fact import EnvironmentStarted
 from supervisor.model.ids import EnvironmentId, fresh
@@ -99,8 +98,10 @@ class Supervisor:
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         """Run until `work` is done or a signal came, then end; see `Lifecycle.run`."""
         inheritance.outlive_commands()
-        import_loop(self.machine.turn)
         # Not at the top: the first commands are started before there is an event loop.
+        from supervisor.lean.loop_imports import import_loop
+
+        import_loop(self.machine.turn)
         from supervisor.boot.serve.edges import Edges
 
         self._edges = Edges(self)
@@ -183,6 +184,7 @@ class Supervisor:
             self.settings.log_limit_bytes,
             self.other_account,
             Cgroups.of(self.state.path),
+            log_pipes=self.settings.log_transport == "pipe",
         )
 
     def _lifecycle(self) -> Lifecycle:

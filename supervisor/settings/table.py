@@ -15,6 +15,7 @@ from supervisor.settings.values import (
     is_there,
     listen,
     names,
+    one_of,
     optional,
     origins,
     path,
@@ -147,6 +148,10 @@ LOG_LIMIT = Setting(
     "log-limit", whole(1, 1 << 20), metavar="MIB", default="64",
     help="How much of the end of each command's log is kept.",
 )  # fmt: skip
+LOG_TRANSPORT = Setting(
+    "log-transport", one_of("file", "pipe"), metavar="WORD", default="file", choices=("file", "pipe"),
+    help="How output reaches its log: file (commands write into it, and can truncate it), or pipe (it is pumped).",
+)  # fmt: skip
 DRAIN_GRACE = Setting(
     "drain-grace", seconds(0.0, 86400.0), metavar="DURATION", default="30s",
     help="How long everything has to stop at the end, before what is left is killed.",
@@ -199,6 +204,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     EXIT_WHEN_DONE,
     LOGS,
     LOG_LIMIT,
+    LOG_TRANSPORT,
     DRAIN_GRACE,
     LISTEN,
     PUBLIC_URL,

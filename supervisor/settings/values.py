@@ -49,6 +49,17 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it is not {' or '.join(words)}")
+        return text
+
+    return parse
+
+
 def seconds(least_s: float, most_s: float) -> Callable[[str], float]:
     """A duration: a number of seconds, or with a unit as in 500ms, 30s, 5m, 1h."""
 

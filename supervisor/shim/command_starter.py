@@ -7,76 +7,74 @@ import os
 import time
 
 from supervisor.shim.cgroup_move import enter, leave
+from supervisor.shim.descriptor_limit import DescriptorLimit
 from supervisor.shim.execute import ExecFailed, execute
+from supervisor.shim.logs.log_keeper import KeeperLink
+from supervisor.shim.logs.log_pump import LogPump
+from supervisor.shim.logs.output_files import Outputs
 from supervisor.shim.oom_score import OomScore
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
-from supervisor.shim.regular_file import open_regular
 from supervisor.shim.syscalls import leave_inherited_keyring
 
 _NS_PER_TICK = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
 class CommandStarter:
-    """Starts commands. It may change folder, and what a child inherits: the shim has one thread."""
+    """Starts commands. It may change folder, and what a child inherits: no other thread of the shim starts any."""
 
-    def __init__(self) -> None:
+    def __init__(self, pump: LogPump) -> None:
+        self._pump = pump
         self._oom_score = OomScore()
+        self._descriptors = DescriptorLimit()
+        self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._has_own_keyring = False
 
-    def start(self, request: SpawnRequest) -> CommandStarted | SpawnFailed:
+    def start(self, request: SpawnRequest, keeper: KeeperLink) -> CommandStarted | SpawnFailed:
         """Start a command. Never raises."""
         run_id, user, group = request.run_id, request.user, ""
-        stage, log = "chdir", -1
+        stage, outputs = "chdir", None
         try:
             if not user:
                 os.chdir(request.cwd)
             stage = "log"
-            log = open_regular(request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            os.set_blocking(log, True)  # the command shares this open file as its standard output
-            inode = os.fstat(log).st_ino
-            if user:
-                # A command that writes to /dev/stderr opens its log anew, as itself.
-                os.fchown(log, user.uid, user.gid)
+            outputs = Outputs(request)
             stage = "exec"
             if time.monotonic() > request.before:
                 # The supervisor has given it up, and has reported that it did not start.
-                _unlink_empty(log, request.log)
+                outputs.discard()
                 return SpawnFailed(run_id, "late", errno.ETIMEDOUT)
             if user and not self._has_own_keyring:
                 leave_inherited_keyring()
                 self._has_own_keyring = True
+            if request.pipe:
+                self._pump.start()
             group = enter(request.cgroup)
             self._oom_score.raise_()
+            self._descriptors.lower()
             earliest = _now_ticks()
-            pid = execute(request, log)
+            pid = execute(request, self._null, outputs.out, outputs.err)
             latest = _now_ticks()
+            outputs.keep(self._pump, keeper)
         except OSError as error:
             if isinstance(error, ExecFailed):
                 stage = error.stage
             elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
                 stage = "fork"
-            _unlink_empty(log, request.log)
+            if outputs is not None:
+                outputs.discard()
             return SpawnFailed(run_id, stage, error.errno or errno.EIO)
         except Exception as error:  # a type that the protocol does not check, in argv or env, say
             return SpawnFailed(run_id, "request", errno.EINVAL, repr(error))
         finally:
             self._oom_score.lower()
+            self._descriptors.raise_()
             if group and not leave(group):
                 group = ""  # we are in it still: to kill the group would kill us
-            if log >= 0:
-                os.close(log)
+            if outputs is not None:
+                outputs.close()
             os.chdir("/")  # keep no filesystem busy
         ticks = earliest if earliest == latest else _start_ticks(pid)
-        return CommandStarted(run_id, pid, ticks, group, inode)
-
-
-def _unlink_empty(fd: int, path: str) -> None:
-    """Remove the log of a command that did not start: from a log the next supervisor concludes that something ran."""
-    try:
-        if fd >= 0 and os.fstat(fd).st_size == 0:
-            os.unlink(path)
-    except OSError:
-        pass  # gone already
+        return CommandStarted(run_id, pid, ticks, group, outputs.inode)
 
 
 def _now_ticks() -> int:

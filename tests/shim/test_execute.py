@@ -13,7 +13,7 @@ def test_child_ends_although_nobody_takes_its_report() -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            _become(["/no/such/program"], {}, log, "/", UserIds(0, 0, (0,)), -1)
+            _become(["/no/such/program"], {}, (log, log, log), "/", UserIds(0, 0, (0,)), -1)
         finally:
             os._exit(1)
     os.close(log)

@@ -22,9 +22,12 @@ from supervisor.shim.protocol import RunsListed
 
 if TYPE_CHECKING:
     from supervisor.host.proc.cgroups import Cgroups
-    from supervisor.host.runs import termination
+    from supervisor.host.runs import log_drains, termination
+    from supervisor.host.runs.log_drains import LogDrains
+    from supervisor.host.runs.spawn.shim_pool import ShimPool
     from supervisor.host.runs.termination import SharedCensus
 else:
+    log_drains = late("supervisor.host.runs.log_drains")
     termination = late("supervisor.host.runs.termination")
 
 _CONTAINER_S = 10.0
@@ -39,6 +42,7 @@ class Ender:
         runs: dict[str, Run],
         facts: FactBuffer,
         work: LoopWork,
+        shims: ShimPool,
         folder: Path,
         log_limit_bytes: int,
         cgroups: Cgroups | None,
@@ -47,6 +51,8 @@ class Ender:
         self._runs = runs
         self._facts = facts
         self._work = work
+        self._shims = shims
+        self._drains: LogDrains | None = None
         self._folder = folder
         self._log_limit_bytes = log_limit_bytes
         self._cgroups = cgroups
@@ -54,6 +60,13 @@ class Ender:
         self._kill_explainer = exits.KillExplainer()
         self._vacated: list[Run] = []
         """The runs whose control groups `leave_groups` has to remove."""
+
+    @property
+    def drains(self) -> LogDrains:
+        """The FIFOs that another shim has left."""
+        if self._drains is None:
+            self._drains = log_drains.LogDrains(self._shims, self._folder, self._log_limit_bytes)
+        return self._drains
 
     def watch(self, run: Run, held: RunsListed) -> None:
         """Learn without a shim how a run ends; at once if it has ended. `held`: what an earlier shim held."""
@@ -121,11 +134,20 @@ class Ender:
     def _note_exit(self, run: Run, end: Exit) -> None:
         if run.exit is not None or self._runs.get(run.run_id) is not run:
             return  # known already, or given up: it did not even end by SIGKILL
+        if run.is_pumped and run.shim is None and self.drains.is_needed(run.run_id):
+            run.is_pumped = False  # once
+            self._work.soon(self._drain_first, run, end)
+            return
         run.exit = end
         if exits.is_over(run):
             self.over(run)
         else:
             self.see_out(run)
+
+    async def _drain_first(self, run: Run, end: Exit) -> None:
+        """Its shim is gone: another one moves its last words into the log before it is over."""
+        await self.drains.drain(run.run_id)
+        self._note_exit(run, end)
 
     async def _wait_for_main(self, run: Run) -> None:
         self.main_ended(run, await termination.exit_without_shim(run))

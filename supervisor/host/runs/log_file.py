@@ -28,6 +28,7 @@ from contextlib import contextmanager
 
 from supervisor.host.runs import sparse_file
 from supervisor.lean.frozen import dataclass
+from supervisor.shim.logs import file_hole
 from supervisor.shim.regular_file import Replaced, atomic_write, open_regular
 
 _BLOCK = 65536
@@ -81,7 +82,7 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
             if keep_from <= first:
                 return 0
             try:
-                sparse_file.punch(fd, first, keep_from - first)
+                file_hole.punch(fd, first, keep_from - first)
             except OSError as error:
                 if error.errno not in _CANNOT_PUNCH:
                     raise

@@ -47,6 +47,7 @@ from supervisor.shim.protocol import (
     CommandExited,
     CommandStarted,
     Event,
+    LogDrained,
     RunsListed,
     ShimTrouble,
     SpawnFailed,
@@ -78,6 +79,7 @@ class HostMachine:
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
+        log_pipes: bool = False,
     ) -> None:
         """`state`: the state directory; `client`: of a new shim.
 
@@ -100,8 +102,12 @@ class HostMachine:
         self._reported_lacking = ""
         socket = os.path.join(os.path.abspath(state), "shim.sock")
         self._shims = ShimPool(socket, client, cgroups.shims if cgroups else "")
-        self._ender = Ender(self._runs, self._facts, self._work, self._folder, log_limit_bytes, cgroups)
-        preparation = Preparation(self._folder, environment, account, cgroups)
+        self._ender = Ender(
+            self._runs, self._facts, self._work, self._shims, self._folder, log_limit_bytes, cgroups
+        )
+        preparation = Preparation(
+            self._folder, environment, account, cgroups, log_limit_bytes if log_pipes else None
+        )
         self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, preparation)
         self._spawner = self._starter.spawner
         self._attend_to_new_shims()
@@ -213,6 +219,8 @@ class HostMachine:
             case ShimTrouble(text):
                 # In the event loop, when the log is set up.
                 self._work.soon(_warn, f"the process that holds commands had trouble: {text}")
+            case LogDrained(run_id):
+                self._ender.drains.done(run_id)
             case RunsListed() | Bye():
                 pass  # an answer that came after its question was given up
             case _:
@@ -267,6 +275,11 @@ class HostMachine:
     def _attend_to_new_shims(self) -> None:
         for client in self._shims.take_unattended():
             self._work.soon(self._attend, client)
+            if self._shims.is_current(client):
+                self._work.soon(self._drain_all)
+
+    async def _drain_all(self) -> None:
+        await self._ender.drains.drain_all()
 
     async def _attend(self, client: ShimClient) -> None:
         """Handle a shim's events until it is gone, or another took its place and it holds nothing more."""

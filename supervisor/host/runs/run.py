@@ -58,6 +58,8 @@ class Run:
         has_outputs = kind in (RunKind.START, RunKind.TASK)
         self.output_file = directory.output(kind, reference) if has_outputs else None
         """The path of the output file; None: a run of this kind has no outputs."""
+        self.is_pumped = False
+        """Whether a shim pumps its output into its log; else the command writes into that itself."""
         self.log_size = 0
         """The log's size when its limit was last enforced."""
         self.log_inode = 0

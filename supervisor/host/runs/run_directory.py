@@ -3,6 +3,7 @@
     runs/<run id>/
       script.sh   the command, as it was run (the file's name shows in the shell's error messages)
       log         stdout and stderr, in the order written
+      pipe        the FIFO that the shim pumps into `log`; gone once nobody can write into it any more
       started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid",
                   "cgroup", "log_inode"}
       exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import time
 from pathlib import Path
 
 from supervisor.host.users.folder_trust import give_folder
@@ -30,6 +33,9 @@ from supervisor.shim.regular_file import atomic_write, open_regular, read_regula
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
 
+_PIECE_BYTES = 4096
+"""So much is written into a FIFO as a whole: PIPE_BUF of pipe(7)."""
+_ATTEMPTS, _PAUSE_S = 10, 0.002
 _FACTS_BYTES = 64 * 1024
 """How long a file of facts may be."""
 
@@ -78,6 +84,11 @@ class RunDir:
     def log(self) -> str:
         """The path of the log."""
         return f"{self.path}/log"
+
+    @property
+    def pipe(self) -> str:
+        """The path of the FIFO that is pumped into the log; it is there while some process may write into it."""
+        return f"{self.path}/pipe"
 
     def output(self, kind: RunKind, reference: str) -> str:
         """The path of the GITPOD_OUTPUT file."""
@@ -179,10 +190,15 @@ class RunDir:
                 return None
 
     def note(self, text: str) -> None:
-        """Append lines of the supervisor's own to the log; without effect where that fails."""
+        """Append lines of the supervisor's own to the log; without effect where that fails.
+
+        While its output is pumped, they go the way of the output: the pump alone writes into the log then.
+        """
+        lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
+        if self._sent(lines):
+            return
         try:
             fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
             try:
                 if os.fstat(fd).st_nlink != 1:
                     return  # a command put another file there, which has a name elsewhere
@@ -191,6 +207,28 @@ class RunDir:
                 os.close(fd)
         except OSError:
             pass  # the disk is full: the command's own lines are lost as well
+
+    def _sent(self, lines: str) -> bool:
+        """Write into the FIFO, in one piece; False: there is none, or nobody reads it."""
+        try:
+            fd = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+                return True  # something that the command put there
+            data = lines.encode("utf-8", "replace")[:_PIECE_BYTES]
+            for _ in range(_ATTEMPTS):
+                try:
+                    os.write(fd, data)
+                    return True
+                except BlockingIOError:
+                    time.sleep(_PAUSE_S)
+            return True  # the pump is stopped: the output waits, and the note is lost
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
 
     def _read(self, name: str) -> dict[str, int | str] | None:
         try:

@@ -1,16 +1,14 @@
-"""Files with holes: where data is, and giving blocks back.
+"""Files with holes: where data is.
 
-A hole is a range that takes no blocks; lseek(2) finds it (SEEK_DATA, SEEK_HOLE) and fallocate(2) makes it. Holes end on
-blocks, so a range that was never written may be zeros at both of its ends.
+A hole is a range that takes no blocks; lseek(2) finds it (SEEK_DATA, SEEK_HOLE); `shim/logs/file_hole` makes it. Holes
+end on blocks, so a range that was never written may be zeros at both of its ends.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 
-_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _HOLE = bytes(512)
 """No filesystem has smaller blocks, so no hole is smaller."""
 BESIDE = 4095
@@ -88,37 +86,3 @@ def end_of_written(fd: int, before: int) -> int:
         beside = os.pread(fd, min(BESIDE, end), max(0, end - BESIDE))
         end -= len(beside) - len(beside.rstrip(b"\0"))
     return end
-
-
-def punch(fd: int, offset: int, length: int) -> None:
-    """Give blocks back: make a hole. The size stays. Raises OSError, EOPNOTSUPP where there can be no hole."""
-    call = _fallocate()
-    while True:
-        try:
-            call(fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
-            return
-        except InterruptedError:  # Python repeats only its own calls after a signal
-            continue
-
-
-_call: Callable[[int, int, int, int], None] | None = None
-
-
-def _fallocate() -> Callable[[int, int, int, int], None]:
-    """fallocate(2), which Python does not have. ctypes is loaded when the first log is full, which is usually never."""
-    global _call
-    if _call is None:
-        import ctypes
-
-        libc = ctypes.CDLL(None, use_errno=True)
-        # Where off_t has 32 bits, the call with 64 has a name of its own.
-        function = getattr(libc, "fallocate64", None) or libc.fallocate
-        function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-
-        def call(fd: int, mode: int, offset: int, length: int) -> None:
-            if function(fd, mode, offset, length) != 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number))
-
-        _call = call
-    return _call

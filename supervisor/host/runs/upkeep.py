@@ -97,7 +97,7 @@ class LogDisk:
         if why and not self.full:
             self._since_s = now_s
         if why:
-            self._short.update((run.run_id, run.dir) for run in runs)
+            self._short.update((run.run_id, run.dir) for run in runs if not run.is_pumped)
         elif self.full:
             self._note(now_s - self._since_s)
         self.full = why
@@ -238,7 +238,10 @@ def _enforce(path: str, limit_bytes: int, inode: int) -> None:
 
 
 def _log_size(run: Run) -> int:
-    """The size of a run's log; 0 if something else stands in its place by now, which `log_lost` then says."""
+    """The size of a run's log; 0 if something else stands in its place by now, which `log_lost` then says.
+
+    The pump makes a log anew that it writes into, so its inode may change.
+    """
     try:
         status = os.lstat(run.log)
     except OSError as error:
@@ -248,7 +251,7 @@ def _log_size(run: Run) -> int:
             )
         return 0
     why = why_replaced(status)
-    if not why and run.log_inode not in (0, status.st_ino):
+    if not why and not run.is_pumped and run.log_inode not in (0, status.st_ino):
         why = run.log_lost or "another file was put in its place"
     if not why:
         run.log_inode = status.st_ino

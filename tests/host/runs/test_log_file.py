@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.host.runs import log_file, sparse_file
+from supervisor.host.runs import log_file
+from supervisor.shim.logs import file_hole
 
 MIB = 1 << 20
 
@@ -121,7 +122,7 @@ def test_limit_smaller_than_a_block_still_keeps_the_last_bytes(log: str) -> None
 
 @pytest.mark.parametrize("log", ["disk"], indirect=True)
 def test_filesystem_without_holes_is_truncated_and_counts(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparse_file, "punch", cannot_punch)
+    monkeypatch.setattr(file_hole, "punch", cannot_punch)
     append(log, pattern(0, 2 * MIB))
 
     assert log_file.enforce_limit(log, MIB) == 2 * MIB
@@ -147,7 +148,7 @@ def test_other_faults_of_the_filesystem_are_not_taken_for_a_missing_ability(
     def broken(fd: int, offset: int, length: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(sparse_file, "punch", broken)
+    monkeypatch.setattr(file_hole, "punch", broken)
     append(log, pattern(0, 2 * MIB))
 
     with pytest.raises(OSError, match="Input/output error"):

@@ -16,6 +16,7 @@ from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.runs.spawn.pending_start import Began, GaveUp
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.host.runs.spawn.spawner import Settled, Spawner
+from supervisor.lean.frozen import replace
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import SupervisorError
@@ -35,13 +36,22 @@ class Preparation:
     """What a run needs before its command can start: directory, control group, environment, command line."""
 
     def __init__(
-        self, folder: Path, environment: CommandEnvironment, account: Account | None, cgroups: Cgroups | None
+        self,
+        folder: Path,
+        environment: CommandEnvironment,
+        account: Account | None,
+        cgroups: Cgroups | None,
+        pumped_limit_bytes: int | None,
     ) -> None:
-        """`folder`: the one that holds all run directories."""
+        """`folder`: the one that holds all run directories.
+
+        `pumped_limit_bytes`: how large a log may be into which output is pumped; None: commands write into it.
+        """
         self._folder = folder
         self._environment = environment
         self._account = account
         self._cgroups = cgroups
+        self._pumped_limit_bytes = pumped_limit_bytes
         self.user = UserIds(account.uid, account.gid, account.groups) if account else None
 
     def run(self, spawn: Spawn) -> Run:
@@ -61,9 +71,13 @@ class Preparation:
         env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
         workspace = self._environment.workspace
         argv = tuple(command_line.argv(spawn, run.dir, env, workspace))
-        return SpawnRequest(
+        request = SpawnRequest(
             run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
         )
+        if self._pumped_limit_bytes is None:
+            return request
+        run.is_pumped = True
+        return replace(request, pipe=run.dir.pipe, limit_bytes=self._pumped_limit_bytes)
 
 
 class RunStarter:

@@ -18,6 +18,7 @@ from supervisor.shim.protocol import (
     ListenRequest,
     ListRequest,
     ProtocolError,
+    PumpRequest,
     RunsListed,
     ShimTrouble,
     SpawnRequest,
@@ -113,6 +114,10 @@ class ShimClient:
 
         Never waits; see `unsent`.
         """
+        self._stream.send(encode_request(request))
+
+    def pump(self, request: PumpRequest) -> None:
+        """Have the shim pump a FIFO that another shim made. `LogDrained` follows, unless the shim is lost."""
         self._stream.send(encode_request(request))
 
     @property

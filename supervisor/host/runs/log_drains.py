@@ -1,0 +1,71 @@
+"""FIFOs whose shim is gone: the shim of now pumps them, and says when it has moved what was in them.
+
+A shim pumps the FIFOs of the commands that it started. When it was killed, or the supervisor after it starts another
+one, the new one is asked to pump every FIFO that still stands in a run directory, also those that daemons of ended
+tasks write into. The end of a run waits until what its FIFO held is in its log, so that its last words are read there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.spawn.shim_pool import ShimPool
+from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.model.errors import MachineError
+from supervisor.shim.protocol import PumpRequest
+
+if TYPE_CHECKING:
+    import anyio
+
+LATEST_S = 2.0
+"""How long the end of a run waits for its FIFO at most: another version's shim may have it, or a stopped one."""
+
+
+class LogDrains:
+    """Which FIFOs another shim was asked to pump, until it has answered."""
+
+    def __init__(self, shims: ShimPool, folder: Path, limit_bytes: int) -> None:
+        """`folder`: the one that holds all run directories; `limit_bytes`: of each log."""
+        self._shims = shims
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._waiting: dict[str, anyio.Event] = {}
+
+    def is_needed(self, run_id: str) -> bool:
+        """Whether a run has a FIFO."""
+        return os.path.exists(RunDir(self._folder, run_id).pipe)
+
+    async def drain(self, run_id: str) -> None:
+        """Have a FIFO pumped from now on, and wait until what is in it now has been moved; for a while."""
+        import anyio
+
+        if run_id not in self._waiting:
+            self._waiting[run_id] = anyio.Event()
+            self._ask(run_id)
+        with anyio.move_on_after(LATEST_S):
+            await self._waiting[run_id].wait()
+        self._waiting.pop(run_id, None)
+
+    async def drain_all(self) -> None:
+        """Have all FIFOs pumped by the shim of now; without effect on those that it pumps already."""
+        from supervisor.host.proc import worker_threads
+
+        for run_id in await worker_threads.run(self._present):
+            self._ask(run_id)
+
+    def done(self, run_id: str) -> None:
+        """A shim has answered."""
+        if (event := self._waiting.get(run_id)) is not None:
+            event.set()
+
+    def _ask(self, run_id: str) -> None:
+        run = RunDir(self._folder, run_id)
+        try:
+            self._shims.current().pump(PumpRequest(run_id, run.pipe, run.log, self._limit_bytes))
+        except MachineError:
+            self.done(run_id)  # there is no shim: the next one is asked for all
+
+    def _present(self) -> list[str]:
+        return [name for name in os.listdir(self._folder) if self.is_needed(name)]

@@ -1,0 +1,1 @@
+"""A command's output on its way from a FIFO into the log."""

@@ -1,0 +1,237 @@
+"""The keeper: a process that holds a read end of every FIFO, so that nothing in one is lost when the shim is killed.
+
+The kernel drops what is in a FIFO when the last process that has it open closes it, and a command that writes into a
+FIFO without a reader gets SIGPIPE. The shim reads, and may be killed; the keeper reads nothing, and is there meanwhile.
+While one of the two lives, no byte is lost. It is a fork of the shim's, so it shares its memory and needs no file; it
+ignores the signals that the shim ignores, and is killed as late.
+
+Messages are packets of a SOCK_SEQPACKET socket: `+RUN ID` with the read end as SCM_RIGHTS, `-RUN ID` to let it go.
+Nothing is answered. A new shim finds the keeper at `keeper.sock` in the state directory. The keeper ends when it has
+neither a shim nor a FIFO.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+
+from supervisor.lean.typing import NoReturn
+from supervisor.shim.logs.log_pump import unread_bytes
+from supervisor.shim.unix_socket import bind, connect, peer_credentials
+
+NAME = "keeper.sock"
+"""The socket's name in the state directory."""
+_PACKET_BYTES = 4096
+_TITLE = b"log-keeper"
+_PAUSE_S = 0.2
+
+
+class KeeperLink:
+    """The shim's end. What the keeper does not take at once is sent later: `flush`."""
+
+    def __init__(self) -> None:
+        """Nothing is started before the first FIFO."""
+        self.path = ""
+        """Of the keeper's socket; empty: not known yet."""
+        self._socket: socket.socket | None = None
+        self._held: dict[str, int] = {}
+        """`{run id: read end}`, for a keeper that has to be started."""
+        self._unsent: dict[str, bool] = {}
+        """`{run id: whether it is to be held}`"""
+        self.pid = 0
+        """Of the keeper, if this shim started it."""
+
+    def hold(self, run_id: str, fd: int) -> None:
+        """Have the FIFO of a run held, whose read end is `fd` here, from the next `flush` on."""
+        self._held[run_id] = fd
+        self._unsent[run_id] = True
+
+    def drop(self, run_id: str) -> None:
+        """Have the FIFO of a run let go."""
+        if self._held.pop(run_id, None) is None:
+            return
+        self._unsent[run_id] = False
+        self.flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is still to be sent."""
+        return bool(self._unsent)
+
+    def flush(self) -> None:
+        """Send what can be sent. Never raises: without a keeper, FIFOs are pumped all the same."""
+        if not self._unsent or not self.path:
+            return
+        try:
+            if self._socket is None:
+                self._socket = self._reach()
+                self._unsent |= dict.fromkeys(self._held, True)
+            for run_id, is_held in list(self._unsent.items()):
+                _send(self._socket, run_id, self._held.get(run_id) if is_held else None)
+                del self._unsent[run_id]
+        except BlockingIOError:
+            pass  # it is stopped, or slow: it is sent more with the next FIFO, and once a second
+        except OSError:
+            self.lose()
+
+    def lose(self) -> None:
+        """The keeper is gone: the next `flush` starts another one, which is to hold all."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._unsent |= dict.fromkeys(self._held, True)
+
+    def close(self) -> None:
+        """Let the keeper go on alone, or end."""
+        if self._socket is not None:
+            self._socket.close()
+
+    def _reach(self) -> socket.socket:
+        """The keeper of an earlier shim, or a new one. Raises OSError."""
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        try:
+            connect(ours, self.path)
+            if peer_credentials(ours)[1] not in (0, os.geteuid()):
+                raise ConnectionRefusedError
+            ours.setblocking(False)
+            return ours
+        except (FileNotFoundError, ConnectionRefusedError):
+            ours.close()
+        except BaseException:
+            ours.close()
+            raise
+        return self._start()
+
+    def _start(self) -> socket.socket:
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            self.pid = os.fork()
+            if self.pid == 0:
+                _be_the_keeper(its, self.path)
+        ours.setblocking(False)
+        return ours
+
+
+class _Keeper:
+    """The process. `serve` returns when there is neither a shim nor a FIFO."""
+
+    def __init__(self, shim: socket.socket, listener: socket.socket | None) -> None:
+        self._listener = listener
+        self._shims = {shim.fileno(): shim}
+        self._held: dict[str, int] = {}
+
+    def serve(self) -> None:
+        while self._shims or self._held:
+            poll = select.poll()
+            for fd in self._shims:
+                poll.register(fd, select.POLLIN)
+            if self._listener:
+                poll.register(self._listener, select.POLLIN)
+            if not self._shims:
+                for fd in self._held.values():
+                    poll.register(fd, 0)  # the last writer's going is reported all the same
+            for fd, _ in poll.poll():
+                if fd in self._shims:
+                    self._receive(self._shims[fd])
+                elif self._listener and fd == self._listener.fileno():
+                    self._accept()
+                else:
+                    self._look(fd)
+
+    def _look(self, fd: int) -> None:
+        """No shim is there and no process has this FIFO open for writing: let it go, unless something is in it."""
+        if unread_bytes(fd):
+            time.sleep(_PAUSE_S)
+            return
+        self._held = {run_id: held for run_id, held in self._held.items() if held != fd}
+        os.close(fd)
+
+    def _accept(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        if peer_credentials(sock)[1] in (0, os.geteuid()):
+            self._shims[sock.fileno()] = sock
+        else:
+            sock.close()
+
+    def _receive(self, shim: socket.socket) -> None:
+        try:
+            packet, fds, _, _ = socket.recv_fds(shim, _PACKET_BYTES, 1)
+        except OSError:
+            packet, fds = b"", []
+        if not packet:
+            del self._shims[shim.fileno()]
+            shim.close()
+            return
+        run_id = os.fsdecode(packet[1:])
+        for old in (self._held.pop(run_id, -1), *fds[1:]):
+            if old >= 0:
+                os.close(old)
+        if packet.startswith(b"+") and fds:
+            self._held[run_id] = fds[0]
+
+
+def _be_the_keeper(shim: socket.socket, path: str) -> NoReturn:
+    """The forked child: keep nothing of the shim's but one socket, and serve."""
+    try:
+        _close_all_but(shim.fileno())
+        os.setsid()
+        _take_title(_TITLE)
+        _Keeper(shim, _listening(path)).serve()
+    finally:
+        os._exit(0)
+
+
+def _listening(path: str) -> socket.socket | None:
+    """The keeper's own socket; None: it cannot be bound, and the next shim starts a keeper of its own."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    os.umask(0o177)
+    try:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        bind(listener, path)
+        listener.listen(4)
+    except OSError:
+        listener.close()
+        return None
+    return listener
+
+
+def _take_title(title: bytes) -> None:
+    """Show in lists of processes what this one is, and not what it was forked from."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(title)
+        with open("/proc/self/stat", "rb") as file:
+            # arg_start and arg_end of proc_pid_stat(5), the fields 48 and 49.
+            start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])
+        with open("/proc/self/mem", "r+b", buffering=0) as file:
+            file.seek(start)
+            file.write(title[: end - start - 1].ljust(end - start, b"\0"))
+    except (OSError, ValueError):
+        pass
+
+
+def _close_all_but(kept: int) -> None:
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number > 2 and number != kept:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # it was the descriptor of the listing
+
+
+def _send(keeper: socket.socket, run_id: str, fd: int | None) -> None:
+    name = os.fsencode(run_id)
+    if fd is None:
+        keeper.send(b"-" + name)
+    else:
+        socket.send_fds(keeper, [b"+" + name], [fd])

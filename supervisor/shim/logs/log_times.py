@@ -1,0 +1,143 @@
+"""When which byte of a log was written: one journal for all runs, which the pump writes as it moves bytes.
+
+A record is 24 bytes: the key of the run, the offset in its log, and the wall time in nanoseconds at which the bytes
+from that offset on were about to be moved. It is written before they are moved, so whatever is killed in between, no
+byte of a log is without a record at or before it. Records are appended (O_APPEND), also by two shims at once.
+
+The journal is bounded. When it has grown to MAX_BYTES it is rewritten beside its place, under a lock, and renamed: runs
+that have no directory any more are left out, and the older records of a run are thinned to one a second, then to one in
+10 s. The first record of a run always stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterable
+
+from supervisor.shim.regular_file import make_regular, open_regular
+
+NAME = "log-times"
+"""The journal's name in the state directory."""
+MAX_BYTES = 8 << 20
+RESOLUTION_NS = 10_000_000
+"""Bytes of a run that are moved within this time of its last record have none of their own."""
+RECORD = struct.Struct("<QQQ")
+Record = tuple[int, int, int]
+"""The run's key, the offset, the time."""
+_THINNED_NS = (1_000_000_000, 10_000_000_000)
+
+
+def key(run_id: str) -> int:
+    """What stands for a run in the journal: FNV-1a of its id, which needs no import."""
+    value = 0xCBF29CE484222325
+    for byte in run_id.encode("utf-8", "surrogateescape"):
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+class LogTimes:
+    """Writes the journal. What cannot be written is left out: bytes are never held up for their time."""
+
+    def __init__(self, state: str = "", max_bytes: int = MAX_BYTES) -> None:
+        """`state`: the state directory, if it is known yet. Nothing is opened before the first record."""
+        self._state = state
+        self._max_bytes = max_bytes
+        self._fd = -1
+        self._size = 0
+
+    def open_at(self, state: str) -> None:
+        """Write into the journal of this state directory from now on. Called before there is anything to write."""
+        self._state = state
+
+    def write(self, record: Record) -> None:
+        """Append a record."""
+        if not self._state:
+            return
+        try:
+            if self._fd < 0 or self._size >= self._max_bytes:
+                self._open()
+            self._size += os.write(self._fd, RECORD.pack(*record))
+        except OSError:
+            self.close()  # a full disk, or a journal that was removed: the next record tries again
+
+    def close(self) -> None:
+        """Close the journal; the next record opens it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self) -> None:
+        self.close()
+        path, flags = os.path.join(self._state, NAME), os.O_RDWR | os.O_APPEND | os.O_CREAT
+        fd = open_regular(path, flags)
+        try:
+            self._size = os.fstat(fd).st_size
+            if self._size >= self._max_bytes and _is_locked(fd):
+                self._rewrite(fd)
+                os.close(fd)  # with the lock
+                fd = open_regular(path, flags)
+                self._size = os.fstat(fd).st_size
+            elif torn := self._size % RECORD.size:
+                self._size += os.write(fd, bytes(RECORD.size - torn))  # a record of no run
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def _rewrite(self, fd: int) -> None:
+        """Write what is to stay beside the journal, and put it in its place."""
+        path = os.path.join(self._state, NAME)
+        present = {key(name) for name in os.listdir(os.path.join(self._state, "runs"))}
+        records = thinned(read_records(fd), present, self._max_bytes // 2 // RECORD.size)
+        aside = make_regular(f"{path}.new")
+        try:
+            data = b"".join(RECORD.pack(*record) for record in records)
+            while data:
+                data = data[os.write(aside, data) :]
+        finally:
+            os.close(aside)
+        os.replace(f"{path}.new", path)
+
+
+def read_records(fd: int) -> list[Record]:
+    """All whole records of an open journal, in the order written."""
+    size = os.fstat(fd).st_size
+    data = os.pread(fd, size - size % RECORD.size, 0)
+    return list(RECORD.iter_unpack(data[: len(data) - len(data) % RECORD.size]))
+
+
+def thinned(records: Iterable[Record], present: set[int], most: int) -> list[Record]:
+    """At most `most` records, of the runs `present` alone, the older ones further apart, the first of each run kept."""
+    kept = [record for record in records if record[0] in present]
+    for gap_ns in _THINNED_NS:
+        if len(kept) <= most:
+            return kept
+        recent = len(kept) - most // 4
+        kept = _spaced(kept[:recent], gap_ns) + kept[recent:]
+    if len(kept) > most:
+        firsts = _spaced(kept[:-most], 1 << 63)
+        kept = firsts[:most] + kept[len(kept) - max(0, most - len(firsts)) :]
+    return kept
+
+
+def _spaced(records: list[Record], gap_ns: int) -> list[Record]:
+    """The first record of each run, and of the others those that are so far from the last that is kept."""
+    last: dict[int, int] = {}
+    kept = []
+    for record in records:
+        run, _, at = record
+        if run not in last or at - last[run] >= gap_ns:
+            last[run] = at
+            kept.append(record)
+    return kept
+
+
+def _is_locked(fd: int) -> bool:
+    """Take the lock of the journal; False: another shim rewrites it now."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

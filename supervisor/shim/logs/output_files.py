@@ -1,0 +1,84 @@
+"""What a command's output goes to: its log itself, or a FIFO that is pumped into it."""
+
+from __future__ import annotations
+
+import os
+
+from supervisor.shim.logs.log_keeper import KeeperLink
+from supervisor.shim.logs.log_pump import LogPump, Pipe
+from supervisor.shim.protocol import SpawnRequest
+from supervisor.shim.regular_file import open_regular
+
+
+class Outputs:
+    """The open files of one command that is about to start. `close` in any case; `keep` if it has started."""
+
+    def __init__(self, request: SpawnRequest) -> None:
+        """Open them. Raises OSError, and leaves nothing behind then."""
+        self._request = request
+        self._pipe: Pipe | None = None
+        self._fds: list[int] = []
+        try:
+            if request.pipe:
+                self._open_pipe()
+            else:
+                self._open_log()
+        except BaseException:
+            self.discard()
+            raise
+
+    @property
+    def out(self) -> int:
+        """For standard output."""
+        return self._fds[0]
+
+    @property
+    def err(self) -> int:
+        """For standard error: an open file of its own, so that O_NONBLOCK on one leaves the other alone."""
+        return self._fds[-1]
+
+    def keep(self, pump: LogPump, keeper: KeeperLink) -> None:
+        """The command runs: have its FIFO pumped, and held."""
+        if self._pipe is not None:
+            pump.add(self._pipe)
+            keeper.hold(self._pipe.run_id, self._pipe.fd)
+
+    def discard(self) -> None:
+        """The command does not run: close all, and remove what is empty.
+
+        From a log the next supervisor concludes that something ran.
+        """
+        try:
+            if self._pipe is not None:
+                self._pipe.close()
+            if self._request.pipe:
+                os.unlink(self._request.pipe)
+            if os.stat(self._request.log, follow_symlinks=False).st_size == 0:
+                os.unlink(self._request.log)
+        except OSError:
+            pass  # gone already
+
+    def close(self) -> None:
+        """Close our copies of what the command has."""
+        while self._fds:
+            os.close(self._fds.pop())
+
+    def _open_log(self) -> None:
+        fd = open_regular(self._request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self._fds.append(fd)
+        os.set_blocking(fd, True)  # the command shares this open file
+        self.inode = os.fstat(fd).st_ino
+        if user := self._request.user:
+            # A command that writes to /dev/stderr opens its log anew, as itself.
+            os.fchown(fd, user.uid, user.gid)
+
+    def _open_pipe(self) -> None:
+        request = self._request
+        os.mkfifo(request.pipe, 0o600)
+        self._pipe = Pipe(request.run_id, request.pipe, request.log, request.limit_bytes)
+        self.inode = self._pipe.inode
+        if user := request.user:
+            # A command that writes to /dev/stderr opens the FIFO anew, as itself. The log is ours alone.
+            os.chown(self._pipe.fd, user.uid, user.gid)
+        for _ in range(2):
+            self._fds.append(os.open(request.pipe, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC))

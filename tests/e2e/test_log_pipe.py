@@ -1,0 +1,159 @@
+"""`--log-transport pipe`: whatever a script does with its output, the log keeps it, and every kill."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import Program, Project, until
+
+PIPE = {"SUPERVISOR_LOG_TRANSPORT": "pipe"}
+KEEPER, SHIM = "log-keeper", "shim.py"
+
+
+def run_task(project: Project, script: str) -> tuple[int, str]:
+    """The exit status of a task and what is in its log once it is over."""
+    indented = script.replace("\n", "\n      ")
+    project.write(
+        "tasks:\n  t:\n    name: T\n    triggeredBy: [postEnvironmentStart]\n"
+        f"    command: |\n      {indented}\n"
+    )
+    program = project.run("--exit-when-done", **PIPE)
+    status = program.wait()
+    (log,) = project.logs()
+    return status, log
+
+
+def pid_of(project: Project, title: str) -> int:
+    (pid,) = (pid for pid, command in project.processes().items() if title in command)
+    return pid
+
+
+def log_of(project: Project, reference: str) -> Path:
+    """The log of the run whose script names itself: `: REFERENCE`."""
+    for script in (project.state / "runs").glob("*/script.sh"):
+        if f": {reference}\n" in script.read_text():
+            return script.parent / "log"
+    raise AssertionError(f"no run of {reference}")
+
+
+def test_streams_that_are_opened_anew_truncate_nothing(project: Project) -> None:
+    status, log = run_task(project, "echo 1; echo w > /dev/stderr; echo 2 | tee /dev/stderr; echo 3")
+
+    assert (status, log.split()) == (0, ["1", "w", "2", "2", "3"])
+
+
+def test_output_that_goes_through_a_process_substitution_is_all_there(project: Project) -> None:
+    status, log = run_task(project, "exec > >(sed -u 's/^/x /') 2>&1\nseq 20000\nexit 1")
+
+    assert (status, log.splitlines()) == (1, [f"x {number}" for number in range(1, 20001)])
+
+
+def test_daemon_that_keeps_the_output_open_delays_the_end_by_a_moment(project: Project) -> None:
+    project.write(
+        "tasks:\n  t:\n    name: T\n    triggeredBy: [postEnvironmentStart]\n    command: |\n"
+        "      : daemon\n"
+        "      (until [ -e go ]; do sleep 0.05; done; echo later) &\n      echo now\n"
+    )
+    began = time.monotonic()
+    program = project.run(**PIPE)
+    program.event(reference="t", phase="succeeded")
+    assert time.monotonic() - began < 5
+
+    (project.folder / "go").touch()
+    log = log_of(project, "daemon")
+    until(lambda: log.read_text() == "now\nlater\n", "what the daemon prints later")
+    until(lambda: not (log.parent / "pipe").exists(), "the end of the FIFO")
+    project.stop(program)
+
+
+WRITERS = ("a", "b", "c")
+LINES = 30_000
+
+
+def writers(project: Project) -> None:
+    items = (
+        f"  {name}:\n    name: W\n    triggeredBy: [postEnvironmentStart]\n    command: |\n"
+        f"      : {name}\n      for i in $(seq {LINES}); do echo {name} writes line $i; done\n"
+        for name in WRITERS
+    )
+    project.write("tasks:\n" + "".join(items))
+
+
+def written(name: str) -> list[str]:
+    return [f"{name} writes line {number}" for number in range(1, LINES + 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("victims", ["supervisor", "shim", "both", "keeper"])
+def test_kills_lose_and_double_no_byte(project: Project, victims: str) -> None:
+    """Kills at random moments, also while commands end with nobody there."""
+    writers(project)
+    moment = random.Random(victims)
+    program = project.run(**PIPE)
+    for name in WRITERS:
+        program.event(reference=name, kind="task", phase="running")
+    until(lambda: KEEPER in " ".join(project.processes().values()), "the keeper")
+    while any("script.sh" in command for command in project.processes().values()):
+        time.sleep(moment.uniform(0.05, 0.3))
+        program = killed(project, program, victims)
+    for name in WRITERS:
+        log = log_of(project, name)
+        until(lambda log=log: not (log.parent / "pipe").exists(), f"the end of {log}")  # type: ignore[misc]
+        lines = [line for line in log.read_text().splitlines() if not line.startswith("supervisor: ")]
+        assert lines == written(name)
+    project.stop(program)
+
+
+def killed(project: Project, program: Program, victims: str) -> Program:
+    """Kill some; returns the supervisor that runs afterwards."""
+    for title in {"shim": [SHIM], "both": [SHIM], "keeper": [KEEPER]}.get(victims, []):
+        for pid, command in project.processes().items():
+            if title in command:
+                os.kill(pid, signal.SIGKILL)
+    if victims in ("supervisor", "both"):
+        program.send(signal.SIGKILL)
+        program.wait()
+        program = project.run(**PIPE)
+    return program
+
+
+@pytest.mark.slow
+def test_stopped_shim_holds_output_back_and_loses_none(project: Project) -> None:
+    writers(project)
+    program = project.run(**PIPE)
+    program.event(reference="a", kind="task", phase="running")
+    shim = pid_of(project, SHIM)
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        time.sleep(2)
+    finally:
+        os.kill(shim, signal.SIGCONT)
+    for name in WRITERS:
+        program.event(reference=name, kind="task", phase="succeeded")
+        assert log_of(project, name).read_text().splitlines() == written(name)
+    project.stop(program)
+
+
+def test_limit_holds_for_many_fast_writers(project: Project) -> None:
+    items = (
+        f"  s{number}:\n    name: S\n    triggeredBy: [postEnvironmentStart]\n"
+        "    commands:\n      start: head -c 20000000 /dev/zero | tr '\\0' x; touch done; sleep 1000\n"
+        for number in range(10)
+    )
+    project.write("services:\n" + "".join(items))
+    program = project.run("--log-limit", "1", **PIPE)
+    program.event(reference="s9", phase="running")
+    runs = project.state / "runs"
+
+    def all_written() -> bool:
+        logs = list(runs.glob("*/log"))
+        return len(logs) == 10 and all(log.stat().st_size == 20_000_000 for log in logs)
+
+    until(all_written, "all output")
+    assert all(log.stat().st_blocks * 512 < (5 << 20) // 4 for log in runs.glob("*/log"))
+    project.stop(program)

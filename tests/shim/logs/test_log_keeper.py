@@ -1,0 +1,128 @@
+"""The keeper holds read ends while nobody else does, and ends when it has nothing to do."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.shim.logs.log_keeper import NAME, KeeperLink
+
+DEADLINE_S = 10.0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def has_ended(pid: int) -> bool:
+    return os.waitpid(pid, os.WNOHANG)[0] == pid
+
+
+def is_held(fifo: Path) -> bool:
+    """Whether some process has the read end: without one, a writer is refused."""
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    os.mkfifo(tmp_path / "fifo")
+    return tmp_path / "fifo"
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[KeeperLink]:
+    link = KeeperLink()
+    link.path = str(tmp_path / NAME)
+    yield link
+    link.close()
+    if link.pid:
+        until(lambda: has_ended(link.pid))
+
+
+def hold(link: KeeperLink, fifo: Path) -> None:
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    link.hold("run", fd)
+    link.flush()
+    os.close(fd)  # as the end of the shim does
+
+
+def test_what_is_in_a_fifo_stays_while_the_keeper_holds_it(keeper: KeeperLink, fifo: Path) -> None:
+    hold(keeper, fifo)
+    until(lambda: is_held(fifo))
+    writer = os.open(fifo, os.O_WRONLY)
+    os.write(writer, b"last words")
+    os.close(writer)
+
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    assert os.read(reader, 100) == b"last words"
+    os.close(reader)
+    keeper.drop("run")
+    keeper.flush()
+    until(lambda: not is_held(fifo))
+
+
+def test_next_shim_finds_the_keeper_of_the_one_before(keeper: KeeperLink, fifo: Path) -> None:
+    writer = os.open(fifo, os.O_RDWR)  # the command lives on
+    hold(keeper, fifo)
+    until(lambda: os.path.exists(keeper.path))
+    keeper.close()  # the shim is killed
+
+    second = KeeperLink()
+    second.path = keeper.path
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    second.hold("run", fd)
+    second.flush()
+    assert second.pid == 0, "it started another one"
+    os.close(fd)
+    os.close(writer)
+    second.drop("run")
+    second.flush()
+    until(lambda: not is_held(fifo))
+    second.close()
+
+
+def test_keeper_without_shim_and_writers_ends(keeper: KeeperLink, fifo: Path) -> None:
+    writer = os.open(fifo, os.O_RDWR)
+    hold(keeper, fifo)
+    keeper.close()
+    time.sleep(0.1)
+    assert os.waitpid(keeper.pid, os.WNOHANG) == (0, 0), "it left a FIFO that a command writes into"
+    os.close(writer)
+
+    until(lambda: has_ended(keeper.pid))
+    keeper.pid = 0
+
+
+def test_keeper_that_is_killed_is_followed_by_one_that_holds_the_same(keeper: KeeperLink, fifo: Path) -> None:
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    keeper.hold("run", fd)
+    keeper.flush()
+    first = keeper.pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: has_ended(first))
+    keeper.lose()
+    keeper.flush()
+
+    assert keeper.pid not in (0, first)
+    os.close(fd)
+    until(lambda: is_held(fifo))
+    keeper.drop("run")
+    keeper.flush()
+
+
+def test_lists_of_processes_say_what_it_is(keeper: KeeperLink, fifo: Path) -> None:
+    hold(keeper, fifo)
+    until(lambda: is_held(fifo))  # with that it has had a writer, too
+
+    until(lambda: Path(f"/proc/{keeper.pid}/cmdline").read_bytes().rstrip(b"\0") == b"log-keeper")
+    assert Path(f"/proc/{keeper.pid}/comm").read_text() == "log-keeper\n"

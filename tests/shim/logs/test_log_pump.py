@@ -1,0 +1,263 @@
+"""The pump with real FIFOs and files: nothing is lost, doubled, or written by anybody else."""
+
+import fcntl
+import os
+import random
+import resource
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.shim.logs.log_pump import LogPump, Pipe, unread_bytes
+from supervisor.shim.logs.log_times import LogTimes
+
+ROOT = Path(__file__).parents[3]
+DEADLINE_S = 20.0
+LARGE = 1 << 40
+
+
+class Pumped:
+    """A pump, and commands whose output it moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "runs").mkdir()
+        self.woken, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.times = LogTimes(str(folder))
+        self.pump = LogPump(self.times, wakeup)
+        self._fds = [self.woken, wakeup]
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def open(self, name: str, limit_bytes: int = LARGE) -> Pipe:
+        fifo = self.folder / name
+        if not fifo.exists():
+            os.mkfifo(fifo)
+        pipe = Pipe(name, str(fifo), str(self.log(name)), limit_bytes)
+        self.pump.start()
+        self.pump.add(pipe)
+        return pipe
+
+    def start(self, name: str, script: str, limit_bytes: int = LARGE) -> subprocess.Popen[bytes]:
+        self.open(name, limit_bytes)
+        out, err = (os.open(self.folder / name, os.O_WRONLY) for _ in range(2))
+        process = subprocess.Popen(["bash", "-c", script], stdout=out, stderr=err, cwd=self.folder)
+        os.close(out)
+        os.close(err)
+        self._processes.append(process)
+        return process
+
+    def output(self, name: str, script: str, limit_bytes: int = LARGE) -> bytes:
+        """What is in the log of a script that has ended, once its FIFO is closed."""
+        self.start(name, script, limit_bytes).wait(DEADLINE_S)
+        self.until_closed(name)
+        return self.log(name).read_bytes()
+
+    def until_closed(self, *names: str) -> None:
+        left = set(names)
+        poll = select.poll()
+        poll.register(self.woken, select.POLLIN)
+        deadline = time.monotonic() + DEADLINE_S
+        while left := left - set(self.pump.take_closed()):
+            assert time.monotonic() < deadline, f"{left} did not close"
+            poll.poll(100)
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        for name in self.pump.runs():
+            self.pump.remove(name)
+        self.pump.close()
+        self.times.close()
+        for fd in self._fds:
+            os.close(fd)
+
+
+@pytest.fixture
+def pumped(tmp_path: Path) -> Iterator[Pumped]:
+    it = Pumped(tmp_path)
+    yield it
+    it.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_streams_that_are_opened_anew_truncate_nothing(pumped: Pumped) -> None:
+    script = "echo 1; echo w > /dev/stderr; echo 2 | tee /dev/stderr; echo 3"
+    assert pumped.output("a", script).split() == [b"1", b"w", b"2", b"2", b"3"]
+
+
+def test_order_of_both_streams_is_kept(pumped: Pumped) -> None:
+    lines = pumped.output("a", "for i in $(seq 2000); do echo $i; echo $i >&2; done").split()
+    assert lines == [b"%d" % (number // 2 + 1) for number in range(4000)]
+
+
+def test_each_byte_of_many_writers_arrives_once(pumped: Pumped) -> None:
+    names = [f"w{number}" for number in range(8)]
+    for name in names:
+        pumped.start(name, f"for i in $(seq 3000); do echo {name} line $i; done; seq 20000")
+    pumped.until_closed(*names)
+
+    for name in names:
+        lines = [f"{name} line {number}\n" for number in range(1, 3001)]
+        lines += [f"{number}\n" for number in range(1, 20001)]
+        assert pumped.log(name).read_text() == "".join(lines)
+
+
+def test_large_output_arrives_whole(pumped: Pumped) -> None:
+    assert pumped.output("a", "head -c 20000000 /dev/zero | tr '\\0' x") == b"x" * 20_000_000
+
+
+def test_nonblocking_output_leaves_error_output_alone(pumped: Pumped) -> None:
+    script = (
+        "python3 -c 'import os; os.set_blocking(1, False)'; "
+        "python3 -c 'import os; print(os.get_blocking(1), os.get_blocking(2))'"
+    )
+    assert pumped.output("a", script).split() == [b"False", b"True"]
+
+
+def test_limit_holds_while_a_command_writes(pumped: Pumped) -> None:
+    pumped.start("a", "head -c 30000000 /dev/zero | tr '\\0' x; sleep 100", 1 << 20)
+    until(lambda: pumped.log("a").stat().st_size == 30_000_000)
+
+    assert pumped.log("a").stat().st_blocks * 512 <= (1 << 20) * 5 // 4
+
+
+def test_two_pumps_cannot_have_one_log(pumped: Pumped) -> None:
+    pumped.open("a")
+    with pytest.raises(BlockingIOError):
+        Pipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+
+
+PROGRAM = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from supervisor.shim.logs.log_pump import LogPump, Pipe, unread_bytes
+from supervisor.shim.logs.log_times import LogTimes
+pump = LogPump(LogTimes(sys.argv[2]), os.pipe2(os.O_NONBLOCK)[1])
+pump.start()
+for name in sys.argv[3:]:
+    pump.take_over(Pipe(name, f"{sys.argv[2]}/{name}", f"{sys.argv[2]}/{name}.log", 1 << 40))
+time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+def test_pumps_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+    """The writers end while no pump is there, too: what is left in their FIFOs is for the next one."""
+    names = ["a", "b", "c"]
+    kept, writers = [], []
+    for name in names:
+        os.mkfifo(tmp_path / name)
+        kept.append(os.open(tmp_path / name, os.O_RDONLY | os.O_NONBLOCK))  # as the keeper does
+        script = f"for i in $(seq 100000); do echo {name} writes line $i; done"
+        with open(tmp_path / name, "w") as out:
+            writers.append(subprocess.Popen(["bash", "-c", script], stdout=out))
+    words = [sys.executable, "-I", "-S", "-c", PROGRAM, str(ROOT), str(tmp_path), *names]
+    moment = random.Random(7)
+    kills = 0
+    while any(writer.poll() is None for writer in writers):
+        with subprocess.Popen(words) as pump:
+            time.sleep(moment.uniform(0.04, 0.12))
+            pump.kill()
+            kills += 1
+    with subprocess.Popen(words) as last:
+        until(lambda: all(unread_bytes(fd) == 0 for fd in kept))
+        last.kill()
+    for fd in kept:
+        os.close(fd)
+
+    assert kills >= 3
+    for name in names:
+        lines = (tmp_path / f"{name}.log").read_text().splitlines()
+        assert lines == [f"{name} writes line {number}" for number in range(1, 100001)]
+
+
+def test_a_drained_run_has_all_in_its_log_that_was_in_the_fifo(pumped: Pumped) -> None:
+    pumped.open("a")
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    for size in (1, 5000, 100_000):
+        os.write(writer, b"x" * size)
+        before = pumped.log("a").stat().st_size
+        if not pumped.pump.drain("a"):
+            until(lambda: "a" in pumped.pump.take_drained())
+        assert pumped.log("a").stat().st_size >= before
+    os.close(writer)
+    assert pumped.log("a").stat().st_size == 105_001
+
+
+def test_what_a_full_disk_does_not_take_is_counted(pumped: Pumped) -> None:
+    pipe = pumped.open("a")
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    os.write(writer, b"before\n")
+    until(lambda: pumped.log("a").read_bytes() == b"before\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (7, limits[1]))  # of this process, which is the pump's
+    try:
+        os.write(writer, b"lost line\n")
+        until(lambda: pipe.lost_bytes == 10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    os.write(writer, b"after\n")
+    os.close(writer)
+    pumped.until_closed("a")
+
+    said = b"supervisor: 10 bytes are missing here: the disk was full\n"
+    assert pumped.log("a").read_bytes() == b"before\n" + said + b"after\n"
+
+
+@pytest.mark.parametrize(
+    "how", ["rm a.log", "rm a.log; mkdir a.log; rmdir a.log", "mv a.log b; echo x > a.log"]
+)
+def test_log_that_is_taken_away_is_made_anew(pumped: Pumped, how: str) -> None:
+    pumped.start("a", f"echo 123456; sleep 0.1; {how}; sleep 1.2; echo later")
+    pumped.until_closed("a")
+
+    data = pumped.log("a").read_bytes()
+    assert data.lstrip(b"\0").startswith(b"supervisor: the log begins anew after 7 bytes: ")
+    assert data.endswith(b"later\n")
+
+
+def test_fifo_without_a_writer_costs_nothing_and_takes_the_next_one(pumped: Pumped) -> None:
+    assert pumped.output("a", "echo one") == b"one\n"
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.1
+
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    os.write(writer, b"two\n")
+    os.close(writer)
+    pumped.until_closed("a")
+    assert pumped.log("a").read_bytes() == b"one\ntwo\n"
+
+
+def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -> None:
+    os.mkfifo(pumped.folder / "a")
+    held = os.open(pumped.folder / "a", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    os.write(writer, b"last words")
+    os.close(writer)
+
+    pipe = Pipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+    pumped.pump.take_over(pipe)
+    pumped.until_closed("a")
+    os.close(held)
+    assert pumped.log("a").read_bytes() == b"last words"
+
+
+def test_pipe_is_large(pumped: Pumped) -> None:
+    pipe = pumped.open("a")
+    assert fcntl.fcntl(pipe.fd, fcntl.F_GETPIPE_SZ) == 256 * 1024
