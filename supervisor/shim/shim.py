@@ -30,27 +30,20 @@ from functools import partial
 if __name__ == "__main__":
     sys.path.append(os.path.abspath(__file__).rpartition("/supervisor/shim/")[0])
 
-from supervisor.lean.frozen import replace
 from supervisor.lean.typing import assert_never
 from supervisor.shim.cgroup_move import join
 from supervisor.shim.command_starter import CommandStarter
 from supervisor.shim.fact_files import FactFiles
-from supervisor.shim.logs.last_words import LastWords, are_over, begun, looked_at
-from supervisor.shim.logs.log_keeper import NAME as KEEPER_NAME
-from supervisor.shim.logs.log_keeper import KeeperLink
-from supervisor.shim.logs.log_pump import LogPump, Pipe
-from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
-    CommandExited,
     CommandStarted,
     Event,
     ExitStatus,
     JoinRequest,
     ListenRequest,
     ListRequest,
-    LogDrained,
     ProtocolError,
     PumpRequest,
     RunsListed,
@@ -70,8 +63,6 @@ _MOVED_S = 0.008
 """How long after a move between control groups another one takes no time: the kernel's grace period for it."""
 _READY_S = 0.5
 """How long the shim stays ready for the first spawn."""
-_LOOK_S = 0.02
-"""How often the log of a command that has ended is looked at while others may still write into it."""
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -89,20 +80,12 @@ class Shim:
         self._wakeup, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._times = LogTimes()
-        self._pump = LogPump(self._times, wakeup)
-        self._keeper = KeeperLink()
-        self._starter = CommandStarter(self._pump)
-        self._ending: dict[str, LastWords] = {}
-        """Commands that have ended, and whose end is not told yet, by run id."""
-        self._asked_to_drain: set[str] = set()
-        """The runs for which a supervisor waits for `LogDrained`."""
-        self._closed: set[str] = set()
-        """The runs whose FIFO nobody has open for writing, and whose main process lives."""
+        self._logs = RunLogs(wakeup)
+        self._starter = CommandStarter(self._logs.pump)
 
     def serve(self) -> None:
         """Answer and reap until neither a supervisor nor a command is left."""
-        while self._supervisor or self._runs or self._pump.runs():
+        while self._supervisor or self._runs or self._logs.is_needed:
             for act in self._due():
                 self._try(act)
         self._files.retry()
@@ -120,16 +103,16 @@ class Shim:
             handlers[stream.socket.fileno()] = self._converse
             poll.register(stream.socket, select.POLLIN | (select.POLLOUT if stream.unsent else 0))
         expectant = time.monotonic() < self._ready_until
-        is_behind = self._files.is_behind or self._keeper.is_behind
-        patience_s = _MOVED_S if expectant else _LOOK_S if self._ending else RETRY_S if is_behind else None
+        patience_s = self._logs.patience_s or (RETRY_S if self._files.is_behind else None)
+        if expectant:
+            patience_s = _MOVED_S
         ready = poll.poll(patience_s and patience_s * 1000)
         return [handlers[fd] for fd, _ in ready] or [self._rejoin if expectant else self._retry]
 
     def _retry(self) -> None:
         """Do what could not be done before, or took too long."""
         self._files.retry()
-        self._keeper.flush()
-        self._tell_exits()
+        self._tell_all(self._logs.retry())
 
     def _try(self, act: Callable[[], None]) -> None:
         """Do something. A failure is reported to the supervisor, and stops nothing else."""
@@ -166,6 +149,10 @@ class Shim:
             stream.socket.close()
             self._supervisor = None
 
+    def _tell_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._tell(event)
+
     def _tell(self, event: Event) -> None:
         if self._supervisor:
             self._supervisor.send(encode_event(event))
@@ -184,11 +171,9 @@ class Shim:
                 self._tell(RunsListed(runs, self._files.ended, VERSION))
             case ListenRequest(path):
                 self._listener.listen(path)
-                state = os.path.dirname(path)
-                self._times.open_at(state)
-                self._keeper.path = os.path.join(state, KEEPER_NAME)
+                self._logs.open_at(os.path.dirname(path))
             case PumpRequest():
-                self._pump_on(request)
+                self._tell_all(self._logs.take_over(request))
             case JoinRequest(group):
                 self._group, self._ready_until = group, time.monotonic() + _READY_S
                 self._rejoin()
@@ -204,47 +189,14 @@ class Shim:
 
     def _spawn(self, request: SpawnRequest) -> None:
         self._ready_until = 0.0
-        answer = self._starter.start(request, self._keeper)
+        answer = self._starter.start(request, self._logs.keeper)
         if isinstance(answer, CommandStarted):
             self._runs[answer.pid] = request.run_id, request.dir, answer.start_ticks
         self._tell(answer)
         if isinstance(answer, CommandStarted):
             # After the answer: the supervisor does not wait for the disk, or for the keeper to be forked.
             self._files.note_start(request.dir, answer)
-            self._keeper.flush()
-
-    def _pump_on(self, request: PumpRequest) -> None:
-        """Go on where another shim was killed, or this one could not before."""
-        run_id = request.run_id
-        if run_id not in self._pump:
-            try:
-                pipe = Pipe(run_id, request.pipe, request.log, request.limit_bytes)
-                self._pump.take_over(pipe)
-            except OSError:
-                self._tell(LogDrained(run_id))
-                return
-            self._keeper.hold(run_id, pipe.fd)
-            self._keeper.flush()
-        if self._pump.drain(run_id):
-            self._tell(LogDrained(run_id))
-        else:
-            self._asked_to_drain.add(run_id)
-
-    def _attend_to_logs(self) -> None:
-        """Go on with what waited for the pump."""
-        for run_id in self._pump.take_drained():
-            if words := self._ending.get(run_id):
-                self._ending[run_id] = replace(words, is_drained=True)
-            if run_id in self._asked_to_drain:
-                self._asked_to_drain.discard(run_id)
-                self._tell(LogDrained(run_id))
-        self._tell_exits()
-        live = {run_id for run_id, _, _ in self._runs.values()}
-        self._closed.update(self._pump.take_closed())
-        for run_id in self._closed - live - self._ending.keys():
-            self._closed.discard(run_id)
-            self._keeper.drop(run_id)
-            self._pump.remove(run_id)
+            self._logs.keeper.flush()
 
     def _reap(self) -> None:
         try:
@@ -252,7 +204,7 @@ class Shim:
         except BlockingIOError:
             pass
         self._reap_all()
-        self._attend_to_logs()
+        self._tell_all(self._logs.attend({run_id for run_id, _, _ in self._runs.values()}))
 
     def _reap_all(self) -> None:
         while True:  # signals coalesce: one may stand for many children
@@ -270,29 +222,13 @@ class Shim:
     def _note_exit(self, end: os.waitid_result) -> None:
         run = self._runs.pop(end.si_pid, None)
         if run is None:
-            if end.si_pid == self._keeper.pid:
-                self._keeper.lose()
-                self._keeper.flush()
-            return  # or an orphan that became our child
+            self._logs.child_ended(end.si_pid)  # or an orphan that became our child
+            return
         run_id, folder, _ = run
         status = ExitStatus(end.si_status, by_signal=end.si_code != os.CLD_EXITED)
-        position, _ = self._pump.progress(run_id)
-        words = begun(status, time.monotonic(), position)
-        self._ending[run_id] = replace(words, is_drained=self._pump.drain(run_id))
         # Before the file: what the exit starts does not wait for the disk.
-        self._tell_exits()
+        self._tell_all(self._logs.main_ended(run_id, status))
         self._files.note_exit(run_id, folder, status)
-
-    def _tell_exits(self) -> None:
-        """Tell the ends of the commands whose last words are in their logs."""
-        now = time.monotonic()
-        for run_id, words in list(self._ending.items()):
-            position, has_writer = self._pump.progress(run_id)
-            if are_over(words, now, has_writer):
-                del self._ending[run_id]
-                self._tell(CommandExited(run_id, words.status))
-            else:
-                self._ending[run_id] = looked_at(words, now, position)
 
 
 def _refusal(error: ProtocolError) -> Event:

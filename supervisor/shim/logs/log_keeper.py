@@ -18,7 +18,7 @@ import socket
 import time
 
 from supervisor.lean.typing import NoReturn
-from supervisor.shim.logs.log_pump import unread_bytes
+from supervisor.shim.logs.log_pipe import unread_bytes
 from supervisor.shim.unix_socket import bind, connect, peer_credentials
 
 NAME = "keeper.sock"

@@ -11,12 +11,6 @@ pump that takes over after a death opens FIFO and log by their paths, and goes o
 | is empty | waits in epoll; 2 ms after it has moved something, unless a pipe was full |
 | has no writer (splice returns 0) | waits for the next writer (edge-triggered), and says that it is closed |
 
-| the log | the pump |
-|---|---|
-| takes no more (ENOSPC, EDQUOT, EIO, EFBIG) | drops what comes, counts it, and says so in the log when there is room |
-| was removed or replaced | makes it anew, its offsets going on, and says so in it |
-| is larger than its limit | gives the blocks of its head back |
-
 The shim's main thread adds FIFOs, and asks for a run to be *drained*: moved up to what is in the FIFO at that moment.
 The answers wait in `take_drained`, announced by a byte in the shim's wake-up pipe.
 """
@@ -24,183 +18,23 @@ The answers wait in `take_drained`, announced by a byte in the shim's wake-up pi
 from __future__ import annotations
 
 import errno
-import fcntl
 import math
 import os
 import select
-import struct
 import time
 from collections import deque
 
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.shim.logs.file_hole import punch
-from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
-from supervisor.shim.regular_file import open_regular
+from supervisor.shim.logs.log_pipe import MOVE_BYTES, LogPipe
+from supervisor.shim.logs.log_times import LogTimes
 
 if TYPE_CHECKING:
     from threading import Thread
 
-PIPE_BYTES = 256 * 1024
-_F_SETPIPE_SZ = 1031  # fcntl has it from Python 3.10 on some platforms only
-_FIONREAD = 0x541B
-_MOVE_BYTES = 64 * 1024
-_FULL_BYTES = 32 * 1024
+_FULL_BYTES = MOVE_BYTES // 2
 """A FIFO of which so much was moved at once fills quickly: it is not left alone. Pages of it may be half full."""
 _PAUSE_S = 0.002
 """How long a FIFO that was emptied is left alone: a chatty command costs a wake-up in so long, not one a line."""
-_LOOK_S = 1.0
-"""How often the log that is written is compared with what stands at its path."""
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
-_KEPT = 3, 4
-"""The part of the limit that is kept when a head is given back."""
-
-
-class Pipe:
-    """One run's FIFO and its log. The pump's thread alone uses it once it was added."""
-
-    def __init__(self, run_id: str, fifo: str, log: str, limit_bytes: int) -> None:
-        """Open both. Raises OSError: BlockingIOError if another pump has the log."""
-        self.run_id = run_id
-        self.key = key(run_id)
-        self.fifo, self.path = fifo, log
-        self.limit_bytes = limit_bytes
-        self.fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            _grow(self.fd)
-            self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
-        except BaseException:
-            os.close(self.fd)
-            raise
-        self.first_kept = 0
-        """Before this offset nothing is left."""
-        self.noted_ns = 0
-        self.lost_bytes = 0
-        self.looked_at = 0.0
-        self.mark: int | None = None
-        """The run is drained when the position has passed this."""
-        self.is_closed = False
-        """Whether nobody has the FIFO open for writing."""
-        self.is_busy = False
-        """Whether the pump's thread is about to move bytes."""
-
-    @property
-    def unread_bytes(self) -> int:
-        """How much is in the FIFO."""
-        return unread_bytes(self.fd)
-
-    @property
-    def has_writer(self) -> bool:
-        """Whether some process has the FIFO open for writing."""
-        poll = select.poll()
-        poll.register(self.fd, 0)
-        return not any(event & select.POLLHUP for _, event in poll.poll(0))
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether everything up to the mark was moved; also if there is none."""
-        return self.mark is None or self.position >= self.mark
-
-    def move(self, times: LogTimes) -> int:
-        """Move some bytes; returns how many: 0 if nobody has the FIFO open for writing, -1 if it is empty."""
-        now_ns = time.time_ns()
-        if now_ns - self.noted_ns >= RESOLUTION_NS or now_ns < self.noted_ns:
-            self.noted_ns = now_ns
-            times.write((self.key, self.position, now_ns))
-        try:
-            self._look()
-            if self.lost_bytes:
-                self._say_lost()
-            moved = os.splice(self.fd, self.log, _MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE)
-        except BlockingIOError:
-            return -1
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            return self._drop()
-        self.position += moved
-        if self.position - self.first_kept > self.limit_bytes + self.limit_bytes // 8:
-            self._give_back()
-        return moved
-
-    def close(self) -> None:
-        """Close both; the log's lock goes with it."""
-        os.close(self.fd)
-        os.close(self.log)
-
-    def _open_log(self, fd: int, position: int | None = None) -> None:
-        """Take the log's lock and go to its end, or to `position`."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.set_blocking(fd, True)
-            self.position = os.lseek(fd, position or 0, os.SEEK_SET if position else os.SEEK_END)
-            status = os.fstat(fd)
-        except BaseException:
-            os.close(fd)
-            raise
-        self.log, self.inode = fd, status.st_ino
-
-    def _look(self) -> None:
-        """See, now and then, that the log is still what stands at its path; make it anew if it is not."""
-        now = time.monotonic()
-        if now < self.looked_at:
-            return
-        self.looked_at = now + _LOOK_S
-        try:
-            if os.stat(self.path, follow_symlinks=False).st_ino == self.inode:
-                return
-            why = "another file was put in its place"
-        except FileNotFoundError:
-            why = "it was removed"
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass  # it is away, or a folder
-        try:
-            fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        except OSError:
-            return  # the run directory is gone, too: it is looked at again
-        old, at = self.log, self.position
-        self._open_log(fd, at)
-        os.close(old)
-        self.first_kept = at
-        self._say(f"the log begins anew after {at} bytes: {why}")
-
-    def _drop(self) -> int:
-        """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
-        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            lost = os.splice(self.fd, null, _MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK)
-        except BlockingIOError:
-            return -1
-        finally:
-            os.close(null)
-        self.lost_bytes += lost
-        if self.mark is not None:
-            self.mark -= lost  # they never come to the position
-        return lost
-
-    def _say_lost(self) -> None:
-        """Say what was dropped. Raises OSError while there is still no room."""
-        self._say(f"{self.lost_bytes} bytes are missing here: the disk was full")
-        self.lost_bytes = 0
-
-    def _say(self, text: str) -> None:
-        data = f"supervisor: {text}\n".encode()
-        begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
-        written = os.write(self.log, data if begins_line else b"\n" + data)
-        self.position += written
-        if self.mark is not None:
-            self.mark += written
-        if written < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _give_back(self) -> None:
-        part, whole = _KEPT
-        keep_from = self.position - self.limit_bytes * part // whole
-        keep_from -= keep_from % os.fstat(self.log).st_blksize
-        if keep_from > self.first_kept:
-            punch(self.log, self.first_kept, keep_from - self.first_kept)
-            self.first_kept = keep_from
 
 
 class LogPump:
@@ -213,14 +47,14 @@ class LogPump:
         self._epoll = select.epoll()
         self._control = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._control, select.EPOLLIN)
-        self._pipes: dict[int, Pipe] = {}
-        self._by_run: dict[str, Pipe] = {}
-        self._to_drain: deque[Pipe] = deque()
-        self._to_remove: deque[Pipe] = deque()
-        self._to_look_at: deque[Pipe] = deque()
+        self._pipes: dict[int, LogPipe] = {}
+        self._by_run: dict[str, LogPipe] = {}
+        self._to_drain: deque[LogPipe] = deque()
+        self._to_remove: deque[LogPipe] = deque()
+        self._to_look_at: deque[LogPipe] = deque()
         self._drained: deque[str] = deque()
         self._closed: deque[str] = deque()
-        self._rested: list[Pipe] = []
+        self._rested: list[LogPipe] = []
         """The FIFOs that are left alone until `_rearm_at`."""
         self._rearm_at = math.inf
         self._thread: Thread | None = None
@@ -239,13 +73,13 @@ class LogPump:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
         self._thread = thread
 
-    def add(self, pipe: Pipe) -> None:
+    def add(self, pipe: LogPipe) -> None:
         """Pump a FIFO from now on; the thread must run."""
         self._pipes[pipe.fd] = pipe
         self._by_run[pipe.run_id] = pipe
         self._epoll.register(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def take_over(self, pipe: Pipe) -> None:
+    def take_over(self, pipe: LogPipe) -> None:
         """Pump a FIFO that another shim made. Raises as `start`.
 
         If its writers have gone by now, epoll does not report that: to a descriptor that was opened after the last
@@ -318,7 +152,7 @@ class LogPump:
             if any_full or time.monotonic() >= self._rearm_at:
                 self._rearm()
 
-    def _wait(self) -> tuple[list[Pipe], bool]:
+    def _wait(self) -> tuple[list[LogPipe], bool]:
         """The FIFOs that have bytes, or whose last writer has gone; and whether the main thread wants something."""
         ready, is_asked = [], False
         for fd, _ in self._epoll.poll(_PAUSE_S if self._rested else None):
@@ -328,7 +162,7 @@ class LogPump:
                 ready.append(pipe)
         return ready, is_asked
 
-    def _move(self, pipe: Pipe) -> bool:
+    def _move(self, pipe: LogPipe) -> bool:
         """Move bytes of one FIFO; True: it has more than one move takes."""
         pipe.is_busy = True
         try:
@@ -381,35 +215,23 @@ class LogPump:
             except OSError:
                 pass  # the run directory was removed
 
-    def _moves(self, pipe: Pipe) -> bool:
+    def _moves(self, pipe: LogPipe) -> bool:
         try:
             return pipe.move(self._times) > 0
         except OSError:
             return False
 
-    def _note_drained(self, pipe: Pipe) -> None:
+    def _note_drained(self, pipe: LogPipe) -> None:
         if pipe.mark is not None and pipe.is_drained:
             pipe.mark = None
             self._tell(self._drained, pipe)
 
-    def _tell(self, answers: deque[str], pipe: Pipe) -> None:
+    def _tell(self, answers: deque[str], pipe: LogPipe) -> None:
         answers.append(pipe.run_id)
         try:
             os.write(self._wakeup, b"\0")
         except BlockingIOError:
             pass  # it is full: the shim will wake up
-
-
-def unread_bytes(fd: int) -> int:
-    """How much is in a FIFO."""
-    return int(struct.unpack("i", fcntl.ioctl(fd, _FIONREAD, bytes(4)))[0])
-
-
-def _grow(fd: int) -> None:
-    try:
-        fcntl.fcntl(fd, _F_SETPIPE_SZ, PIPE_BYTES)
-    except OSError:
-        pass  # the user's pipes have what they may have together; a smaller pipe works too
 
 
 def _taken(answers: deque[str]) -> list[str]:

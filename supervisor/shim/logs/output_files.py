@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from supervisor.shim.logs.log_keeper import KeeperLink
-from supervisor.shim.logs.log_pump import LogPump, Pipe
+from supervisor.shim.logs.log_pipe import LogPipe
+from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.protocol import SpawnRequest
 from supervisor.shim.regular_file import open_regular
 
@@ -16,7 +17,7 @@ class Outputs:
     def __init__(self, request: SpawnRequest) -> None:
         """Open them. Raises OSError, and leaves nothing behind then."""
         self._request = request
-        self._pipe: Pipe | None = None
+        self._pipe: LogPipe | None = None
         self._fds: list[int] = []
         try:
             if request.pipe:
@@ -75,7 +76,7 @@ class Outputs:
     def _open_pipe(self) -> None:
         request = self._request
         os.mkfifo(request.pipe, 0o600)
-        self._pipe = Pipe(request.run_id, request.pipe, request.log, request.limit_bytes)
+        self._pipe = LogPipe(request.run_id, request.pipe, request.log, request.limit_bytes)
         self.inode = self._pipe.inode
         if user := request.user:
             # A command that writes to /dev/stderr opens the FIFO anew, as itself. The log is ours alone.

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.shim.logs.log_pump import LogPump, Pipe, unread_bytes
+from supervisor.shim.logs.log_pipe import LogPipe, unread_bytes
+from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 
 ROOT = Path(__file__).parents[3]
@@ -36,11 +37,11 @@ class Pumped:
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def open(self, name: str, limit_bytes: int = LARGE) -> Pipe:
+    def open(self, name: str, limit_bytes: int = LARGE) -> LogPipe:
         fifo = self.folder / name
         if not fifo.exists():
             os.mkfifo(fifo)
-        pipe = Pipe(name, str(fifo), str(self.log(name)), limit_bytes)
+        pipe = LogPipe(name, str(fifo), str(self.log(name)), limit_bytes)
         self.pump.start()
         self.pump.add(pipe)
         return pipe
@@ -139,18 +140,19 @@ def test_limit_holds_while_a_command_writes(pumped: Pumped) -> None:
 def test_two_pumps_cannot_have_one_log(pumped: Pumped) -> None:
     pumped.open("a")
     with pytest.raises(BlockingIOError):
-        Pipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+        LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
 
 
 PROGRAM = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
-from supervisor.shim.logs.log_pump import LogPump, Pipe, unread_bytes
+from supervisor.shim.logs.log_pipe import LogPipe, unread_bytes
+from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 pump = LogPump(LogTimes(sys.argv[2]), os.pipe2(os.O_NONBLOCK)[1])
 pump.start()
 for name in sys.argv[3:]:
-    pump.take_over(Pipe(name, f"{sys.argv[2]}/{name}", f"{sys.argv[2]}/{name}.log", 1 << 40))
+    pump.take_over(LogPipe(name, f"{sys.argv[2]}/{name}", f"{sys.argv[2]}/{name}.log", 1 << 40))
 time.sleep(1000)
 """
 
@@ -251,7 +253,7 @@ def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -
     os.write(writer, b"last words")
     os.close(writer)
 
-    pipe = Pipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+    pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
     pumped.pump.take_over(pipe)
     pumped.until_closed("a")
     os.close(held)

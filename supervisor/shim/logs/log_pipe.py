@@ -1,0 +1,190 @@
+"""One run's FIFO and the log that it is moved into.
+
+| the log | the pump |
+|---|---|
+| takes no more (ENOSPC, EDQUOT, EIO, EFBIG) | drops what comes, counts it, and says so in the log when there is room |
+| was removed or replaced | makes it anew, its offsets going on, and says so in it |
+| is larger than its limit | gives the blocks of its head back |
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import struct
+import termios
+import time
+
+from supervisor.shim.logs.file_hole import punch
+from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
+from supervisor.shim.regular_file import open_regular
+
+PIPE_BYTES = 256 * 1024
+MOVE_BYTES = 64 * 1024
+_LOOK_S = 1.0
+"""How often the log that is written is compared with what stands at its path."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+_KEPT = 3, 4
+"""The part of the limit that is kept when a head is given back."""
+
+
+class LogPipe:
+    """One run's FIFO and its log. The pump's thread alone uses it once it was added."""
+
+    def __init__(self, run_id: str, fifo: str, log: str, limit_bytes: int) -> None:
+        """Open both. Raises OSError: BlockingIOError if another pump has the log."""
+        self.run_id = run_id
+        self.key = key(run_id)
+        self.fifo, self.path = fifo, log
+        self.limit_bytes = limit_bytes
+        self.fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _grow(self.fd)
+            self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self.first_kept = 0
+        """Before this offset nothing is left."""
+        self.noted_ns = 0
+        self.lost_bytes = 0
+        self.looked_at = 0.0
+        self.mark: int | None = None
+        """The run is drained when the position has passed this."""
+        self.is_closed = False
+        """Whether nobody has the FIFO open for writing."""
+        self.is_busy = False
+        """Whether the pump's thread is about to move bytes."""
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much is in the FIFO."""
+        return unread_bytes(self.fd)
+
+    @property
+    def has_writer(self) -> bool:
+        """Whether some process has the FIFO open for writing."""
+        poll = select.poll()
+        poll.register(self.fd, 0)
+        return not any(event & select.POLLHUP for _, event in poll.poll(0))
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything up to the mark was moved; also if there is none."""
+        return self.mark is None or self.position >= self.mark
+
+    def move(self, times: LogTimes) -> int:
+        """Move some bytes; returns how many: 0 if nobody has the FIFO open for writing, -1 if it is empty."""
+        now_ns = time.time_ns()
+        if now_ns - self.noted_ns >= RESOLUTION_NS or now_ns < self.noted_ns:
+            self.noted_ns = now_ns
+            times.write((self.key, self.position, now_ns))
+        try:
+            self._look()
+            if self.lost_bytes:
+                self._say_lost()
+            moved = os.splice(self.fd, self.log, MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE)
+        except BlockingIOError:
+            return -1
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            return self._drop()
+        self.position += moved
+        if self.position - self.first_kept > self.limit_bytes + self.limit_bytes // 8:
+            self._give_back()
+        return moved
+
+    def close(self) -> None:
+        """Close both; the log's lock goes with it."""
+        os.close(self.fd)
+        os.close(self.log)
+
+    def _open_log(self, fd: int, position: int | None = None) -> None:
+        """Take the log's lock and go to its end, or to `position`."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.set_blocking(fd, True)
+            self.position = os.lseek(fd, position or 0, os.SEEK_SET if position else os.SEEK_END)
+            status = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self.log, self.inode = fd, status.st_ino
+
+    def _look(self) -> None:
+        """See, now and then, that the log is still what stands at its path; make it anew if it is not."""
+        now = time.monotonic()
+        if now < self.looked_at:
+            return
+        self.looked_at = now + _LOOK_S
+        try:
+            if os.stat(self.path, follow_symlinks=False).st_ino == self.inode:
+                return
+            why = "another file was put in its place"
+        except FileNotFoundError:
+            why = "it was removed"
+        try:
+            os.unlink(self.path)
+        except OSError:
+            pass  # it is away, or a folder
+        try:
+            fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except OSError:
+            return  # the run directory is gone, too: it is looked at again
+        old, at = self.log, self.position
+        self._open_log(fd, at)
+        os.close(old)
+        self.first_kept = at
+        self._say(f"the log begins anew after {at} bytes: {why}")
+
+    def _drop(self) -> int:
+        """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
+        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            lost = os.splice(self.fd, null, MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            return -1
+        finally:
+            os.close(null)
+        self.lost_bytes += lost
+        if self.mark is not None:
+            self.mark -= lost  # they never come to the position
+        return lost
+
+    def _say_lost(self) -> None:
+        """Say what was dropped. Raises OSError while there is still no room."""
+        self._say(f"{self.lost_bytes} bytes are missing here: the disk was full")
+        self.lost_bytes = 0
+
+    def _say(self, text: str) -> None:
+        data = f"supervisor: {text}\n".encode()
+        begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
+        written = os.write(self.log, data if begins_line else b"\n" + data)
+        self.position += written
+        if self.mark is not None:
+            self.mark += written
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _give_back(self) -> None:
+        part, whole = _KEPT
+        keep_from = self.position - self.limit_bytes * part // whole
+        keep_from -= keep_from % os.fstat(self.log).st_blksize
+        if keep_from > self.first_kept:
+            punch(self.log, self.first_kept, keep_from - self.first_kept)
+            self.first_kept = keep_from
+
+
+def unread_bytes(fd: int) -> int:
+    """How much is in a FIFO."""
+    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
+
+
+def _grow(fd: int) -> None:
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:
+        pass  # the user's pipes have what they may have together; a smaller pipe works too

@@ -1,0 +1,117 @@
+"""The logs of the shim's runs: what is pumped, what is held, and what waits for the pump.
+
+The shim reports the end of a command, and answers a PumpRequest, once the pump has moved what there was. The methods
+return the events that are to be reported now.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from supervisor.lean.frozen import replace
+from supervisor.shim.logs.last_words import LastWords, are_over, begun, looked_at
+from supervisor.shim.logs.log_keeper import NAME, KeeperLink
+from supervisor.shim.logs.log_pipe import LogPipe
+from supervisor.shim.logs.log_pump import LogPump
+from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogDrained, PumpRequest
+
+_LOOK_S = 0.02
+"""How often the log of a command that has ended is looked at while others may still write into it."""
+_RETRY_S = 1.0
+"""How long after the keeper took no message the shim tries again."""
+
+
+class RunLogs:
+    """The pump, the keeper, and the runs that wait for them."""
+
+    def __init__(self, wakeup: int) -> None:
+        """`wakeup`: a pipe that gets a byte when there is something to `attend` to."""
+        self._times = LogTimes()
+        self.pump = LogPump(self._times, wakeup)
+        self.keeper = KeeperLink()
+        self._ending: dict[str, LastWords] = {}
+        """Commands that have ended, and whose end is not reported yet, by run id."""
+        self._asked: set[str] = set()
+        """The runs for which a supervisor waits for `LogDrained`."""
+        self._closed: set[str] = set()
+        """The runs whose FIFO no process has open for writing, and whose main process lives."""
+
+    def open_at(self, state: str) -> None:
+        """The state directory is known."""
+        self._times.open_at(state)
+        self.keeper.path = os.path.join(state, NAME)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a FIFO may still be written into."""
+        return bool(self.pump.runs())
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long to wait before `retry`; None: there is nothing to retry."""
+        return _LOOK_S if self._ending else _RETRY_S if self.keeper.is_behind else None
+
+    def take_over(self, request: PumpRequest) -> list[Event]:
+        """Go on where another shim was killed."""
+        run_id = request.run_id
+        if run_id not in self.pump:
+            try:
+                pipe = LogPipe(run_id, request.pipe, request.log, request.limit_bytes)
+                self.pump.take_over(pipe)
+            except OSError:
+                return [LogDrained(run_id)]
+            self.keeper.hold(run_id, pipe.fd)
+            self.keeper.flush()
+        if self.pump.drain(run_id):
+            return [LogDrained(run_id)]
+        self._asked.add(run_id)
+        return []
+
+    def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
+        """The main process of a run has ended."""
+        position, _ = self.pump.progress(run_id)
+        words = begun(status, time.monotonic(), position)
+        self._ending[run_id] = replace(words, is_drained=self.pump.drain(run_id))
+        return self._ends()
+
+    def child_ended(self, pid: int) -> None:
+        """A child of the shim's that is no command has ended: if it was the keeper, another one takes its place."""
+        if pid == self.keeper.pid:
+            self.keeper.lose()
+            self.keeper.flush()
+
+    def attend(self, live: set[str]) -> list[Event]:
+        """Go on with what waited for the pump. `live`: the runs whose main process lives."""
+        events: list[Event] = []
+        for run_id in self.pump.take_drained():
+            if words := self._ending.get(run_id):
+                self._ending[run_id] = replace(words, is_drained=True)
+            if run_id in self._asked:
+                self._asked.discard(run_id)
+                events.append(LogDrained(run_id))
+        events += self._ends()
+        self._closed.update(self.pump.take_closed())
+        for run_id in self._closed - live - self._ending.keys():
+            self._closed.discard(run_id)
+            self.keeper.drop(run_id)
+            self.pump.remove(run_id)
+        return events
+
+    def retry(self) -> list[Event]:
+        """Do what could not be done before, or has taken too long."""
+        self.keeper.flush()
+        return self._ends()
+
+    def _ends(self) -> list[Event]:
+        """The ends of the commands whose last words are in their logs."""
+        now, ends = time.monotonic(), []
+        for run_id, words in list(self._ending.items()):
+            position, has_writer = self.pump.progress(run_id)
+            if are_over(words, now, has_writer):
+                del self._ending[run_id]
+                ends.append(CommandExited(run_id, words.status))
+            else:
+                self._ending[run_id] = looked_at(words, now, position)
+        return list[Event](ends)
