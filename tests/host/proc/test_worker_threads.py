@@ -153,6 +153,7 @@ OWN = {
     "host/proc/loop_lag.py": "makes one with the loop; while there is none, its alarm watches alone",
     "host/state/inotify.py": "asks whether there is a thread, for the sake of its package",
     "cli/terminal/output.py": "tries again, and prints without one at the end",
+    "shim/logs/log_pump.py": "a process of its own; without a thread a spawn waits, as for want of a process",
     "doctor/network/bounded_call.py": "a program of its own; it says so",
     "bundle/archive.py": "a program of its own",
 }
