@@ -1,6 +1,6 @@
-"""When the end of a command is told: once its last words are in the log.
+"""When the end of a command is reported: once its last words are in the log.
 
-| when the main process has ended | its end is told |
+| when the main process has ended | its end is reported |
 |---|---|
 | everything in the FIFO is moved, and no process has it open | at once |
 | something is in the FIFO, and no process has it open | when that is moved |
@@ -22,13 +22,13 @@ LATEST_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """A command that has ended, whose end is not told yet."""
+    """A command that has ended, whose end is not reported yet."""
 
     status: ExitStatus
     latest_at: float
     """On the monotonic clock, as all moments here."""
     quiet_at: float
-    """When the end is told if nothing comes until then."""
+    """When the end is reported if nothing comes until then."""
     position: int
     """Of the pump, when it was last looked at."""
     is_drained: bool = False
@@ -48,7 +48,7 @@ def looked_at(words: LastWords, now: float, position: int) -> LastWords:
 
 
 def are_over(words: LastWords, now: float, has_writer: bool) -> bool:
-    """Whether the end can be told."""
+    """Whether the end can be reported."""
     if now >= words.latest_at:
         return True
     return words.is_drained and (not has_writer or now >= words.quiet_at)

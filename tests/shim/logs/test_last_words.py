@@ -1,4 +1,4 @@
-"""When the end of a command is told: a pure decision."""
+"""When the end of a command is reported: a pure decision."""
 
 from supervisor.lean.frozen import replace
 from supervisor.shim.logs.last_words import LATEST_S, QUIET_S, LastWords, are_over, begun, looked_at
@@ -11,7 +11,7 @@ def drained(words: LastWords) -> LastWords:
     return replace(words, is_drained=True)
 
 
-def test_end_is_told_at_once_when_all_is_moved_and_nothing_else_can_write() -> None:
+def test_end_is_reported_at_once_when_all_is_moved_and_nothing_else_can_write() -> None:
     assert are_over(drained(ENDED), 100.0, has_writer=False)
     assert not are_over(ENDED, 100.0, has_writer=False)
 
