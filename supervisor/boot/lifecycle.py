@@ -113,7 +113,6 @@ class Lifecycle:
     async def _run(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         from supervisor.host.proc.worker_threads import Workers
 
-        signals.survive_others()
         # What the start has made stays: the garbage collector need not look at it again.
         gc.freeze()
         gc.enable()

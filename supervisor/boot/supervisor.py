@@ -97,6 +97,7 @@ class Supervisor:
 
     def serve(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         """Run until `work` is done or a signal came, then end; see `Lifecycle.run`."""
+        signals.survive_others()
         inheritance.outlive_commands()
         # Not at the top: the first commands are started before there is an event loop.
         from supervisor.lean.loop_imports import import_loop

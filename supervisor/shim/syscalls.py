@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 
 _KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "s390x": 280}
 """The number of keyctl(2), which the C library does not wrap, on 64-bit machines."""
 _JOIN_SESSION_KEYRING = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_SS_DISABLE = 2
 
 
 def become_subreaper() -> None:
@@ -31,7 +33,16 @@ def leave_inherited_keyring() -> None:
         _call("syscall", number, _JOIN_SESSION_KEYRING, None)
 
 
-def _call(name: str, *arguments: int | None) -> None:
+def leave_alternate_stack() -> None:
+    """Have signal handlers run on the ordinary stack of this thread; sigaltstack(2).
+
+    faulthandler gives the main thread a small stack for signals. Python's own handlers use it as well, and some thirty
+    signals at once overflow it, which ends the process. It is useful only after an overflow of the ordinary stack.
+    """
+    _call("sigaltstack", struct.pack("@PiN", 0, _SS_DISABLE, 0), None)
+
+
+def _call(name: str, *arguments: int | bytes | None) -> None:
     try:
         import _ctypes  # the rest of ctypes would take 5 ms and 300 kB
 

@@ -29,6 +29,7 @@ from supervisor.engine import Engine
 from supervisor.host.proc import signals
 from supervisor.host.proc.signals import Meaning
 from supervisor.hub import contained
+from supervisor.shim import syscalls
 from supervisor.shim.regular_file import open_regular
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -103,6 +104,7 @@ def stacks_on_signal(path: Path, number: int = signal.SIGQUIT) -> Iterator[None]
         return
     try:
         faulthandler.register(number, fd, all_threads=False, chain=True)
+        syscalls.leave_alternate_stack()
         yield
     finally:
         faulthandler.unregister(number)

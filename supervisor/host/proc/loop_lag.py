@@ -33,6 +33,7 @@ from typing import Protocol, Self
 import anyio
 
 from supervisor.host.proc import worker_threads
+from supervisor.shim import syscalls
 from supervisor.shim.regular_file import open_regular
 
 BEAT_S = 2.5
@@ -118,6 +119,7 @@ class StallWatch:
             return self
         # Not chained: then SA_RESTART holds, so that no call of ours fails of the alarm (EINTR).
         faulthandler.register(signal.SIGALRM, file=self._file, all_threads=False, chain=False)
+        syscalls.leave_alternate_stack()
         return self
 
     def beat(self) -> None:

@@ -68,4 +68,7 @@ class LogDrains:
             self.done(run_id)  # there is no shim: the next one is asked for all
 
     def _present(self) -> list[str]:
-        return [name for name in os.listdir(self._folder) if self.is_needed(name)]
+        try:
+            return [name for name in os.listdir(self._folder) if self.is_needed(name)]
+        except OSError:
+            return []  # the state directory was removed, and is made again in a moment
