@@ -1,7 +1,8 @@
 """Two versions of the supervisor side by side: `benchmarks/run --against REVISION [MEASURE]...`.
 
-The other version is checked out below `benchmarks/.before/`, with an environment of its own, and the two take turns. A
-ratio above 1 means that this tree is worse.
+The other version is checked out below `benchmarks/.before/`, with an environment of its own, and the two take turns.
+A ratio above 1 means that this tree is worse. Run it in a clone whose environment bin/supervisor has made: what the
+development tools need may be in memory, too (6 MB of cryptography, which jwt imports where it is).
 """
 
 from __future__ import annotations

@@ -74,6 +74,8 @@ def copied(target: Path) -> None:
             left.unlink()
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (target / name).is_symlink():  # copy2 replaces a file, and not a link
+            (target / name).unlink()
         shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
 
 
