@@ -46,6 +46,17 @@ class Problem:
         """Message and hint as one sentence."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
+    def as_json(self) -> dict[str, str | int]:
+        """All fields, as `validate --format json` prints them and `/control/update` answers."""
+        return {
+            "severity": self.severity.value,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
     def render(self, name: str) -> str:
         """The line for people and for editors that jump to places: `file:line:column: path: message`."""
         place = f"{name}:{self.line}:{self.column}" if self.line else name

@@ -134,17 +134,7 @@ class Control:
             "path": path,
             "dryRun": dry_run,
             "changes": None if changes is None else _lists(changes),
-            "problems": [
-                {
-                    "severity": problem.severity.value,
-                    "line": problem.line,
-                    "column": problem.column,
-                    "path": problem.path,
-                    "message": problem.message,
-                    "hint": problem.hint,
-                }
-                for problem in loaded.problems
-            ],
+            "problems": [problem.as_json() for problem in loaded.problems],
         }
 
     async def _upsert(

@@ -40,15 +40,5 @@ def _count(number: int, noun: str) -> str:
 
 
 def _as_json(name: str, loaded: Loaded) -> str:
-    problems = [
-        {
-            "severity": problem.severity.value,
-            "line": problem.line,
-            "column": problem.column,
-            "path": problem.path,
-            "message": problem.message,
-            "hint": problem.hint,
-        }
-        for problem in loaded.problems
-    ]
+    problems = [problem.as_json() for problem in loaded.problems]
     return json.dumps({"file": name, "valid": loaded.file is not None, "problems": problems}, indent=2)
