@@ -7,7 +7,7 @@ import os
 import time
 
 from supervisor.shim.cgroup_move import enter, leave
-from supervisor.shim.descriptor_limit import DescriptorLimit
+from supervisor.shim.descriptors import DescriptorLimit
 from supervisor.shim.execute import ExecFailed, execute
 from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.log_pump import LogPump

@@ -33,8 +33,10 @@ if __name__ == "__main__":
 from supervisor.lean.typing import assert_never
 from supervisor.shim.cgroup_move import join
 from supervisor.shim.command_starter import CommandStarter
+from supervisor.shim.descriptors import close_others
 from supervisor.shim.fact_files import FactFiles
 from supervisor.shim.logs.run_logs import RunLogs
+from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -53,7 +55,6 @@ from supervisor.shim.protocol import (
     decode_request,
     encode_event,
 )
-from supervisor.shim.shim_socket import ShimSocket
 from supervisor.shim.stream import Message, Stream
 from supervisor.shim.syscalls import become_subreaper
 
@@ -71,7 +72,7 @@ class Shim:
 
     def __init__(self, supervisor: socket.socket) -> None:
         self._supervisor: Stream | None = Stream(supervisor)
-        self._listener = ShimSocket()
+        self._listener = OwnerSocket()
         self._runs: dict[int, tuple[str, str, int]] = {}
         """Live commands: `{pid: (run id, run directory, start ticks)}`."""
         self._files = FactFiles()
@@ -245,13 +246,6 @@ def _is_dead(sock: socket.socket) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _close(fd: int) -> None:
-    try:
-        os.close(fd)
-    except OSError:
-        pass  # it was the descriptor of the listing, and is closed already
-
-
 def _put_right(what: str, value: str) -> None:
     """Set back what the supervisor changed about itself before it started us: see `inheritance`."""
     if what == "nofile":
@@ -271,9 +265,7 @@ def main(fd: int, *wrong: str) -> None:
     for signum in _IGNORED:
         signal.signal(signum, signal.SIG_IGN)
     # The supervisor may have inherited a pipe that some process reads until it is closed.
-    for number in map(int, os.listdir("/proc/self/fd")):
-        if number > 2 and number != fd:
-            _close(number)
+    close_others({0, 1, 2, fd})
     supervisor = socket.socket(fileno=fd)
     supervisor.set_inheritable(False)
     os.chdir("/")

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the shim's Pytho
 from supervisor.shim import launcher, shim
 from supervisor.shim.command_starter import CommandStarter
 from supervisor.shim.fact_files import FactFiles
+from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.shim import Shim
-from supervisor.shim.shim_socket import ShimSocket
 
 POINTS: dict[str, tuple[type, str]] = {
     "answer": (Shim, "_answer"),
@@ -31,7 +31,7 @@ POINTS: dict[str, tuple[type, str]] = {
     "write": (FactFiles, "_write"),
     "reap": (Shim, "_reap"),
     "tell": (Shim, "_tell"),
-    "listen": (ShimSocket, "listen"),
+    "listen": (OwnerSocket, "listen"),
 }
 """Where it can be killed: before and after each of these."""
 NAMES = [f"{side} {point}" for point in POINTS for side in ("before", "after")]

@@ -77,17 +77,16 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
             first = sparse_file.next_data(fd, 0, status.st_size)
             if status.st_size - first <= limit_bytes:
                 return 0
-            keep_from = status.st_size - limit_bytes * 3 // 4
-            keep_from -= keep_from % status.st_blksize
-            if keep_from <= first:
+            length = file_hole.head_to_give_back(first, status.st_size, limit_bytes, status.st_blksize)
+            if length == 0:
                 return 0
             try:
-                file_hole.punch(fd, first, keep_from - first)
+                file_hole.punch(fd, first, length)
             except OSError as error:
                 if error.errno not in _CANNOT_PUNCH:
                     raise
                 return _truncate(fd, path)
-            return keep_from - first
+            return length
     except FileNotFoundError:
         return 0
 

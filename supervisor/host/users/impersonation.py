@@ -20,6 +20,7 @@ from supervisor.config.document.source import Unreadable
 from supervisor.config.lookup import Found, Presence, find_file
 from supervisor.lean.typing import TYPE_CHECKING, NoReturn
 from supervisor.model.errors import MachineError
+from supervisor.shim.descriptors import close_others
 
 if TYPE_CHECKING:
     from supervisor.host.users.account import Account
@@ -104,7 +105,7 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
     answer, descriptors = _CANNOT_BECOME, tuple[int, ...]()
     try:
         os.dup2(descriptor, 3)
-        _close_but(3)
+        close_others(range(4))
         gid = account.gid if account.gid >= 0 else _NO_GROUP
         os.setgroups(account.groups)
         os.setresgid(gid, gid, gid)
@@ -124,16 +125,6 @@ def _answer(account: Account, work: _Work, descriptor: int) -> NoReturn:
             # Also if the supervisor is gone and nothing can be sent: an exception would lead back into a copy of the
             # supervisor's own code, which would wait for ever and hold its outputs open.
             os._exit(0)
-
-
-def _close_but(last: int) -> None:
-    """Close all descriptors above. Without close_range(2), closerange would try each of a billion numbers."""
-    for number in map(int, os.listdir("/proc/self/fd")):
-        if number > last:
-            try:
-                os.close(number)
-            except OSError:
-                pass  # the descriptor of the listing itself is closed already
 
 
 def _filesystem(descriptor: int) -> str:

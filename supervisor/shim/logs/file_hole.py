@@ -6,6 +6,17 @@ import os
 from collections.abc import Callable
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
+
+
+def head_to_give_back(first: int, end: int, limit_bytes: int, block_bytes: int) -> int:
+    """How much of a log goes from `first`, its first byte, for three quarters of its limit to stay; 0: nothing.
+
+    `end`: the log's size. A hole ends on a block.
+    """
+    keep_from = end - limit_bytes * 3 // 4
+    return max(0, keep_from - keep_from % block_bytes - first)
+
+
 _call: Callable[[int, int, int, int], None] | None = None
 
 

@@ -18,8 +18,10 @@ import socket
 import time
 
 from supervisor.lean.typing import NoReturn
+from supervisor.shim.descriptors import close_others
 from supervisor.shim.logs.log_pipe import unread_bytes
-from supervisor.shim.unix_socket import bind, connect, peer_credentials
+from supervisor.shim.owner_socket import OwnerSocket
+from supervisor.shim.unix_socket import connect, peer_credentials
 
 NAME = "keeper.sock"
 """The socket's name in the state directory."""
@@ -117,30 +119,35 @@ class KeeperLink:
 class _Keeper:
     """The process. `serve` returns when there is neither a shim nor a FIFO."""
 
-    def __init__(self, shim: socket.socket, listener: socket.socket | None) -> None:
-        self._listener = listener
+    def __init__(self, shim: socket.socket) -> None:
+        self._listener = OwnerSocket(socket.SOCK_SEQPACKET)
         self._shims = {shim.fileno(): shim}
         self._held: dict[str, int] = {}
 
-    def serve(self) -> None:
+    def serve(self, path: str) -> None:
+        """Listen at `path`, and hold what the shims send."""
+        try:
+            self._listener.listen(path)
+        except OSError:
+            pass  # the next shim starts a keeper of its own
         while self._shims or self._held:
             poll = select.poll()
-            for fd in self._shims:
+            listening = self._listener.fileno()
+            for fd in (*self._shims, *([listening] if listening >= 0 else [])):
                 poll.register(fd, select.POLLIN)
-            if self._listener:
-                poll.register(self._listener, select.POLLIN)
             if not self._shims:
                 for fd in self._held.values():
                     poll.register(fd, 0)  # the last writer's going is reported all the same
             for fd, _ in poll.poll():
                 if fd in self._shims:
                     self._receive(self._shims[fd])
-                elif self._listener and fd == self._listener.fileno():
+                elif fd == listening:
                     self._accept()
                 else:
-                    self._look(fd)
+                    self._let_go(fd)
+        self._listener.close()
 
-    def _look(self, fd: int) -> None:
+    def _let_go(self, fd: int) -> None:
         """No shim is there and no process has this FIFO open for writing: let it go, unless something is in it."""
         if unread_bytes(fd):
             time.sleep(_PAUSE_S)
@@ -149,16 +156,8 @@ class _Keeper:
         os.close(fd)
 
     def _accept(self) -> None:
-        if self._listener is None:
-            return
-        try:
-            sock, _ = self._listener.accept()
-        except OSError:
-            return
-        if peer_credentials(sock)[1] in (0, os.geteuid()):
+        if (sock := self._listener.accept()) is not None:
             self._shims[sock.fileno()] = sock
-        else:
-            sock.close()
 
     def _receive(self, shim: socket.socket) -> None:
         try:
@@ -180,29 +179,12 @@ class _Keeper:
 def _be_the_keeper(shim: socket.socket, path: str) -> NoReturn:
     """The forked child: keep nothing of the shim's but one socket, and serve."""
     try:
-        _close_all_but(shim.fileno())
+        close_others({0, 1, 2, shim.fileno()})
         os.setsid()
         _take_title(_TITLE)
-        _Keeper(shim, _listening(path)).serve()
+        _Keeper(shim).serve(path)
     finally:
         os._exit(0)
-
-
-def _listening(path: str) -> socket.socket | None:
-    """The keeper's own socket; None: it cannot be bound, and the next shim starts a keeper of its own."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    os.umask(0o177)
-    try:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        bind(listener, path)
-        listener.listen(4)
-    except OSError:
-        listener.close()
-        return None
-    return listener
 
 
 def _take_title(title: bytes) -> None:
@@ -218,15 +200,6 @@ def _take_title(title: bytes) -> None:
             file.write(title[: end - start - 1].ljust(end - start, b"\0"))
     except (OSError, ValueError):
         pass
-
-
-def _close_all_but(kept: int) -> None:
-    for number in map(int, os.listdir("/proc/self/fd")):
-        if number > 2 and number != kept:
-            try:
-                os.close(number)
-            except OSError:
-                pass  # it was the descriptor of the listing
 
 
 def _send(keeper: socket.socket, run_id: str, fd: int | None) -> None:

@@ -17,7 +17,7 @@ import struct
 import termios
 import time
 
-from supervisor.shim.logs.file_hole import punch
+from supervisor.shim.logs.file_hole import head_to_give_back, punch
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
 from supervisor.shim.regular_file import open_regular
 
@@ -26,8 +26,6 @@ MOVE_BYTES = 64 * 1024
 _LOOK_S = 1.0
 """How often the log that is written is compared with what stands at its path."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
-_KEPT = 3, 4
-"""The part of the limit that is kept when a head is given back."""
 
 
 class LogPipe:
@@ -170,12 +168,11 @@ class LogPipe:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _give_back(self) -> None:
-        part, whole = _KEPT
-        keep_from = self.position - self.limit_bytes * part // whole
-        keep_from -= keep_from % os.fstat(self.log).st_blksize
-        if keep_from > self.first_kept:
-            punch(self.log, self.first_kept, keep_from - self.first_kept)
-            self.first_kept = keep_from
+        block_bytes = os.fstat(self.log).st_blksize
+        length = head_to_give_back(self.first_kept, self.position, self.limit_bytes, block_bytes)
+        if length:
+            punch(self.log, self.first_kept, length)
+            self.first_kept += length
 
 
 def unread_bytes(fd: int) -> int:

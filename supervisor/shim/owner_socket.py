@@ -1,4 +1,7 @@
-"""The socket `shim.sock`, by which the next supervisor finds the shim."""
+"""A listening Unix socket for root and our own user.
+
+By `shim.sock` the next supervisor finds the shim, by `keeper.sock` the next shim finds the keeper.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from supervisor.shim.unix_socket import bind, peer_credentials
 _BACKLOG = 4
 
 
-class ShimSocket:
+class OwnerSocket:
     """Listens at one path at a time, or at none."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
+        """`kind`: SOCK_STREAM, or SOCK_SEQPACKET for packets."""
+        self._kind = kind
         self._socket: socket.socket | None = None
         self._bound: tuple[str, int] | None = None
         """The path and the inode of the socket's file."""
@@ -23,11 +28,9 @@ class ShimSocket:
         return -1 if self._socket is None else self._socket.fileno()
 
     def listen(self, path: str) -> None:
-        """Bind a socket at `path`, in place of one that an earlier shim left there. Raises OSError."""
+        """Bind a socket at `path`, in place of one that an earlier process left there. Raises OSError."""
         self.close()
-        listener = socket.socket(
-            socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        )
+        listener = socket.socket(socket.AF_UNIX, self._kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         umask = os.umask(0o177)
         try:
             try:
@@ -45,7 +48,7 @@ class ShimSocket:
             os.umask(umask)
 
     def accept(self) -> socket.socket | None:
-        """The next supervisor's connection; None: there is none, or the peer is another user, who is refused."""
+        """The next connection; None: there is none, or the peer is another user, who is refused."""
         if self._socket is None:
             return None
         try:
@@ -65,7 +68,7 @@ class ShimSocket:
         self._socket.close()
         self._socket = self._bound = None
         try:
-            # By now the file at the path may be another shim's.
+            # By now the file at the path may be another process's.
             if os.stat(path, follow_symlinks=False).st_ino == inode:
                 os.unlink(path)
         except OSError:
