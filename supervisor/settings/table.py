@@ -148,8 +148,9 @@ LOG_LIMIT = Setting(
     "log-limit", whole(1, 1 << 20), metavar="MIB", default="64",
     help="How much of the end of each command's log is kept.",
 )  # fmt: skip
+LOG_TRANSPORTS = ("file", "pipe")
 LOG_TRANSPORT = Setting(
-    "log-transport", one_of("file", "pipe"), metavar="WORD", default="file", choices=("file", "pipe"),
+    "log-transport", one_of(*LOG_TRANSPORTS), metavar="WORD", default="file", choices=LOG_TRANSPORTS,
     help="How output reaches its log: file (commands write into it, and can truncate it), or pipe (it is pumped).",
 )  # fmt: skip
 DRAIN_GRACE = Setting(

@@ -132,12 +132,18 @@ class Ender:
         self._kill_explainer.close()
 
     def _note_exit(self, run: Run, end: Exit) -> None:
-        if run.exit is not None or self._runs.get(run.run_id) is not run:
-            return  # known already, or given up: it did not even end by SIGKILL
-        if run.is_pumped and run.shim is None and self.drains.is_needed(run.run_id):
-            run.is_pumped = False  # once
-            self._work.soon(self._drain_first, run, end)
+        if self._is_settled(run):
             return
+        if run.is_pumped and run.shim is None and self.drains.is_needed(run.run_id):
+            self._work.soon(self._drain_first, run, end)
+        else:
+            self._take_exit(run, end)
+
+    def _is_settled(self, run: Run) -> bool:
+        """Whether its exit is known already, or it was given up: it did not even end by SIGKILL."""
+        return run.exit is not None or self._runs.get(run.run_id) is not run
+
+    def _take_exit(self, run: Run, end: Exit) -> None:
         run.exit = end
         if exits.is_over(run):
             self.over(run)
@@ -147,7 +153,8 @@ class Ender:
     async def _drain_first(self, run: Run, end: Exit) -> None:
         """Its shim is gone: another one moves its last words into the log before it is over."""
         await self.drains.drain(run.run_id)
-        self._note_exit(run, end)
+        if not self._is_settled(run):
+            self._take_exit(run, end)
 
     async def _wait_for_main(self, run: Run) -> None:
         self.main_ended(run, await termination.exit_without_shim(run))

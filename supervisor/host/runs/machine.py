@@ -62,6 +62,7 @@ else:
     adoption = late("supervisor.host.runs.adoption")
 
 LOG_LIMIT_BYTES = 64 << 20
+_NOTE_ATTEMPTS, _NOTE_PAUSE_S = 20, 0.01
 _SHIM_ENDS_S = 1.0
 """How long a shim that holds nothing may take to end."""
 
@@ -125,7 +126,8 @@ class HostMachine:
             case Kill(run_id):
                 self._ask(run_id, Asked.KILL)
             case Note(run_id, text):
-                RunDir(self._folder, run_id).note(text)
+                if not RunDir(self._folder, run_id).note(text):
+                    self._work.soon(self._note_later, run_id, text)
             case Discard(run_ids):
                 self._work.soon(self._ender.remove, run_ids)
             case _:
@@ -277,6 +279,13 @@ class HostMachine:
             self._work.soon(self._attend, client)
             if self._shims.is_current(client):
                 self._work.soon(self._drain_all)
+
+    async def _note_later(self, run_id: str, text: str) -> None:
+        """The FIFO was full: the pump is slow, or stopped. After a while the note is given up."""
+        for _ in range(_NOTE_ATTEMPTS):
+            await anyio.sleep(_NOTE_PAUSE_S)
+            if RunDir(self._folder, run_id).note(text):
+                return
 
     async def _drain_all(self) -> None:
         await self._ender.drains.drain_all()

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 from supervisor.host.users.folder_trust import give_folder
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 4096
 """So much is written into a FIFO as a whole: PIPE_BUF of pipe(7)."""
-_ATTEMPTS, _PAUSE_S = 10, 0.002
 _FACTS_BYTES = 64 * 1024
 """How long a file of facts may be."""
 
@@ -189,27 +187,32 @@ class RunDir:
             case _:
                 return None
 
-    def note(self, text: str) -> None:
-        """Append lines of the supervisor's own to the log; without effect where that fails.
+    def note(self, text: str) -> bool:
+        """Append lines of the supervisor's own to the log; without effect where that fails. Never waits.
 
-        While its output is pumped, they go the way of the output: the pump alone writes into the log then.
+        While its output is pumped, they go the way of the output: the pump alone writes into the log then. False: the
+        FIFO is full, and the lines are to be noted again in a moment.
         """
         lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
-        if self._sent(lines):
-            return
+        try:
+            if self._sent(lines):
+                return True
+        except BlockingIOError:
+            return False
         try:
             fd = open_regular(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 if os.fstat(fd).st_nlink != 1:
-                    return  # a command put another file there, which has a name elsewhere
+                    return True  # a command put another file there, which has a name elsewhere
                 os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
         except OSError:
             pass  # the disk is full: the command's own lines are lost as well
+        return True
 
     def _sent(self, lines: str) -> bool:
-        """Write into the FIFO, in one piece; False: there is none, or nobody reads it."""
+        """Write into the FIFO, in one piece; False: there is none, or nobody reads it. Raises BlockingIOError."""
         try:
             fd = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -217,14 +220,10 @@ class RunDir:
         try:
             if not stat.S_ISFIFO(os.fstat(fd).st_mode):
                 return True  # something that the command put there
-            data = lines.encode("utf-8", "replace")[:_PIECE_BYTES]
-            for _ in range(_ATTEMPTS):
-                try:
-                    os.write(fd, data)
-                    return True
-                except BlockingIOError:
-                    time.sleep(_PAUSE_S)
-            return True  # the pump is stopped: the output waits, and the note is lost
+            os.write(fd, lines.encode("utf-8", "replace")[:_PIECE_BYTES])
+            return True
+        except BlockingIOError:
+            raise
         except OSError:
             return False
         finally:

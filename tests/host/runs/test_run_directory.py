@@ -1,0 +1,58 @@
+"""Notes in a run's log: they go the way of its output, and never wait."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from supervisor.host.runs.run_directory import RunDir
+
+LINE = b"supervisor: stopped by hand\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    run = RunDir(tmp_path, "r")
+    run.create("true\n")
+    return run
+
+
+def test_note_without_a_fifo_is_appended_to_the_log(run: RunDir) -> None:
+    Path(run.log).write_bytes(b"output\n")
+
+    assert run.note("stopped by hand")
+    assert Path(run.log).read_bytes() == b"output\n" + LINE
+
+
+def test_note_goes_through_the_fifo_that_is_read(run: RunDir) -> None:
+    os.mkfifo(run.pipe)
+    reader = os.open(run.pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run.note("stopped by hand")
+        assert os.read(reader, 100) == LINE
+    finally:
+        os.close(reader)
+    assert not os.path.exists(run.log), "the pump alone writes there"
+
+
+def test_note_for_a_full_fifo_is_to_be_tried_again(run: RunDir) -> None:
+    os.mkfifo(run.pipe)
+    reader = os.open(run.pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(run.pipe, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        size = os.write(writer, bytes(1 << 20))  # as much as it takes
+        assert not run.note("stopped by hand")
+
+        assert len(os.read(reader, 1 << 20)) == size
+        assert run.note("stopped by hand")
+        assert os.read(reader, 100) == LINE
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_note_for_a_fifo_that_nobody_reads_is_in_the_log(run: RunDir) -> None:
+    os.mkfifo(run.pipe)
+
+    assert run.note("stopped by hand")
+    assert Path(run.log).read_bytes() == LINE
