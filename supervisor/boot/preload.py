@@ -59,7 +59,7 @@ MODULES = (
     "supervisor.host.runs.spawn.containers",
     "supervisor.host.runs.termination",
     "supervisor.host.users.impersonation",
-    "supervisor.host.runs.log_drains",
+    "supervisor.host.runs.orphaned_fifos",
     "supervisor.host.runs.log_file",
     "supervisor.host.proc.kernel_log",
     "supervisor.host.runs.outputs",

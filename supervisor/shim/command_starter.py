@@ -11,7 +11,7 @@ from supervisor.shim.descriptors import DescriptorLimit
 from supervisor.shim.execute import ExecFailed, execute
 from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.log_pump import LogPump
-from supervisor.shim.logs.output_files import Outputs
+from supervisor.shim.logs.standard_streams import StandardStreams
 from supervisor.shim.oom_score import OomScore
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
 from supervisor.shim.syscalls import leave_inherited_keyring
@@ -32,36 +32,36 @@ class CommandStarter:
     def start(self, request: SpawnRequest, keeper: KeeperLink) -> CommandStarted | SpawnFailed:
         """Start a command. Never raises."""
         run_id, user, group = request.run_id, request.user, ""
-        stage, outputs = "chdir", None
+        stage, streams = "chdir", None
         try:
             if not user:
                 os.chdir(request.cwd)
             stage = "log"
-            outputs = Outputs(request)
+            streams = StandardStreams(request)
             stage = "exec"
             if time.monotonic() > request.before:
                 # The supervisor has given it up, and has reported that it did not start.
-                outputs.discard()
+                streams.discard()
                 return SpawnFailed(run_id, "late", errno.ETIMEDOUT)
             if user and not self._has_own_keyring:
                 leave_inherited_keyring()
                 self._has_own_keyring = True
-            if request.pipe:
+            if request.fifo:
                 self._pump.start()
             group = enter(request.cgroup)
             self._oom_score.raise_()
             self._descriptors.lower()
             earliest = _now_ticks()
-            pid = execute(request, self._null, outputs.out, outputs.err)
+            pid = execute(request, self._null, streams.out, streams.err)
             latest = _now_ticks()
-            outputs.keep(self._pump, keeper)
+            streams.keep(self._pump, keeper)
         except OSError as error:
             if isinstance(error, ExecFailed):
                 stage = error.stage
             elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
                 stage = "fork"
-            if outputs is not None:
-                outputs.discard()
+            if streams is not None:
+                streams.discard()
             return SpawnFailed(run_id, stage, error.errno or errno.EIO)
         except Exception as error:  # a type that the protocol does not check, in argv or env, say
             return SpawnFailed(run_id, "request", errno.EINVAL, repr(error))
@@ -70,11 +70,11 @@ class CommandStarter:
             self._descriptors.raise_()
             if group and not leave(group):
                 group = ""  # we are in it still: to kill the group would kill us
-            if outputs is not None:
-                outputs.close()
+            if streams is not None:
+                streams.close()
             os.chdir("/")  # keep no filesystem busy
         ticks = earliest if earliest == latest else _start_ticks(pid)
-        return CommandStarted(run_id, pid, ticks, group, outputs.inode)
+        return CommandStarted(run_id, pid, ticks, group, streams.inode)
 
 
 def _now_ticks() -> int:

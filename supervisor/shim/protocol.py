@@ -10,7 +10,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | ListRequest | `{"ask": "list"}` | RunsListed |
 | ListenRequest | `{"ask": "listen", "path"}` | nothing |
 | JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
-| PumpRequest | `{"ask": "pump", "run_id", "pipe", "log", "limit_bytes"}` | LogDrained |
+| PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes"}` | LogFlushed |
 | (the supervisor closes its side) | end of file | Bye |
 
 | event | on the wire |
@@ -19,7 +19,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | SpawnFailed | `{"failed": run id, "stage", "errno", "text"?}` |
 | CommandExited | `{"exited": run id, "code" or "signal"}` |
 | RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
-| LogDrained | `{"drained": run id}` |
+| LogFlushed | `{"flushed": run id}` |
 | Bye | `{"bye": number of live commands}` |
 | ShimTrouble | `{"trouble": text}` |
 
@@ -78,7 +78,7 @@ class SpawnRequest:
     """None: the shim's own user."""
     cgroup: str = ""
     """The folder of the command's control group, beside which the shim's is; empty: it has none of its own."""
-    pipe: str = ""
+    fifo: str = ""
     """The path of the FIFO that is made for its output, and pumped into `log`; empty: it writes into `log` itself."""
     limit_bytes: int = 0
     """How large the log may be that is pumped."""
@@ -108,7 +108,7 @@ class PumpRequest:
     """Pump the FIFO of a run that another shim began, and say when what is in it now has been moved."""
 
     run_id: str
-    pipe: str
+    fifo: str
     log: str
     limit_bytes: int
 
@@ -172,7 +172,7 @@ class RunsListed:
 
 
 @dataclass(frozen=True, slots=True)
-class LogDrained:
+class LogFlushed:
     """What the FIFO of a run held has been moved into its log; or there is no FIFO, or it cannot be opened."""
 
     run_id: str
@@ -192,7 +192,7 @@ class ShimTrouble:
     text: str
 
 
-Event = CommandStarted | SpawnFailed | CommandExited | RunsListed | LogDrained | Bye | ShimTrouble
+Event = CommandStarted | SpawnFailed | CommandExited | RunsListed | LogFlushed | Bye | ShimTrouble
 
 
 # To the wire and back -------------------------------------------------------------------------------------------------
@@ -209,8 +209,8 @@ def encode_request(request: Request) -> Message:
             return {"ask": "listen", "path": path}
         case JoinRequest(cgroup):
             return {"ask": "join", "cgroup": cgroup}
-        case PumpRequest(run_id, pipe, log, limit_bytes):
-            return {"ask": "pump", "run_id": run_id, "pipe": pipe, "log": log, "limit_bytes": limit_bytes}
+        case PumpRequest(run_id, fifo, log, limit_bytes):
+            return {"ask": "pump", "run_id": run_id, "fifo": fifo, "log": log, "limit_bytes": limit_bytes}
         case _:
             assert_never(request)
 
@@ -227,8 +227,8 @@ def _encode_spawn(request: SpawnRequest) -> Message:
         message["as"] = {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)}
     if request.cgroup:
         message["cgroup"] = request.cgroup
-    if request.pipe:
-        message |= {"pipe": request.pipe, "limit_bytes": request.limit_bytes}
+    if request.fifo:
+        message |= {"fifo": request.fifo, "limit_bytes": request.limit_bytes}
     return message | {"log": request.log, "dir": request.dir, "before": request.before}
 
 
@@ -246,11 +246,11 @@ def decode_request(message: Message) -> Request:
         case {
             "ask": "pump",
             "run_id": str(run_id),
-            "pipe": str(pipe),
+            "fifo": str(fifo),
             "log": str(log),
             "limit_bytes": int(limit_bytes),
         }:
-            return PumpRequest(run_id, pipe, log, limit_bytes)
+            return PumpRequest(run_id, fifo, log, limit_bytes)
         case _:
             raise ProtocolError(f"unknown request {message.get('ask')!r}")
 
@@ -277,7 +277,7 @@ def _decode_spawn(message: Message) -> SpawnRequest:
                 before,
                 user,
                 str(message.get("cgroup", "")),
-                str(message.get("pipe", "")),
+                str(message.get("fifo", "")),
                 _int(message.get("limit_bytes")),
             )
         case {"run_id": str(run_id)}:
@@ -319,8 +319,8 @@ def encode_event(event: Event) -> Message:
                 "ended": {run_id: encode_status(status) for run_id, status in ended.items()},
                 "version": version,
             }
-        case LogDrained(run_id):
-            return {"drained": run_id}
+        case LogFlushed(run_id):
+            return {"flushed": run_id}
         case Bye(live):
             return {"bye": live}
         case ShimTrouble(text):
@@ -346,8 +346,8 @@ def decode_event(message: Message) -> Event:
                 {run_id: decode_status(status) for run_id, status in ended.items()},
                 version,
             )
-        case {"drained": str(run_id)}:
-            return LogDrained(run_id)
+        case {"flushed": str(run_id)}:
+            return LogFlushed(run_id)
         case {"bye": int(live)}:
             return Bye(live)
         case {"trouble": str(text)}:

@@ -66,7 +66,7 @@ def test_daemon_that_keeps_the_output_open_delays_the_end_by_a_moment(project: P
     (project.folder / "go").touch()
     log = log_of(project, "daemon")
     until(lambda: log.read_text() == "now\nlater\n", "what the daemon prints later")
-    until(lambda: not (log.parent / "pipe").exists(), "the end of the FIFO")
+    until(lambda: not (log.parent / "fifo").exists(), "the end of the FIFO")
     project.stop(program)
 
 
@@ -103,7 +103,7 @@ def test_kills_lose_and_double_no_byte(project: Project, victims: str) -> None:
         program = killed(project, program, victims)
     for name in WRITERS:
         log = log_of(project, name)
-        until(lambda log=log: not (log.parent / "pipe").exists(), f"the end of {log}")  # type: ignore[misc]
+        until(lambda log=log: not (log.parent / "fifo").exists(), f"the end of {log}")  # type: ignore[misc]
         lines = [line for line in log.read_text().splitlines() if not line.startswith("supervisor: ")]
         assert lines == written(name)
     project.stop(program)

@@ -47,7 +47,7 @@ def found_again(
     unknown: list[tuple[Run, Inherited]] = []
     for one in inherited:
         run = _run(one, folder)
-        run.is_pumped = os.path.exists(run.dir.pipe)
+        run.is_pumped = os.path.exists(run.dir.fifo)
         facts = run.dir.started()
         if facts is not None and facts.boot_id == boot:
             run.cgroup, run.log_inode = facts.cgroup, facts.log_inode

@@ -22,12 +22,12 @@ from supervisor.shim.protocol import RunsListed
 
 if TYPE_CHECKING:
     from supervisor.host.proc.cgroups import Cgroups
-    from supervisor.host.runs import log_drains, termination
-    from supervisor.host.runs.log_drains import LogDrains
+    from supervisor.host.runs import orphaned_fifos, termination
+    from supervisor.host.runs.orphaned_fifos import OrphanedFifos
     from supervisor.host.runs.spawn.shim_pool import ShimPool
     from supervisor.host.runs.termination import SharedCensus
 else:
-    log_drains = late("supervisor.host.runs.log_drains")
+    orphaned_fifos = late("supervisor.host.runs.orphaned_fifos")
     termination = late("supervisor.host.runs.termination")
 
 _CONTAINER_S = 10.0
@@ -52,7 +52,7 @@ class Ender:
         self._facts = facts
         self._work = work
         self._shims = shims
-        self._drains: LogDrains | None = None
+        self._orphaned_fifos: OrphanedFifos | None = None
         self._folder = folder
         self._log_limit_bytes = log_limit_bytes
         self._cgroups = cgroups
@@ -62,11 +62,13 @@ class Ender:
         """The runs whose control groups `leave_groups` has to remove."""
 
     @property
-    def drains(self) -> LogDrains:
+    def orphaned_fifos(self) -> OrphanedFifos:
         """The FIFOs that another shim has left."""
-        if self._drains is None:
-            self._drains = log_drains.LogDrains(self._shims, self._folder, self._log_limit_bytes)
-        return self._drains
+        if self._orphaned_fifos is None:
+            self._orphaned_fifos = orphaned_fifos.OrphanedFifos(
+                self._shims, self._folder, self._log_limit_bytes
+            )
+        return self._orphaned_fifos
 
     def watch(self, run: Run, held: RunsListed) -> None:
         """Learn without a shim how a run ends; at once if it has ended. `held`: what an earlier shim held."""
@@ -134,8 +136,8 @@ class Ender:
     def _note_exit(self, run: Run, end: Exit) -> None:
         if self._is_settled(run):
             return
-        if run.is_pumped and run.shim is None and self.drains.is_needed(run.run_id):
-            self._work.soon(self._drain_first, run, end)
+        if run.is_pumped and run.shim is None and self.orphaned_fifos.is_needed(run.run_id):
+            self._work.soon(self._flush_first, run, end)
         else:
             self._take_exit(run, end)
 
@@ -150,9 +152,9 @@ class Ender:
         else:
             self.see_out(run)
 
-    async def _drain_first(self, run: Run, end: Exit) -> None:
+    async def _flush_first(self, run: Run, end: Exit) -> None:
         """Its shim is gone: another one moves its last words into the log before it is over."""
-        await self.drains.drain(run.run_id)
+        await self.orphaned_fifos.flush(run.run_id)
         if not self._is_settled(run):
             self._take_exit(run, end)
 

@@ -47,7 +47,7 @@ from supervisor.shim.protocol import (
     CommandExited,
     CommandStarted,
     Event,
-    LogDrained,
+    LogFlushed,
     RunsListed,
     ShimTrouble,
     SpawnFailed,
@@ -221,8 +221,8 @@ class HostMachine:
             case ShimTrouble(text):
                 # In the event loop, when the log is set up.
                 self._work.soon(_warn, f"the process that holds commands had trouble: {text}")
-            case LogDrained(run_id):
-                self._ender.drains.done(run_id)
+            case LogFlushed(run_id):
+                self._ender.orphaned_fifos.done(run_id)
             case RunsListed() | Bye():
                 pass  # an answer that came after its question was given up
             case _:
@@ -278,7 +278,7 @@ class HostMachine:
         for client in self._shims.take_unattended():
             self._work.soon(self._attend, client)
             if self._shims.is_current(client):
-                self._work.soon(self._drain_all)
+                self._work.soon(self._take_over_fifos)
 
     async def _note_later(self, run_id: str, text: str) -> None:
         """The FIFO was full: the pump is slow, or stopped. After a while the note is given up."""
@@ -287,8 +287,8 @@ class HostMachine:
             if RunDir(self._folder, run_id).note(text):
                 return
 
-    async def _drain_all(self) -> None:
-        await self._ender.drains.drain_all()
+    async def _take_over_fifos(self) -> None:
+        await self._ender.orphaned_fifos.take_over_all()
 
     async def _attend(self, client: ShimClient) -> None:
         """Handle a shim's events until it is gone, or another took its place and it holds nothing more."""

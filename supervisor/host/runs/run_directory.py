@@ -3,7 +3,7 @@
     runs/<run id>/
       script.sh   the command, as it was run (the file's name shows in the shell's error messages)
       log         stdout and stderr, in the order written
-      pipe        the FIFO that the shim pumps into `log`; gone once nobody can write into it any more
+      fifo        the FIFO that the shim pumps into `log`; gone once nobody can write into it any more
       started     JSON, written by the shim once the process exists: {"pid", "start_ticks", "boot_id", "shim_pid",
                   "cgroup", "log_inode"}
       exit        JSON, written by the shim once the process ended: {"code"} or {"signal"}, and {"wall_s"}
@@ -84,9 +84,9 @@ class RunDir:
         return f"{self.path}/log"
 
     @property
-    def pipe(self) -> str:
+    def fifo(self) -> str:
         """The path of the FIFO that is pumped into the log; it is there while some process may write into it."""
-        return f"{self.path}/pipe"
+        return f"{self.path}/fifo"
 
     def output(self, kind: RunKind, reference: str) -> str:
         """The path of the GITPOD_OUTPUT file."""
@@ -214,7 +214,7 @@ class RunDir:
     def _sent(self, lines: str) -> bool:
         """Write into the FIFO, in one piece; False: there is none, or nobody reads it. Raises BlockingIOError."""
         try:
-            fd = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return False
         try:

@@ -2,8 +2,8 @@
 
 | the log | the pump |
 |---|---|
-| takes no more (ENOSPC, EDQUOT, EIO, EFBIG) | drops what comes, counts it, and says so in the log when there is room |
-| was removed or replaced | makes it anew, its offsets going on, and says so in it |
+| takes no more (ENOSPC, EDQUOT, EIO, EFBIG) | drops what comes, counts it, and notes that when there is room |
+| was removed or replaced | makes it anew, its offsets going on, and notes that in it |
 | is larger than its limit | gives the blocks of its head back |
 """
 
@@ -23,7 +23,7 @@ from supervisor.shim.regular_file import open_regular
 
 PIPE_BYTES = 256 * 1024
 MOVE_BYTES = 64 * 1024
-_LOOK_S = 1.0
+_CHECK_S = 1.0
 """How often the log that is written is compared with what stands at its path."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
@@ -48,9 +48,9 @@ class LogPipe:
         """Before this offset nothing is left."""
         self.noted_ns = 0
         self.lost_bytes = 0
-        self.looked_at = 0.0
+        self.check_at = 0.0
         self.mark: int | None = None
-        """The run is drained when the position has passed this."""
+        """The run is flushed when the position has passed this."""
         self.is_closed = False
         """Whether nobody has the FIFO open for writing."""
         self.is_busy = False
@@ -69,7 +69,7 @@ class LogPipe:
         return not any(event & select.POLLHUP for _, event in poll.poll(0))
 
     @property
-    def is_drained(self) -> bool:
+    def is_flushed(self) -> bool:
         """Whether everything up to the mark was moved; also if there is none."""
         return self.mark is None or self.position >= self.mark
 
@@ -80,9 +80,9 @@ class LogPipe:
             self.noted_ns = now_ns
             times.write((self.key, self.position, now_ns))
         try:
-            self._look()
+            self._check_log()
             if self.lost_bytes:
-                self._say_lost()
+                self._note_lost()
             moved = os.splice(self.fd, self.log, MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE)
         except BlockingIOError:
             return -1
@@ -112,12 +112,12 @@ class LogPipe:
             raise
         self.log, self.inode = fd, status.st_ino
 
-    def _look(self) -> None:
+    def _check_log(self) -> None:
         """See, now and then, that the log is still what stands at its path; make it anew if it is not."""
         now = time.monotonic()
-        if now < self.looked_at:
+        if now < self.check_at:
             return
-        self.looked_at = now + _LOOK_S
+        self.check_at = now + _CHECK_S
         try:
             if os.stat(self.path, follow_symlinks=False).st_ino == self.inode:
                 return
@@ -136,7 +136,7 @@ class LogPipe:
         self._open_log(fd, at)
         os.close(old)
         self.first_kept = at
-        self._say(f"the log begins anew after {at} bytes: {why}")
+        self._note(f"the log begins anew after {at} bytes: {why}")
 
     def _drop(self) -> int:
         """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
@@ -152,12 +152,12 @@ class LogPipe:
             self.mark -= lost  # they never come to the position
         return lost
 
-    def _say_lost(self) -> None:
-        """Say what was dropped. Raises OSError while there is still no room."""
-        self._say(f"{self.lost_bytes} bytes are missing here: the disk was full")
+    def _note_lost(self) -> None:
+        """Note what was dropped. Raises OSError while there is still no room."""
+        self._note(f"{self.lost_bytes} bytes are missing here: the disk was full")
         self.lost_bytes = 0
 
-    def _say(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         data = f"supervisor: {text}\n".encode()
         begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
         written = os.write(self.log, data if begins_line else b"\n" + data)

@@ -9,10 +9,10 @@ pump that takes over after a death opens FIFO and log by their paths, and goes o
 |---|---|
 | has bytes | moves up to 64 KiB, then the next FIFO that has some; a time goes into the journal before |
 | is empty | waits in epoll; 2 ms after it has moved something, unless a pipe was full |
-| has no writer (splice returns 0) | waits for the next writer (edge-triggered), and says that it is closed |
+| has no writer (splice returns 0) | waits for the next writer (edge-triggered), and reports that it is closed |
 
-The shim's main thread adds FIFOs, and asks for a run to be *drained*: moved up to what is in the FIFO at that moment.
-The answers wait in `take_drained`, announced by a byte in the shim's wake-up pipe.
+The shim's main thread adds FIFOs, and asks for a run to be *flushed*: moved up to what is in the FIFO at that moment.
+The answers wait in `take_flushed`, announced by a byte in the shim's wake-up pipe.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LogPump:
     """The thread. Methods are called by the shim's main thread; none of them waits for a disk."""
 
     def __init__(self, times: LogTimes, wakeup: int) -> None:
-        """`wakeup`: a pipe that gets a byte when `take_drained` or `take_closed` has something new."""
+        """`wakeup`: a pipe that gets a byte when `take_flushed` or `take_closed` has something new."""
         self._times = times
         self._wakeup = wakeup
         self._epoll = select.epoll()
@@ -49,12 +49,12 @@ class LogPump:
         self._epoll.register(self._control, select.EPOLLIN)
         self._pipes: dict[int, LogPipe] = {}
         self._by_run: dict[str, LogPipe] = {}
-        self._to_drain: deque[LogPipe] = deque()
+        self._to_flush: deque[LogPipe] = deque()
         self._to_remove: deque[LogPipe] = deque()
         self._to_look_at: deque[LogPipe] = deque()
-        self._drained: deque[str] = deque()
+        self._flushed: deque[str] = deque()
         self._closed: deque[str] = deque()
-        self._rested: list[LogPipe] = []
+        self._resting: list[LogPipe] = []
         """The FIFOs that are left alone until `_rearm_at`."""
         self._rearm_at = math.inf
         self._thread: Thread | None = None
@@ -80,15 +80,14 @@ class LogPump:
         self._epoll.register(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def take_over(self, pipe: LogPipe) -> None:
-        """Pump a FIFO that another shim made. Raises as `start`.
+        """Pump a FIFO that another shim made; the thread must run.
 
         If its writers have gone by now, epoll does not report that: to a descriptor that was opened after the last
         writer had closed, there has been none yet. splice(2) says so.
         """
-        self.start()
         self.add(pipe)
         self._to_look_at.append(pipe)
-        self._poke()
+        self._wake()
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._by_run
@@ -97,13 +96,13 @@ class LogPump:
         """The ids of the runs whose FIFOs are pumped."""
         return tuple(self._by_run)
 
-    def drain(self, run_id: str) -> bool:
-        """Have a run drained; True: it is already, or is not pumped."""
+    def flush(self, run_id: str) -> bool:
+        """Have a run flushed; True: it is already, or is not pumped."""
         pipe = self._by_run.get(run_id)
         if pipe is None or (not pipe.is_busy and pipe.unread_bytes == 0):
             return True
-        self._to_drain.append(pipe)
-        self._poke()
+        self._to_flush.append(pipe)
+        self._wake()
         return False
 
     def progress(self, run_id: str) -> tuple[int, bool]:
@@ -115,26 +114,26 @@ class LogPump:
         """Pump a FIFO no more, and close it, once it is empty."""
         if (pipe := self._by_run.pop(run_id, None)) is not None:
             self._to_remove.append(pipe)
-            self._poke()
+            self._wake()
 
     def close(self) -> None:
         """End the thread, once the FIFOs that were removed are closed."""
         self._is_closing = True
-        self._poke()
+        self._wake()
         if self._thread is not None:
             self._thread.join()
         self._epoll.close()
         os.close(self._control)
 
-    def take_drained(self) -> list[str]:
-        """The runs that were drained since this was last asked."""
-        return _taken(self._drained)
+    def take_flushed(self) -> list[str]:
+        """The runs that were flushed since this was last asked."""
+        return _taken(self._flushed)
 
     def take_closed(self) -> list[str]:
         """The runs whose FIFO nobody has open for writing any more, since this was last asked."""
         return _taken(self._closed)
 
-    def _poke(self) -> None:
+    def _wake(self) -> None:
         os.eventfd_write(self._control, 1)
 
     # The thread ----------------------------------------------------------------------------------------------------
@@ -146,7 +145,7 @@ class LogPump:
             for pipe in ready:
                 any_full |= self._move(pipe)
             if is_asked:  # last: it may close some of these
-                self._obey()
+                self._answer()
                 if self._is_closing:
                     return
             if any_full or time.monotonic() >= self._rearm_at:
@@ -155,7 +154,7 @@ class LogPump:
     def _wait(self) -> tuple[list[LogPipe], bool]:
         """The FIFOs that have bytes, or whose last writer has gone; and whether the main thread wants something."""
         ready, is_asked = [], False
-        for fd, _ in self._epoll.poll(_PAUSE_S if self._rested else None):
+        for fd, _ in self._epoll.poll(_PAUSE_S if self._resting else None):
             if fd == self._control:
                 is_asked = True
             elif pipe := self._pipes.get(fd):
@@ -171,44 +170,44 @@ class LogPump:
             moved = -1  # the log is out of reach: it is tried again after the pause
         finally:
             pipe.is_busy = False
-        self._note_drained(pipe)
+        self._note_flushed(pipe)
         if moved == 0:
             if not pipe.is_closed:
                 pipe.is_closed = True
                 # Level-triggered, the kernel would report the hang-up for ever.
                 self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLET)
-                self._tell(self._closed, pipe)
+                self._report(self._closed, pipe)
             return False
         pipe.is_closed = False
-        if not self._rested:
+        if not self._resting:
             self._rearm_at = time.monotonic() + _PAUSE_S
-        self._rested.append(pipe)
+        self._resting.append(pipe)
         return moved >= _FULL_BYTES
 
     def _rearm(self) -> None:
-        rested, self._rested, self._rearm_at = self._rested, [], math.inf
+        rested, self._resting, self._rearm_at = self._resting, [], math.inf
         for pipe in rested:
             if pipe.fd in self._pipes:
                 self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def _obey(self) -> None:
+    def _answer(self) -> None:
         os.eventfd_read(self._control)
         while self._to_look_at:
             self._move(self._to_look_at.popleft())
-        while self._to_drain:
-            pipe = self._to_drain.popleft()
+        while self._to_flush:
+            pipe = self._to_flush.popleft()
             pipe.mark = pipe.position + pipe.unread_bytes
-            while not pipe.is_drained and self._moves(pipe):
+            while not pipe.is_flushed and self._moves(pipe):
                 pass
-            self._note_drained(pipe)
+            self._note_flushed(pipe)
         while self._to_remove:
             pipe = self._to_remove.popleft()
             while self._moves(pipe):
                 pass
             self._epoll.unregister(pipe.fd)
             del self._pipes[pipe.fd]
-            if pipe in self._rested:
-                self._rested.remove(pipe)
+            if pipe in self._resting:
+                self._resting.remove(pipe)
             pipe.close()
             try:
                 os.unlink(pipe.fifo)
@@ -221,12 +220,12 @@ class LogPump:
         except OSError:
             return False
 
-    def _note_drained(self, pipe: LogPipe) -> None:
-        if pipe.mark is not None and pipe.is_drained:
+    def _note_flushed(self, pipe: LogPipe) -> None:
+        if pipe.mark is not None and pipe.is_flushed:
             pipe.mark = None
-            self._tell(self._drained, pipe)
+            self._report(self._flushed, pipe)
 
-    def _tell(self, answers: deque[str], pipe: LogPipe) -> None:
+    def _report(self, answers: deque[str], pipe: LogPipe) -> None:
         answers.append(pipe.run_id)
         try:
             os.write(self._wakeup, b"\0")

@@ -10,12 +10,12 @@ import os
 import time
 
 from supervisor.lean.frozen import replace
-from supervisor.shim.logs.last_words import LastWords, are_over, begun, looked_at
 from supervisor.shim.logs.log_keeper import NAME, KeeperLink
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
-from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogDrained, PumpRequest
+from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
+from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, PumpRequest
 
 _LOOK_S = 0.02
 """How often the log of a command that has ended is looked at while others may still write into it."""
@@ -31,10 +31,10 @@ class RunLogs:
         self._times = LogTimes()
         self.pump = LogPump(self._times, wakeup)
         self.keeper = KeeperLink()
-        self._ending: dict[str, LastWords] = {}
+        self._pending: dict[str, PendingExit] = {}
         """Commands that have ended, and whose end is not reported yet, by run id."""
         self._asked: set[str] = set()
-        """The runs for which a supervisor waits for `LogDrained`."""
+        """The runs for which a supervisor waits for `LogFlushed`."""
         self._closed: set[str] = set()
         """The runs whose FIFO no process has open for writing, and whose main process lives."""
 
@@ -51,29 +51,30 @@ class RunLogs:
     @property
     def patience_s(self) -> float | None:
         """How long to wait before `retry`; None: there is nothing to retry."""
-        return _LOOK_S if self._ending else _RETRY_S if self.keeper.is_behind else None
+        return _LOOK_S if self._pending else _RETRY_S if self.keeper.is_behind else None
 
     def take_over(self, request: PumpRequest) -> list[Event]:
         """Go on where another shim was killed."""
         run_id = request.run_id
         if run_id not in self.pump:
             try:
-                pipe = LogPipe(run_id, request.pipe, request.log, request.limit_bytes)
-                self.pump.take_over(pipe)
+                self.pump.start()
+                pipe = LogPipe(run_id, request.fifo, request.log, request.limit_bytes)
             except OSError:
-                return [LogDrained(run_id)]
+                return [LogFlushed(run_id)]
+            self.pump.take_over(pipe)
             self.keeper.hold(run_id, pipe.fd)
             self.keeper.flush()
-        if self.pump.drain(run_id):
-            return [LogDrained(run_id)]
+        if self.pump.flush(run_id):
+            return [LogFlushed(run_id)]
         self._asked.add(run_id)
         return []
 
     def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
         position, _ = self.pump.progress(run_id)
-        words = begun(status, time.monotonic(), position)
-        self._ending[run_id] = replace(words, is_drained=self.pump.drain(run_id))
+        pending = after_exit(status, time.monotonic(), position)
+        self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))
         return self._ends()
 
     def child_ended(self, pid: int) -> None:
@@ -85,15 +86,15 @@ class RunLogs:
     def attend(self, live: set[str]) -> list[Event]:
         """Go on with what waited for the pump. `live`: the runs whose main process lives."""
         events: list[Event] = []
-        for run_id in self.pump.take_drained():
-            if words := self._ending.get(run_id):
-                self._ending[run_id] = replace(words, is_drained=True)
+        for run_id in self.pump.take_flushed():
+            if pending := self._pending.get(run_id):
+                self._pending[run_id] = replace(pending, is_flushed=True)
             if run_id in self._asked:
                 self._asked.discard(run_id)
-                events.append(LogDrained(run_id))
+                events.append(LogFlushed(run_id))
         events += self._ends()
         self._closed.update(self.pump.take_closed())
-        for run_id in self._closed - live - self._ending.keys():
+        for run_id in self._closed - live - self._pending.keys():
             self._closed.discard(run_id)
             self.keeper.drop(run_id)
             self.pump.remove(run_id)
@@ -107,11 +108,11 @@ class RunLogs:
     def _ends(self) -> list[Event]:
         """The ends of the commands whose last words are in their logs."""
         now, ends = time.monotonic(), []
-        for run_id, words in list(self._ending.items()):
+        for run_id, pending in list(self._pending.items()):
             position, has_writer = self.pump.progress(run_id)
-            if are_over(words, now, has_writer):
-                del self._ending[run_id]
-                ends.append(CommandExited(run_id, words.status))
+            if is_due(pending, now, has_writer):
+                del self._pending[run_id]
+                ends.append(CommandExited(run_id, pending.status))
             else:
-                self._ending[run_id] = looked_at(words, now, position)
+                self._pending[run_id] = after_look(pending, now, position)
         return list[Event](ends)

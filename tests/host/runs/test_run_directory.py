@@ -25,8 +25,8 @@ def test_note_without_a_fifo_is_appended_to_the_log(run: RunDir) -> None:
 
 
 def test_note_goes_through_the_fifo_that_is_read(run: RunDir) -> None:
-    os.mkfifo(run.pipe)
-    reader = os.open(run.pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.mkfifo(run.fifo)
+    reader = os.open(run.fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert run.note("stopped by hand")
         assert os.read(reader, 100) == LINE
@@ -36,9 +36,9 @@ def test_note_goes_through_the_fifo_that_is_read(run: RunDir) -> None:
 
 
 def test_note_for_a_full_fifo_is_to_be_tried_again(run: RunDir) -> None:
-    os.mkfifo(run.pipe)
-    reader = os.open(run.pipe, os.O_RDONLY | os.O_NONBLOCK)
-    writer = os.open(run.pipe, os.O_WRONLY | os.O_NONBLOCK)
+    os.mkfifo(run.fifo)
+    reader = os.open(run.fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(run.fifo, os.O_WRONLY | os.O_NONBLOCK)
     try:
         size = os.write(writer, bytes(1 << 20))  # as much as it takes
         assert not run.note("stopped by hand")
@@ -52,7 +52,7 @@ def test_note_for_a_full_fifo_is_to_be_tried_again(run: RunDir) -> None:
 
 
 def test_note_for_a_fifo_that_nobody_reads_is_in_the_log(run: RunDir) -> None:
-    os.mkfifo(run.pipe)
+    os.mkfifo(run.fifo)
 
     assert run.note("stopped by hand")
     assert Path(run.log).read_bytes() == LINE

@@ -188,14 +188,14 @@ def test_pumps_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
         assert lines == [f"{name} writes line {number}" for number in range(1, 100001)]
 
 
-def test_a_drained_run_has_all_in_its_log_that_was_in_the_fifo(pumped: Pumped) -> None:
+def test_a_flushed_run_has_all_in_its_log_that_was_in_the_fifo(pumped: Pumped) -> None:
     pumped.open("a")
     writer = os.open(pumped.folder / "a", os.O_WRONLY)
     for size in (1, 5000, 100_000):
         os.write(writer, b"x" * size)
         before = pumped.log("a").stat().st_size
-        if not pumped.pump.drain("a"):
-            until(lambda: "a" in pumped.pump.take_drained())
+        if not pumped.pump.flush("a"):
+            until(lambda: "a" in pumped.pump.take_flushed())
         assert pumped.log("a").stat().st_size >= before
     os.close(writer)
     assert pumped.log("a").stat().st_size == 105_001
@@ -254,6 +254,7 @@ def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -
     os.close(writer)
 
     pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+    pumped.pump.start()
     pumped.pump.take_over(pipe)
     pumped.until_closed("a")
     os.close(held)

@@ -77,7 +77,7 @@ class Preparation:
         if self._pumped_limit_bytes is None:
             return request
         run.is_pumped = True
-        return replace(request, pipe=run.dir.pipe, limit_bytes=self._pumped_limit_bytes)
+        return replace(request, fifo=run.dir.fifo, limit_bytes=self._pumped_limit_bytes)
 
 
 class RunStarter:

@@ -117,7 +117,7 @@ class ShimClient:
         self._stream.send(encode_request(request))
 
     def pump(self, request: PumpRequest) -> None:
-        """Have the shim pump a FIFO that another shim made. `LogDrained` follows, unless the shim is lost."""
+        """Have the shim pump a FIFO that another shim made. `LogFlushed` follows, unless the shim is lost."""
         self._stream.send(encode_request(request))
 
     @property

@@ -21,7 +21,7 @@ LATEST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class LastWords:
+class PendingExit:
     """A command that has ended, whose end is not reported yet."""
 
     status: ExitStatus
@@ -31,24 +31,24 @@ class LastWords:
     """When the end is reported if nothing comes until then."""
     position: int
     """Of the pump, when it was last looked at."""
-    is_drained: bool = False
+    is_flushed: bool = False
     """Whether all that was in the FIFO at the end was moved."""
 
 
-def begun(status: ExitStatus, now: float, position: int) -> LastWords:
+def after_exit(status: ExitStatus, now: float, position: int) -> PendingExit:
     """The state when the main process has just ended."""
-    return LastWords(status, now + LATEST_S, now + QUIET_S, position)
+    return PendingExit(status, now + LATEST_S, now + QUIET_S, position)
 
 
-def looked_at(words: LastWords, now: float, position: int) -> LastWords:
+def after_look(pending: PendingExit, now: float, position: int) -> PendingExit:
     """The state after a look at the pump."""
-    if position == words.position:
-        return words
-    return replace(words, position=position, quiet_at=now + QUIET_S)
+    if position == pending.position:
+        return pending
+    return replace(pending, position=position, quiet_at=now + QUIET_S)
 
 
-def are_over(words: LastWords, now: float, has_writer: bool) -> bool:
+def is_due(pending: PendingExit, now: float, has_writer: bool) -> bool:
     """Whether the end can be reported."""
-    if now >= words.latest_at:
+    if now >= pending.latest_at:
         return True
-    return words.is_drained and (not has_writer or now >= words.quiet_at)
+    return pending.is_flushed and (not has_writer or now >= pending.quiet_at)

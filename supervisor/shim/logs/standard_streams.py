@@ -11,7 +11,7 @@ from supervisor.shim.protocol import SpawnRequest
 from supervisor.shim.regular_file import open_regular
 
 
-class Outputs:
+class StandardStreams:
     """The open files of one command that is about to start. `close` in any case; `keep` if it has started."""
 
     def __init__(self, request: SpawnRequest) -> None:
@@ -20,7 +20,7 @@ class Outputs:
         self._pipe: LogPipe | None = None
         self._fds: list[int] = []
         try:
-            if request.pipe:
+            if request.fifo:
                 self._open_pipe()
             else:
                 self._open_log()
@@ -52,8 +52,8 @@ class Outputs:
         try:
             if self._pipe is not None:
                 self._pipe.close()
-            if self._request.pipe:
-                os.unlink(self._request.pipe)
+            if self._request.fifo:
+                os.unlink(self._request.fifo)
             if os.stat(self._request.log, follow_symlinks=False).st_size == 0:
                 os.unlink(self._request.log)
         except OSError:
@@ -75,11 +75,11 @@ class Outputs:
 
     def _open_pipe(self) -> None:
         request = self._request
-        os.mkfifo(request.pipe, 0o600)
-        self._pipe = LogPipe(request.run_id, request.pipe, request.log, request.limit_bytes)
+        os.mkfifo(request.fifo, 0o600)
+        self._pipe = LogPipe(request.run_id, request.fifo, request.log, request.limit_bytes)
         self.inode = self._pipe.inode
         if user := request.user:
             # A command that writes to /dev/stderr opens the FIFO anew, as itself. The log is ours alone.
             os.chown(self._pipe.fd, user.uid, user.gid)
         for _ in range(2):
-            self._fds.append(os.open(request.pipe, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+            self._fds.append(os.open(request.fifo, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC))

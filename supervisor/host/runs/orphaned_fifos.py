@@ -23,7 +23,7 @@ LATEST_S = 2.0
 """How long the end of a run waits for its FIFO at most: another version's shim may have it, or a stopped one."""
 
 
-class LogDrains:
+class OrphanedFifos:
     """Which FIFOs another shim was asked to pump, until it has answered."""
 
     def __init__(self, shims: ShimPool, folder: Path, limit_bytes: int) -> None:
@@ -35,9 +35,9 @@ class LogDrains:
 
     def is_needed(self, run_id: str) -> bool:
         """Whether a run has a FIFO."""
-        return os.path.exists(RunDir(self._folder, run_id).pipe)
+        return os.path.exists(RunDir(self._folder, run_id).fifo)
 
-    async def drain(self, run_id: str) -> None:
+    async def flush(self, run_id: str) -> None:
         """Have a FIFO pumped from now on, and wait until what is in it now has been moved; for a while."""
         import anyio
 
@@ -48,7 +48,7 @@ class LogDrains:
             await self._waiting[run_id].wait()
         self._waiting.pop(run_id, None)
 
-    async def drain_all(self) -> None:
+    async def take_over_all(self) -> None:
         """Have all FIFOs pumped by the shim of now; without effect on those that it pumps already."""
         from supervisor.host.proc import worker_threads
 
@@ -63,7 +63,7 @@ class LogDrains:
     def _ask(self, run_id: str) -> None:
         run = RunDir(self._folder, run_id)
         try:
-            self._shims.current().pump(PumpRequest(run_id, run.pipe, run.log, self._limit_bytes))
+            self._shims.current().pump(PumpRequest(run_id, run.fifo, run.log, self._limit_bytes))
         except MachineError:
             self.done(run_id)  # there is no shim: the next one is asked for all
 

@@ -1,0 +1,30 @@
+"""When the end of a command is reported: a pure decision."""
+
+from supervisor.lean.frozen import replace
+from supervisor.shim.logs.pending_exit import LATEST_S, QUIET_S, PendingExit, after_exit, after_look, is_due
+from supervisor.shim.protocol import ExitStatus
+
+ENDED = after_exit(ExitStatus(0), now=100.0, position=10)
+
+
+def flushed(pending: PendingExit) -> PendingExit:
+    return replace(pending, is_flushed=True)
+
+
+def test_end_is_reported_at_once_when_all_is_moved_and_nothing_else_can_write() -> None:
+    assert is_due(flushed(ENDED), 100.0, has_writer=False)
+    assert not is_due(ENDED, 100.0, has_writer=False)
+
+
+def test_end_waits_until_those_that_are_left_are_quiet() -> None:
+    pending = flushed(ENDED)
+    assert not is_due(pending, 100.0 + QUIET_S / 2, has_writer=True)
+    pending = after_look(pending, 100.15, position=20)  # something came
+    assert not is_due(pending, 100.0 + QUIET_S, has_writer=True)
+    assert is_due(after_look(pending, 100.3, position=20), 100.15 + QUIET_S, has_writer=True)
+
+
+def test_end_waits_no_longer_than_that_for_one_who_never_is_quiet() -> None:
+    pending = after_look(ENDED, 100.0 + LATEST_S - 0.01, position=999)
+    assert not is_due(pending, 100.0 + LATEST_S - 0.01, has_writer=True)
+    assert is_due(pending, 100.0 + LATEST_S, has_writer=True)
