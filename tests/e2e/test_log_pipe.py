@@ -71,7 +71,7 @@ def test_daemon_that_keeps_the_output_open_delays_the_end_by_a_moment(project: P
 
 
 WRITERS = ("a", "b", "c")
-LINES = 30_000
+LINES = 100_000
 
 
 def writers(project: Project) -> None:
@@ -120,6 +120,25 @@ def killed(project: Project, program: Program, victims: str) -> Program:
         program.wait()
         program = project.run(**PIPE)
     return program
+
+
+def test_output_goes_on_when_the_shim_is_killed_and_no_other_command_starts(project: Project) -> None:
+    """More than a FIFO holds: without another shim the command would wait for ever."""
+    project.write(
+        "tasks:\n  t:\n    name: T\n    triggeredBy: [postEnvironmentStart]\n    command: |\n"
+        "      until [ -e go ]; do sleep 0.02; done\n"
+        "      head -c 2000000 /dev/zero | tr '\\0' x\n      touch written\n"
+    )
+    program = project.run(**PIPE)
+    program.event(reference="t", kind="task", phase="running")
+    until(lambda: KEEPER in " ".join(project.processes().values()), "the keeper")
+    os.kill(pid_of(project, SHIM), signal.SIGKILL)
+    (project.folder / "go").touch()
+
+    until((project.folder / "written").exists, "the end of the output")
+    (log,) = (project.state / "runs").glob("*/log")
+    until(lambda: log.stat().st_size == 2_000_000, "all output in the log")
+    project.stop(program)
 
 
 @pytest.mark.slow

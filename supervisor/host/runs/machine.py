@@ -39,7 +39,7 @@ from supervisor.host.runs.spawn.spawner import Settled
 from supervisor.lean.late import anyio, late, logging
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import Action, Discard, Inherited, Kill, Note, Spawn, Terminate
-from supervisor.model.errors import ProblemSink
+from supervisor.model.errors import MachineError, ProblemSink
 from supervisor.model.exit import ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
 from supervisor.shim.protocol import (
@@ -62,6 +62,8 @@ else:
     adoption = late("supervisor.host.runs.adoption")
 
 LOG_LIMIT_BYTES = 64 << 20
+_RETRY_S = 1.0
+"""How long after a shim could not be started the machine tries again."""
 _NOTE_ATTEMPTS, _NOTE_PAUSE_S = 20, 0.01
 _SHIM_ENDS_S = 1.0
 """How long a shim that holds nothing may take to end."""
@@ -287,6 +289,16 @@ class HostMachine:
             if RunDir(self._folder, run_id).note(text):
                 return
 
+    async def _replace_shim(self) -> None:
+        """Start another shim now, not with the next command: nobody empties the FIFOs, and who writes much waits."""
+        while True:
+            try:
+                self._shims.current()
+                break
+            except MachineError:
+                await anyio.sleep(_RETRY_S)
+        self._attend_to_new_shims()
+
     async def _take_over_fifos(self) -> None:
         await self._ender.orphaned_fifos.take_over_all()
 
@@ -316,6 +328,8 @@ class HostMachine:
 
             began = await termination.when_possible(partial(adoption.began_nevertheless, runs))
             self._settle(self._spawner.find(runs, began, time.monotonic()))
+        if await self._ender.orphaned_fifos.are_there():
+            self._work.soon(self._replace_shim)
         for run in self._held_by(client):
             run.shim = None
             self._ender.watch(run, self._shims.held)

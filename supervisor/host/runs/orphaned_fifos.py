@@ -48,6 +48,12 @@ class OrphanedFifos:
             await self._waiting[run_id].wait()
         self._waiting.pop(run_id, None)
 
+    async def are_there(self) -> bool:
+        """Whether any run has a FIFO."""
+        from supervisor.host.proc import worker_threads
+
+        return bool(await worker_threads.run(self._present))
+
     async def take_over_all(self) -> None:
         """Have all FIFOs pumped by the shim of now; without effect on those that it pumps already."""
         from supervisor.host.proc import worker_threads
