@@ -136,7 +136,7 @@ class Ender:
     def _note_exit(self, run: Run, end: Exit) -> None:
         if self._is_settled(run):
             return
-        if run.is_pumped and run.shim is None and self.orphaned_fifos.is_needed(run.run_id):
+        if run.is_pumped and run.shim is None and self.orphaned_fifos.has_fifo(run.run_id):
             self._work.soon(self._flush_first, run, end)
         else:
             self._take_exit(run, end)

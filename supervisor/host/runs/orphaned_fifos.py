@@ -1,4 +1,4 @@
-"""FIFOs whose shim is gone: the shim of now pumps them, and says when it has moved what was in them.
+"""FIFOs whose shim is gone: the present shim pumps them, and reports when it has moved what was in them.
 
 A shim pumps the FIFOs of the commands that it started. When it was killed, or the supervisor after it starts another
 one, the new one is asked to pump every FIFO that still stands in a run directory, also those that daemons of ended
@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import anyio
+
+from supervisor.host.proc import worker_threads
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_pool import ShimPool
-from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import MachineError
 from supervisor.shim.protocol import PumpRequest
-
-if TYPE_CHECKING:
-    import anyio
 
 LATEST_S = 2.0
 """How long the end of a run waits for its FIFO at most: another version's shim may have it, or a stopped one."""
@@ -33,14 +32,12 @@ class OrphanedFifos:
         self._limit_bytes = limit_bytes
         self._waiting: dict[str, anyio.Event] = {}
 
-    def is_needed(self, run_id: str) -> bool:
+    def has_fifo(self, run_id: str) -> bool:
         """Whether a run has a FIFO."""
         return os.path.exists(RunDir(self._folder, run_id).fifo)
 
     async def flush(self, run_id: str) -> None:
         """Have a FIFO pumped from now on, and wait until what is in it now has been moved; for a while."""
-        import anyio
-
         if run_id not in self._waiting:
             self._waiting[run_id] = anyio.Event()
             self._ask(run_id)
@@ -50,14 +47,10 @@ class OrphanedFifos:
 
     async def are_there(self) -> bool:
         """Whether any run has a FIFO."""
-        from supervisor.host.proc import worker_threads
-
         return bool(await worker_threads.run(self._present))
 
     async def take_over_all(self) -> None:
-        """Have all FIFOs pumped by the shim of now; without effect on those that it pumps already."""
-        from supervisor.host.proc import worker_threads
-
+        """Have all FIFOs pumped by the present shim; without effect on those that it pumps already."""
         for run_id in await worker_threads.run(self._present):
             self._ask(run_id)
 
@@ -75,6 +68,6 @@ class OrphanedFifos:
 
     def _present(self) -> list[str]:
         try:
-            return [name for name in os.listdir(self._folder) if self.is_needed(name)]
+            return [name for name in os.listdir(self._folder) if self.has_fifo(name)]
         except OSError:
             return []  # the state directory was removed, and is made again in a moment

@@ -19,12 +19,15 @@ class StandardStreams:
         self._request = request
         self._pipe: LogPipe | None = None
         self._fds: list[int] = []
+        self.inode = 0
+        """Of the log; 0: it is not open yet."""
         try:
             if request.fifo:
                 self._open_pipe()
             else:
                 self._open_log()
         except BaseException:
+            self.close()
             self.discard()
             raise
 
@@ -54,7 +57,8 @@ class StandardStreams:
                 self._pipe.close()
             if self._request.fifo:
                 os.unlink(self._request.fifo)
-            if os.stat(self._request.log, follow_symlinks=False).st_size == 0:
+            status = os.stat(self._request.log, follow_symlinks=False)
+            if (status.st_ino, status.st_size) == (self.inode, 0):
                 os.unlink(self._request.log)
         except OSError:
             pass  # gone already
