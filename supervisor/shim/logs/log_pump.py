@@ -17,6 +17,7 @@ The answers wait in `take_flushed`, announced by a byte in the shim's wake-up pi
 
 from __future__ import annotations
 
+import _thread
 import errno
 import math
 import os
@@ -24,12 +25,8 @@ import select
 import time
 from collections import deque
 
-from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.shim.logs.log_pipe import MOVE_BYTES, LogPipe
 from supervisor.shim.logs.log_times import LogTimes
-
-if TYPE_CHECKING:
-    from threading import Thread
 
 _FULL_BYTES = MOVE_BYTES // 2
 """A FIFO of which so much was moved at once fills quickly: it is not left alone. Pages of it may be half full."""
@@ -57,21 +54,22 @@ class LogPump:
         self._resting: list[LogPipe] = []
         """The FIFOs that are left alone until `_rearm_at`."""
         self._rearm_at = math.inf
-        self._thread: Thread | None = None
+        self._ended = _thread.allocate_lock()
+        """Held by the thread while it runs."""
+        self._is_started = False
         self._is_closing = False
 
     def start(self) -> None:
         """Start the thread, if it does not run yet. Raises OSError: there is none to be had."""
-        if self._thread is not None:
+        if self._is_started:
             return
-        import threading  # not at the top: without FIFOs the shim needs none
-
-        thread = threading.Thread(target=self._run, name="log-pump", daemon=True)
+        self._ended.acquire()
         try:
-            thread.start()
+            _thread.start_new_thread(self._run, ())  # the first command would wait for threading's import
         except RuntimeError as error:
+            self._ended.release()
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
-        self._thread = thread
+        self._is_started = True
 
     def add(self, pipe: LogPipe) -> None:
         """Pump a FIFO from now on; the thread must run."""
@@ -120,8 +118,8 @@ class LogPump:
         """End the thread, once the FIFOs that were removed are closed."""
         self._is_closing = True
         self._wake()
-        if self._thread is not None:
-            self._thread.join()
+        with self._ended:
+            pass
         self._epoll.close()
         os.close(self._control)
 
@@ -139,6 +137,12 @@ class LogPump:
     # The thread ----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._pump()
+        finally:
+            self._ended.release()
+
+    def _pump(self) -> None:
         while True:
             ready, is_asked = self._wait()
             any_full = False

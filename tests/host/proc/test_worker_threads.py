@@ -151,6 +151,7 @@ OWN = {
     "host/proc/worker_threads.py": "they are these threads",
     "host/proc/event_loop.py": "passes what asyncio asks for on to them",
     "host/proc/loop_lag.py": "makes one with the loop; while there is none, its alarm watches alone",
+    "boot/prestart.py": "without one the first command waits for the kernel",
     "host/state/inotify.py": "asks whether there is a thread, for the sake of its package",
     "cli/terminal/output.py": "tries again, and prints without one at the end",
     "shim/logs/log_pump.py": "a process of its own; without a thread a spawn waits, as for want of a process",
@@ -165,7 +166,8 @@ def test_no_other_module_starts_a_thread() -> None:
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         if re.search(
-            r"\bto_thread\.|\bThread\(|run_in_executor\(|\brun_process\(|open_process\(", path.read_text()
+            r"\bto_thread\.|\bThread\(|\bstart_new_thread\(|run_in_executor\(|\brun_process\(|open_process\(",
+            path.read_text(),
         )
     }
     assert found <= OWN.keys()
