@@ -76,7 +76,7 @@ async def serve(parts: ApiParts) -> None:
     mint = TokenMint(tokens)
     metrics = Metrics(records, hub, runs, parts.activity)
     parts.lag.observer = metrics.lag
-    control = Control(parts.engine, parts.activity, parts.operations, mint, parts.drain_grace_s)
+    control = Control(parts.engine, parts.activity, parts.operations, mint, parts.drain_grace_s, runs)
     server = Server(
         PROGRAM,
         parts.sockets,

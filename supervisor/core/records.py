@@ -179,6 +179,10 @@ class Records:
         run = self.runs.get(run_id)
         return _is_stopped(run) if run is not None else run_id in self._uses or run_id in self._passed
 
+    def names_run(self, run_id: RunId) -> bool:
+        """Whether any record refers to a run of a task."""
+        return any(run_id in named for named in (self.runs, self._uses, self._passed))
+
     def run_ids(self) -> set[RunId]:
         """All runs of tasks that any record refers to."""
         used = [RunId(id_) for id_ in self._uses.ids() if id_ not in self.services]
@@ -276,8 +280,7 @@ class Records:
 
         A run that has its own record may live: an execution that follows another has yet to take it over.
         """
-        named = self.runs, self._uses, self._passed
-        alone = tuple(run_id for run_id in run_ids if not any(run_id in each for each in named))
+        alone = tuple(run_id for run_id in run_ids if not self.names_run(run_id))
         if alone:
             self.act(Discard(alone))
 

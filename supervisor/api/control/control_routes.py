@@ -3,6 +3,7 @@
     GET  /control/status            what this supervisor is, and what it waits for
     GET  /control/executions/{id}   how an execution ended, as an exit status
     GET  /control/steps             {"steps"}: the tasks that ran last as a step of another task's execution
+    GET  /control/runs?id=ITEM_ID   {"runs"}: the runs of a service or task that are kept, without an id those of all
     GET  /control/recent            what changed last in this supervisor, for a support bundle
     GET  /control/activity          what keeps the environment awake, and the last signals
     POST /control/trigger           {"name"}: fire a trigger
@@ -23,6 +24,7 @@ promise is made to other programs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -34,12 +36,14 @@ from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.activity.keep_alive import SOURCE
 from supervisor.api.control.control_body import Body, read
+from supervisor.api.control.control_runs import runs_json
 from supervisor.api.control.control_status import execution_json, steps_json
 from supervisor.api.http.access_policy import LIFETIMES_S, Scope, TokenMint
 from supervisor.api.operations import Operations
 from supervisor.config import Loaded, load_bytes
 from supervisor.core import queries
 from supervisor.core.items.diff import Changes, upsert
+from supervisor.core.kept_runs import records_of_runs
 from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
@@ -57,14 +61,21 @@ class Control:
     """The handlers."""
 
     def __init__(
-        self, engine: Engine, activity: Activity, operations: Operations, mint: TokenMint, grace_s: float
+        self,
+        engine: Engine,
+        activity: Activity,
+        operations: Operations,
+        mint: TokenMint,
+        grace_s: float,
+        run_folder: Path,
     ) -> None:
-        """`grace_s`: of a shutdown that names none."""
+        """`grace_s`: of a shutdown that names none; `run_folder`: the one that holds the run directories."""
         self._engine = engine
         self._activity = activity
         self._operations = operations
         self._mint = mint
         self._grace_s = grace_s
+        self._run_folder = run_folder
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, for `Server`."""
@@ -72,6 +83,7 @@ class Control:
             web.get("/control/status", self._status),
             web.get("/control/executions/{id}", self._execution),
             web.get("/control/steps", self._steps),
+            web.get("/control/runs", self._runs),
             web.get("/control/recent", self._recent),
             web.get("/control/activity", self._explain_activity),
             web.post("/control/trigger", handler(self._trigger, "name")),
@@ -164,6 +176,12 @@ class Control:
 
     async def _steps(self, _request: web.Request) -> web.Response:
         return web.json_response({"steps": steps_json(self._engine.world.records)})
+
+    async def _runs(self, request: web.Request) -> web.Response:
+        item_id = request.query.get("id", "")
+        found = records_of_runs(self._engine.world.records, item_id)
+        body = await worker_threads.run(lambda: runs_json(self._run_folder, found.runs(item_id)))
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _recent(self, _request: web.Request) -> web.Response:
         return web.json_response(self._operations.recent_changes())

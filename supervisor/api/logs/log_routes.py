@@ -3,6 +3,7 @@
     GET /logs/services/{id}
     GET /logs/executions/{id}
     GET /logs/executions/{id}/steps/{step_id}
+    GET /logs/runs/{id}
 
 From the start, or where `offset`, a Range, `tail` or `cursor` says, until the run has ended and all is sent; with
 `follow=false` what is there now. `tail` looks at the last 256 MiB. With `Accept: text/event-stream` as events whose ids
@@ -34,6 +35,7 @@ from supervisor.api.logs.log_source import (
     end_cursor,
     execution_log,
     resumed,
+    run_log,
     service_log,
     step_log,
 )
@@ -45,7 +47,7 @@ from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
-from supervisor.model.ids import ExecutionId, ServiceId, StepId
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
 
 Find = Callable[[web.Request], LogSource]
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
@@ -85,6 +87,7 @@ class Logs:
                 ("services/{id}", self._of_service),
                 ("executions/{id}", self._of_execution),
                 ("executions/{id}/steps/{step_id}", self._of_step),
+                ("runs/{id}", self._of_run),
             )
         ]
 
@@ -98,6 +101,9 @@ class Logs:
         return step_log(
             self._records, ExecutionId(request.match_info["id"]), StepId(request.match_info["step_id"])
         )
+
+    def _of_run(self, request: web.Request) -> LogSource:
+        return run_log(self._records, RunId(request.match_info["id"]))
 
     def _handler(self, find: Find) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The logs that can be read: of a service, of a step, of an execution, each as the sections of its stream.
+"""The logs that can be read: of a service, a step, an execution, a run, each as the sections of its stream.
 
 A service's log is that of its newest run. A cursor of an older run gives the rest of that one first, if it is still
 kept, then a line that says so, then the newest run from its start.
@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from supervisor.api.logs.log_stream import Section
-from supervisor.core import queries
+from supervisor.core import kept_runs, queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
-from supervisor.model.ids import ExecutionId, ServiceId, StepId
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
 from supervisor.model.phase import EXECUTION_ENDED
 from supervisor.model.record import Execution, Service, StepState, TaskStep
 
@@ -27,6 +27,8 @@ class LogSource:
 
     sections: tuple[Section, ...]
     single: bool = True
+    pinned: bool = False
+    """Whether it is the log of one run and no other, so that a cursor of an older run is none of this log."""
 
 
 class BadCursor(Exception):
@@ -49,6 +51,11 @@ def step_log(records: Records, execution_id: ExecutionId, step_id: StepId) -> Lo
         f'cannot read the log of step "{step_id}": it waits for a service, '
         f"whose log is /logs/services/{step.service_id}"
     )
+
+
+def run_log(records: Records, run_id: RunId) -> LogSource:
+    """The log of one run that is kept, whatever it is for. Raises NotFound."""
+    return LogSource((Section(kept_runs.owner(records, run_id), _KeptRun(records, run_id)),), pinned=True)
 
 
 def execution_log(records: Records, execution_id: ExecutionId) -> LogSource:
@@ -84,7 +91,7 @@ def resumed(records: Records, source: LogSource, cursor: str) -> tuple[tuple[Sec
     if name and name == _after(sections):
         return (), 0
     service = records.services.get(ServiceId(sections[0].record_id)) if sections else None
-    if service is None:
+    if service is None or source.pinned:
         raise BadCursor
     return _from_older_run(service, sections[0], name, offset, at_end)
 
@@ -126,6 +133,20 @@ class _OlderRun:
 
     def over(self, run_id: str | None) -> bool:
         return True
+
+
+class _KeptRun:
+    """A run, by its id."""
+
+    def __init__(self, records: Records, run_id: RunId) -> None:
+        self._records = records
+        self._run_id = run_id
+
+    def run_id(self) -> str | None:
+        return self._run_id
+
+    def over(self, run_id: str | None) -> bool:
+        return not kept_runs.lives(self._records, self._run_id)
 
 
 class _StepRun:

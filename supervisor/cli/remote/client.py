@@ -41,6 +41,10 @@ _UNKNOWN_FIELD = "is unknown here; known are"
 """A supervisor says this of a field that it does not know. This command line sends only fields of its own version."""
 
 
+_UNKNOWN_PATH = "nothing is served at"
+"""A supervisor says this of a path that it does not know, as an older one does."""
+
+
 class Client:
     """One supervisor, by the path of its socket."""
 
@@ -70,10 +74,7 @@ class Client:
         except RequestRefused as refused:
             if _UNKNOWN_FIELD not in str(refused):
                 raise
-            raise SupervisorError(
-                f"cannot do this with the running supervisor, which has another version ({refused}); "
-                '"supervisor upgrade" brings it to the version of this command'
-            ) from None
+            raise _other_version(refused) from None
 
     def status(self) -> Json:
         """What the supervisor is and waits for."""
@@ -94,6 +95,21 @@ class Client:
         except RequestRefused:  # an older supervisor has no such route
             return {}
         return steps
+
+    def runs(self, item_id: str = "") -> list[Json]:
+        """The runs of a service or task that are kept, newest first; without an id those of all.
+
+        Each has `id`, `itemId`, `reference`, `kind`, `startedAt`, `endedAt`, `end`, `exitStatus`, `sizeBytes` and
+        `keptBytes`, see `api.control.control_runs`. Its log is at `runs/ID`.
+        """
+        query = urlencode({"id": item_id} if item_id else {})
+        try:
+            runs: list[Json] = self._json("GET", f"/control/runs?{query}")["runs"]
+        except RequestRefused as refused:
+            if _UNKNOWN_PATH not in str(refused):
+                raise
+            raise _other_version(refused) from None
+        return runs
 
     def execution(self, id_: str) -> Json:
         """An execution's phase, reason and exitStatus."""
@@ -195,3 +211,10 @@ class Client:
             ) from None
         finally:
             http.close()
+
+
+def _other_version(refused: RequestRefused) -> SupervisorError:
+    return SupervisorError(
+        f"cannot do this with the running supervisor, which has another version ({refused}); "
+        '"supervisor upgrade" brings it to the version of this command'
+    )

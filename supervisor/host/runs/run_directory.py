@@ -187,6 +187,15 @@ class RunDir:
             case _:
                 return None
 
+    def times(self) -> tuple[float | None, float | None]:
+        """When the process began and when it ended, on the wall clock; None: nothing says so (yet)."""
+        try:
+            began_s = os.stat(f"{self.path}/started", follow_symlinks=False).st_mtime
+        except OSError:
+            began_s = None
+        ended_s = (self._read("exit") or {}).get("wall_s")
+        return began_s, float(ended_s) if isinstance(ended_s, int | float) else None
+
     def note(self, text: str) -> bool:
         """Append lines of the supervisor's own to the log; without effect where that fails. Never waits.
 

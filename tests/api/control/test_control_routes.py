@@ -139,7 +139,7 @@ class Bench(IdleOperations):
 
     async def _serve(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         socket = self.folder / "api.sock"
-        control = Control(self.engine, self.activity, self, TokenMint(self.tokens), grace_s=30.0)
+        control = Control(self.engine, self.activity, self, TokenMint(self.tokens), 30.0, self.folder)
         server = Server(
             PROGRAM,
             Sockets(socket, None),

@@ -611,6 +611,40 @@ def test_cursor_of_an_older_run_gets_its_rest_and_then_the_new_run(scene: Scene)
     within_deadline(body)
 
 
+def test_log_of_an_older_run_is_read_by_the_id_of_that_run_alone(scene: Scene) -> None:
+    older = scene.service(run=1, live=False)
+    scene.write(older, b"one\n")
+    newer = scene.service(run=2, kept=(1, 2))
+    scene.write(newer, b"two\n")
+
+    async def body() -> None:
+        async with serving(scene) as site:
+            async with site.ask(f"/logs/runs/{older}") as response:
+                assert response.headers["X-Log-Run"] == older
+                assert await response.read() == b"one\n"
+            assert await site.get(f"/api/logs/runs/{older}?cursor={older}:2") == b"e\n"
+            assert await site.get(f"/logs/runs/{older}?cursor={older}:end") == b""
+            assert b"one of this log" in await site.get(f"/logs/runs/{newer}?cursor={older}:2", status=400)
+            assert await site.get(f"/logs/runs/{newer}?follow=false") == b"two\n"
+            assert b"cannot find run" in await site.get(f"/logs/runs/{WEB}.3", status=404)
+            assert b"cannot find run" in await site.get("/logs/runs/..%2f..%2fetc", status=404)
+
+    within_deadline(body)
+
+
+def test_log_of_a_live_run_ends_with_the_run(scene: Scene) -> None:
+    run_id = scene.service()
+
+    async def body() -> None:
+        async with serving(scene) as site, site.ask(f"/logs/runs/{run_id}") as response:
+            scene.write(run_id, b"words\n")
+            await read_until(response, b"words\n")
+            scene.service(live=False)
+            assert await response.read() == b""
+
+    within_deadline(body)
+
+
 def test_cursor_of_a_run_that_is_gone_says_so(scene: Scene) -> None:
     scene.write(f"{WEB}.30", b"new\n")
     scene.service(run=30, live=False, kept=(29, 30))

@@ -1,0 +1,69 @@
+"""The JSON of `/control/runs`: every run that is kept, with its times, its end and the size of its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from supervisor.core.kept_runs import KeptRun
+from supervisor.host.runs import log_file
+from supervisor.host.runs.run_directory import RunDir
+from supervisor.model.exit import Exit, ExitUnknown, exit_text, shell_status
+
+
+def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
+    """The answer, newest run first. `folder`: of the run directories. Reads files, so call it in a thread."""
+    found = [(_age(run, began_s), body) for run, began_s, body in (_run(folder, run) for run in runs)]
+    found.sort(key=lambda one: one[0], reverse=True)
+    return json.dumps({"runs": [body for _, body in found]}).encode()
+
+
+def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
+    directory = RunDir(folder, run.id)
+    began_s, ended_s = directory.times()
+    end = None if run.lives else run.exit or directory.exit() or ExitUnknown()
+    size_bytes, kept_bytes = _sizes(directory.log)
+    return (
+        run,
+        began_s,
+        {
+            "id": run.id,
+            "itemId": run.item_id,
+            "reference": run.reference,
+            "kind": run.kind.value,
+            "startedAt": _text(began_s),
+            "endedAt": None if run.lives else _text(ended_s),
+            "end": "" if end is None else exit_text(end),
+            "exitStatus": _status(end),
+            "sizeBytes": size_bytes,
+            "keptBytes": kept_bytes,
+        },
+    )
+
+
+def _age(run: KeptRun, began_s: float | None) -> tuple[bool, float, int]:
+    """What grows with the runs. One that lives and has not begun is the newest; those of a service are numbered."""
+    number = run.id.rpartition(".")[2]
+    return run.lives and began_s is None, began_s or 0.0, int(number) if number.isdecimal() else 0
+
+
+def _status(end: Exit | None) -> int | None:
+    return None if end is None or isinstance(end, ExitUnknown) else shell_status(end)
+
+
+def _sizes(log: str) -> tuple[int, int]:
+    """How much was written into a log, and how much of that is left."""
+    try:
+        size_bytes = log_file.size(log)
+        return size_bytes, max(0, size_bytes - log_file.first_kept(log))
+    except OSError:
+        return 0, 0
+
+
+def _text(at_s: float | None) -> str | None:
+    if at_s is None:
+        return None
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
