@@ -263,8 +263,8 @@ def logs() -> str:
             "## Logs",
             "By the URL that services, executions and steps carry, with a token of scope `environment` or `logs`: "
             + ", ".join(f"`GET {path}`" for path in paths)
-            + ". A run's log is there as long as the run is kept. `X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` say where "
-            "the answer begins.",
+            + ". A run's log is there as long as the run is kept. `X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` say "
+            "where the answer begins.",
             table(["parameter", "meaning"], ([code(name), text] for name, text in PARAMETERS.items())),
             table(["header", "meaning"], ([code(name), text] for name, text in HEADERS.items())),
         ]
