@@ -56,13 +56,18 @@ def log_line(line: str) -> str:
     return coloured if coloured == line else f"{coloured}{_OWN}[0m"
 
 
+def colours_wanted(out: TextIO) -> bool:
+    """Whether colours may go to `out`: it is a terminal, and NO_COLOR is not set (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and out.isatty()
+
+
 class Terminal:
     """A text stream that makes everything `visible` on its way out. In all else it is the stream itself."""
 
     def __init__(self, out: TextIO) -> None:
         """Write to `out`; without colours if that is not a terminal, or if NO_COLOR is set."""
         self._out = out
-        self._styled = not os.environ.get("NO_COLOR") and out.isatty()
+        self._styled = colours_wanted(out)
 
     def write(self, text: str) -> int:
         """Write all of a text. Returns its length."""
