@@ -9,6 +9,7 @@ from supervisor.model.command import FireTrigger, StartService, StartTask, StopS
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import ExitCode
 from supervisor.model.ids import RunId
+from supervisor.model.record import Service, Task
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, service, task
 
@@ -19,7 +20,10 @@ def listed(book: Playbook, reference: str = "") -> list[tuple[str, str, bool]]:
     """Reference, kind and whether it lives, of each run of one item, or of all."""
     item_id = ""
     if reference:
-        items = [*book.world.records.services.values(), *book.world.records.tasks.values()]
+        items: list[Service | Task] = [
+            *book.world.records.services.values(),
+            *book.world.records.tasks.values(),
+        ]
         item_id = next(item.id for item in items if item.item.reference == reference)
     found = kept_runs.records_of_runs(book.world.records, item_id).runs(item_id)
     return sorted((run.reference, run.kind.value, run.lives) for run in found)
