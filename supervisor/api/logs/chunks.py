@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol
 
 from supervisor.api.logs.frames import Frame, whole
@@ -54,6 +56,10 @@ class LogChunk:
     """Whether there was more to read."""
     missing: str = ""
     """Why it begins later than reading was to go on, as a sentence."""
+    before_hole: bool = False
+    """Whether nothing goes on after it: a hole follows."""
+    steps: tuple[tuple[int, int], ...] = ()
+    """Where `data` goes on after a hidden value: the position there, and the offset."""
     _frames: dict[tuple[str, bytes, bool], Frame] = field(default_factory=dict)
 
     @property
@@ -61,12 +67,27 @@ class LogChunk:
         """Whether a line begins after it."""
         return self.data.endswith(b"\n") if self.data else self.fresh
 
-    def frame(self, name: str, prefix: bytes, fresh: bool) -> Frame:
+    def offset_of(self, position: int) -> int:
+        """The offset of the byte at a position in `data`."""
+        if not self.steps:
+            return self.start + position
+        index = bisect_right(self.steps, position, key=itemgetter(0)) - 1
+        at, offset = self.steps[index] if index >= 0 else (0, self.start)
+        return offset + position - at
+
+    def position_of(self, offset: int) -> int:
+        """The position in `data` of the byte at an offset, or of what stands for it; within `data` or at an end."""
+        index = bisect_right(self.steps, offset, key=itemgetter(1)) - 1
+        at, known = self.steps[index] if index >= 0 else (0, self.start)
+        end = self.steps[index + 1][0] if index + 1 < len(self.steps) else len(self.data)
+        return max(0, min(at + offset - known, end))
+
+    def frame(self, name: str, prefix: bytes, fresh: bool, time: str = "") -> Frame:
         """The chunk with a prefix before each line; `name` is what its cursor begins with."""
         key = name, prefix, fresh
         frame = self._frames.get(key)
         if frame is None:
-            frame = Frame(_prefixed(self.data, prefix, fresh), f"{name}:{self.end}")
+            frame = Frame(prefixed(self.data, prefix, fresh), f"{name}:{self.end}", time)
             self._frames[key] = frame
         return frame
 
@@ -131,7 +152,8 @@ class ChunkCache:
         start = read.offset + skip
         fresh = skip == 0 or _ends_line(mask, read.data[:skip])
         missing = log_file.missing(start - offset, read.head) if start > offset else ""
-        return LogChunk(start, read.offset + settled, shown, fresh, version, more, missing)
+        steps = tuple((at, read.offset + index) for at, index in masked.steps)
+        return LogChunk(start, read.offset + settled, shown, fresh, version, more, missing, read.hole, steps)
 
     def _current_mask(self) -> Mask:
         values = frozenset(self._secrets.values())
@@ -157,7 +179,8 @@ def _aligned(offset: int) -> int:
     return -(-offset // _BLOCK) * _BLOCK
 
 
-def _prefixed(data: bytes, prefix: bytes, fresh: bool) -> bytes:
+def prefixed(data: bytes, prefix: bytes, fresh: bool) -> bytes:
+    """Data with a prefix before each line; `fresh`: a line begins with it."""
     if not prefix or not data:
         return data
     lines = data.replace(b"\n", b"\n" + prefix)

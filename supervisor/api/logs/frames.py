@@ -27,13 +27,17 @@ class Encoding(enum.Enum):
 
 
 class Frame:
-    """Bytes to send, and the cursor that goes on after them. All readers share what it makes of itself."""
+    """Bytes to send, and the cursor that goes on after them. All readers share what it makes of itself.
 
-    __slots__ = ("_event", "_http_chunks", "cursor", "data")
+    `time`: of the first byte, for events; empty: none is said.
+    """
 
-    def __init__(self, data: bytes, cursor: str) -> None:
+    __slots__ = ("_event", "_http_chunks", "cursor", "data", "time")
+
+    def __init__(self, data: bytes, cursor: str, time: str = "") -> None:
         self.data = data
         self.cursor = cursor
+        self.time = time
         self._event: bytes | None = None
         self._http_chunks: dict[Encoding, bytes] = {}
 
@@ -41,7 +45,7 @@ class Frame:
     def event(self) -> bytes:
         """The frame as a server-sent event; made once."""
         if self._event is None:
-            self._event = event(self.data, self.cursor)
+            self._event = event(self.data, self.cursor, self.time)
         return self._event
 
     def encoded(self, encoding: Encoding) -> bytes:
@@ -65,12 +69,16 @@ class Frame:
         return chunk
 
 
-def event(data: bytes, cursor: str) -> bytes:
-    """An event with a piece of text, which ends where `whole` says. Bytes that are not UTF-8 are replaced."""
+def event(data: bytes, cursor: str, time: str = "") -> bytes:
+    """An event with a piece of text, which ends where `whole` says. Bytes that are not UTF-8 are replaced.
+
+    Browsers pass over the field `time`.
+    """
     if not data:  # moves the cursor, and the page gets no event
         return f"id: {cursor}\n\n".encode()
     text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    return f"id: {cursor}\ndata: {text.replace(chr(10), chr(10) + 'data: ')}\n\n".encode()
+    said = f"time: {time}\n" if time else ""
+    return f"id: {cursor}\n{said}data: {text.replace(chr(10), chr(10) + 'data: ')}\n\n".encode()
 
 
 def end(cursor: str | None) -> bytes:

@@ -44,6 +44,7 @@ from supervisor.api.logs.log_tail import TailSearch
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.core.records import Records
 from supervisor.host.runs import log_file
+from supervisor.host.runs.line_times import LineTimes
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
@@ -72,10 +73,12 @@ class Logs:
     """Serves the logs of what the records hold."""
 
     def __init__(self, records: Records, hub: Hub, runs: Path, secrets: Secrets) -> None:
-        """`runs` holds the run directories; `secrets` is asked each time something is read."""
+        """`runs` holds the run directories, in the state directory; `secrets` is asked at each read."""
         self._records = records
         self._runs = runs
-        self._shared = SharedReading(runs, ChunkCache(secrets), LogWaiters(hub, records.leaders))
+        self._shared = SharedReading(
+            runs, ChunkCache(secrets), LogWaiters(hub, records.leaders), LineTimes(runs.parent)
+        )
         self._search = TailSearch()
 
     def routes(self) -> list[web.RouteDef]:
@@ -170,7 +173,8 @@ class Logs:
         if request.version >= HttpVersion11:
             response.enable_chunked_encoding()
         client = _HttpClient(request, response, query.encoding, can_push=not begin.skip)
-        reader = LogReader(self._shared, client, follow=query.follow, text=query.encoding is Encoding.EVENTS)
+        text = query.encoding is Encoding.EVENTS
+        reader = LogReader(self._shared, client, query.lines, follow=query.follow, text=text)
         try:
             await response.prepare(request)
             if request.method != "HEAD":

@@ -21,8 +21,13 @@ from typing import Protocol
 
 from supervisor.api.logs.chunks import ChunkCache, FileVersion, LogChunk, file_version
 from supervisor.api.logs.frames import Frame
+from supervisor.api.logs.line_pattern import TooSlow
+from supervisor.api.logs.line_view import LineView, is_over
+from supervisor.api.logs.log_query import WantedLines
+from supervisor.api.logs.moment import moment_text
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.host.runs import log_file
+from supervisor.host.runs.line_times import LineTimes
 from supervisor.host.runs.run_directory import RunDir
 
 KEEP_ALIVE_S = 15.0
@@ -85,24 +90,26 @@ class SharedReading:
     """The folder of run directories."""
     cache: ChunkCache
     waiters: LogWaiters
+    times: LineTimes
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SERVED_AT_ONCE))
 
 
 class LogReader:
     """Reads for one client."""
 
-    def __init__(self, shared: SharedReading, client: LogClient, *, follow: bool, text: bool) -> None:
+    def __init__(
+        self, shared: SharedReading, client: LogClient, wanted: WantedLines, *, follow: bool, text: bool
+    ) -> None:
         """`follow`: go on until the sections are over. `text`: frames that can become text, and SILENCE.
 
         Frames that are pushed to the client while `read` waits are not given out by it.
         """
-        self._runs = shared.runs
-        self._cache = shared.cache
-        self._waiters = shared.waiters
-        self._turns = shared.turns
+        self._shared = shared
         self._client = client
+        self._wanted = wanted
         self._follow = follow
         self._text = text
+        self._is_plain = wanted.all_as_they_are
 
     async def read(self, sections: Sequence[Section], offset: int) -> AsyncGenerator[Frame]:
         """The frames of all sections, the first one's from `offset` on."""
@@ -110,51 +117,74 @@ class LogReader:
             async with aclosing(self._section(section, offset)) as frames:
                 async for frame in frames:
                     yield frame
-            if self._client.gone() or not (self._follow or section.over(section.run())):
+            if self._client.gone() or not (self._goes_on() or section.over(section.run())):
                 return
             offset = 0
 
+    def _goes_on(self) -> bool:
+        """Whether to wait for what is not written yet."""
+        return self._follow and not is_over(self._wanted)
+
     async def _section(self, section: Section, offset: int) -> AsyncGenerator[Frame]:
         while (run_id := section.run()) is None:
-            if section.over(None) or not self._follow or self._client.gone():
+            if section.over(None) or not self._goes_on() or self._client.gone():
                 return
             if await self._wait(section, None):
                 yield SILENCE
-        cursor = f"{section.name or run_id}:{offset}"
-        if section.note:
-            yield _note(section.note, section.prefix, cursor)
+        place = _Place(RunDir(self._shared.runs, run_id).log, section.name or run_id, offset)
+        if not self._is_plain:
+            place.view = LineView(self._wanted, self._shared.times, run_id, place.name, section.prefix)
+            await self._shared.times.refresh()
         try:
-            async with aclosing(self._run(section, run_id, offset)) as frames:
+            if section.note:
+                yield place.note(section.note, section.prefix)
+            async with aclosing(self._run(section, run_id, place)) as frames:
                 async for frame in frames:
                     yield frame
-                    cursor = frame.cursor or cursor
         except OSError as error:
-            yield _note(f"the log cannot be read: {error.strerror}", section.prefix, cursor)
+            yield place.note(f"the log cannot be read: {error.strerror}", section.prefix)
+        except TooSlow:
+            yield place.note("the log ends here: the search for lines takes too long", section.prefix)
 
-    async def _run(self, section: Section, run_id: str, offset: int) -> AsyncGenerator[Frame]:
-        """A run's log from `offset` to its end, as far as that is known when the section is over."""
-        place = _Place(RunDir(self._runs, run_id).log, section.name or run_id, offset)
+    async def _run(self, section: Section, run_id: str, place: _Place) -> AsyncGenerator[Frame]:
+        """A run's log from a place to its end, as far as that is known when the section is over."""
+        view = place.view
         limit: int | None = None
         while not self._client.gone():
             # First whether it is over, then the log: bytes that come between the two looks are read.
             over = section.over(run_id)
-            if limit is None and (over or not self._follow):
+            if limit is None and (over or not self._goes_on()):
                 limit = log_file.size(place.path)
-            async with self._turns:
+            async with self._shared.turns:
                 version = file_version(place.path)
-                chunk = self._cache.chunk(place.path, place.offset, over, self._text, version)
+                chunk = self._shared.cache.chunk(place.path, place.offset, over, self._text, version)
                 await asyncio.sleep(0)  # a client that takes everything at once would keep the loop to itself
+            if self._text or view is not None:
+                # A time is written before its bytes, so it is read after them.
+                await self._shared.times.refresh()
             moved = chunk.start != place.offset
             if moved:
-                cursor = f"{place.name}:{chunk.start}"
+                place.offset = chunk.start
                 why = chunk.missing or "the command truncated its log: it begins anew"
-                yield _note(why, section.prefix, cursor, place.in_line)
-            if chunk.end != chunk.start:
-                yield chunk.frame(place.name, section.prefix, chunk.fresh or moved)
-            place.after(chunk)
-            nothing_new = chunk.end == chunk.start and not moved
+                yield place.note(why, section.prefix)
+            if view is None:
+                if chunk.end != chunk.start:
+                    yield chunk.frame(
+                        place.name, section.prefix, chunk.fresh or moved, self._time(run_id, chunk)
+                    )
+                place.after(chunk)
+            else:
+                piece = view.piece(chunk, chunk.fresh or moved, limit is not None and not chunk.more)
+                view.accept(piece)
+                if piece.frame is not None:
+                    yield piece.frame
+                place.offset, place.in_line = piece.end, piece.in_line
+                if piece.done:
+                    limit = 0
+            nothing_new = place.offset == chunk.start and not moved
             if limit is not None and (nothing_new or place.offset >= limit):
-                if section.next_name and over and not chunk.ends_line:
+                in_line = place.in_line if view is not None else not chunk.ends_line
+                if section.next_name and over and in_line:
                     yield Frame(b"\n", f"{section.next_name}:0")
                 return
             if nothing_new and await self._wait(section, run_id, place, chunk.version):
@@ -164,9 +194,12 @@ class LogReader:
         self, section: Section, run_id: str | None, place: _Place | None = None, seen: FileVersion = None
     ) -> bool:
         """Wait for more; returns whether nothing came for so long that the client wants to know."""
-        wait = _Wait(self._client, self._cache, section, run_id, place, self._text)
-        await self._waiters.until(wait, section.record_id, place.path if place else None, seen)
+        wait = _Wait(self._client, self._shared, section, run_id, place, self._text, self._wanted)
+        await self._shared.waiters.until(wait, section.record_id, place.path if place else None, seen)
         return wait.is_silent()
+
+    def _time(self, run_id: str, chunk: LogChunk) -> str:
+        return _time(self._shared, run_id, chunk) if self._text else ""
 
 
 class _Wait:
@@ -175,18 +208,20 @@ class _Wait:
     def __init__(
         self,
         client: LogClient,
-        cache: ChunkCache,
+        shared: SharedReading,
         section: Section,
         run_id: str | None,
         place: _Place | None,
         text: bool,
+        wanted: WantedLines,
     ) -> None:
         self._client = client
-        self._cache = cache
+        self._shared = shared
         self._section = section
         self._run_id = run_id
         self._place = place
         self._text = text
+        self._wanted = wanted
         self._silent_at = self._silence()
 
     def is_silent(self) -> bool:
@@ -194,27 +229,52 @@ class _Wait:
         return time.monotonic() >= self._silent_at
 
     def ready(self) -> bool:
-        if self._client.gone() or self._section.over(self._run_id) or self.is_silent():
+        if (
+            self._client.gone()
+            or self._section.over(self._run_id)
+            or self.is_silent()
+            or is_over(self._wanted)
+        ):
             return True
         return self._run_id is None and self._section.run() is not None
 
     def take(self, version: FileVersion) -> FileVersion:
         """Push what the log has grown by; where that cannot be, the reader is woken and finds out why."""
-        place, section = self._place, self._section
-        if place is None or section.over(self._run_id):
+        place, section, shared = self._place, self._section, self._shared
+        if place is None or self._run_id is None or section.over(self._run_id):
             return None
         try:
-            chunk = self._cache.chunk(place.path, place.offset, False, self._text, version)
+            chunk = shared.cache.chunk(place.path, place.offset, False, self._text, version)
         except OSError:
             return None  # the reader meets the same error, and says so; others wait on the same timer
         if chunk.start != place.offset:
             return None
+        if (self._text or place.view is not None) and not shared.times.catch_up():
+            return None
+        if place.view is not None:
+            return self._take_lines(place, place.view, chunk)
         if chunk.end != chunk.start:
-            if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh)):
+            time_text = _time(shared, self._run_id, chunk) if self._text else ""
+            if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh, time_text)):
                 return None
             place.after(chunk)
             self._silent_at = self._silence()
         return None if chunk.more else chunk.version
+
+    def _take_lines(self, place: _Place, view: LineView, chunk: LogChunk) -> FileVersion:
+        if is_over(self._wanted):
+            return None
+        try:
+            piece = view.piece(chunk, chunk.fresh, False)
+        except TooSlow:
+            return None
+        if piece.frame is not None:
+            if not self._client.push(piece.frame):
+                return None
+            self._silent_at = self._silence()
+        view.accept(piece)
+        place.offset, place.in_line = piece.end, piece.in_line
+        return None if chunk.more or piece.stopped or piece.done else chunk.version
 
     def _silence(self) -> float:
         return time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
@@ -230,13 +290,23 @@ class _Place:
     offset: int
     in_line: bool = False
     """Whether the last frame ends within a line."""
+    view: LineView | None = None
+    """Of a reader that does not get all lines as they are."""
 
     def after(self, chunk: LogChunk) -> None:
         self.offset = chunk.end
         if chunk.end != chunk.start:
             self.in_line = not chunk.ends_line
 
+    def note(self, sentence: str, prefix: bytes) -> Frame:
+        """A line of our own. What follows it begins at the place."""
+        start = b"\n" if self.in_line else b""
+        self.in_line = False
+        if self.view is not None:
+            prefix = self.view.stamp(self.offset)
+        return Frame(start + prefix + f"[{sentence}]\n".encode(), f"{self.name}:{self.offset}")
 
-def _note(sentence: str, prefix: bytes, cursor: str, in_line: bool = False) -> Frame:
-    start = b"\n" if in_line else b""
-    return Frame(start + prefix + f"[{sentence}]\n".encode(), cursor)
+
+def _time(shared: SharedReading, run_id: str, chunk: LogChunk) -> str:
+    """The time of a chunk's first byte."""
+    return moment_text(shared.times.of(run_id).ms_at(chunk.start))

@@ -23,6 +23,8 @@ class Masked:
 
     shown: bytes
     settled: int
+    steps: tuple[tuple[int, int], ...] = ()
+    """Where what is shown goes on after hidden bytes: the index there, and the one into what was masked."""
 
 
 class Mask:
@@ -42,15 +44,18 @@ class Mask:
         """
         settled = len(data) if final else max(skip, self._unsettled(data))
         shown: list[bytes] = []
-        at = skip
+        steps: list[tuple[int, int]] = []
+        at, length = skip, 0
         for start, end in self._hidden(data, more):
             if start >= settled:
                 break
             if start >= skip:
                 shown += (data[at:start], HIDDEN)
+                length += start - at + len(HIDDEN)
             at = max(at, min(end, settled))
+            steps.append((length, at))
         shown.append(data[at:settled])
-        return Masked(b"".join(shown), settled)
+        return Masked(b"".join(shown), settled, tuple(steps))
 
     def _hidden(self, data: bytes, more: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """The runs of hidden bytes, in order."""

@@ -15,7 +15,8 @@ and means the same in both places.
 | SIGUSR1 | a person | print what runs and what is waited for |
 | SIGQUIT | a person | write all stacks into the state directory, and go on |
 | SIGALRM | our own alarm; a mistake | write the main thread's stack (`loop_lag`), and go on |
-| SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
+| SIGVTALRM | our own timer; a mistake | end a search that takes too long (`api/logs/line_pattern`), or nothing |
+| SIGUSR2, SIGPROF, SIGIO, SIGXCPU, SIGSTKFLT, other real-time signals | a mistake | nothing |
 | SIGPIPE, SIGXFSZ | the kernel | nothing: the write fails, and its caller handles that (Python ignores both) |
 | SIGCHLD | the kernel | a child ended: asyncio handles it |
 | SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT | a terminal | as always |

@@ -57,8 +57,10 @@ async def eventually(condition: Callable[[], bool]) -> None:
 class Scene:
     """A world with logs."""
 
-    def __init__(self, runs: Path) -> None:
-        self.runs = runs
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.runs = state / "runs"
+        self.runs.mkdir()
         self.hub = Hub()
         self.records = Records()
         self.secrets: set[str] = set()
