@@ -60,6 +60,8 @@ class LogChunk:
     """Whether nothing goes on after it: a hole follows."""
     steps: tuple[tuple[int, int], ...] = ()
     """Where `data` goes on after a hidden value: the position there, and the offset."""
+    time: str = ""
+    """Of its first byte; empty: nobody has asked for it."""
     _frames: dict[tuple[str, bytes, bool], Frame] = field(default_factory=dict)
 
     @property
@@ -82,12 +84,12 @@ class LogChunk:
         end = self.steps[index + 1][0] if index + 1 < len(self.steps) else len(self.data)
         return max(0, min(at + offset - known, end))
 
-    def frame(self, name: str, prefix: bytes, fresh: bool, time: str = "") -> Frame:
+    def frame(self, name: str, prefix: bytes, fresh: bool) -> Frame:
         """The chunk with a prefix before each line; `name` is what its cursor begins with."""
         key = name, prefix, fresh
         frame = self._frames.get(key)
         if frame is None:
-            frame = Frame(prefixed(self.data, prefix, fresh), f"{name}:{self.end}", time)
+            frame = Frame(prefixed(self.data, prefix, fresh), f"{name}:{self.end}", self.time)
             self._frames[key] = frame
         return frame
 

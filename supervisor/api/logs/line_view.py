@@ -47,14 +47,27 @@ class Piece:
 class LineView:
     """The view of one run's log. What `piece` returns counts once it is given to `accept`."""
 
-    def __init__(self, wanted: WantedLines, times: LineTimes, run_id: str, name: str, prefix: bytes) -> None:
-        """`name`: what cursors begin with; `prefix`: stands before each line, after its time."""
+    def __init__(
+        self,
+        wanted: WantedLines,
+        times: LineTimes,
+        run_id: str,
+        name: str = "",
+        prefix: bytes = b"",
+        *,
+        jumps: bool = False,
+    ) -> None:
+        """`name`: what cursors begin with; `prefix`: stands before each line, after its time.
+
+        `jumps`: reading begins where the lines that are too old end; if that is within a line, it is one of them.
+        """
         self._wanted = wanted
         self._times = times
         self._run_id = run_id
         self._name = name
         self._prefix = prefix
-        self._passes: bool | None = None
+        self._passes = False if jumps else None
+        """Whether the line in progress passes; None: that is not known."""
         self._said: int | None = None
         """The offset of the last cursor that the reader has got."""
         self.in_line = False
@@ -77,21 +90,30 @@ class LineView:
             final: whether nothing follows it.
         """
         times = self._times.of(self._run_id)
-        spans, end, done = self._in_time(chunk, fresh, times)
-        stopped = False
-        if self._wanted.pattern is not None:
-            is_known = not fresh and self._passes is not None
-            spans, end, stopped = _found(self._wanted.pattern, chunk, spans, end, is_known, final)
+        spans, end, stopped, done = self._passing(chunk, fresh, final, times)
         sent = b"".join(self._shown(chunk, span, fresh, times) for span in spans)
         offset = chunk.end if end == len(chunk.data) else chunk.offset_of(end)
         frame = self._frame(sent, offset, times.ms_at(chunk.offset_of(spans[0][0])) if spans else 0)
         if sent:
             in_line = not sent.endswith(b"\n")
-        elif self._said is None:  # a reader that goes on within a line has got its beginning
+        elif self._said is None and not chunk.data:  # who goes on within a line has got its beginning
             in_line = not fresh and self._is_wanted(max(0, chunk.start - 1), times)
         else:
             in_line = self.in_line
-        return Piece(frame, offset, self._verdict(chunk, spans, end), in_line, stopped, done and not stopped)
+        return Piece(frame, offset, self._verdict(chunk, spans, end), in_line, stopped, done)
+
+    def lines(self, chunk: LogChunk, fresh: bool, final: bool) -> tuple[list[int], Piece]:
+        """The offsets of the lines that pass, for who counts them, and the piece without its frame."""
+        spans, end, stopped, done = self._passing(chunk, fresh, final, self._times.of(self._run_id))
+        offsets = []
+        for begin, after in spans:
+            while begin < after:
+                offsets.append(chunk.offset_of(begin))
+                begin = chunk.data.find(b"\n", begin, after) + 1 or after
+        if spans and spans[0][0] == 0 and not fresh:
+            del offsets[0]  # the rest of a line
+        offset = chunk.end if end == len(chunk.data) else chunk.offset_of(end)
+        return offsets, Piece(None, offset, self._verdict(chunk, spans, end), False, stopped, done)
 
     def accept(self, piece: Piece) -> None:
         """The reader has got a piece."""
@@ -99,6 +121,17 @@ class LineView:
         self.in_line = piece.in_line
         if piece.frame is not None or self._said is None:
             self._said = piece.end
+
+    def _passing(
+        self, chunk: LogChunk, fresh: bool, final: bool, times: RunTimes
+    ) -> tuple[list[_Span], int, bool, bool]:
+        """The lines that pass; where to go on; whether the chunk has more; whether no more lines will pass."""
+        spans, end, done = self._in_time(chunk, fresh, times)
+        if self._wanted.pattern is None:
+            return spans, end, False, done
+        is_known = not fresh and self._passes is not None
+        spans, end, stopped = _found(self._wanted.pattern, chunk, spans, end, is_known, final)
+        return spans, end, stopped, done and not stopped
 
     def _in_time(self, chunk: LogChunk, fresh: bool, times: RunTimes) -> tuple[list[_Span], int, bool]:
         """The lines that `since` and `until` let pass; where to go on; whether no more lines will pass.

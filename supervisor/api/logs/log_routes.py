@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import HttpVersion11, web
@@ -113,7 +113,7 @@ class Logs:
             try:
                 source = find(request)
                 query = parse(request.query, request.headers)
-                begin = await self._begin(source, query)
+                begin = await self._since(await self._begin(source, query), query)
             except NotFound as error:
                 return error_response(Code.NOT_FOUND, str(error))
             except BadQuery as error:
@@ -142,7 +142,7 @@ class Logs:
         if query.cursor is not None:
             return _Begin(*resumed(self._records, source, query.cursor))
         if query.tail is not None:
-            return _Begin(*await self._search.start(self._runs, source.sections, query.tail))
+            return _Begin(*await self._search.start(self._shared, source.sections, query.tail, query.lines))
         if not source.single:
             return self._begin_merged(source, query)
         if query.offset is None and query.last is None:
@@ -158,6 +158,15 @@ class Logs:
         if query.ranged:
             content_range = f"bytes {offset}-{VERY_LARGE}/*" if grows else f"bytes {offset}-{size - 1}/{size}"
         return _Begin(source.sections, offset, content_range=content_range)
+
+    async def _since(self, begin: _Begin, query: LogQuery) -> _Begin:
+        """The beginning, or the first line of its section that is late enough."""
+        if query.lines.since_ms is None or begin.skip or not begin.sections:
+            return begin
+        if (run_id := begin.sections[0].run()) is None:
+            return begin
+        first = await self._shared.first_line(run_id, query.lines)
+        return replace(begin, offset=max(begin.offset, first))
 
     def _begin_merged(self, source: LogSource, query: LogQuery) -> _Begin:
         """The end of a merged stream is not known before it is made: a Range of its last bytes is not served."""

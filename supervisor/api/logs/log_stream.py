@@ -22,10 +22,11 @@ from typing import Protocol
 from supervisor.api.logs.chunks import ChunkCache, FileVersion, LogChunk, file_version
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import TooSlow
-from supervisor.api.logs.line_view import LineView, is_over
+from supervisor.api.logs.line_view import LineView, Piece, is_over
 from supervisor.api.logs.log_query import WantedLines
 from supervisor.api.logs.moment import moment_text
 from supervisor.api.logs.waiters import LogWaiters
+from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
 from supervisor.host.runs.line_times import LineTimes
 from supervisor.host.runs.run_directory import RunDir
@@ -33,6 +34,8 @@ from supervisor.host.runs.run_directory import RunDir
 KEEP_ALIVE_S = 15.0
 SERVED_AT_ONCE = 8
 """How many readers that catch up get a chunk in one turn of the event loop: half a millisecond."""
+_SEARCHED_BYTES = 8192
+"""More is not searched for a pattern on the timer of all readers."""
 SILENCE = Frame(b"", "")
 """Stands for nothing to send for a while, for clients that want to know."""
 
@@ -92,6 +95,30 @@ class SharedReading:
     waiters: LogWaiters
     times: LineTimes
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SERVED_AT_ONCE))
+    searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Of the readers with a pattern one has a turn."""
+
+    async def first_line(self, run_id: str, wanted: WantedLines) -> int:
+        """The offset of a run's first line that `since` lets pass; the end of the log, if there is none yet."""
+        if wanted.since_ms is None:
+            return 0
+        end = log_file.size(
+            RunDir(self.runs, run_id).log
+        )  # before the times: what is written meanwhile passes
+        await self.times.refresh()
+        times = self.times.of(run_id)
+        if times.first_at(wanted.since_ms) == 0:
+            return 0
+        offset = await worker_threads.run(times.line_at_ms, wanted.since_ms, abandon_on_cancel=True)
+        return end if offset is None else offset
+
+    def note_time(self, chunk: LogChunk, run_id: str) -> bool:
+        """Have a chunk know its time; False: the journal of times has to be read in a thread before."""
+        if not chunk.time:
+            if not self.times.catch_up():
+                return False
+            chunk.time = moment_text(self.times.of(run_id).ms_at(chunk.start))
+        return True
 
 
 class LogReader:
@@ -132,10 +159,13 @@ class LogReader:
             if await self._wait(section, None):
                 yield SILENCE
         place = _Place(RunDir(self._shared.runs, run_id).log, section.name or run_id, offset)
-        if not self._is_plain:
-            place.view = LineView(self._wanted, self._shared.times, run_id, place.name, section.prefix)
-            await self._shared.times.refresh()
         try:
+            if not self._is_plain:
+                first = await self._shared.first_line(run_id, self._wanted)
+                place.view = LineView(
+                    self._wanted, self._shared.times, run_id, place.name, section.prefix, jumps=first > offset
+                )
+                place.offset = max(offset, first)
             if section.note:
                 yield place.note(section.note, section.prefix)
             async with aclosing(self._run(section, run_id, place)) as frames:
@@ -159,9 +189,12 @@ class LogReader:
                 version = file_version(place.path)
                 chunk = self._shared.cache.chunk(place.path, place.offset, over, self._text, version)
                 await asyncio.sleep(0)  # a client that takes everything at once would keep the loop to itself
-            if self._text or view is not None:
-                # A time is written before its bytes, so it is read after them.
+            # A time is written before its bytes, so it is read after them.
+            if view is not None:
                 await self._shared.times.refresh()
+            elif self._text and not self._shared.note_time(chunk, run_id):
+                await self._shared.times.refresh()
+                self._shared.note_time(chunk, run_id)
             moved = chunk.start != place.offset
             if moved:
                 place.offset = chunk.start
@@ -169,12 +202,10 @@ class LogReader:
                 yield place.note(why, section.prefix)
             if view is None:
                 if chunk.end != chunk.start:
-                    yield chunk.frame(
-                        place.name, section.prefix, chunk.fresh or moved, self._time(run_id, chunk)
-                    )
+                    yield chunk.frame(place.name, section.prefix, chunk.fresh or moved)
                 place.after(chunk)
             else:
-                piece = view.piece(chunk, chunk.fresh or moved, limit is not None and not chunk.more)
+                piece = await self._piece(view, chunk, moved, limit is not None and not chunk.more)
                 view.accept(piece)
                 if piece.frame is not None:
                     yield piece.frame
@@ -198,8 +229,12 @@ class LogReader:
         await self._shared.waiters.until(wait, section.record_id, place.path if place else None, seen)
         return wait.is_silent()
 
-    def _time(self, run_id: str, chunk: LogChunk) -> str:
-        return _time(self._shared, run_id, chunk) if self._text else ""
+    async def _piece(self, view: LineView, chunk: LogChunk, moved: bool, final: bool) -> Piece:
+        if self._wanted.pattern is None:
+            return view.piece(chunk, chunk.fresh or moved, final)
+        async with self._shared.searching:
+            await asyncio.sleep(0)
+            return view.piece(chunk, chunk.fresh or moved, final)
 
 
 class _Wait:
@@ -249,20 +284,21 @@ class _Wait:
             return None  # the reader meets the same error, and says so; others wait on the same timer
         if chunk.start != place.offset:
             return None
-        if (self._text or place.view is not None) and not shared.times.catch_up():
-            return None
         if place.view is not None:
             return self._take_lines(place, place.view, chunk)
+        if self._text and not shared.note_time(chunk, self._run_id):
+            return None
         if chunk.end != chunk.start:
-            time_text = _time(shared, self._run_id, chunk) if self._text else ""
-            if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh, time_text)):
+            if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh)):
                 return None
             place.after(chunk)
             self._silent_at = self._silence()
         return None if chunk.more else chunk.version
 
     def _take_lines(self, place: _Place, view: LineView, chunk: LogChunk) -> FileVersion:
-        if is_over(self._wanted):
+        if is_over(self._wanted) or not self._shared.times.catch_up():
+            return None
+        if self._wanted.pattern is not None and len(chunk.data) > _SEARCHED_BYTES:
             return None
         try:
             piece = view.piece(chunk, chunk.fresh, False)
@@ -305,8 +341,3 @@ class _Place:
         if self.view is not None:
             prefix = self.view.stamp(self.offset)
         return Frame(start + prefix + f"[{sentence}]\n".encode(), f"{self.name}:{self.offset}")
-
-
-def _time(shared: SharedReading, run_id: str, chunk: LogChunk) -> str:
-    """The time of a chunk's first byte."""
-    return moment_text(shared.times.of(run_id).ms_at(chunk.start))

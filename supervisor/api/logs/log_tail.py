@@ -6,19 +6,27 @@ the interpreter, and the answers to other clients wait for that.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
 
-from supervisor.api.logs.log_stream import Section
+from supervisor.api.logs.chunks import file_version
+from supervisor.api.logs.line_pattern import TooSlow
+from supervisor.api.logs.line_view import LineView
+from supervisor.api.logs.log_query import WantedLines
+from supervisor.api.logs.log_stream import Section, SharedReading
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 
 SEARCHES = 2
 """How many searches go on at once."""
+_WINDOW_BYTES = 1 << 20
+"""So much is searched forward for lines that pass, before what comes before it."""
 
 
 class TailSearch:
@@ -28,18 +36,81 @@ class TailSearch:
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def start(
-        self, runs: Path, sections: Sequence[Section], lines: int
+        self, shared: SharedReading, sections: Sequence[Section], lines: int, wanted: WantedLines
     ) -> tuple[tuple[Section, ...], int]:
-        """See `tail_start`. Cancelled, it leaves no search behind. Raises OSError."""
+        """See `tail_start`; of the lines that are wanted. Cancelled, it leaves no search behind. Raises OSError."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(SEARCHES)
+        if lines and (wanted.until_ms is not None or wanted.pattern is not None):
+            async with self._limiter:
+                return await _passing_tail(shared, sections, lines, wanted)
         # A cancelled task does not wait for its thread.
         left = threading.Event()
         try:
             async with self._limiter:
-                return await worker_threads.run(tail_start, runs, sections, lines, left.is_set)
+                return await worker_threads.run(tail_start, shared.runs, sections, lines, left.is_set)
         finally:
             left.set()
+
+
+async def _passing_tail(
+    shared: SharedReading, sections: Sequence[Section], lines: int, wanted: WantedLines
+) -> tuple[tuple[Section, ...], int]:
+    """As `tail_start`, of the lines that pass. On the event loop, where a search can be ended, piece by piece."""
+    budget_bytes, start = log_file.SEARCH_BYTES, 0
+    for index in range(_shown(sections) - 1, -1, -1):
+        run_id, start = sections[index].run(), 0
+        if run_id is None:
+            continue
+        path = RunDir(shared.runs, run_id).log
+        first = await shared.first_line(run_id, wanted)
+        start = log_file.size(path)
+        await shared.times.refresh()
+        while start > first:
+            if budget_bytes <= 0:
+                return tuple(sections[index:]), start
+            end, start = start, await _window(path, first, start)
+            budget_bytes -= end - start
+            try:
+                found = await _passing(shared, run_id, wanted, start, end)
+            except TooSlow:  # the reader meets it again, and says so
+                return tuple(sections[index:]), start
+            if len(found) >= lines:
+                return tuple(sections[index:]), found[-lines]
+            lines -= len(found)
+    return tuple(sections), start
+
+
+async def _window(path: str, first: int, end: int) -> int:
+    """Where the lines before `end` begin that are searched next; `first`: where all begin."""
+    length = _WINDOW_BYTES
+    while end - length > first:
+        start = await worker_threads.run(log_file.line_at, path, end - length)
+        if start < end:
+            return max(first, start)
+        length *= 2  # a long line
+    return first
+
+
+async def _passing(
+    shared: SharedReading, run_id: str, wanted: WantedLines, start: int, end: int
+) -> array[int]:
+    """The offsets of the lines that pass, from a line's beginning to another's. Raises TooSlow, OSError."""
+    found = array("Q")
+    path = RunDir(shared.runs, run_id).log
+    view = LineView(wanted, shared.times, run_id)
+    while start < end:
+        async with shared.searching:
+            await asyncio.sleep(0)
+            chunk = shared.cache.chunk(path, start, False, False, file_version(path))
+            moved = chunk.start != start
+            offsets, piece = view.lines(chunk, chunk.fresh or moved, not chunk.more)
+        found.extend(offset for offset in offsets if offset < end)
+        if piece.done or (piece.end == start and not moved):
+            break
+        view.accept(piece)
+        start = piece.end
+    return found
 
 
 def tail_start(

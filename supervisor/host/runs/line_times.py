@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor.host.proc import worker_threads
+from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.shim.logs.log_times import NAME, RECORD, key
 from supervisor.shim.regular_file import open_regular
@@ -83,10 +84,11 @@ class _Journal:
 class RunTimes:
     """The times of one run's log, in milliseconds of wall time, as far as the journal was read."""
 
-    __slots__ = ("_end_ms", "_records", "_start_ms")
+    __slots__ = ("_end_ms", "_log", "_records", "_start_ms")
 
-    def __init__(self, records: _Records, start_ms: int, end_ms: int) -> None:
+    def __init__(self, log: str, records: _Records, start_ms: int, end_ms: int) -> None:
         """`start_ms`, `end_ms`: the bounds of what no record tells of."""
+        self._log = log
         self._records = records
         self._start_ms = start_ms
         self._end_ms = end_ms
@@ -94,6 +96,18 @@ class RunTimes:
     def time_at(self, offset: int) -> float:
         """When the byte at an offset was written, in seconds."""
         return self.ms_at(offset) / 1000
+
+    def offset_at(self, time_s: float) -> int | None:
+        """The offset of the first line at or after a time, in seconds; None: there is none yet.
+
+        Reads the log to the line's beginning, so call it in a thread. Raises OSError.
+        """
+        return self.line_at_ms(round(time_s * 1000))
+
+    def line_at_ms(self, ms: int) -> int | None:
+        """The same, in milliseconds."""
+        first = self.first_at(ms)
+        return None if first is None else log_file.line_at(self._log, first)
 
     def ms_at(self, offset: int) -> int:
         """When the byte at an offset was written."""
@@ -146,14 +160,14 @@ class LineTimes:
 
     def of(self, run_id: str) -> RunTimes:
         """The times of a run, as far as the journal was read."""
+        run = RunDir(self._runs, run_id)
         records = self._journal.runs.get(key(run_id), _NONE)
         if records.offsets and records.offsets[0] == 0:
             start_ms = records.times_ns[0] // _NS_IN_MS
-            return RunTimes(records, start_ms, start_ms)
-        run = RunDir(self._runs, run_id)
+            return RunTimes(run.log, records, start_ms, start_ms)
         end_ms = _changed_ms(run.log)
         start_ms = _changed_ms(run.script) or end_ms
-        return RunTimes(records, start_ms, max(start_ms, end_ms))
+        return RunTimes(run.log, records, start_ms, max(start_ms, end_ms))
 
     def catch_up(self) -> bool:
         """Read what was written since the last look; False: that is too much for the event loop."""

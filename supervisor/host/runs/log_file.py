@@ -136,6 +136,25 @@ def chunks(path: str, start: int, end: int) -> Iterator[Chunk]:
         start = chunk.end
 
 
+def line_at(path: str, offset: int, most_bytes: int = SEARCH_BYTES) -> int:
+    """The first offset, from `offset` on, at which a line begins; the log's end if none does. Raises OSError.
+
+    Looks at most at `most_bytes`. A line begins after a hole.
+    """
+    at = max(0, offset - 1)
+    while offset > 0 and at - offset < most_bytes:
+        chunk = read(path, at, _BLOCK)
+        if chunk.offset != at:
+            return max(offset, chunk.offset)
+        newline = chunk.data.find(b"\n")
+        if newline >= 0:
+            return at + newline + 1
+        if not chunk.data:
+            return max(offset, at)
+        at = chunk.end
+    return max(offset, at)
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """Where the last lines of a log begin and end, and how many they are."""
