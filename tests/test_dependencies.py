@@ -66,7 +66,7 @@ TOO_SLOW = "what Python's own module adds takes too long to import"
 PYTHONS_OWN = {
     "_ctypes:dlopen": (TOO_SLOW, "supervisor/shim/syscalls.py"),
     "_sqlite3:connect": (TOO_SLOW, "supervisor/lean/sqlite.py"),
-    "_thread:start_new_thread": (TOO_SLOW, "supervisor/boot/prestart.py"),
+    "_thread:start_new_thread": (TOO_SLOW, "supervisor/boot/prestart.py", "supervisor/shim/logs/log_pump.py"),
     "_sha1:sha1": (TOO_SLOW, "supervisor/lean/digest.py"),
     f"{SHA256}:sha256": (TOO_SLOW, "supervisor/lean/digest.py"),
     "sys:_base_executable": ("the Python that an environment was made of", "supervisor/shim/launcher.py"),

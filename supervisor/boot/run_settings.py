@@ -28,7 +28,7 @@ class Settings:
     """None: the default for this workspace."""
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
-    log_transport: str = "file"
+    log_transport: str = "pipe"
     """`file` or `pipe`: see `shim/logs/log_pump`."""
     drain_grace_s: float = 30.0
     """How long a drain waits before it kills what is left."""

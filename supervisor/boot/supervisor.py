@@ -31,6 +31,7 @@ from supervisor.engine import Engine
 from supervisor.host.proc import clock, inheritance, signals
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.notify import Notifier
+from supervisor.host.runs import fifo_support
 from supervisor.host.runs.machine import HostMachine
 from supervisor.host.runs.spawn.environ import CommandEnvironment, cleaned
 from supervisor.host.runs.spawn.shim_client import ShimClient
@@ -185,8 +186,19 @@ class Supervisor:
             self.settings.log_limit_bytes,
             self.other_account,
             Cgroups.of(self.state.path),
-            log_pipes=self.settings.log_transport == "pipe",
+            log_pipes=self._log_pipes(),
         )
+
+    def _log_pipes(self) -> bool:
+        """Whether output is pumped into the logs, as is wished and can be."""
+        if self.settings.log_transport == "file":
+            return False
+        if why := fifo_support.why_not(self.state.path):
+            self.report.notice(
+                f"commands write into their logs themselves, and can truncate them: {why}, in {self.state.path}; "
+                "--state-dir names another folder"
+            )
+        return not why
 
     def _lifecycle(self) -> Lifecycle:
         return Lifecycle(

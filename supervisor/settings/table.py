@@ -150,7 +150,7 @@ LOG_LIMIT = Setting(
 )  # fmt: skip
 LOG_TRANSPORTS = ("file", "pipe")
 LOG_TRANSPORT = Setting(
-    "log-transport", one_of(*LOG_TRANSPORTS), metavar="WORD", default="file", choices=LOG_TRANSPORTS,
+    "log-transport", one_of(*LOG_TRANSPORTS), metavar="WORD", default="pipe", choices=LOG_TRANSPORTS,
     help="How output reaches its log: file (commands write into it, and can truncate it), or pipe (it is pumped).",
 )  # fmt: skip
 DRAIN_GRACE = Setting(

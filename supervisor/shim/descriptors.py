@@ -1,9 +1,12 @@
-"""Descriptors: how many the shim and its commands may have open, and closing what a process has inherited."""
+"""Descriptors: how many the shim and its commands may have open, what is in a FIFO, closing what was inherited."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
+import struct
+import termios
 from collections.abc import Container
 
 
@@ -29,6 +32,11 @@ class DescriptorLimit:
     def _set(self, soft: int) -> None:
         if self._commands != self._hard:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, self._hard))
+
+
+def unread_bytes(fd: int) -> int:
+    """How much is in a FIFO."""
+    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
 
 
 def close_others(kept: Container[int]) -> None:

@@ -105,7 +105,10 @@ class JoinRequest:
 
 @dataclass(frozen=True, slots=True)
 class PumpRequest:
-    """Pump the FIFO of a run that another shim began, and say when what is in it now has been moved."""
+    """Pump the FIFO of a run that another shim began, and say when what is in it now has been moved.
+
+    A shim that pumps it already looks at once whether somebody removed the log, and makes it anew then.
+    """
 
     run_id: str
     fifo: str

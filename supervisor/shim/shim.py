@@ -113,7 +113,7 @@ class Shim:
     def _retry(self) -> None:
         """Do what could not be done before, or took too long."""
         self._files.retry()
-        self._tell_all(self._logs.retry())
+        self._tell_all(self._logs.retry(self._live))
 
     def _try(self, act: Callable[[], None]) -> None:
         """Do something. A failure is reported to the supervisor, and stops nothing else."""
@@ -199,13 +199,18 @@ class Shim:
             self._files.note_start(request.dir, answer)
             self._logs.keeper.flush()
 
+    @property
+    def _live(self) -> set[str]:
+        """The runs whose main process lives."""
+        return {run_id for run_id, _, _ in self._runs.values()}
+
     def _reap(self) -> None:
         try:
             os.read(self._wakeup, 4096)
         except BlockingIOError:
             pass
         self._reap_all()
-        self._tell_all(self._logs.attend({run_id for run_id, _, _ in self._runs.values()}))
+        self._tell_all(self._logs.attend(self._live))
 
     def _reap_all(self) -> None:
         while True:  # signals coalesce: one may stand for many children

@@ -82,7 +82,7 @@ class HostMachine:
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
-        log_pipes: bool = False,
+        log_pipes: bool = True,
     ) -> None:
         """`state`: the state directory; `client`: of a new shim.
 

@@ -17,9 +17,11 @@ to see it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 from supervisor.host.users.folder_trust import give_folder
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 4096
 """So much is written into a FIFO as a whole: PIPE_BUF of pipe(7)."""
+_PAUSE_S = 0.001
 _FACTS_BYTES = 64 * 1024
 """How long a file of facts may be."""
 
@@ -136,7 +139,10 @@ class RunDir:
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 for name in os.listdir(folder):
-                    os.unlink(name, dir_fd=folder)
+                    try:
+                        os.unlink(name, dir_fd=folder)
+                    except FileNotFoundError:
+                        pass  # the shim removes a FIFO once nobody can write into it
             finally:
                 os.close(folder)
             os.rmdir(self.path)
@@ -196,15 +202,16 @@ class RunDir:
         ended_s = (self._read("exit") or {}).get("wall_s")
         return began_s, float(ended_s) if isinstance(ended_s, int | float) else None
 
-    def note(self, text: str) -> bool:
-        """Append lines of the supervisor's own to the log; without effect where that fails. Never waits.
+    def note(self, text: str, wait_s: float = 0.0) -> bool:
+        """Append lines of the supervisor's own to the log; without effect where that fails.
 
+        `wait_s`: how long to wait at most until they are in the log.
         While its output is pumped, they go the way of the output: the pump alone writes into the log then. False: the
-        FIFO is full, and the lines are to be noted again in a moment.
+        FIFO is full, or somebody removed it, and the lines are to be noted again in a moment.
         """
         lines = "".join(f"supervisor: {line}\n" for line in text.splitlines())
         try:
-            if self._sent(lines):
+            if self._sent(lines, wait_s):
                 return True
         except BlockingIOError:
             return False
@@ -213,14 +220,19 @@ class RunDir:
             try:
                 if os.fstat(fd).st_nlink != 1:
                     return True  # a command put another file there, which has a name elsewhere
+                fcntl.flock(
+                    fd, fcntl.LOCK_EX | fcntl.LOCK_NB
+                )  # the pump, if there is one, would overwrite the lines
                 os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
+        except BlockingIOError:
+            return False
         except OSError:
             pass  # the disk is full: the command's own lines are lost as well
         return True
 
-    def _sent(self, lines: str) -> bool:
+    def _sent(self, lines: str, wait_s: float) -> bool:
         """Write into the FIFO, in one piece; False: there is none, or nobody reads it. Raises BlockingIOError."""
         try:
             fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -230,6 +242,8 @@ class RunDir:
             if not stat.S_ISFIFO(os.fstat(fd).st_mode):
                 return True  # something that the command put there
             os.write(fd, lines.encode("utf-8", "replace")[:_PIECE_BYTES])
+            if wait_s:
+                _wait_until_empty(fd, wait_s)
             return True
         except BlockingIOError:
             raise
@@ -254,6 +268,16 @@ def _give(path: str, mode: int, account: Account) -> None:
         os.fchmod(fd, mode)
     finally:
         os.close(fd)
+
+
+def _wait_until_empty(fifo: int, longest_s: float) -> None:
+    from supervisor.shim.descriptors import (
+        unread_bytes,
+    )  # not at the top: nothing is noted before the first command
+
+    until = time.monotonic() + longest_s
+    while time.monotonic() < until and unread_bytes(fifo):
+        time.sleep(_PAUSE_S)
 
 
 def _write(path: str, data: bytes) -> None:

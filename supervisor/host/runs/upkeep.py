@@ -16,6 +16,7 @@ from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import ProblemSink
 from supervisor.model.fact import OutputRead
+from supervisor.shim.protocol import PumpRequest
 from supervisor.shim.regular_file import why_replaced
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _SHOWN = 3
 _REMOVED = "it was removed"
 _GONE = -1
 """Stands for the inode of a log that was removed before it was seen: no file has it."""
+_NOTED_S = 0.05
 _MAX_COMPLAINTS = 100
 """How many complaints the log of one run gets: a command may write other wrong lines all the time."""
 
@@ -73,9 +75,9 @@ class LookPace:
 class LogDisk:
     """Looks whether the disk of the logs is full, and notes it in those that may miss something.
 
-    A command writes its log itself, so on a full disk the command gets ENOSPC, and nobody can count what the log
-    misses. The supervisor says since when and for how long the disk was full: in the status, and in the log once there
-    is room for that line. A used-up quota does not show here; the store runs into it.
+    A command that writes its log itself gets ENOSPC on a full disk, and nobody can count what the log misses. The
+    supervisor says since when and for how long the disk was full: in the status, and in the log once there is room for
+    that line. A log that is pumped counts what it misses. A used-up quota does not show here; the store runs into it.
     """
 
     def __init__(self, folder: str, as_root: bool) -> None:
@@ -145,7 +147,13 @@ class Upkeep:
         for run in runs.values():
             if run.log_lost:
                 restore(run, self._account)
+                self._make_log_anew(run)
         self._problems.on_problem("logs", self._lost)
+
+    def _make_log_anew(self, run: Run) -> None:
+        """Have the shim see to a log that it pumps into; with the next output it would see to it by itself."""
+        if run.is_pumped and run.shim is not None:
+            run.shim.pump(PumpRequest(run.run_id, run.dir.fifo, run.log, self._limit_bytes))
 
     async def _look_at(self, runs: Mapping[str, Run]) -> bool:
         """Look at all runs once; returns whether none wrote anything. Two stats for one that wrote nothing."""
@@ -178,7 +186,7 @@ def lost_logs(runs: Iterable[Run]) -> str:
 
 
 def restore(run: Run, account: Account | None) -> None:
-    """Make a run's directory again if it was removed, with a log that says so; without effect where that fails.
+    """Make a run's directory again if it was removed, and its log, which says so; without effect where that fails.
 
     So the next supervisor finds what is known of the run, and the shim can write how it ended. `account`: the user that
     commands run as, if that is another one.
@@ -192,6 +200,8 @@ def restore(run: Run, account: Account | None) -> None:
         run.dir.restore(facts, account, run.output_file)
     except OSError:
         return  # tried again at the next look
+    if run.is_pumped:
+        return  # its log is made anew, and says so
     run.dir.note(
         "the log was removed while the command ran: what it prints is lost until it is started again"
     )
@@ -224,7 +234,10 @@ def output(run: Run, final: bool) -> dict[str, str]:
         if complaint not in run.complaints and len(run.complaints) < _MAX_COMPLAINTS:
             run.complaints.add(complaint)
             last = len(run.complaints) == _MAX_COMPLAINTS
-            run.dir.note("no more complaints about ignored output lines follow" if last else complaint)
+            text = "no more complaints about ignored output lines follow" if last else complaint
+            run.dir.note(
+                text, _NOTED_S if final else 0.0
+            )  # whoever reads the log once the run is over finds it
     return values
 
 

@@ -18,8 +18,7 @@ import socket
 import time
 
 from supervisor.lean.typing import NoReturn
-from supervisor.shim.descriptors import close_others
-from supervisor.shim.logs.log_pipe import unread_bytes
+from supervisor.shim.descriptors import close_others, unread_bytes
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.unix_socket import connect, peer_credentials
 

@@ -13,10 +13,9 @@ import errno
 import fcntl
 import os
 import select
-import struct
-import termios
 import time
 
+from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.file_hole import head_to_give_back, punch
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
 from supervisor.shim.regular_file import open_regular
@@ -49,6 +48,8 @@ class LogPipe:
         self.noted_ns = 0
         self.lost_bytes = 0
         self.check_at = 0.0
+        self.checked = self.position
+        """The position when the log was last found in its place."""
         self.mark: int | None = None
         """The run is flushed when the position has passed this."""
         self.is_closed = False
@@ -120,23 +121,27 @@ class LogPipe:
         self.check_at = now + _CHECK_S
         try:
             if os.stat(self.path, follow_symlinks=False).st_ino == self.inode:
+                self.checked = self.position
                 return
             why = "another file was put in its place"
         except FileNotFoundError:
             why = "it was removed"
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass  # it is away, or a folder
+        _clear(self.path)
         try:
             fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError:
             return  # the run directory is gone, too: it is looked at again
-        old, at = self.log, self.position
-        self._open_log(fd, at)
-        os.close(old)
+        old, at = self.log, max(self.checked, self.position - self.limit_bytes)
+        self._open_log(fd, self.position)
+        try:
+            _copy(
+                old, fd, at, self.position
+            )  # what was moved since: somebody may have removed the log before that
+        finally:
+            os.close(old)
         self.first_kept = at
-        self._note(f"the log begins anew after {at} bytes: {why}")
+        missing = f", without its first {at} bytes" if at else ""
+        self._note(f"the log is a new one{missing}: {why}")
 
     def _drop(self) -> int:
         """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
@@ -175,9 +180,23 @@ class LogPipe:
             self.first_kept += length
 
 
-def unread_bytes(fd: int) -> int:
-    """How much is in a FIFO."""
-    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
+def _copy(source: int, target: int, first: int, end: int) -> None:
+    """Copy bytes from `first` to `end` from one file into another, at the same offsets."""
+    while first < end and (copied := os.copy_file_range(source, target, end - first, first, first)):
+        first += copied
+
+
+def _clear(path: str) -> None:
+    """Make room at the path of a log. A folder is set aside: what is in it is not ours."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        try:
+            os.rename(path, f"{path}.replaced")
+        except OSError:
+            pass  # there is one already: the log is out of reach
 
 
 def _grow(fd: int) -> None:

@@ -25,8 +25,11 @@ import select
 import time
 from collections import deque
 
+from supervisor.lean.typing import TypeVar
 from supervisor.shim.logs.log_pipe import MOVE_BYTES, LogPipe
 from supervisor.shim.logs.log_times import LogTimes
+
+T = TypeVar("T")
 
 _FULL_BYTES = MOVE_BYTES // 2
 """A FIFO of which so much was moved at once fills quickly: it is not left alone. Pages of it may be half full."""
@@ -86,6 +89,13 @@ class LogPump:
         self.add(pipe)
         self._to_look_at.append(pipe)
         self._wake()
+
+    def look_again(self, run_id: str) -> None:
+        """Have the log of a run made anew now, if it was removed; else that is seen with its next output."""
+        if pipe := self._by_run.get(run_id):
+            pipe.check_at = 0.0
+            self._to_look_at.append(pipe)
+            self._wake()
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._by_run
@@ -148,18 +158,19 @@ class LogPump:
             any_full = False
             for pipe in ready:
                 any_full |= self._move(pipe)
-            if is_asked:  # last: it may close some of these
+            if is_asked or self._to_remove:  # last: it may close some of these
                 self._answer()
-                if self._is_closing:
-                    return
+            if self._is_closing and not self._to_remove:
+                return
             if any_full or time.monotonic() >= self._rearm_at:
                 self._rearm()
 
     def _wait(self) -> tuple[list[LogPipe], bool]:
         """The FIFOs that have bytes, or whose last writer has gone; and whether the main thread wants something."""
         ready, is_asked = [], False
-        for fd, _ in self._epoll.poll(_PAUSE_S if self._resting else None):
+        for fd, _ in self._epoll.poll(_PAUSE_S if self._resting or self._to_remove else None):
             if fd == self._control:
+                os.eventfd_read(self._control)
                 is_asked = True
             elif pipe := self._pipes.get(fd):
                 ready.append(pipe)
@@ -195,7 +206,6 @@ class LogPump:
                 self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _answer(self) -> None:
-        os.eventfd_read(self._control)
         while self._to_look_at:
             self._move(self._to_look_at.popleft())
         while self._to_flush:
@@ -204,19 +214,25 @@ class LogPump:
             while not pipe.is_flushed and self._moves(pipe):
                 pass
             self._note_flushed(pipe)
-        while self._to_remove:
-            pipe = self._to_remove.popleft()
-            while self._moves(pipe):
-                pass
-            self._epoll.unregister(pipe.fd)
-            del self._pipes[pipe.fd]
-            if pipe in self._resting:
-                self._resting.remove(pipe)
-            pipe.close()
-            try:
-                os.unlink(pipe.fifo)
-            except OSError:
-                pass  # the run directory was removed
+        for pipe in _taken(self._to_remove):
+            self._remove(pipe)
+
+    def _remove(self, pipe: LogPipe) -> None:
+        """Close a FIFO; in a moment, while somebody has it open who writes one more line: the supervisor does."""
+        try:
+            os.unlink(pipe.fifo)
+        except OSError:
+            pass  # the run directory was removed, or this is the second attempt
+        while self._moves(pipe):
+            pass
+        if pipe.has_writer and not self._is_closing:
+            self._to_remove.append(pipe)
+            return
+        self._epoll.unregister(pipe.fd)
+        del self._pipes[pipe.fd]
+        if pipe in self._resting:
+            self._resting.remove(pipe)
+        pipe.close()
 
     def _moves(self, pipe: LogPipe) -> bool:
         try:
@@ -237,8 +253,8 @@ class LogPump:
             pass  # it is full: the shim will wake up
 
 
-def _taken(answers: deque[str]) -> list[str]:
-    taken = []
+def _taken(answers: deque[T]) -> list[T]:
+    taken: list[T] = []
     while answers:
         taken.append(answers.popleft())
     return taken

@@ -54,9 +54,11 @@ class RunLogs:
         return _LOOK_S if self._pending else _RETRY_S if self.keeper.is_behind else None
 
     def take_over(self, request: PumpRequest) -> list[Event]:
-        """Go on where another shim was killed."""
+        """Go on where another shim was killed; or see to the log of a FIFO that is pumped here."""
         run_id = request.run_id
-        if run_id not in self.pump:
+        if run_id in self.pump:
+            self.pump.look_again(run_id)
+        else:
             try:
                 self.pump.start()
                 pipe = LogPipe(run_id, request.fifo, request.log, request.limit_bytes)
@@ -100,10 +102,10 @@ class RunLogs:
             self.pump.remove(run_id)
         return events
 
-    def retry(self) -> list[Event]:
-        """Do what could not be done before, or has taken too long."""
+    def retry(self, live: set[str]) -> list[Event]:
+        """Do what could not be done before, or has taken too long; and what there is to attend to."""
         self.keeper.flush()
-        return self._ends()
+        return self.attend(live)
 
     def _ends(self) -> list[Event]:
         """The ends of the commands whose last words are in their logs."""

@@ -39,6 +39,7 @@ class Bench:
         log_limit_bytes: int = 64 << 20,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
+        log_pipes: bool = True,
     ) -> None:
         self.state = folder / "state"
         self.workspace = folder / "workspace"
@@ -61,6 +62,7 @@ class Bench:
             log_limit_bytes,
             account,
             cgroups,
+            log_pipes,
         )
 
     def post(self, fact: RunFact) -> None:
@@ -162,9 +164,10 @@ async def bench(
     log_limit_bytes: int = 64 << 20,
     account: Account | None = None,
     cgroups: Cgroups | None = None,
+    log_pipes: bool = True,
 ) -> AsyncIterator[Bench]:
     """A machine that runs; at the end it must be able to leave nothing behind."""
-    found = Bench(folder, env, log_limit_bytes, account, cgroups)
+    found = Bench(folder, env, log_limit_bytes, account, cgroups, log_pipes)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(found.machine.run)

@@ -161,7 +161,7 @@ async def test_what_a_command_puts_in_the_place_of_its_log_holds_nobody_up(
         cd "${{GITPOD_OUTPUT%/*}}"; rm log; {plant}; echo wrong >>"$GITPOD_OUTPUT"
         until [ -e go ]; do sleep 0.01; done; echo lost; exit 3
     """
-    async with bench(tmp_path, log_limit_bytes=1) as it:
+    async with bench(tmp_path, log_limit_bytes=1, log_pipes=False) as it:
         it.spawn(script)
         await until(lambda: bool(it.problems))
         assert it.problems[0][0] == "logs"
@@ -173,6 +173,50 @@ async def test_what_a_command_puts_in_the_place_of_its_log_holds_nobody_up(
             assert end.tail == f"supervisor: the log cannot be read: it is {what}"
         await until(lambda: it.problems[1:] == [("logs", "")])
         assert it.folder().started() is not None
+
+
+@pytest.mark.parametrize("plant", ["true", "mkfifo log", "ln -s /etc/passwd log", "mkdir log"])
+async def test_a_pumped_log_of_a_quiet_command_is_made_anew_whatever_is_in_its_place(
+    tmp_path: Path, plant: str
+) -> None:
+    began = time.time()
+    async with bench(tmp_path) as it:
+        it.spawn(
+            f'echo before; cd "${{GITPOD_OUTPUT%/*}}"; rm log; {plant}; exec sleep 60', kind=RunKind.START
+        )
+        await until(lambda: "the log is a new one" in said(it.folder().log))
+        await until(
+            lambda: (
+                [kind for kind, why in it.problems if not why] == [kind for kind, why in it.problems if why]
+            )
+        )
+        it.machine.perform(Note(RunId("run"), "after"))
+        await until(lambda: said(it.folder().log).endswith("supervisor: after\n"))
+    assert os.stat("/etc/passwd").st_mtime < began, "a link is not followed"
+
+
+async def test_what_is_printed_right_after_a_log_was_replaced_is_in_the_new_one(tmp_path: Path) -> None:
+    script = """
+        until [ -e go ]; do echo before; sleep 0.01; done
+        cd "${GITPOD_OUTPUT%/*}"; rm log; ln script.sh log; echo after
+        sleep 2; echo later
+    """
+    async with bench(tmp_path) as it:
+        it.spawn(script)
+        await it.words(1)
+        (it.workspace / "go").touch()
+        await it.exited()
+        last = it.log().replace("\0", "").splitlines()[-3:]
+        assert (last[0], last[2]) == ("after", "later")
+        assert "another file was put in its place" in last[1]
+
+
+def said(path: str) -> str:
+    """The end of a log; empty while something else stands in its place."""
+    try:
+        return tail(path, 5, 500)
+    except OSError:
+        return ""
 
 
 @pytest.mark.parametrize("name", ["started", "exit", "exit.new"])
@@ -207,9 +251,23 @@ async def test_lines_of_the_supervisors_own_are_added_to_a_log(tmp_path: Path) -
         await it.fact(Started)
         await until(lambda: text(it.folder().log) == "said\n")
         it.machine.perform(Note(RunId("run"), "one\ntwo"))
-        assert text(it.folder().log) == "said\nsupervisor: one\nsupervisor: two\n"
+        await until(lambda: text(it.folder().log) == "said\nsupervisor: one\nsupervisor: two\n")
         (it.workspace / "go").touch()
         await it.exited()
+
+
+async def test_a_note_does_not_get_into_a_log_that_is_pumped_and_whose_fifo_is_gone(tmp_path: Path) -> None:
+    """The pump would overwrite it."""
+    async with bench(tmp_path) as it:
+        it.spawn("echo said; until [ -e go ]; do sleep 0.01; done; echo done")
+        await it.words(1)
+        os.unlink(it.folder().fifo)
+        assert not it.folder().note("lost")
+        (it.workspace / "go").touch()
+        await it.exited()
+        assert it.log() == "said\ndone\n"
+        await until(lambda: it.folder().note("kept"))
+        assert it.log() == "said\ndone\nsupervisor: kept\n"
 
 
 async def test_start_that_exits_0_has_last_words_too(tmp_path: Path) -> None:
@@ -225,7 +283,7 @@ async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_pat
         it.spawn(
             'rm -r "${GITPOD_OUTPUT%/*}"; until [ -e go ]; do sleep 0.01; done; exit 3', kind=RunKind.START
         )
-        await until(lambda: "the log was removed while the command ran" in tail(it.folder().log, 1, 200))
+        await until(lambda: "the log is a new one: it was removed" in tail(it.folder().log, 1, 200))
         facts = it.folder().started()
         assert facts is not None
         assert facts.pid == it.main().pid
@@ -234,9 +292,19 @@ async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_pat
         await until(lambda: it.folder().exit() == ExitCode(3))
 
 
+async def test_a_removed_log_that_the_command_writes_itself_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path, log_pipes=False) as it:
+        it.spawn("touch up; until [ -e go ]; do sleep 0.01; done; exit 3", kind=RunKind.START)
+        await until((it.workspace / "up").exists)  # the shell has its script, which is removed now
+        shutil.rmtree(it.folder().path)
+        await until(lambda: "the log was removed while the command ran" in tail(it.folder().log, 1, 200))
+        (it.workspace / "go").touch()
+        assert (await it.exited()).exit == ExitCode(3)
+
+
 async def test_a_removed_log_that_no_shim_told_of_stays_lost(tmp_path: Path) -> None:
     """Of an older shim, or where the directory was gone when the supervisor took the run over."""
-    async with bench(tmp_path) as it:
+    async with bench(tmp_path, log_pipes=False) as it:
         it.spawn("touch up; until [ -e go ]; do sleep 0.01; done", kind=RunKind.START)
         await it.fact(Started)
         await until((it.workspace / "up").exists)  # the shell has its script, which is removed now

@@ -93,7 +93,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_noticed_and_the_logs_say_what_they_may_miss(small_disk: Path) -> None:
-    async with bench(small_disk) as it:
+    async with bench(small_disk, log_pipes=False) as it:
         script = "set +e; echo begun; while [ ! -e ../go ]; do echo lost; sleep 0.05; done 2>/dev/null; echo on; exit 3"
         it.spawn(script)
         await it.words(1)

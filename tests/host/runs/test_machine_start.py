@@ -12,7 +12,7 @@ from supervisor.model.exit import ExitCode, NotStarted
 from supervisor.model.fact import Exited
 from supervisor.model.ids import RunId, item_id
 from supervisor.model.spec import EnvVar, SecretRef
-from tests.host.runs.harness import bench
+from tests.host.runs.harness import bench, until
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +121,7 @@ async def test_text_that_is_not_utf8_reaches_the_command(tmp_path: Path) -> None
 
 async def test_many_short_runs(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
-        it.spawn(":", "first")
+        it.spawn("echo", "first")
         await it.exited("first")
         assert it.shim.pid
         folders = ["/proc/self/fd", f"/proc/{it.shim.pid}/fd"]
@@ -132,4 +132,7 @@ async def test_many_short_runs(tmp_path: Path) -> None:
             assert (await it.exited(str(number))).exit == ExitCode(number % 7)
             assert it.log(str(number)) == f"{number}\n"
             assert len(it.of(str(number))) == 2
-        assert [len(os.listdir(folder)) for folder in folders] == before
+        # The last FIFO is closed a moment after its run is over; that of the first was perhaps still open.
+        await until(
+            lambda: all(len(os.listdir(folder)) <= most for folder, most in zip(folders, before, strict=True))
+        )

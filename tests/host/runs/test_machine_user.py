@@ -96,6 +96,7 @@ async def test_a_command_changes_no_fact_of_a_run(open_folder: Path) -> None:
         assert facts is not None
         assert facts.pid == it.main().pid
         assert it.log().count("ermission denied") == 13
+        await until(lambda: not os.path.exists(it.folder().fifo))
         assert sorted(os.listdir(it.folder().path)) == [
             "exit",
             "gitpod-task-run.output",
@@ -206,7 +207,8 @@ async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(o
         os.umask(before)
     assert modes == {
         "script.sh": (UID, "0o400"),
-        "log": (UID, "0o600"),
+        "log": (0, "0o600"),
+        "fifo": (UID, "0o600"),
         "gitpod-service-start-run.output": (UID, "0o600"),
         "started": (0, "0o600"),
     }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ def until(condition: Callable[[], bool]) -> None:
 
 def has_ended(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG)[0] == pid
+
+
+def is_reachable(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        return sock.connect_ex(path) == 0
 
 
 def is_held(fifo: Path) -> bool:
@@ -74,7 +80,7 @@ def test_what_is_in_a_fifo_stays_while_the_keeper_holds_it(keeper: KeeperLink, f
 def test_next_shim_finds_the_keeper_of_the_one_before(keeper: KeeperLink, fifo: Path) -> None:
     writer = os.open(fifo, os.O_RDWR)  # the command lives on
     hold(keeper, fifo)
-    until(lambda: os.path.exists(keeper.path))
+    until(lambda: is_reachable(keeper.path))
     keeper.close()  # the shim is killed
 
     second = KeeperLink()

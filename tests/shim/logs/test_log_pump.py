@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.shim.logs.log_pipe import LogPipe, unread_bytes
+from supervisor.shim.descriptors import unread_bytes
+from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 
@@ -146,7 +147,8 @@ def test_two_pumps_cannot_have_one_log(pumped: Pumped) -> None:
 PROGRAM = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
-from supervisor.shim.logs.log_pipe import LogPipe, unread_bytes
+from supervisor.shim.descriptors import unread_bytes
+from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 pump = LogPump(LogTimes(sys.argv[2]), os.pipe2(os.O_NONBLOCK)[1])
@@ -224,13 +226,19 @@ def test_what_a_full_disk_does_not_take_is_counted(pumped: Pumped) -> None:
 @pytest.mark.parametrize(
     "how", ["rm a.log", "rm a.log; mkdir a.log; rmdir a.log", "mv a.log b; echo x > a.log"]
 )
-def test_log_that_is_taken_away_is_made_anew(pumped: Pumped, how: str) -> None:
-    pumped.start("a", f"echo 123456; sleep 0.1; {how}; sleep 1.2; echo later")
+def test_log_that_is_taken_away_is_made_anew_from_the_last_look_at_it_on(pumped: Pumped, how: str) -> None:
+    look = "echo 123456; sleep 1.1"
+    pumped.start("a", f"{look}; {look}; echo 123456; sleep 0.1; {how}; echo now; sleep 1.2; echo later")
     pumped.until_closed("a")
 
     data = pumped.log("a").read_bytes()
-    assert data.lstrip(b"\0").startswith(b"supervisor: the log begins anew after 7 bytes: ")
-    assert data.endswith(b"later\n")
+    lost, _, rest = data.partition(b"123456\n")
+    assert lost == bytes(len(lost)), "offsets go on"
+    now, note, later = rest.splitlines()
+    assert (now, later) == (b"now", b"later")
+    assert note.startswith(
+        f"supervisor: the log is a new one, without its first {len(lost)} bytes: ".encode()
+    )
 
 
 def test_fifo_without_a_writer_costs_nothing_and_takes_the_next_one(pumped: Pumped) -> None:
