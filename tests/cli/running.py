@@ -30,6 +30,7 @@ class Running:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._edits = 0
         project.write(FILE)
         self.program = self.start()
 
@@ -44,7 +45,8 @@ class Running:
         """Change the automations file, and see the change carried out."""
         self.json("status")  # who serves has read the file as it was
         self.project.write(text)
-        self.program.event(kind="edit")
+        self._edits += 1
+        self.program.event(self._edits, kind="edit")
 
     @property
     def socket(self) -> Path:

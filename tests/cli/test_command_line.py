@@ -83,7 +83,7 @@ def completed(*words: str) -> list[str]:
 
 
 def test_completion_offers_subcommands() -> None:
-    assert completed("run") == ["run", "run-task"]
+    assert completed("run") == ["run", "run-task", "runs"]
 
 
 def test_completion_offers_the_tasks_of_the_file_that_is_looked_up(folder: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from supervisor.cli.command_group import Group
-from supervisor.cli.commands.cmd_logs import log_options, print_log
+from supervisor.cli.commands.cmd_logs import print_logs, service_log_options
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
@@ -96,10 +97,11 @@ def delete(client: Client, references: tuple[str, ...], force: bool, wait: bool)
 @service.command("logs")
 @with_client
 @reference_argument(_complete)
-@log_options
-def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None:
-    """Print the log of a service's last run."""
-    print_log(client, f"services/{references.service(client, reference)['id']}", follow, tail)
+@service_log_options
+def logs(client: Client, reference: str, **options: Any) -> None:
+    """Print the log of a service, as "supervisor logs" does: of its last run, or of those that the options name."""
+    references.service(client, reference)
+    print_logs(client, [reference], **options)
 
 
 def _each(

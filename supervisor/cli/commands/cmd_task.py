@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from supervisor.cli.command_group import Group
-from supervisor.cli.commands.cmd_logs import log_options, print_log
+from supervisor.cli.commands.cmd_logs import log_options, print_logs
 from supervisor.cli.common_options import output_format
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
@@ -94,9 +96,16 @@ def stop(client: Client, reference: str, wait: bool) -> None:
 @with_client
 @reference_argument(_complete)
 @log_options
-def logs(client: Client, reference: str, follow: bool, tail: int | None) -> None:
-    """Print the log of a task's last execution, or of the execution with this id."""
-    print_log(client, _log_path(client, reference), follow, tail)
+def logs(client: Client, reference: str, **options: Any) -> None:
+    """Print the log of a task, as "supervisor logs" does: of its last execution, of the execution with this id, or of
+    the runs that the options name.
+    """
+    try:
+        references.task(client, reference)
+    except NotFound:
+        if references.execution(client, reference) is None:
+            raise
+    print_logs(client, [reference], **options)
 
 
 @task.command("delete")
@@ -122,15 +131,6 @@ def _live(client: Client, reference: str) -> list[str]:
             raise
         return [reference]
     return [execution["id"] for execution in references.executions(client, task, references.LIVE)]
-
-
-def _log_path(client: Client, reference: str) -> str:
-    try:
-        return references.execution_log_path(client, references.task(client, reference))
-    except NotFound:
-        if references.execution(client, reference) is None:
-            raise
-        return f"executions/{reference}"
 
 
 def _row(task: Json, last: Json, step: Json | None) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
 from http.client import HTTPConnection, HTTPResponse
+from socket import socket as Socket
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from supervisor.cli.remote.discovery import NotRunning, connection
+from supervisor.cli.remote.live_response import LiveResponse
 from supervisor.cli.remote.responses import (
     ConnectionLost,
     Json,
@@ -43,6 +45,16 @@ _UNKNOWN_FIELD = "is unknown here; known are"
 
 _UNKNOWN_PATH = "nothing is served at"
 """A supervisor says this of a path that it does not know, as an older one does."""
+
+
+class OtherVersion(SupervisorError):
+    """The supervisor is too old for what is asked."""
+
+    def __init__(self, refused: RequestRefused) -> None:
+        super().__init__(
+            f"cannot do this with the running supervisor, which has another version ({refused}); "
+            '"supervisor upgrade" brings it to the version of this command'
+        )
 
 
 class Client:
@@ -74,7 +86,7 @@ class Client:
         except RequestRefused as refused:
             if _UNKNOWN_FIELD not in str(refused):
                 raise
-            raise _other_version(refused) from None
+            raise OtherVersion(refused) from None
 
     def status(self) -> Json:
         """What the supervisor is and waits for."""
@@ -108,7 +120,7 @@ class Client:
         except RequestRefused as refused:
             if _UNKNOWN_PATH not in str(refused):
                 raise
-            raise _other_version(refused) from None
+            raise OtherVersion(refused) from None
         return runs
 
     def execution(self, id_: str) -> Json:
@@ -151,6 +163,20 @@ class Client:
             except ConnectionLost:
                 self.resume()
 
+    def open_log(self, path: str, parameters: dict[str, str]) -> LiveResponse:
+        """A log in parts, to be read as it arrives. `path`: below /logs."""
+        return self._live("GET", f"/logs/{path}?{urlencode(parameters)}", None, PARTS)
+
+    def open_events(self) -> LiveResponse:
+        """The events of the environment from now on, one JSON object a line (`responses.event_of`)."""
+        request = {"environmentId": self.environment_id}
+        return self._live("POST", f"/{EVENTS}/WatchEvents", request, "application/jsonl")
+
+    def _live(self, method: str, path: str, request: Json | None, accepted: str) -> LiveResponse:
+        headers = {"Accept": accepted}
+        with self._connected(method, path, request, headers, timeout_s=None) as (response, sock):
+            return LiveResponse(response, sock)
+
     def resume(self) -> None:
         """Return once the supervisor answers again, if it was only upgraded. Raises ConnectionLost if it has ended."""
         give_up_at = time.monotonic() + self._timeout_s
@@ -189,6 +215,19 @@ class Client:
         *,
         timeout_s: float | None,
     ) -> Iterator[HTTPResponse]:
+        with self._connected(method, path, request, headers, timeout_s=timeout_s) as (response, _):
+            yield response
+
+    @contextmanager
+    def _connected(
+        self,
+        method: str,
+        path: str,
+        request: Json | None,
+        headers: dict[str, str] | None,
+        *,
+        timeout_s: float | None,
+    ) -> Iterator[tuple[HTTPResponse, Socket]]:
         http = HTTPConnection("localhost", timeout=timeout_s)
         try:
             with connection(self.socket, self._timeout_s) as sock:
@@ -200,7 +239,7 @@ class Client:
                 with response:
                     if response.status >= 300:
                         raise refusal(read_all(response), response.status)
-                    yield response
+                    yield response, sock
         except TimeoutError:
             raise SupervisorError(
                 f"the supervisor on {self.socket} gives no answer within {self._timeout_s:g} s"
@@ -211,10 +250,3 @@ class Client:
             ) from None
         finally:
             http.close()
-
-
-def _other_version(refused: RequestRefused) -> SupervisorError:
-    return SupervisorError(
-        f"cannot do this with the running supervisor, which has another version ({refused}); "
-        '"supervisor upgrade" brings it to the version of this command'
-    )

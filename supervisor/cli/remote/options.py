@@ -36,14 +36,15 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
     return connected
 
 
-def reference_argument(complete: Complete, many: bool = False) -> Callable[..., Any]:
-    """REF, or REF... if `many`."""
+def reference_argument(complete: Complete, many: bool = False, required: bool = True) -> Callable[..., Any]:
+    """REF, or REF... if `many`, or [REF]... if none is required."""
     name = "references" if many else "reference"
+    several = "REF..." if required else "[REF]..."
     return click.argument(
         name,
-        metavar="REF..." if many else "REF",
+        metavar=several if many else "REF",
         nargs=-1 if many else 1,
-        required=True,
+        required=required,
         shell_complete=complete,
     )
 

@@ -42,16 +42,16 @@ def latest(client: Client, task: Json) -> Json | None:
 
 def service(client: Client, reference: str) -> Json:
     """The service that `reference` means. Raises NotFound."""
-    found = _find(known := services(client), reference)
-    if found is None and _find(tasks(client), reference) is not None:
+    found = find(known := services(client), reference)
+    if found is None and find(tasks(client), reference) is not None:
         raise NotFound(f'"{reference}" is a task, not a service; {INSTEAD_OF_SERVICE.format(reference)}')
     return found or _no(known, reference, "service")
 
 
 def task(client: Client, reference: str) -> Json:
     """The task that `reference` means. Raises NotFound."""
-    found = _find(known := tasks(client), reference)
-    if found is None and _find(services(client), reference) is not None:
+    found = find(known := tasks(client), reference)
+    if found is None and find(services(client), reference) is not None:
         raise NotFound(f'"{reference}" is a service, not a task; {INSTEAD_OF_TASK.format(reference)}')
     return found or _no(known, reference, "task")
 
@@ -65,21 +65,6 @@ def execution(client: Client, id_: str) -> Json | None:
             return None
         raise
     return found
-
-
-def log_path(client: Client, reference: str) -> str:
-    """The path of a log: a service's, that of a task's last run, or that of the execution with this id.
-
-    Raises NotFound.
-    """
-    known_services, known_tasks = services(client), tasks(client)
-    if (found := _find(known_services, reference)) is not None:
-        return f"services/{found['id']}"
-    if (found := _find(known_tasks, reference)) is not None:
-        return execution_log_path(client, found)
-    if execution(client, reference) is not None:
-        return f"executions/{reference}"
-    raise _unknown([*known_services, *known_tasks], reference, "service, task or execution")
 
 
 def execution_log_path(client: Client, task: Json) -> str:
@@ -103,10 +88,10 @@ def name_of(item: Json) -> str:
 
 
 def _no(items: Sequence[Json], reference: str, kind: str) -> NoReturn:
-    raise _unknown(items, reference, kind)
+    raise unknown(items, reference, kind)
 
 
-def _find(items: Iterable[Json], reference: str) -> Json | None:
+def find(items: Iterable[Json], reference: str) -> Json | None:
     """The item with this reference, or else with this id. A reference may look like an id."""
     items = list(items)
     by_reference = (item for item in items if name_of(item) == reference)
@@ -114,7 +99,8 @@ def _find(items: Iterable[Json], reference: str) -> Json | None:
     return next(by_reference, None) or next(by_id, None)
 
 
-def _unknown(items: Iterable[Json], reference: str, kind: str) -> NotFound:
+def unknown(items: Iterable[Json], reference: str, kind: str) -> NotFound:
+    """The error for a name that nothing has, with the nearest of those that there are."""
     names = sorted(map(name_of, items))
     hint = did_you_mean(reference, names) or f"there are {', '.join(names) or 'none'}"
     return NotFound(f'there is no {kind} "{reference}"; {hint}')

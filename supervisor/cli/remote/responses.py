@@ -40,22 +40,34 @@ def send(
         raise ConnectionLost from None
 
 
-def read_parts(response: HTTPResponse) -> Iterator[tuple[str, bytes]]:
-    """The parts of a log, each with the cursor of the next one."""
-    received = bytearray()
-    # Not by readline(), which cannot tell a stream that broke off from one that has ended.
-    for piece in read_pieces(response):
+class LogParts:
+    """Takes apart a log that comes in parts."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[tuple[str, bytes]]:
+        """The parts that a piece of the stream completes, each with the cursor of the next one."""
+        # Not by readline(), which cannot tell a stream that broke off from one that has ended.
+        received = self._received
         received += piece
         while (end := received.find(b"\n")) >= 0:
             cursor, _, length = received[:end].decode("utf-8", "replace").partition(" ")
             if not (length.isascii() and length.isdigit() and len(length) <= 18):
-                raise _no_supervisor()
+                raise not_a_supervisor()
             after = end + 1 + int(length)
             if len(received) < after:
                 break
             data = bytes(received[end + 1 : after])
             del received[:after]
             yield cursor, data
+
+
+def read_parts(response: HTTPResponse) -> Iterator[tuple[str, bytes]]:
+    """The parts of a log, each with the cursor of the next one."""
+    parts = LogParts()
+    for piece in read_pieces(response):
+        yield from parts.feed(piece)
 
 
 def read_all(response: HTTPResponse) -> bytes:
@@ -84,10 +96,16 @@ def read_events(response: HTTPResponse) -> Iterator[Json]:
             raise ConnectionLost from None
         if not line:
             raise ConnectionLost
-        event = json_object(line)
-        if "error" in event:
-            raise _stream_error(event["error"])
-        yield event.get("result", event)
+        yield event_of(line)
+
+
+def event_of(line: bytes) -> Json:
+    """The event in a line of a stream. Raises ConnectionLost, RequestRefused: the stream ends with an error."""
+    event = json_object(line)
+    if "error" in event:
+        raise _stream_error(event["error"])
+    result: Json = event.get("result", event)
+    return result
 
 
 def _stream_error(error: Json) -> SupervisorError:
@@ -102,11 +120,12 @@ def json_object(data: bytes) -> Json:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise _no_supervisor()
+        raise not_a_supervisor()
     return value
 
 
-def _no_supervisor() -> SupervisorError:
+def not_a_supervisor() -> SupervisorError:
+    """The error for an answer that no supervisor gives."""
     return SupervisorError(
         "cannot understand the answer: what listens on the socket is not a supervisor of this kind"
     )

@@ -57,6 +57,17 @@ def duration(seconds: float) -> str:
     return f"{int(hours)} h {int(minutes % 60)} min" if hours < 24 else f"{int(days)} d {int(hours % 24)} h"
 
 
+def size(number: int) -> str:
+    """A number of bytes in a unit that people read: `1.4 MiB`."""
+    if number < 1024:
+        return f"{number} B"
+    amount, unit = number / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if amount >= 1000:
+            amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+
+
 def local_time(timestamp: str) -> str:
     """An RFC 3339 time as local time; today's without the date."""
     if not timestamp:

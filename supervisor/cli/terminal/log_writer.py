@@ -1,0 +1,179 @@
+"""Prints the lines of logs: with the name of each one's item in its colour, with their times, or as the bytes they are.
+
+Lines of several logs share the output, so each is printed whole. One that has no end yet (a question, a progress bar)
+is shown when nothing came for a moment; if another log's line comes in between, what follows has its prefix anew.
+On a terminal everything passes through `TerminalFilter`. To a file or a pipe go the bytes of the log.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from binascii import crc32
+from typing import Protocol
+
+from supervisor.cli.terminal.escapes import ERASE_REST, TerminalFilter, colours_wanted
+from supervisor.cli.terminal.output import write_bytes
+
+_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+"""Of prefixes, as SGR numbers. Not red, which means an error, and nothing that is unseen on black or white."""
+_WIDEST = 24
+"""A longer name is not cut, but shorter ones are not filled up to it."""
+_PIECE_BYTES = 64 * 1024
+"""Past logs are printed in pieces of this size."""
+
+
+class Pollable(Protocol):
+    """What poll() can wait for."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
+class ShownTimes:
+    """Formats the times of lines: RFC 3339 to the millisecond, in local time or UTC."""
+
+    def __init__(self, utc: bool) -> None:
+        self._utc = utc
+        self._second = b""
+        self._shown = (b"", b"")
+
+    def text(self, stamp: bytes) -> bytes:
+        """A time as the supervisor sends it (`2026-11-30T22:27:03.123Z`), for people."""
+        if self._utc or len(stamp) != 24:
+            return stamp
+        if stamp[:19] != self._second:  # many lines have the same second
+            self._second, self._shown = stamp[:19], _local(stamp)
+        before, after = self._shown
+        return before + stamp[19:23] + after
+
+
+class ShownLog:
+    """One log among those that are printed."""
+
+    def __init__(self, name: str, screen: TerminalFilter | None) -> None:
+        self.name = name
+        self.screen = screen
+        self.head = b""
+        """What stands before the line that was begun last."""
+        self.goes_back = False
+        """Whether what follows overwrites it."""
+
+
+class LogWriter:
+    """Prints to standard output."""
+
+    def __init__(self, *, prefixed: bool, times: ShownTimes | None) -> None:
+        """`prefixed`: with the item's name before each line; `times`: None: without."""
+        self._prefixed = prefixed
+        self._times = times
+        self._terminal = sys.stdout.isatty()
+        self._coloured = colours_wanted(sys.stdout)
+        self._width = 0
+        self._unwritten = bytearray()
+        self._open: ShownLog | None = None
+        """Whose line has been begun and not ended."""
+        self._prefixes: dict[str, bytes] = {}
+        self._reader = select.poll()
+        self.watch_reader(self._reader)
+
+    def source(self, name: str) -> ShownLog:
+        """A log to be printed, by its item's name."""
+        if self._width < len(name) <= _WIDEST:
+            self._width = len(name)
+            self._prefixes.clear()
+        return ShownLog(name, TerminalFilter(self._coloured) if self._terminal else None)
+
+    def write(self, source: ShownLog, stamp: bytes, data: bytes) -> None:
+        """Print a line or a part of one, or without prefix and times any bytes."""
+        if self._open is not source:
+            self._end_line()
+            self._unwritten += self._begin_line(source, stamp)
+        if source.screen is None:
+            self._unwritten += data
+        elif self._prefixed:
+            self._unwritten += self._after_prefix(source, source.screen, data)
+        else:
+            self._unwritten += source.screen.feed(data)
+        self._open = None if data.endswith(b"\n") else source
+        if len(self._unwritten) > _PIECE_BYTES:
+            self.flush()
+
+    def notice(self, text: str) -> None:
+        """Print a line of our own between those of logs."""
+        self._end_line()
+        self._unwritten += f"--- {text} ---\n".encode()
+
+    def finish(self, source: ShownLog) -> None:
+        """A log has ended: colours that it left on end too."""
+        if source.screen is not None:
+            self._unwritten += source.screen.end()
+
+    def flush(self) -> None:
+        """Give everything to the reader. Raises BrokenPipeError if there is none."""
+        if self._unwritten:
+            data = bytes(self._unwritten)
+            self._unwritten.clear()
+            write_bytes(data)
+
+    def wait(self, *arriving: Pollable) -> None:
+        """Wait until something arrives, with everything printed. Raises BrokenPipeError when the reader has gone."""
+        self.flush()
+        for each in arriving:
+            self._reader.register(each, select.POLLIN)
+        try:
+            ready = self._reader.poll()
+        finally:
+            for each in arriving:
+                self._reader.unregister(each)
+        self.check(ready)
+
+    def watch_reader(self, poll: select.poll) -> None:
+        """Have poll() return when the reader of standard output has gone; `check` then says so."""
+        poll.register(sys.stdout.fileno(), 0)
+
+    def check(self, ready: list[tuple[int, int]]) -> None:
+        """Raise BrokenPipeError if poll() says that the reader of standard output has gone."""
+        if any(fd == sys.stdout.fileno() for fd, _ in ready):
+            raise BrokenPipeError
+
+    def _end_line(self) -> None:
+        if self._open is not None:
+            self._unwritten += b"\n"
+            self._open = None
+
+    def _begin_line(self, source: ShownLog, stamp: bytes) -> bytes:
+        head = self._prefix(source.name) if self._prefixed else b""
+        if self._times is not None and stamp:
+            head += self._times.text(stamp) + b" "
+        source.head, source.goes_back = head, False
+        return head
+
+    def _prefix(self, name: str) -> bytes:
+        prefix = self._prefixes.get(name)
+        if prefix is None:
+            text = f"{name:<{self._width}} |"
+            if self._coloured:
+                text = f"\x1b[{_COLOURS[crc32(name.encode()) % len(_COLOURS)]}m{text}\x1b[0m"
+            prefix = self._prefixes[name] = f"{text} ".encode()
+        return prefix
+
+    def _after_prefix(self, source: ShownLog, screen: TerminalFilter, data: bytes) -> bytes:
+        """What a terminal gets of a line, or of a part. Of one that overwrites itself the last state is left."""
+        ends = data.endswith(b"\n")
+        shown = screen.feed(data.rstrip(b"\n")).replace(b"\b", b"").replace(ERASE_REST.encode(), b"")
+        line = shown.rstrip(b"\r")
+        _, back, last = line.rpartition(b"\r")
+        if (back or source.goes_back) and last and self._open is source:
+            last = b"\r" + (ERASE_REST.encode() if self._coloured else b"") + source.head + last
+        source.goes_back = line != shown or (source.goes_back and not last)
+        return last + screen.end() + b"\n" if ends else last
+
+
+def _local(stamp: bytes) -> tuple[bytes, bytes]:
+    """A time's local date and time to the second, and the offset."""
+    # Not at the top: only who wants times waits for the import.
+    from datetime import datetime
+
+    at = datetime.fromisoformat(f"{stamp[:19].decode()}+00:00").astimezone().isoformat().encode()
+    return at[:19], at[19:]
