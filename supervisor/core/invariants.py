@@ -45,6 +45,8 @@ def _service(service: Service) -> Iterator[str]:
             yield "DELETED but kept"
         case _:
             pass
+    if not set(service.live_runs) <= set(service.directories):
+        yield "a run lives whose directory is not kept"
 
 
 def _run(run: TaskRun, records: Records) -> Iterator[str]:

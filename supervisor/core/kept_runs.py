@@ -70,7 +70,7 @@ def owner(records: Records, run_id: RunId) -> str:
     """The id of the record whose changes say whether a run lives. Raises NotFound: the run is not kept."""
     service = records.services.get(service_of_run(run_id))
     if service is not None:
-        if run_id in service.kept_runs or run_id in service.live_runs:
+        if run_id in service.directories:
             return service.id
     elif records.names_run(run_id):
         return run_id
@@ -88,12 +88,9 @@ def lives(records: Records, run_id: RunId) -> bool:
 
 def _of_service(service: Service) -> Iterator[KeptRun]:
     live = service.live_runs
-    for run_id in dict.fromkeys((*service.kept_runs, *live)):
-        kind = RunKind.START
-        if run_id == service.probe:
-            kind = RunKind.READY
-        elif run_id == service.stop:
-            kind = RunKind.STOP
+    kinds = {service.last_probe: RunKind.READY, service.last_stop: RunKind.STOP}
+    for run_id in service.directories:
+        kind = kinds.get(run_id, RunKind.START)
         end = _exit_of(service, run_id)
         yield KeptRun(run_id, kind, service.id, service.item.reference, run_id in live, end)
 

@@ -137,7 +137,7 @@ class Records:
                 self.history.pop(record.id, None)
                 self.ran.pop(record.id, None)
             case Service():
-                self.act(Discard(record.kept_runs))
+                self.act(Discard(record.directories))
             case TaskRun():
                 self._discard([record.id])
             case Environment():

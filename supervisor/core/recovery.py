@@ -51,7 +51,7 @@ def known_runs(records: Records) -> set[RunId]:
     """The ids of all runs that any record names, past ones too."""
     known = records.run_ids()
     for service in records.services.values():
-        known.update(service.kept_runs, service.live_runs)
+        known.update(service.directories, service.live_runs)
     return known
 
 

@@ -76,7 +76,11 @@ class Service:
     runs: int = 0
     """How many runs it has had; numbers run ids."""
     kept_runs: tuple[RunId, ...] = ()
-    """Runs whose directories are kept, oldest first."""
+    """The last runs of its start command, oldest first. Their directories are kept."""
+    last_probe: RunId | None = None
+    """The newest probe. Its directory is kept until another one begins."""
+    last_stop: RunId | None = None
+    """The newest run of its stop command. Its directory is kept until another one begins."""
     spec_version: int = 1
     born: int = 0
     revision: int = 0
@@ -136,6 +140,12 @@ class Service:
     def stop(self) -> RunId | None:
         """The run of the stop command that lives."""
         return self.state.stop if isinstance(self.state, Stopping) else None
+
+    @property
+    def directories(self) -> tuple[RunId, ...]:
+        """The ids of all runs of it whose directories are kept."""
+        last = (run_id for run_id in (self.last_probe, self.last_stop) if run_id is not None)
+        return (*self.kept_runs, *last)
 
     @property
     def live_runs(self) -> tuple[RunId, ...]:

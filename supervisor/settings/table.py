@@ -142,7 +142,7 @@ EXIT_WHEN_DONE = Setting(
 )  # fmt: skip
 LOGS = Setting(
     "logs", switch, switch=True, default="false",
-    help="Print the output of the commands, each line with its command's name.",
+    help="Print the output of the commands, each line with its command's name, unfinished lines too.",
 )  # fmt: skip
 LOG_LIMIT = Setting(
     "log-limit", whole(1, 1 << 20), metavar="MIB", default="64",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from supervisor.core import queries
 from supervisor.core.invariants import violations
 from supervisor.core.items.diff import digests, items
+from supervisor.core.recovery import known_runs
 from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
 from supervisor.model.command import (
@@ -146,6 +147,8 @@ class ToyMachine:
         self.mono_s = 0.0
         self.stamps = 0
         self.live: dict[RunId, Live] = {}
+        self.kept: set[RunId] = set()
+        """The runs whose directories there are."""
         self.past: list[Fact] = []
         self.ended: dict[str, ExecutionPhase] = {}
         self.deleted: set[str] = set()
@@ -191,6 +194,7 @@ class ToyMachine:
         self.acted += outcome.actions
         for action in outcome.actions:
             self.perform(action)
+        assert self.kept <= known_runs(self.world.records), "a directory is kept that no record names"
         for record in outcome.changed:
             self.check(record)
 
@@ -251,12 +255,14 @@ class ToyMachine:
                 assert kind.value == "task" or not twins, f"{kind} of {owner} is live already"
                 assert run_id not in self.live
                 self.live[run_id] = Live(action)
+                self.kept.add(run_id)
             case Terminate(run_id) | Kill(run_id):
                 assert run_id in self.live, "a signal for a run that is over"
             case Note(run_id):
-                assert run_id in self.live, "lines for the log of a run that is over"
+                assert run_id in self.kept, "lines for a log that is not kept"
             case Discard(run_ids):
                 assert not set(run_ids) & set(self.live), "a live run is discarded"
+                self.kept -= set(run_ids)
 
     def check(self, record: Record) -> None:
         """What is final stays as it is."""

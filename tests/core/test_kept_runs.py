@@ -37,8 +37,10 @@ def test_runs_of_a_service_are_told_apart_by_what_they_are_for() -> None:
 
     book.exited("web.ready")
     book.do(StopService(book.service("web").id))
-    assert ("web", "start", True) in listed(book, "web")
-    assert ("web", "stop", True) in listed(book, "web")
+    assert listed(book, "web") == [("web", "ready", False), ("web", "start", True), ("web", "stop", True)]
+    book.exited("web")
+    book.exited("web.stop")
+    assert listed(book, "web") == [("web", "ready", False), ("web", "start", False), ("web", "stop", False)]
 
 
 def test_start_run_that_is_over_has_the_exit_of_the_record() -> None:

@@ -105,6 +105,7 @@ class CrashingMachine(ToyMachine):
         for run_id in [run_id for run_id in self.live if self.rng.random() < 0.2]:
             self.end(run_id, self.rng.choice(EXITS))
         self.world = World(self.stored.values(), self.revision)
+        self.kept &= known_runs(self.world.records)
         if self.restarting or self.rng.random() < RESTARTS:
             return self.restart()
         facts: list[Fact] = []
@@ -164,7 +165,7 @@ class CrashingMachine(ToyMachine):
         slots = chain.from_iterable(one.live_runs for one in records.services.values())
         runs = [run for run in records.runs.values() if run.phase is not RunPhase.ENDED]
         assert set(self.live) == {*slots, *(run.id for run in runs)}
-        assert set(self.live) <= known_runs(records)
+        assert set(self.live) <= self.kept <= known_runs(records)
         for run in runs:
             if isinstance(run.state, RunStopping):
                 assert self.told.get(run.id, 0) >= (2 if run.state.kill_at is None else 1)

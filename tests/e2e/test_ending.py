@@ -93,7 +93,9 @@ def test_failing_stop_command_is_told_and_its_service_killed(project: Project) -
     program.event(kind="log", reference="torn", line="started")
 
     assert project.stop(program) == 130
-    assert program.event(reference="torn", phase="failed")["detail"] == "stop command exited 3"
+    failure = "stop command exited 3: no connection"
+    assert program.event(reference="torn", phase="failed")["detail"] == failure
+    assert program.event(kind="log", reference="torn", line=f"supervisor: {failure}")
 
 
 def test_second_ctrl_c_kills_what_ignores_sigterm(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
 def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
     directory = RunDir(folder, run.id)
     began_s, ended_s = directory.times()
-    end = None if run.lives else run.exit or directory.exit() or ExitUnknown()
+    end = None if run.lives else run.exit or directory.exit() or _unknown(directory, began_s)
     size_bytes, kept_bytes = _sizes(directory.log)
     return (
         run,
@@ -42,6 +43,11 @@ def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, A
             "keptBytes": kept_bytes,
         },
     )
+
+
+def _unknown(directory: RunDir, began_s: float | None) -> ExitUnknown:
+    is_blank = began_s is None and not os.path.lexists(directory.log)
+    return ExitUnknown("did not start" if is_blank else "")
 
 
 def _age(run: KeptRun, began_s: float | None) -> tuple[bool, float, int]:

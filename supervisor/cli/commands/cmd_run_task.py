@@ -45,9 +45,10 @@ def run_task(
 ) -> int:
     """Run the task REF in the running supervisor, and exit with its exit code.
 
-    The output of the commands goes to standard output, reports about them go to standard error. If a step fails, its
-    exit code is this command's. Ctrl-C stops the execution and exits 130; a second one leaves that to the supervisor.
-    Services that were started for it go on. Exits 3 if no supervisor is running.
+    The output of the commands goes to standard output, reports about them go to standard error. On a terminal, what
+    could take it over is left out of the output; colours pass, unless NO_COLOR is set. If a step fails, its exit code
+    is this command's. Ctrl-C stops the execution and exits 130; a second one leaves that to the supervisor. Services
+    that were started for it go on. Exits 3 if no supervisor is running.
 
     With --standalone no supervisor is needed: this process runs the task of FILE, or of the workspace's automations
     file, with its dependencies, and stops the services that were started for it at the end.

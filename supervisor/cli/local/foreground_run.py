@@ -16,7 +16,7 @@ from supervisor.boot.supervisor import Supervisor
 from supervisor.boot.upgrade.carried import Carried, execute, take_carried
 from supervisor.cli.terminal.follower import Follower
 from supervisor.cli.terminal.output import Outlet
-from supervisor.cli.terminal.printer import Printer
+from supervisor.cli.terminal.printer import NAME_WIDTH, Printer
 from supervisor.core import queries
 from supervisor.host.proc import signals
 from supervisor.host.proc.notify import Notifier
@@ -79,7 +79,7 @@ def _run(
         follower = Follower(
             supervisor,
             printer,
-            _lines_to(printer) if asked[table.LOGS] else None,
+            _output_to(outlet, printer if as_json else None) if asked[table.LOGS] else None,
             outlet,
             received.printed if received else {},
         )
@@ -116,10 +116,11 @@ def _run(
         return status or (0 if supervisor.is_whole else EXIT_FAILED)
 
 
-def _lines_to(printer: Printer) -> RunOutput:
-    from supervisor.cli.terminal.run_output import LineOutput  # a start without --logs does not need it
+def _output_to(outlet: Outlet, as_json: Printer | None) -> RunOutput:
+    # A start without --logs does not need it.
+    from supervisor.cli.terminal.run_output import LineOutput, PrefixedOutput
 
-    return LineOutput(printer)
+    return PrefixedOutput(outlet, NAME_WIDTH) if as_json is None else LineOutput(as_json)
 
 
 async def _print_warnings(printer: Printer) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from supervisor.boot.prestart import take_shim
 from supervisor.boot.run_settings import Settings, workspace_of
 from supervisor.boot.supervisor import Supervisor
+from supervisor.cli.terminal.escapes import filter_for
 from supervisor.cli.terminal.follower import Follower
 from supervisor.cli.terminal.output import Outlet
 from supervisor.cli.terminal.printer import Printer
-from supervisor.cli.terminal.run_output import LineOutput, RunOutput, Sink
-from supervisor.cli.terminal.visible import log_line
+from supervisor.cli.terminal.run_output import PrefixedOutput, RunOutput, Sink
 from supervisor.config.suggest import Suggester
 from supervisor.core import queries
 from supervisor.core.state_machines.execution import is_over
@@ -39,7 +39,7 @@ def run_standalone(reference: str, file: Path | None, workspace: Path | None, as
     held = signals.hold()
     with (
         closing(Outlet(sys.stdout)) as output,
-        closing(Outlet(sys.stderr)) as news,
+        closing(output if _same_terminal() else Outlet(sys.stderr)) as news,
         _temporary_state() as state,
     ):
         settings = Settings(
@@ -107,7 +107,7 @@ def _run(
             raise SupervisorError(f'cannot run task "{reference}": no valid automations file; {why}')
         task_id = _task_id(supervisor, reference)
         alone = not loaded.file.tasks[reference].depends_on
-        runs: RunOutput = _RawOutput(output) if alone else LineOutput(_PrefixedLines(output))
+        runs: RunOutput = _RawOutput(output) if alone else PrefixedOutput(output)
         follower = Follower(supervisor, printer, runs, output)
         work = functools.partial(_exit_status, supervisor, supervisor.start.start_task(task_id))
         status = supervisor.serve(work, [follower.run], held)
@@ -139,26 +139,29 @@ async def _exit_status(supervisor: Supervisor, execution_id: ExecutionId) -> int
 
 
 class _RawOutput:
-    """Prints the output of the only run as it is: bytes, progress bars and all."""
+    """Prints the output of the only run as it is, progress bars and all. A terminal gets what may be shown there."""
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
+        self._filter = filter_for(outlet.terminal)
 
     def sink(self, _name: str) -> Sink:
         return self
 
+    def show_unfinished(self) -> None:
+        pass  # it has been
+
     def write(self, data: bytes) -> None:
-        self._outlet.put(data)
+        self._outlet.put(self._filter.feed(data))
 
     def end(self) -> None:
-        pass
+        self._outlet.put(self._filter.end())
+
+    def leave(self) -> bool:
+        return True
 
 
-class _PrefixedLines:
-    """Prints whole lines with the names of their runs, since several runs share the terminal."""
-
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
-
-    def log(self, name: str, line: str) -> None:
-        self._outlet.put(f"{name} | {log_line(line)}")
+def _same_terminal() -> bool:
+    """Whether reports and output go to one terminal. Then one thread prints both, and knows where its rows are."""
+    out, err = sys.stdout, sys.stderr
+    return out.isatty() and err.isatty() and os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev

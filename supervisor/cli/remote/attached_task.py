@@ -17,6 +17,7 @@ from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning
 from supervisor.cli.remote.responses import ConnectionLost, Json
 from supervisor.cli.remote.wait import execution_ended
+from supervisor.cli.terminal.escapes import filter_for
 from supervisor.cli.terminal.output import abandon, write_bytes
 from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_INTERRUPTED
@@ -46,12 +47,20 @@ def run_task(client: Client, reference: str) -> tuple[int, Json]:
 
 def _print_log(client: Client, execution_id: str) -> None:
     """Print all of a log. If the reader of our output goes away, the task goes on."""
+    shown = filter_for(sys.stdout)
     with client.log(f"executions/{execution_id}", follow=True) as pieces:
-        for piece in pieces:
-            try:
-                write_bytes(piece)
-            except OSError:
-                abandon(sys.stdout)
+        try:
+            for piece in pieces:
+                _print(shown.feed(piece))
+        finally:
+            _print(shown.end())
+
+
+def _print(data: bytes) -> None:
+    try:
+        write_bytes(data)
+    except OSError:
+        abandon(sys.stdout)
 
 
 class _Interrupts:

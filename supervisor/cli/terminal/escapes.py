@@ -6,7 +6,8 @@ its right. In ours, and days later, it is not. The file keeps all of it.
 
 Theory of operation. The filter reads characters, and is in one of six states:
 
-- GROUND: text. It passes, with tabs, newlines, carriage returns and backspaces; other control characters do not.
+- GROUND: text. It passes, with tabs, newlines, carriage returns and backspaces; other control characters do not, and
+  no characters that change the order in which others are shown.
 - ESCAPE, INTERMEDIATE: after ESC, and after ESC with blanks to slashes, as in `ESC ( B`.
 - CSI: after `ESC [`, with nothing but numbers so far. What they mean depends on the character that ends the sequence.
 - IGNORED: within a CSI sequence that is not passed whatever ends it.
@@ -32,9 +33,10 @@ from __future__ import annotations
 import codecs
 import re
 from enum import Enum, auto
-from typing import assert_never
 
+from supervisor.cli.terminal.visible import MaybeTerminal
 from supervisor.cli.terminal.visible import colours_wanted as colours_wanted  # it belongs to the filter, too
+from supervisor.lean.typing import assert_never
 
 MOST_PARAMETERS = 128
 """How long the numbers of a CSI sequence may be. The longest colours take 40 characters."""
@@ -44,7 +46,7 @@ RESET = "\x1b[0m"
 ERASE_REST = "\x1b[K"
 
 
-class State(Enum):
+class FilterState(Enum):
     """Where the filter is."""
 
     GROUND = auto()
@@ -98,8 +100,10 @@ _KINDS = {
 }
 _RAW_C1 = range(0xDC80, 0xDCA0)
 """How `surrogateescape` decodes the bytes 0x80 to 0x9F outside of characters."""
+_REORDER = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Embeddings, overrides and isolates: what comes after one is shown in another order than it has."""
 _KIND_OF = (
-    {chr(code): Kind.CONTROL for code in (*range(0x20), *range(0x7F, 0xA0), *_RAW_C1)}
+    {chr(code): Kind.CONTROL for code in (*range(0x20), *range(0x7F, 0xA0), *_RAW_C1, *_REORDER)}
     | {chr(code): Kind.FINAL for code in range(0x40, 0x7F)}
     | {character: kind for kind, characters in _KINDS.items() for character in characters}
 )
@@ -123,10 +127,10 @@ _TABLE = """
 """For each kind of character and each state: what is done with the character, and the next state."""
 
 
-def _read(table: str) -> dict[tuple[State, Kind], tuple[Act, State]]:
+def _read(table: str) -> dict[tuple[FilterState, Kind], tuple[Act, FilterState]]:
     states, *rows = (line.split() for line in table.strip().splitlines())
     return {
-        (State[state], Kind[kind]): (Act[act], State[after])
+        (FilterState[state], Kind[kind]): (Act[act], FilterState[after])
         for kind, *cells in rows
         for state, act, after in zip(states, cells[::2], cells[1::2], strict=True)
     }
@@ -136,18 +140,18 @@ _NEXT = _read(_TABLE)
 _OTHERS = "\uffff"
 _ROWS = {
     state: {character: _NEXT[state, kind] for character, kind in (_KIND_OF | {_OTHERS: Kind.TEXT}).items()}
-    for state in State
+    for state in FilterState
 }
 """`{state: {character: what is done with it, and the next state}}`, because to look up a kind takes long."""
 _MOST = {
-    State.INTERMEDIATE: MOST_PARAMETERS,
-    State.CSI: MOST_PARAMETERS,
-    State.IGNORED: MOST_PARAMETERS,
-    State.STRING: MOST_STRING,
+    FilterState.INTERMEDIATE: MOST_PARAMETERS,
+    FilterState.CSI: MOST_PARAMETERS,
+    FilterState.IGNORED: MOST_PARAMETERS,
+    FilterState.STRING: MOST_STRING,
 }
 """After how many characters of a sequence in one state what comes is text again. None stays in ESCAPE."""
 
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\udc80-\udc9f"
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\udc80-\udc9f"
 _NUMBERS = rf"[0-9:;]{{0,{MOST_PARAMETERS - 1}}}"
 # What follows says once more what stands in the table, for long pieces of text and whole sequences at once.
 _TEXT = re.compile(rf"(?:[^{_CONTROLS}]++|[\b\t\n\r])++")
@@ -183,7 +187,7 @@ class TerminalFilter:
 
     def _begin(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._state, self._row = State.GROUND, _ROWS[State.GROUND]
+        self._state, self._row = FilterState.GROUND, _ROWS[FilterState.GROUND]
         self._length = 0
         """How many characters came since the state was entered."""
         self._numbers = ""
@@ -196,21 +200,21 @@ class TerminalFilter:
         passing: list[str] = []
         at = 0
         while at < len(text):
-            if self._state is not State.GROUND and self._length >= _MOST.get(self._state, 1):
-                self._enter(State.GROUND)
+            if self._state is not FilterState.GROUND and self._length >= _MOST.get(self._state, 1):
+                self._enter(FilterState.GROUND)
             at, passes = self._take_many(text, at) or (at + 1, self._take(text[at]))
             passing.append(passes)
         return passing
 
     def _take_many(self, text: str, at: int) -> tuple[int, str] | None:
         """Take what the table treats alike. Returns where the rest begins, and what passes; None: there is no such."""
-        if self._state is State.GROUND:
+        if self._state is FilterState.GROUND:
             if run := self._run.match(text, at):
                 self._look_at_colours(run[0])
                 return run.end(), run[0]
             if sequence := _CSI.match(text, at):
                 return sequence.end(), self._sequence(sequence[1], sequence[2])
-        elif self._state is State.STRING and (
+        elif self._state is FilterState.STRING and (
             run := _REST_OF_STRING.match(text, at, at + MOST_STRING - self._length)
         ):
             self._length += len(run[0])
@@ -221,7 +225,7 @@ class TerminalFilter:
         """Note whether the text after this one is coloured."""
         last = run.rfind("\x1b")
         if last >= 0 and (colours := _COLOURS.match(run, last)):
-            self._coloured = _is_colour(colours[1])
+            self._coloured = is_colour(colours[1])
 
     def _take(self, character: str) -> str:
         """Take one character. Returns what passes."""
@@ -244,14 +248,14 @@ class TerminalFilter:
                 assert_never(act)
         return ""
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: FilterState) -> None:
         self._state, self._row, self._length, self._numbers = state, _ROWS[state], 0, ""
 
     def _sequence(self, numbers: str, final: str) -> str:
         """What passes of a CSI sequence."""
         match final, numbers:
             case "m", _ if self._colours:
-                self._coloured = _is_colour(numbers)
+                self._coloured = is_colour(numbers)
                 return f"\x1b[{numbers}m"
             case "K", "" | "0":
                 return ERASE_REST if self._colours else ""
@@ -263,5 +267,23 @@ class TerminalFilter:
                 return ""
 
 
-def _is_colour(numbers: str) -> bool:
+def is_colour(numbers: str) -> bool:
+    """Whether these numbers of an SGR sequence do more than end all colours."""
     return numbers.strip("0;") != ""
+
+
+class Unfiltered:
+    """Stands in for a filter where bytes go to a file or a pipe: all of them pass."""
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes."""
+        return data
+
+    def end(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+def filter_for(out: MaybeTerminal) -> TerminalFilter | Unfiltered:
+    """What a log takes on its way to `out`: a terminal gets what may be shown there, all else gets the bytes."""
+    return TerminalFilter(colours_wanted(out)) if out.isatty() else Unfiltered()

@@ -48,7 +48,7 @@ class FollowedLog:
         self._offset = self._end() if offset is None else offset
         self.recent = b""
         """The end of what has been printed."""
-        self.line_start = self._offset
+        self._line_start = self._offset
         """Where the line starts that was printed last and is not complete yet."""
 
     def print_some(self) -> bool:
@@ -63,7 +63,7 @@ class FollowedLog:
             self._sink.write(f"[{log_file.missing(chunk.dropped, chunk.head)}]\n".encode())
         self._offset = chunk.end
         if b"\n" in chunk.data:
-            self.line_start = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
+            self._line_start = chunk.end - len(chunk.data) + chunk.data.rindex(b"\n") + 1
         if chunk.data:
             self._sink.write(chunk.data)
             self.recent = (self.recent + chunk.data)[-REMEMBERED_BYTES:]
@@ -80,6 +80,10 @@ class FollowedLog:
             return False
         self._sink.end()
         return True
+
+    def leave(self) -> int:
+        """Another program goes on with this log. Returns the offset from which it prints."""
+        return self._offset if self._sink.leave() else self._line_start
 
     def _size(self) -> int:
         try:
@@ -145,7 +149,7 @@ class Follower:
         """Print as much as the reader takes. Returns `{run id: offset}`: where the rest of each log starts."""
         while self._print_some() and not self._outlet.behind:
             pass
-        return {run_id: log.line_start for run_id, log in self._logs.items()}
+        return {run_id: log.leave() for run_id, log in self._logs.items()}
 
     async def run(self) -> None:
         """Print until cancelled."""
@@ -194,7 +198,10 @@ class Follower:
             else:
                 return True
             self._unprinted.popleft()
-        return any([log.print_some() for log in self._logs.values() if not self._outlet.behind])
+        more = any([log.print_some() for log in self._logs.values() if not self._outlet.behind])
+        if self._output is not None and not more and not self._outlet.behind:
+            self._output.show_unfinished()
+        return more
 
     def _follow_runs(self, change: Change) -> bool:
         """Start with the logs of new runs, finish those of ended runs. Returns False until the latter are printed."""

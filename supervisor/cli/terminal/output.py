@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from threading import Thread
 
+    from supervisor.cli.terminal.screen import OutputLine, Screen
+
+    Item = str | bytes | OutputLine
+
 BEHIND_ITEMS = 1000
 """With so many items unprinted, more output should stay in the log files for now."""
 MOST_ITEMS = 100_000
@@ -38,11 +42,21 @@ class Outlet:
     def __init__(self, out: TextIO) -> None:
         """Print to `out`; without colours if that is not a terminal, or if NO_COLOR is set."""
         self._out = out if isinstance(out, Terminal) else Terminal(out)
-        self._printing: tuple[SimpleQueue[str | bytes | None], Thread] | None = None
+        self._printing: tuple[SimpleQueue[Item | None], Thread] | None = None
+        self._screen: Screen | None = None
         self._dropped = 0
         self._printed = self._printed_before = 0
         self._stalled_since = 0.0
         self._patience_s: float | None = None
+
+    @property
+    def terminal(self) -> Terminal:
+        """Where it prints to."""
+        return self._out
+
+    def divide(self, screen: Screen) -> None:
+        """From now on the output of runs is printed as well, where `screen` says."""
+        self._screen = screen
 
     @property
     def behind(self) -> bool:
@@ -60,8 +74,8 @@ class Outlet:
             self._printed_before, self._stalled_since = self._printed, time.monotonic()
         return self._patience_s is not None and time.monotonic() - self._stalled_since > self._patience_s
 
-    def put(self, item: str | bytes) -> None:
-        """Print a line of text, or bytes as they are. Never blocks."""
+    def put(self, item: Item) -> None:
+        """Print a line of text, a line of a run's output, or bytes as they are. Never blocks."""
         queue, thread = self._printing = self._printing or self._begun()
         _ = thread.ident or _started(thread)
         if queue.qsize() > MOST_ITEMS:
@@ -98,31 +112,48 @@ class Outlet:
             thread.join(0.05)
         self._printing = None
 
-    def _begun(self) -> tuple[SimpleQueue[str | bytes | None], Thread]:
+    def _begun(self) -> tuple[SimpleQueue[Item | None], Thread]:
         # Not at the top: the first command does not wait for these imports.
         from queue import SimpleQueue
         from threading import Thread
 
-        queue: SimpleQueue[str | bytes | None] = SimpleQueue()
+        queue: SimpleQueue[Item | None] = SimpleQueue()
         # A daemon, so that Ctrl-C ends the process although a stalled reader blocks the thread.
         return queue, Thread(target=self._print, args=(queue,), name="output", daemon=True)
 
-    def _print(self, queue: SimpleQueue[str | bytes | None]) -> None:
+    def _print(self, queue: SimpleQueue[Item | None]) -> None:
         while (item := queue.get()) is not None:
             try:
-                self._write(item)
+                self._write(item, last=queue.empty())
             except Exception:  # whatever it is: the queue must go on emptying, or it keeps everything
-                with contextlib.suppress(Exception):
-                    abandon(self._out)
+                self._give_up()
             self._printed += 1
+        if self._screen is not None:
+            try:
+                self._put(self._screen.leave())
+            except Exception:  # as above
+                self._give_up()
 
-    def _write(self, item: str | bytes) -> None:
-        if isinstance(item, str):
-            self._out.write(f"{item}\n")
-            self._out.flush()
-        else:
+    def _give_up(self) -> None:
+        with contextlib.suppress(Exception):
+            abandon(self._out)
+
+    def _write(self, item: Item, last: bool) -> None:
+        if isinstance(item, bytes):
             self._out.buffer.write(item)
             self._out.buffer.flush()
+        elif self._screen is None:
+            assert isinstance(item, str)
+            self._put(f"{self._out.shown(item)}\n")
+        else:
+            screen = self._screen
+            printed = screen.line(self._out.shown(item)) if isinstance(item, str) else screen.output(item)
+            self._put(printed + (screen.settle() if last else ""))
+
+    def _put(self, shown: str) -> None:
+        if shown:
+            self._out.put(shown)
+            self._out.flush()
 
 
 def _started(thread: Thread) -> bool:

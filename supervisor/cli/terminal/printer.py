@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from supervisor.cli.terminal.output import Outlet
-from supervisor.cli.terminal.visible import log_line, style
+from supervisor.cli.terminal.visible import style
 from supervisor.config import Loaded, Severity
 from supervisor.core import queries
 from supervisor.core.items.diff import Changes
@@ -34,6 +34,8 @@ COLOURS = {
 }
 MOST_NOT_RUN = 20
 """How many steps are named that were not run."""
+NAME_WIDTH = 12
+"""The width of the column in which a run's name stands before its output."""
 PATIENCE_S = 5.0
 """How long a wait lasts before it is worth a line, and then until the next line."""
 
@@ -161,11 +163,8 @@ class Printer:
     # Lines
 
     def log(self, name: str, line: str) -> None:
-        """Print one line of a command's output."""
-        if self._json:
-            self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
-        else:
-            self._write(f"{style(f'{name:>12}', 'dim')} | {log_line(line)}")
+        """Print one line of a command's output as JSON. People get it from `run_output.PrefixedOutput`."""
+        self._write(json.dumps({"time": _stamp(), "kind": "log", "reference": name, "line": line}))
 
     def _phase(self, kind: str, reference: str, phase: str, detail: str) -> None:
         self._event(Event(kind=kind, reference=reference, phase=phase, detail=detail))
@@ -173,7 +172,7 @@ class Printer:
     def _tail(self, tail: str) -> None:
         if tail and not self._json and not self._is_shown(tail):
             for line in tail.splitlines():
-                self._write(f"{'':>12} | {line}")
+                self._write(f"{'':>{NAME_WIDTH}} | {line}")
 
     def _is_shown(self, words: str) -> bool:
         return self._follower is not None and self._follower.was_shown(words)

@@ -1,13 +1,21 @@
-"""Where the output of runs goes: as bytes to the sink of each run, or line by line."""
+"""Where the output of runs goes: as bytes, line by line, or with each line's run before it."""
 
 from __future__ import annotations
 
+import itertools
+import time
+
+from supervisor.cli.terminal.output import Outlet
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from supervisor.cli.terminal import escapes, screen, shown_lines
     from supervisor.host.runs import log_file
-else:  # the first command does not wait for the code that reads its log
+else:  # the first command does not wait for the code that reads and prints its log
+    escapes = late("supervisor.cli.terminal.escapes")
+    screen = late("supervisor.cli.terminal.screen")
+    shown_lines = late("supervisor.cli.terminal.shown_lines")
     log_file = late("supervisor.host.runs.log_file")
 
 
@@ -20,12 +28,18 @@ class Sink(Protocol):
     def end(self) -> None:
         """The run has ended: there is no more output."""
 
+    def leave(self) -> bool:
+        """Another program goes on with this run. Returns whether all has been printed, an unfinished line included."""
+
 
 class RunOutput(Protocol):
     """Takes the output of all runs."""
 
     def sink(self, name: str) -> Sink:
         """The sink for the run with this name."""
+
+    def show_unfinished(self) -> None:
+        """All output that there is has been taken: print unfinished lines, too, if it is time."""
 
 
 class LineWriter(Protocol):
@@ -36,7 +50,7 @@ class LineWriter(Protocol):
 
 
 class LineOutput:
-    """Splits the output of all runs into lines, for a `LineWriter`."""
+    """Splits the output of all runs into complete lines, for a `LineWriter`."""
 
     def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
@@ -44,6 +58,9 @@ class LineOutput:
     def sink(self, name: str) -> Sink:
         """The sink for the run with this name."""
         return _LineSink(name, self._writer)
+
+    def show_unfinished(self) -> None:
+        """They wait until they are complete."""
 
 
 class _LineSink:
@@ -59,3 +76,92 @@ class _LineSink:
     def end(self) -> None:
         for line in self._follower.flush():
             self._writer.log(self._name, line)
+
+    def leave(self) -> bool:
+        return False
+
+
+class PrefixedOutput:
+    """Prints the lines of all runs for people, each with its run's name, and unfinished ones while they wait."""
+
+    def __init__(self, outlet: Outlet, name_width: int = 0) -> None:
+        """A name takes at least `name_width` columns of each line."""
+        self._outlet = outlet
+        self._name_width = name_width
+        self._screen: screen.Screen | None = None
+        self._sinks: dict[int, _PrefixedSink] = {}
+        self._numbers = itertools.count()
+
+    def sink(self, name: str) -> Sink:
+        """The sink for the run with this name."""
+        run = next(self._numbers)
+        self._sinks[run] = sink = _PrefixedSink(run, name, self)
+        return sink
+
+    def show_unfinished(self) -> None:
+        """Print the unfinished lines that had their moment."""
+        for sink in self._sinks.values():
+            sink.show_unfinished()
+
+    def begun(self) -> tuple[screen.Screen, shown_lines.ShownLines]:
+        """A run's first output has come. Returns who decides where lines go, and who makes them."""
+        if self._screen is None:
+            self._screen = screen.screen_for(self._outlet.terminal, self._name_width)
+            self._outlet.divide(self._screen)
+        coloured = self._screen.rewrites and escapes.colours_wanted(self._outlet.terminal)
+        return self._screen, shown_lines.ShownLines(coloured)
+
+    def put(self, line: screen.OutputLine) -> None:
+        """Print a line."""
+        self._outlet.put(line)
+
+    def ended(self, run: int) -> None:
+        """A run has ended."""
+        del self._sinks[run]
+
+
+class _PrefixedSink:
+    def __init__(self, run: int, name: str, output: PrefixedOutput) -> None:
+        self._run = run
+        self._name = name
+        self._output = output
+        self._begun: tuple[screen.Screen, shown_lines.ShownLines] | None = None
+        self._last_at = 0.0
+        self._shown = ""
+        """What is printed of the unfinished line."""
+
+    def write(self, data: bytes) -> None:
+        self._begun = _, lines = self._begun or self._output.begun()
+        self._print(lines.feed(data))
+        self._last_at = time.monotonic()
+
+    def show_unfinished(self) -> None:
+        if self._begun is not None:
+            place, lines = self._begun
+            if time.monotonic() - self._last_at >= place.moment_s:
+                self._show(lines.unfinished)
+
+    def end(self) -> None:
+        if self._begun is not None:
+            self._print(self._begun[1].end())
+            self._show("")
+        self._output.ended(self._run)
+
+    def leave(self) -> bool:
+        if self._begun is not None:
+            place, lines = self._begun
+            if place.rewrites:
+                self._show("")
+            elif self._shown:
+                self._show(lines.unfinished)
+        return self._shown != ""
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            self._output.put(screen.OutputLine(self._run, self._name, line, complete=True))
+            self._shown = ""
+
+    def _show(self, unfinished: str) -> None:
+        if unfinished != self._shown:
+            self._shown = unfinished
+            self._output.put(screen.OutputLine(self._run, self._name, unfinished, complete=False))

@@ -4,16 +4,15 @@ Names, paths, reasons, last words and answers of servers are other people's text
 characters in it: they can hide lines, show false ones, and have the terminal answer with input. So they are shown as
 escapes (`\\x1b`), also in a file, since a terminal may show that later. Our own colours go to terminals only.
 
-This is for text. A log that a user asks for is printed as the bytes that it is.
+This is for text. Logs have a filter of their own (`escapes`): their colours stay.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 
-from supervisor.lean.typing import Any, TextIO
+from supervisor.lean.typing import Any, Protocol, TextIO
 
 _OWN = "\x1b" + os.urandom(8).hex()
 """Starts our own escape sequences inside this process. Nobody else can guess it."""
@@ -39,24 +38,14 @@ def visible(text: str) -> str:
     return text.translate(_SHOWN)
 
 
-def log_line(line: str) -> str:
-    """A line of a command's output that cannot affect the lines around it.
+class MaybeTerminal(Protocol):
+    """What may be a terminal."""
 
-    Its colours stay, and end with it. Other escape sequences are removed. Of a line that overwrites itself, as progress
-    bars do, the last state is left. `visible` takes care of other control characters.
-    """
-    line = line.rstrip("\r").rpartition("\r")[2]
-    if "\x1b" not in line:
-        return line
-
-    line = re.sub(
-        r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[()][0-9A-Za-z]", "", line
-    )
-    coloured = re.sub(r"\x1b(\[[0-9;:]*m)", lambda found: _OWN + found[1], line)
-    return coloured if coloured == line else f"{coloured}{_OWN}[0m"
+    def isatty(self) -> bool:
+        """Whether it is one."""
 
 
-def colours_wanted(out: TextIO) -> bool:
+def colours_wanted(out: MaybeTerminal) -> bool:
     """Whether colours may go to `out`: it is a terminal, and NO_COLOR is not set (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and out.isatty()
 
@@ -71,14 +60,25 @@ class Terminal:
 
     def write(self, text: str) -> int:
         """Write all of a text. Returns its length."""
+        self.put(self.shown(text))
+        return len(text)
+
+    def shown(self, text: str) -> str:
+        """A text as this stream shows it: visible, and with our own colours if they are wanted."""
         first, *own = text.split(_OWN)
-        shown = visible(first) + "".join(map(self._after_own, own))
+        return visible(first) + "".join(map(self._after_own, own))
+
+    def put(self, shown: str) -> None:
+        """Write a text that steers the terminal only as we want it."""
         try:
             self._out.write(shown)
         except UnicodeEncodeError:  # the locale's encoding does not have this character
             encoding = self._out.encoding
             self._out.write(shown.encode(encoding, "backslashreplace").decode(encoding))
-        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._out.isatty()
 
     def writelines(self, lines: list[str]) -> None:
         """Write each of the lines."""

@@ -12,7 +12,6 @@ from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Kill, Note, RunKind
 from supervisor.model.exit import exit_text
 from supervisor.model.fact import Exited
-from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.record import Service
 from supervisor.model.states import ProbePause, ProbeReport, ProbeRun, Running, Starting
@@ -21,7 +20,6 @@ INTERVAL_S = 1.0
 TIMEOUT_S = 10.0
 NOTE_INTERVAL_S = 30.0
 """The log gets a new reason at most this often, and the last one when readiness is given up."""
-_LAST_LINE = 200
 
 
 def see_start(service: Service, state: Starting, _given: None, now: Now) -> Decision:
@@ -54,11 +52,9 @@ def note_probe(service: Service, state: Starting, _given: None, now: Now) -> Dec
 
 def start_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
     """Run the ready command."""
-    run_id = RunId(f"{service.id}.{service.runs + 1}")
-    probe = ProbeRun(run_id, now.mono_s + TIMEOUT_S)
-    # Not one of the kept runs: the machine removes a probe's directory itself.
-    service = replace(service, runs=service.runs + 1, state=replace(state, probe=probe))
-    return service, (steps.spawn_of(service, RunKind.READY, run_id),)
+    run_id, service, discard = steps.new_run(service, RunKind.READY)
+    service = replace(service, state=replace(state, probe=ProbeRun(run_id, now.mono_s + TIMEOUT_S)))
+    return service, (steps.spawn_of(service, RunKind.READY, run_id), *discard)
 
 
 def kill_probe(service: Service, state: Starting, _given: None, now: Now) -> Decision:
@@ -84,15 +80,10 @@ def _report_of(before: ProbeReport, probe: ProbeRun, fact: Exited) -> ProbeRepor
     """What is known once a probe has ended that did not exit 0 in time."""
     late = probe.kill_at is None
     ended = f"did not end within {TIMEOUT_S:g} s" if late else exit_text(fact.exit)
-    reason = _with_last_line(f"probe {ended}", fact.tail)
+    reason = steps.with_last_line(f"probe {ended}", fact.tail)
     # A test that fails without a word is how most services become ready, and clients read the log as the service's own.
     silent = not late and not fact.tail.strip()
     return replace(before, reason=reason, tail=fact.tail, noted=reason if silent else before.noted)
-
-
-def _with_last_line(text: str, tail: str) -> str:
-    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
-    return f"{text}: {last[:_LAST_LINE]}" if last else text
 
 
 def is_to_note(state: Starting, now: Now) -> bool:
@@ -106,6 +97,5 @@ def is_to_note(state: Starting, now: Now) -> bool:
 def _noted(state: Starting, now: Now) -> tuple[ProbeReport, Note]:
     """Tell the log how the last probe ended, with its last words. Returns the report as it is then, and the lines."""
     report = state.report
-    *before, _ = report.tail.strip().splitlines() or [""]
-    text = "\n".join([*before, report.reason])
+    text = steps.last_words(report.reason, report.tail)
     return replace(report, noted=report.reason, noted_at=now.mono_s), Note(state.session.run, text)

@@ -7,7 +7,7 @@ done. Its first sentence is what `docs/states.md` says of the event.
 from __future__ import annotations
 
 from supervisor.lean.frozen import replace
-from supervisor.model.action import Action, Discard, Kill, RunKind, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, Exit, exit_text
 from supervisor.model.fact import Exited, MainExited, OutputRead
 from supervisor.model.ids import RunId
@@ -28,7 +28,8 @@ from supervisor.model.states import (
 
 STOP_GRACE_S = 120.0
 KEPT_RUNS = 20
-"""Runs of a service (start and stop commands) whose logs are kept."""
+"""Runs of a service's start command whose logs are kept; of probes and of stop commands the newest one is."""
+_LAST_LINE = 200
 
 Decision = tuple[Service, tuple[Action, ...]]
 
@@ -57,7 +58,7 @@ def begin(service: Service, _state: AtRest, _given: None, now: Now) -> Decision:
     """Begin the session: run the start command."""
     spec = service.item.spec
     ready_by = now.mono_s + spec.readiness_timeout_s if spec.ready and spec.readiness_timeout_s else None
-    run_id, service, discard = _new_run(service)
+    run_id, service, discard = new_run(service, RunKind.START)
     session = ServiceSession(service.session, spec, run_id)
     service = enter(service, Starting(session, ready_by), now)
     return service, (_spawn_of(service, session, RunKind.START, run_id), *discard)
@@ -128,15 +129,13 @@ def see_probe_end(service: Service, state: Stopping, _fact: Exited, now: Now) ->
 
 
 def see_stop_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decision:
-    """Send SIGKILL to the start command if it lives; the service is at rest if nothing else lives."""
-    ended = exit_text(fact.exit)
-    if state.stage is StopStage.KILLED:
-        ended = "did not end in time and was killed"
-    failure = state.failure or ("" if fact.exit == SUCCESS else f"stop command {ended}")
-    state = replace(state, stop=None, failure=failure, tail=state.tail or fact.tail)
+    """Note it in the log if it failed; send SIGKILL to the start command if it lives, else it may be at rest."""
+    reason = _stop_failure(state, fact)
+    notes = (Note(state.session.run, last_words(reason, fact.tail)),) if reason else ()
+    state = replace(state, stop=None, failure=state.failure or reason, tail=state.tail or fact.tail)
     if state.start_lives and state.kill_at is not None:
-        return replace(service, state=replace(state, kill_at=None)), (Kill(state.session.run),)
-    return _stopped(service, state, now)
+        return replace(service, state=replace(state, kill_at=None)), (*notes, Kill(state.session.run))
+    return _stopped(service, state, now, notes)
 
 
 # Any state ------------------------------------------------------------------------------------------------------------
@@ -169,6 +168,15 @@ def _failure_of(fact: MainExited | Exited) -> str:
     return "" if fact.exit == SUCCESS else exit_text(fact.exit)
 
 
+def _stop_failure(state: Stopping, fact: Exited) -> str:
+    """Why a stop command failed, with the last line that it printed; empty: it exited 0."""
+    if fact.exit == SUCCESS:
+        return ""
+    late = state.stage is StopStage.KILLED
+    ended = "did not end in time and was killed" if late else exit_text(fact.exit)
+    return with_last_line(f"stop command {ended}", fact.tail)
+
+
 def _survivors_of(fact: Exited) -> str:
     names = ", ".join(map(str, fact.survivors))
     return f"processes that SIGKILL does not end: {names}" if names else ""
@@ -191,7 +199,7 @@ def stop_session(
         return enter(service, replace(stopping, kill_at=None), now), (*kills, Kill(start))
     if not state.session.spec.stop:
         return enter(service, stopping, now), (*kills, Terminate(start))
-    run_id, service, discard = _new_run(service)
+    run_id, service, discard = new_run(service, RunKind.STOP)
     service = enter(service, replace(stopping, stop=run_id), now)
     return service, (*kills, _spawn_of(service, state.session, RunKind.STOP, run_id), *discard)
 
@@ -216,14 +224,14 @@ def _kill_probe_of(state: Starting | Running) -> tuple[Action, ...]:
 
 
 def _stopped(service: Service, state: Stopping, now: Now, actions: tuple[Action, ...] = ()) -> Decision:
-    """At rest if nothing lives any more, else STOPPING, with these actions for what does."""
+    """At rest if nothing lives any more, else STOPPING."""
     if state.start_lives or state.probe is not None or state.stop is not None:
         changed = replace(service, state=state)
         return (changed if isinstance(service.state, Stopping) else enter(service, state, now)), actions
     note = "exited 0 before it was ready" if _ended_unready(service, state) else ""
     tail = state.tail if state.failure or note else ""
     rest = AtRest(state.session, state.failure, "" if state.failure else note, tail, state.exit)
-    return enter(service, rest, now), ()
+    return enter(service, rest, now), actions
 
 
 def _ended_unready(service: Service, state: Stopping) -> bool:
@@ -232,14 +240,35 @@ def _ended_unready(service: Service, state: Stopping) -> bool:
     return bool(state.session.spec.ready) and not state.ready and wanted and state.exit == SUCCESS
 
 
-def _new_run(service: Service) -> tuple[RunId, Service, tuple[Discard, ...]]:
-    """The id of a new run whose log is kept, and the discarding of one too many."""
-    number = service.runs + 1
-    run_id = RunId(f"{service.id}.{number}")
-    kept = (*service.kept_runs, run_id)
-    discarded = kept[:-KEPT_RUNS]
-    service = replace(service, runs=number, kept_runs=kept[-KEPT_RUNS:])
+def new_run(service: Service, kind: RunKind) -> tuple[RunId, Service, tuple[Discard, ...]]:
+    """The id of a new run, which is kept, and the discarding of one too many of its kind."""
+    run_id = RunId(f"{service.id}.{service.runs + 1}")
+    service = replace(service, runs=service.runs + 1)
+    discarded: tuple[RunId, ...]
+    match kind:
+        case RunKind.READY:
+            discarded = () if service.last_probe is None else (service.last_probe,)
+            service = replace(service, last_probe=run_id)
+        case RunKind.STOP:
+            discarded = () if service.last_stop is None else (service.last_stop,)
+            service = replace(service, last_stop=run_id)
+        case _:
+            kept = (*service.kept_runs, run_id)
+            discarded = kept[:-KEPT_RUNS]
+            service = replace(service, kept_runs=kept[-KEPT_RUNS:])
     return run_id, service, (Discard(discarded),) if discarded else ()
+
+
+def with_last_line(text: str, tail: str) -> str:
+    """How a run ended, with the last line that it printed, if any."""
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
+    return f"{text}: {last[:_LAST_LINE]}" if last else text
+
+
+def last_words(reason: str, tail: str) -> str:
+    """The last lines of a run for the log of its service; `reason` has the last of them already."""
+    *before, _ = tail.strip().splitlines() or [""]
+    return "\n".join([*before, reason])
 
 
 def _spawn_of(service: Service, session: ServiceSession, kind: RunKind, run_id: RunId) -> Spawn:

@@ -15,7 +15,6 @@ from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit, ExitUnknown
 from supervisor.model.fact import Exited, Survivor
 from supervisor.shim.protocol import RunsListed
@@ -66,7 +65,7 @@ class Ender:
         """The FIFOs that another shim has left."""
         if self._orphaned_fifos is None:
             self._orphaned_fifos = orphaned_fifos.OrphanedFifos(
-                self._shims, self._folder, self._log_limit_bytes
+                self._shims, self._folder, self._runs, self._log_limit_bytes
             )
         return self._orphaned_fifos
 
@@ -101,13 +100,12 @@ class Ender:
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
         self._facts.post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))
-        if upkeep.is_over_limit(run, self._log_limit_bytes):
-            self._work.soon(upkeep.trim, run, self._log_limit_bytes)
+        limit_bytes = run.log_limit_bytes(self._log_limit_bytes)
+        if upkeep.is_over_limit(run, limit_bytes):
+            self._work.soon(upkeep.trim, run, limit_bytes)
         self._vacated.append(run)
         if not self._facts.is_collecting:
             self.leave_groups()
-        if run.kind is RunKind.READY:
-            self._work.soon(self.remove, (run.run_id,))
 
     def leave_groups(self) -> None:
         """Remove the control groups of runs that are over. In a turn: once what waited for these runs was started."""

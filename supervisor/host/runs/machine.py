@@ -8,7 +8,7 @@ depends on what the run is for:
 | kind | main process ended, nothing asked | something asked |
 |---|---|---|
 | start | `Exited` once no process of it lives; `MainExited` first if one does | `Exited` once none lives |
-| ready | what it left behind is killed, then `Exited`; the directory goes | the same |
+| ready | what it left behind is killed, then `Exited` | the same |
 | stop, task | `Exited` at once: people start daemons in tasks | `Exited` once none lives |
 
 Asked means `Terminate` or `Kill`; asking is without effect on a run that is over. `perform`, `adopt` and `turn` work

@@ -8,11 +8,13 @@ tasks write into. The end of a run waits until what its FIFO held is in its log,
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
 
 from supervisor.host.proc import worker_threads
+from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.model.errors import MachineError
@@ -25,10 +27,11 @@ LATEST_S = 2.0
 class OrphanedFifos:
     """Which FIFOs another shim was asked to pump, until it has answered."""
 
-    def __init__(self, shims: ShimPool, folder: Path, limit_bytes: int) -> None:
-        """`folder`: the one that holds all run directories; `limit_bytes`: of each log."""
+    def __init__(self, shims: ShimPool, folder: Path, runs: Mapping[str, Run], limit_bytes: int) -> None:
+        """`folder`: the one that holds all run directories; `runs`: the live ones; `limit_bytes`: of each log."""
         self._shims = shims
         self._folder = folder
+        self._runs = runs
         self._limit_bytes = limit_bytes
         self._waiting: dict[str, anyio.Event] = {}
 
@@ -60,9 +63,11 @@ class OrphanedFifos:
             event.set()
 
     def _ask(self, run_id: str) -> None:
-        run = RunDir(self._folder, run_id)
+        directory = RunDir(self._folder, run_id)
+        run = self._runs.get(run_id)
+        limit_bytes = run.log_limit_bytes(self._limit_bytes) if run else self._limit_bytes
         try:
-            self._shims.current().pump(PumpRequest(run_id, run.fifo, run.log, self._limit_bytes))
+            self._shims.current().pump(PumpRequest(run_id, directory.fifo, directory.log, limit_bytes))
         except MachineError:
             self.done(run_id)  # there is no shim: the next one is asked for all
 

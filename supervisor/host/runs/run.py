@@ -24,6 +24,10 @@ class Asked(enum.IntEnum):
     KILL = 2
 
 
+_SHORT_LOG_BYTES = 1 << 20
+"""How large the log of a probe or of a stop command may be: they have little to say, and every service has them."""
+
+
 class Run:
     """Lives in the machine's table from its `Spawn` until its `Exited` is posted."""
 
@@ -74,6 +78,11 @@ class Run:
         """Its outputs, as last reported."""
         self.complaints: set[str] = set()
         """What was written into the log about the output file."""
+
+    def log_limit_bytes(self, limit_bytes: int) -> int:
+        """How large its log may be, where other logs may have `limit_bytes`."""
+        is_short = self.kind in (RunKind.READY, RunKind.STOP)
+        return min(limit_bytes, _SHORT_LOG_BYTES) if is_short else limit_bytes
 
     def note_change(self) -> None:
         """Wake the task that waits for a change of `asked` or `exit`."""

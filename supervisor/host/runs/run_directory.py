@@ -241,7 +241,7 @@ class RunDir:
         try:
             if not stat.S_ISFIFO(os.fstat(fd).st_mode):
                 return True  # something that the command put there
-            os.write(fd, lines.encode("utf-8", "replace")[:_PIECE_BYTES])
+            os.write(fd, _last_piece(lines.encode("utf-8", "replace")))
             if wait_s:
                 _wait_until_empty(fd, wait_s)
             return True
@@ -258,6 +258,14 @@ class RunDir:
         except (OSError, ValueError, RecursionError):
             return None
         return facts if isinstance(facts, dict) else None
+
+
+def _last_piece(lines: bytes) -> bytes:
+    """The last lines, as many as can be written as a whole: the last one says most."""
+    if len(lines) <= _PIECE_BYTES:
+        return lines
+    _, _, rest = lines[-_PIECE_BYTES:].partition(b"\n")
+    return rest or lines.splitlines(keepends=True)[-1][: _PIECE_BYTES - 1] + b"\n"
 
 
 def _give(path: str, mode: int, account: Account) -> None:

@@ -161,7 +161,7 @@ class Upkeep:
         for run in list(runs.values()):
             if _log_size(run) != run.log_size:
                 quiet = False
-                await trim(run, self._limit_bytes)
+                await trim(run, run.log_limit_bytes(self._limit_bytes))
             if run.output_file is not None and run.run_id in runs:
                 seen = _look(run.output_file)
                 if seen != run.output_seen:

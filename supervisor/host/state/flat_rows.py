@@ -1,6 +1,7 @@
 """Rows of services and task runs from before version 3 of the database: the fields of all phases side by side.
 
-Such a row was written between two steps, when the world is settled; that says which fields have a meaning.
+Such a row was written between two steps, when the world is settled; that says which fields have a meaning. Rows of
+version 3 may be older than `last_probe` and `last_stop`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ _Row = Mapping[str, Any]
 
 def with_state(kind: str, row: _Row) -> _Row:
     """The row as it is written now. `kind` is the name of the record's class. Raises KeyError or TypeError."""
-    if "state" in row:
-        return row
     if kind == "Service":
-        return {**row, "state": _service_state(row)}
-    return {**row, "state": _run_state(row)} if kind == "TaskRun" else row
+        row = row if "state" in row else {**row, "state": _service_state(row)}
+        return row if "last_probe" in row else {**row, **_last_runs(row)}
+    return {**row, "state": _run_state(row)} if kind == "TaskRun" and "state" not in row else row
 
 
 def _service_state(row: _Row) -> dict[str, Any]:
@@ -62,6 +62,15 @@ def _service_state(row: _Row) -> dict[str, Any]:
                 "tail": row.get("tail", ""),
                 "exit": row.get("main_exit"),
             }
+
+
+def _last_runs(row: _Row) -> dict[str, Any]:
+    """The probe and the stop command that live. That one was among the runs of the start command."""
+    state = row["state"]
+    probe, stop = state.get("probe"), state.get("stop")
+    kept = [run_id for run_id in row.get("kept_runs", ()) if run_id != stop]
+    last_probe = probe.get("id") if isinstance(probe, Mapping) else probe
+    return {"kept_runs": kept, "last_probe": last_probe, "last_stop": stop}
 
 
 def _session(row: _Row) -> dict[str, Any] | None:

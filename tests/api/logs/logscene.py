@@ -172,6 +172,10 @@ class Site:
             assert response.status == status, await response.text()
             return await response.read()
 
+    async def encoded(self, path: str, media_type: str) -> bytes:
+        """The whole body, in another encoding."""
+        return await self.get(path, Accept=media_type)
+
     def ask(self, path: str, method: str = "GET", **headers: str) -> Any:
         return self.session.request(
             method,

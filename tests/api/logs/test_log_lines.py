@@ -219,11 +219,14 @@ def test_lines_that_pass(scene: TimedScene, query: str, numbers: list[int]) -> N
             assert await site.get(url + "&follow=false") == b"".join(expected[number] for number in numbers)
             text = b"".join(stamped[number] for number in numbers)
             assert await site.get(url + "&timestamps=true") == text
-            *parts, end = events(await site.get(url + "&timestamps=true", **SSE))
+            *parts, end = events(await site.encoded(url + "&timestamps=true", SSE["Accept"]))
             assert "".join(event.data for event in parts).encode() == text
             assert end.id == ("" if query.endswith("tail=0") else f"{run_id}:end")
             assert (
-                b"".join(data for _, data in parted(await site.get(url + "&timestamps=1", **PARTS))) == text
+                b"".join(
+                    data for _, data in parted(await site.encoded(url + "&timestamps=1", PARTS["Accept"]))
+                )
+                == text
             )
 
     within_deadline(body)
@@ -416,7 +419,7 @@ def test_pattern_that_takes_too_long_ends_its_log_alone(scene: TimedScene) -> No
             for query in (slow, f"{slow}&tail=1", f"{slow}&timestamps=true", f"{slow}&follow=false"):
                 got = await asyncio.gather(*(site.get(f"{site.web}?{query}") for _ in range(3)))
                 assert all(each.endswith(ends) for each in got)
-            text = events(await site.get(f"{site.web}?{slow}", **SSE))
+            text = events(await site.encoded(f"{site.web}?{slow}", SSE["Accept"]))
             assert [event.type for event in text][-1] == "end"
             asking.cancel()
             assert len(waits) >= 3
@@ -465,13 +468,13 @@ def test_cursors_of_parts_resume_to_the_byte(scene: TimedScene) -> None:
     async def body() -> None:
         async with serving(scene) as site:
             for query in ("timestamps=true", "grep=7", "timestamps=true&grep=[13]&since=" + at(1000)):
-                parts = parted(await site.get(f"{site.web}?{query}", **PARTS))
+                parts = parted(await site.encoded(f"{site.web}?{query}", PARTS["Accept"]))
                 whole = b"".join(data for _, data in parts)
                 assert len(parts) >= 2
                 seen = b""
                 for cursor, data in parts:
                     seen += data
-                    rest = parted(await site.get(f"{site.web}?{query}&cursor={cursor}", **PARTS))
+                    rest = parted(await site.encoded(f"{site.web}?{query}&cursor={cursor}", PARTS["Accept"]))
                     assert seen + b"".join(data for _, data in rest) == whole
 
     within_deadline(body)

@@ -9,6 +9,7 @@ import pytest
 from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.responses import Json, RequestRefused
 from tests.cli.running import Running
+from tests.e2e.harness import until
 
 
 def log(client: Client, run: Json) -> bytes:
@@ -55,6 +56,37 @@ def test_run_of_a_service_that_lives_has_no_end_and_an_earlier_one_has(running: 
     follower = running.project.program("service", "stop", "web", "--wait")
     assert log(client, newer) == b"hello\n"  # followed to its end
     assert follower.wait() == 0
+
+
+def test_what_the_last_probe_and_stop_command_printed_is_kept(running: Running) -> None:
+    running.edit("""
+services:
+  db:
+    name: Db
+    commands:
+      start: exec sleep 1000
+      ready: "echo looking; [ -e ready ] || { echo no socket; exit 1; }"
+      stop: "echo asking; echo refused; exit 3"
+""")
+    client = Client(str(running.socket))
+    running.out("service", "start", "db")
+    db = item_id(running, "service", "db")
+    until(lambda: [run for run in client.runs(db) if run["end"] == "exited 1"], "a probe that fails")
+    (probe,) = [run for run in client.runs(db) if run["kind"] == "ready"]
+    assert log(client, probe) == b"looking\nno socket\n"
+    running.ready()
+    running.out("service", "start", "db", "--wait")
+    assert running.cli("service", "stop", "db", "--wait").err.endswith("stop command exited 3: refused\n")
+
+    stop, probe, start = client.runs(db)
+
+    assert [run["kind"] for run in (stop, probe, start)] == ["stop", "ready", "start"]
+    assert (probe["end"], log(client, probe)) == ("exited 0", b"looking\n")
+    assert (stop["end"], log(client, stop)) == ("exited 3", b"asking\nrefused\n")
+    notes = b"supervisor: asking\nsupervisor: stop command exited 3: refused\n"
+    assert log(client, start).endswith(notes)
+    folders = sorted(path.name for path in (running.project.state / "runs").glob(f"{db}.*"))
+    assert folders == sorted(run["id"] for run in (stop, probe, start))
 
 
 def test_what_there_is_not_is_not_found(running: Running) -> None:

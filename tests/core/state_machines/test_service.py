@@ -294,10 +294,40 @@ def test_stop_command_that_ends_start_itself_needs_no_kill() -> None:
 def test_stop_command_that_fails_fails_the_service() -> None:
     web = running(stop="halt")
     web.stop()
-    assert web.exited("web.stop", 3, tail="cannot halt\n") == ["kill web"]
+    assert web.exited("web.stop", 3, tail="trying\ncannot halt\n") == [
+        "note web: trying\nstop command exited 3: cannot halt",
+        "kill web",
+    ]
     web.exited("web", ExitSignal(9))
+    assert (web.phase, web.service("web").reason) == (FAILED, "stop command exited 3: cannot halt")
+    assert web.service("web").tail == "trying\ncannot halt\n"
+
+
+def test_stop_command_that_fails_after_all_has_ended_is_noted_too() -> None:
+    web = running(stop="halt")
+    web.stop()
+    web.exited("web")
+    assert web.exited("web.stop", 3) == ["note web: stop command exited 3"]
     assert (web.phase, web.service("web").reason) == (FAILED, "stop command exited 3")
-    assert web.service("web").tail == "cannot halt\n"
+
+
+def test_stop_command_that_fails_before_a_restart_is_noted_in_the_log_of_the_run_before() -> None:
+    web = running(stop="halt")
+    web.restart()
+    web.exited("web")
+    assert web.exited("web.stop", 3, tail="no\n") == ["note web: stop command exited 3: no", "spawn web"]
+
+
+def test_first_failure_counts_and_the_stop_command_s_is_noted() -> None:
+    web = Web(ready="probe", stop="halt", readiness_timeout_s=5.0)
+    web.start()
+    web.started("web")
+    web.exited("web.ready", 1)
+    web.after(5.0)
+    web.exited("web.ready", ExitSignal(9))
+    web.exited("web")
+    assert web.exited("web.stop", 3) == ["note web: stop command exited 3"]
+    assert web.service("web").reason == "not ready after 5 s (probe exited 1)"
 
 
 def test_stop_command_that_hangs_is_killed_with_start_after_two_minutes() -> None:
@@ -466,6 +496,49 @@ def test_nothing_starts_while_draining() -> None:
     web.do(Drain(30.0))
     with pytest.raises(Precondition, match="shutting down"):
         web.start()
+
+
+def test_of_probes_the_newest_is_kept_and_the_one_before_discarded() -> None:
+    web = Web(ready="probe")
+    web.start()
+    web.started("web")
+    first = web.runs["web.ready"]
+    web.exited("web.ready", 1)
+    assert web.discarded == []
+    web.after(1.0)
+    assert web.discarded == [first]
+    second = web.runs["web.ready"]
+    web.exited("web.ready")
+    assert web.phase is RUNNING
+    assert web.service("web").directories == (web.runs["web"], second)
+    web.exited("web")
+    web.start()
+    web.started("web")
+    assert web.discarded == [first, second]
+
+
+def test_of_stop_commands_the_newest_is_kept_and_takes_no_place_of_a_start() -> None:
+    web = running(stop="halt")
+    stops, starts = [], []
+    for _ in range(21):
+        starts.append(web.runs["web"])
+        web.stop()
+        stops.append(web.runs["web.stop"])
+        web.exited("web")
+        web.exited("web.stop")
+        web.start()
+        web.started("web")
+    assert [run for run in web.discarded if run in stops] == stops[:-1]
+    assert [run for run in web.discarded if run in starts] == starts[:2]
+
+
+def test_deleted_service_keeps_no_directory() -> None:
+    web = running(stop="halt")
+    start = web.runs["web"]
+    web.do(DeleteService(ServiceId(web.id)))
+    web.exited("web")
+    web.exited("web.stop")
+    assert set(web.discarded) == {start, web.runs["web.stop"]}
 
 
 def test_run_directories_beyond_the_twenty_newest_are_discarded() -> None:

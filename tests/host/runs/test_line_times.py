@@ -107,7 +107,12 @@ def test_everything_in_a_span_of_times_lies_between_its_offsets(steps: list[int]
 def test_journal_is_read_on_from_where_it_was(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, size, at: (read.append(size), pread(fd, size, at))[1])
+
+    def noted(fd: int, size: int, at: int) -> bytes:
+        read.append(size)
+        return pread(fd, size, at)
+
+    monkeypatch.setattr(os, "pread", noted)
     journal.note("run", *((offset, offset) for offset in range(100)))
     assert journal.at(50) == 50
     journal.note("run", (100, 100))

@@ -69,12 +69,6 @@ def test_a_command_that_cannot_start_says_why(it: Stage) -> None:
     assert fact.exit.why.startswith("cannot enter the workspace")
 
 
-def test_the_directory_of_a_probe_that_cannot_start_goes(it: Stage) -> None:
-    it.spawn(kind=RunKind.READY)
-    it.turn(SpawnFailed("run", "exec", errno.ENOENT))
-    assert not Path(it.folder().path).exists()
-
-
 @pytest.mark.parametrize("kind", [RunKind.START, RunKind.READY])
 def test_the_rest_of_a_service_or_probe_is_seen_out_by_the_loop(it: Stage, kind: RunKind) -> None:
     it.spawn(kind=kind)

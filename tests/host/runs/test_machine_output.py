@@ -135,6 +135,18 @@ async def test_a_killed_flood_ends(tmp_path: Path) -> None:
         assert end.tail.count("flood") == 20
 
 
+@pytest.mark.parametrize("kind", [RunKind.READY, RunKind.STOP])
+async def test_a_log_of_a_probe_or_a_stop_command_has_a_small_limit(tmp_path: Path, kind: RunKind) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn(f"head -c {8 * MEGABYTE} /dev/zero; until [ -e go ]; do sleep 0.01; done", kind=kind)
+        await until(
+            lambda: os.path.exists(it.folder().log) and os.stat(it.folder().log).st_size >= 8 * MEGABYTE
+        )
+        await until(lambda: os.stat(it.folder().log).st_blocks * 512 <= MEGABYTE + 64 * 1024)
+        it.machine.perform(Kill(RunId("run")))
+        await it.exited()
+
+
 async def test_a_log_is_within_its_limit_also_when_the_run_was_over_before_anybody_looked(
     tmp_path: Path,
 ) -> None:

@@ -74,11 +74,6 @@ async def test_an_environment_that_cannot_be_composed(tmp_path: Path) -> None:
         assert end.why.startswith('cannot set the variable "TOKEN": there is no secret "x"')
 
 
-async def test_the_directory_of_a_probe_that_could_not_start_is_removed(tmp_path: Path) -> None:
-    await why(tmp_path, {"PATH": "/nowhere"}, RunKind.READY)
-    assert list((tmp_path / "state" / "runs").iterdir()) == []
-
-
 def test_bash_is_preferred_to_sh_wherever_it_is(tmp_path: Path) -> None:
     for folder, name in (("a", "sh"), ("b", "bash")):
         program = tmp_path / folder / name

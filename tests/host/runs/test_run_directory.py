@@ -35,6 +35,21 @@ def test_note_goes_through_the_fifo_that_is_read(run: RunDir) -> None:
     assert not os.path.exists(run.log), "the pump alone writes there"
 
 
+def test_note_that_is_too_long_for_one_piece_keeps_its_last_lines(run: RunDir) -> None:
+    os.mkfifo(run.fifo)
+    reader = os.open(run.fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run.note("\n".join(f"line {number} {'x' * 500}" for number in range(20)) + "\nexited 3")
+        lines = os.read(reader, 1 << 16).decode().splitlines(keepends=True)
+        assert len(lines) == 8
+        assert all(line.startswith("supervisor: ") and line.endswith("\n") for line in lines)
+        assert lines[-1] == "supervisor: exited 3\n"
+        assert run.note("y" * 10_000)
+        assert os.read(reader, 1 << 16) == b"supervisor: " + b"y" * (4096 - 13) + b"\n"
+    finally:
+        os.close(reader)
+
+
 def test_note_for_a_full_fifo_is_to_be_tried_again(run: RunDir) -> None:
     os.mkfifo(run.fifo)
     reader = os.open(run.fifo, os.O_RDONLY | os.O_NONBLOCK)

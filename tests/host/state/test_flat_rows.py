@@ -135,3 +135,29 @@ def test_row_of_a_task_run_is_read_as_what_it_was(fields: dict[str, Any], state:
     assert run == TaskRun(
         RunId("r"), TaskId("t"), "build", "f", TaskSpec("make"), state, {"A": "b"}, revision=3
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "probe", "stop"),
+    [
+        ({"_": "Starting", "probe": {"_": "ProbeRun", "id": "web.2", "kill_at": 1.0}}, "web.2", None),
+        ({"_": "Starting", "probe": {"_": "ProbePause", "until": 1.0}}, None, None),
+        ({"_": "Stopping", "kill_at": 1.0, "probe": "web.2", "stop": "web.3"}, "web.2", "web.3"),
+        ({"_": "Running"}, None, None),
+    ],
+    ids=["a probe runs", "between two probes", "both", "neither"],
+)
+def test_row_that_is_older_than_the_last_probe_and_stop_names_those_that_live(
+    state: dict[str, Any], probe: str | None, stop: str | None
+) -> None:
+    item = {"reference": "web", "name": "web", "spec": {"start": "serve", "ready": "probe", "stop": "halt"}}
+    session = {"_": "ServiceSession", "id": "s", "spec": item["spec"], "run": "web.1"}
+    row = {"id": "web", "item": item, "source": "api", "created_s": 0.0, "runs": 3, "want": "up"}
+    row |= {"session": "s", "state": {**state, "session": session}, "kept_runs": ["web.1", "web.3"]}
+
+    service = from_plain(Service, with_state("Service", row))
+
+    assert (service.last_probe, service.last_stop) == (probe, stop)
+    assert service.kept_runs == (("web.1",) if stop else ("web.1", "web.3"))
+    assert set(service.live_runs) <= set(service.directories)
+    assert from_plain(Service, with_state("Service", json.loads(to_json(service)))) == service

@@ -18,7 +18,7 @@ from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.host.runs.spawn.spawner import Settled, Spawner
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
-from supervisor.model.action import RunKind, Spawn
+from supervisor.model.action import Spawn
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Started
@@ -77,7 +77,8 @@ class Preparation:
         if self._pumped_limit_bytes is None:
             return request
         run.is_pumped = True
-        return replace(request, fifo=run.dir.fifo, limit_bytes=self._pumped_limit_bytes)
+        limit_bytes = run.log_limit_bytes(self._pumped_limit_bytes)
+        return replace(request, fifo=run.dir.fifo, limit_bytes=limit_bytes)
 
 
 class RunStarter:
@@ -140,8 +141,6 @@ class RunStarter:
         self._runs.pop(run.run_id, None)
         self._ender.leave_group(run)
         self._facts.post(Exited(run.run_id, NotStarted(why)))
-        if run.kind is RunKind.READY:
-            run.dir.remove()
 
     def _hold(self, run: Run) -> None:
         self._runs[run.run_id] = run
