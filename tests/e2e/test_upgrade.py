@@ -230,6 +230,26 @@ def test_output_that_is_printed_goes_on_where_it_was(project: Project) -> None:
     assert project.stop(program) == 130
 
 
+def test_unfinished_line_goes_on_after_an_upgrade(project: Project) -> None:
+    project.write(
+        "tasks:\n"
+        "  ask:\n"
+        "    name: Ask\n"
+        "    triggeredBy: [postEnvironmentStart]\n"
+        "    command: 'printf \"name? \"; until [ -e go ]; do sleep 0.02; done; echo joe'\n"
+    )
+    program = project.program("run", "--logs", "--listen", "none")
+    program.line("ask . name[?] $")
+    serving(project, program)
+    for _ in range(2):
+        assert run_to_the_end(project, "upgrade").process.returncode == 0
+    (project.folder / "go").touch()
+    program.line("task +ask +succeeded")
+    lines = [line.strip() for line in program.out.splitlines() if " | " in line]
+    assert lines == ["ask | name?", "ask | joe"]
+    assert project.stop(program) == 130
+
+
 def test_clients_of_the_command_line_go_on_to_the_byte(project: Project) -> None:
     project.write(
         "services:\n"

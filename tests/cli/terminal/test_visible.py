@@ -116,8 +116,8 @@ tasks:
 BAD_FILE = f"tasks:\n  a: {{name: 1, {json.dumps(HOSTILE)}: 2, dependsOn: [{json.dumps(HOSTILE)}]}}\n"
 ENDPOINTS = "- {name: one, required: true, url: " + json.dumps(f"https://{HOSTILE}/") + "}\n"
 
-# {command: the arguments with which it is run}. H stands for the hostile text. What prints a log byte by byte, as it
-# was asked to (`logs web`, `run-task bad`), is not among them.
+# {command: the arguments with which it is run}. H stands for the hostile text. What prints one log alone stands in
+# LOGS, since carriage returns and colours pass there.
 ARGUMENTS: dict[str, list[list[str]]] = {
     "run": [["H.yaml"], ["--H"], ["bad.yaml", "--exit-when-done", "--state-dir", "STATE"], ["--listen", "H"]],
     "run-task": [["H"], ["H", "--standalone"], ["bad", "H.yaml", "--standalone"], ["top", "--standalone"]],
@@ -142,9 +142,11 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "init": [["bad.yaml/H"], ["H.yaml"], ["H.yaml"]],
     "schema": [["H"]],
     "completion": [["H"]],
-    "shutdown": [["H"], []],
+    "shutdown": [["H"]],
 }  # fmt: skip
 assert ARGUMENTS.keys() == COMMANDS.keys()
+LOGS = [["run-task", "bad"], ["run-task", "bad", "--standalone"]]
+HARMLESS = b"\x1b[95mACDE\rF\r\n"
 
 
 @pytest.mark.slow
@@ -182,11 +184,18 @@ def test_every_command(tmp_path: Path) -> None:
                 shown = on_terminal(command, *arguments, cwd=project.folder, env=env)
                 if found := obeyed(without_colours_of_logs(shown)):
                     steered[command, *words] = (found, shown)
+        logs = [on_terminal(*words, cwd=project.folder, env=env) for words in LOGS]
+        plain = [on_terminal(*words, cwd=project.folder, env=env | {"NO_COLOR": "1"}) for words in LOGS]
+        on_terminal("shutdown", cwd=project.folder, env=env)
         run.wait(20)
         reader.join(20)
         for words in ([HOSTILE], [f"--{HOSTILE}"]):
             assert obeyed(on_terminal(*words, cwd=project.folder, env=env)) == []
     assert steered == {}
+    assert [log.count(HARMLESS) for log in logs] == [2] * len(LOGS), logs
+    assert [obeyed(log.replace(HARMLESS, b"").replace(b"\x1b[0m", b"")) for log in logs] == [[]] * len(LOGS)
+    assert [log.count(b"ACDE\rF\r\n") for log in plain] == [2] * len(LOGS)
+    assert [log for log in plain if b"\x1b" in log] == []
     lines = without_colours_of_logs(printed[0])
     assert obeyed(lines) == []
     assert b"bad" in printed[0]
