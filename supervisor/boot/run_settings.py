@@ -29,6 +29,8 @@ class Settings:
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
     log_transport: str = "pipe"
+    log_quiet_s: float = 0.2
+    log_drain_s: float = 2.0
     """`file` or `pipe`: see `shim/logs/log_pump`."""
     drain_grace_s: float = 30.0
     """How long a drain waits before it kills what is left."""
@@ -102,6 +104,8 @@ def settings_from(resolved: Resolved) -> Settings:
         watch=not resolved[table.NO_WATCH],
         log_limit_bytes=resolved[table.LOG_LIMIT] << 20,
         log_transport=resolved[table.LOG_TRANSPORT],
+        log_quiet_s=resolved[table.LOG_QUIET],
+        log_drain_s=resolved[table.LOG_DRAIN],
         drain_grace_s=resolved[table.DRAIN_GRACE],
         api=None if resolved[table.NO_API] else _api(resolved),
         user=resolved[table.USER],

@@ -44,6 +44,7 @@ from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.fact import EnvironmentStarted
 from supervisor.model.ids import EnvironmentId, fresh
 from supervisor.settings import cwd
+from supervisor.shim.protocol import Pumping
 
 if TYPE_CHECKING:
     from supervisor.boot.serve.edges import Edges
@@ -186,19 +187,21 @@ class Supervisor:
             self.settings.log_limit_bytes,
             self.other_account,
             Cgroups.of(self.state.path),
-            log_pipes=self._log_pipes(),
+            self._pumping(),
         )
 
-    def _log_pipes(self) -> bool:
-        """Whether output is pumped into the logs, as is wished and can be."""
-        if self.settings.log_transport == "file":
-            return False
+    def _pumping(self) -> Pumping | None:
+        """How output is pumped into the logs; None: that is not wished, or cannot be."""
+        settings = self.settings
+        if settings.log_transport == "file":
+            return None
         if why := fifo_support.why_not(self.state.path):
             self.report.notice(
                 f"commands write into their logs themselves, and can truncate them: {why}, in {self.state.path}; "
                 "--state-dir names another folder"
             )
-        return not why
+            return None
+        return Pumping(settings.log_limit_bytes, settings.log_quiet_s, settings.log_drain_s)
 
     def _lifecycle(self) -> Lifecycle:
         return Lifecycle(

@@ -153,6 +153,14 @@ LOG_TRANSPORT = Setting(
     "log-transport", one_of(*LOG_TRANSPORTS), metavar="WORD", default="pipe", choices=LOG_TRANSPORTS,
     help="How output reaches its log: file (commands write into it, and can truncate it), or pipe (it is pumped).",
 )  # fmt: skip
+LOG_QUIET = Setting(
+    "log-quiet", seconds(0.0, 60.0), metavar="DURATION", default="200ms",
+    help="A command that has ended is over once what it left running has printed nothing for so long.",
+)  # fmt: skip
+LOG_DRAIN = Setting(
+    "log-drain", seconds(0.0, 60.0), metavar="DURATION", default="2s",
+    help="A command that has ended is over after this time at the latest, whatever still prints.",
+)  # fmt: skip
 DRAIN_GRACE = Setting(
     "drain-grace", seconds(0.0, 86400.0), metavar="DURATION", default="30s",
     help="How long everything has to stop at the end, before what is left is killed.",
@@ -206,6 +214,8 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LOGS,
     LOG_LIMIT,
     LOG_TRANSPORT,
+    LOG_QUIET,
+    LOG_DRAIN,
     DRAIN_GRACE,
     LISTEN,
     PUBLIC_URL,

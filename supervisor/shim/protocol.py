@@ -36,7 +36,7 @@ from supervisor.lean.typing import TYPE_CHECKING, assert_never
 if TYPE_CHECKING:
     from supervisor.shim.stream import Message
 
-VERSION = 4
+VERSION = 5
 
 
 class ProtocolError(Exception):
@@ -61,6 +61,21 @@ class UserIds:
 
 
 @dataclass(frozen=True, slots=True)
+class Pumping:
+    """How the output of a command is pumped into its log."""
+
+    limit_bytes: int
+    """How large the log may be."""
+    quiet_s: float = 0.2
+    """When the main process has ended, its end is reported once nothing has come for so long from what it left."""
+    drain_s: float = 2.0
+    """And after so long at the latest."""
+
+
+NOT_PUMPED = Pumping(0)
+
+
+@dataclass(frozen=True, slots=True)
 class SpawnRequest:
     """Start a command in a session of its own."""
 
@@ -80,8 +95,8 @@ class SpawnRequest:
     """The folder of the command's control group, beside which the shim's is; empty: it has none of its own."""
     fifo: str = ""
     """The path of the FIFO that is made for its output, and pumped into `log`; empty: it writes into `log` itself."""
-    limit_bytes: int = 0
-    """How large the log may be that is pumped."""
+    pumping: Pumping = NOT_PUMPED
+    """How output is pumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +246,9 @@ def _encode_spawn(request: SpawnRequest) -> Message:
     if request.cgroup:
         message["cgroup"] = request.cgroup
     if request.fifo:
-        message |= {"fifo": request.fifo, "limit_bytes": request.limit_bytes}
+        pumping = request.pumping
+        message |= {"fifo": request.fifo, "limit_bytes": pumping.limit_bytes}
+        message |= {"quiet_s": pumping.quiet_s, "drain_s": pumping.drain_s}
     return message | {"log": request.log, "dir": request.dir, "before": request.before}
 
 
@@ -281,12 +298,24 @@ def _decode_spawn(message: Message) -> SpawnRequest:
                 user,
                 str(message.get("cgroup", "")),
                 str(message.get("fifo", "")),
-                _int(message.get("limit_bytes")),
+                _decode_pumping(message),
             )
         case {"run_id": str(run_id)}:
             raise ProtocolError("a spawn request lacks a field, or one is of another type", run_id)
         case _:
             raise ProtocolError("a spawn request names no run")
+
+
+def _decode_pumping(message: Message) -> Pumping:
+    match message:
+        case {
+            "limit_bytes": int(limit),
+            "quiet_s": float() | int() as quiet,
+            "drain_s": float() | int() as drain,
+        }:
+            return Pumping(limit, quiet, drain)
+        case _:
+            return NOT_PUMPED
 
 
 def _decode_user(run_id: str, user: object) -> UserIds | None:

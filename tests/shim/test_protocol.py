@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.lean.frozen import replace
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -15,7 +16,10 @@ from supervisor.shim.protocol import (
     JoinRequest,
     ListenRequest,
     ListRequest,
+    LogFlushed,
     ProtocolError,
+    Pumping,
+    PumpRequest,
     Request,
     RunsListed,
     ShimTrouble,
@@ -32,6 +36,7 @@ SPAWN = SpawnRequest("r", ("/bin/sh", "-e"), {"A": "b\udcff"}, "/w", "/r/log", "
 FULL = SpawnRequest(
     "r", ("/bin/sh",), {}, "/w", "/r/log", "/r", 7.5, UserIds(1000, 1001, (1001, 4)), "/sys/fs/cgroup/r"
 )
+PUMPED = replace(SPAWN, fifo="/r/fifo", pumping=Pumping(9, 0.5, 3.0))
 REQUESTS: list[tuple[Request, str]] = [
     (
         SPAWN,
@@ -42,6 +47,16 @@ REQUESTS: list[tuple[Request, str]] = [
         FULL,
         '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh"], "env": {}, "cwd": "/w", "as": {"uid": 1000, "gid": 1001,'
         ' "groups": [1001, 4]}, "cgroup": "/sys/fs/cgroup/r", "log": "/r/log", "dir": "/r", "before": 7.5}',
+    ),
+    (
+        PUMPED,
+        '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh", "-e"], "env": {"A": "b\\udcff"}, "cwd": "/w",'
+        ' "fifo": "/r/fifo", "limit_bytes": 9, "quiet_s": 0.5, "drain_s": 3.0,'
+        ' "log": "/r/log", "dir": "/r", "before": 7.5}',
+    ),
+    (
+        PumpRequest("r", "/r/fifo", "/r/log", 9),
+        '{"ask": "pump", "run_id": "r", "fifo": "/r/fifo", "log": "/r/log", "limit_bytes": 9}',
     ),
     (ListRequest(), '{"ask": "list"}'),
     (ListenRequest("/s/shim.sock"), '{"ask": "listen", "path": "/s/shim.sock"}'),
@@ -61,8 +76,9 @@ EVENTS: list[tuple[Event, str]] = [
     (CommandExited("r", ExitStatus(9, by_signal=True)), '{"exited": "r", "signal": 9}'),
     (
         RunsListed({"r": (12, 345)}, {"e": ExitStatus(0), "k": ExitStatus(15, by_signal=True)}, VERSION),
-        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 4}',
+        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 5}',
     ),
+    (LogFlushed("r"), '{"flushed": "r"}'),
     (Bye(2), '{"bye": 2}'),
     (ShimTrouble("OSError()"), '{"trouble": "OSError()"}'),
 ]
@@ -136,9 +152,9 @@ def test_a_spawn_request_that_is_wrong_is_refused_in_the_name_of_its_run(wrong: 
         {"failed": "r"},
         {"exited": "r"},
         {"exited": "r", "code": None},
-        {"runs": [], "ended": {}, "version": 4},
-        {"runs": {"r": [1]}, "ended": {}, "version": 4},
-        {"runs": {}, "ended": {"r": {}}, "version": 4},
+        {"runs": [], "ended": {}, "version": 5},
+        {"runs": {"r": [1]}, "ended": {}, "version": 5},
+        {"runs": {}, "ended": {"r": {}}, "version": 5},
         {"bye": "2"},
         {"trouble": 1},
     ],

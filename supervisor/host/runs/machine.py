@@ -48,6 +48,7 @@ from supervisor.shim.protocol import (
     CommandStarted,
     Event,
     LogFlushed,
+    Pumping,
     RunsListed,
     ShimTrouble,
     SpawnFailed,
@@ -82,13 +83,13 @@ class HostMachine:
         log_limit_bytes: int = LOG_LIMIT_BYTES,
         account: Account | None = None,
         cgroups: Cgroups | None = None,
-        log_pipes: bool = True,
+        pumping: Pumping | None = None,
     ) -> None:
         """`state`: the state directory; `client`: of a new shim.
 
         If an earlier supervisor of this state directory left a shim, that one is used further and the new one let go.
         `account`: the user that commands run as, None: ours. `cgroups`: the control groups of runs, where there can be
-        any.
+        any. `pumping`: how output is pumped into the logs; None: commands write into them themselves.
         """
         self._folder = Path(os.path.abspath(state), "runs")
         self._facts = FactBuffer(facts)
@@ -108,9 +109,7 @@ class HostMachine:
         self._ender = Ender(
             self._runs, self._facts, self._work, self._shims, self._folder, log_limit_bytes, cgroups
         )
-        preparation = Preparation(
-            self._folder, environment, account, cgroups, log_limit_bytes if log_pipes else None
-        )
+        preparation = Preparation(self._folder, environment, account, cgroups, pumping)
         self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, preparation)
         self._spawner = self._starter.spawner
         self._attend_to_new_shims()

@@ -153,7 +153,8 @@ class Upkeep:
     def _make_log_anew(self, run: Run) -> None:
         """Have the shim see to a log that it pumps into; with the next output it would see to it by itself."""
         if run.is_pumped and run.shim is not None:
-            run.shim.pump(PumpRequest(run.run_id, run.dir.fifo, run.log, self._limit_bytes))
+            limit_bytes = run.log_limit_bytes(self._limit_bytes)
+            run.shim.pump(PumpRequest(run.run_id, run.dir.fifo, run.log, limit_bytes))
 
     async def _look_at(self, runs: Mapping[str, Run]) -> bool:
         """Look at all runs once; returns whether none wrote anything. Two stats for one that wrote nothing."""

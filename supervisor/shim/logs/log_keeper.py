@@ -57,6 +57,16 @@ class KeeperLink:
         self.flush()
 
     @property
+    def is_inherited(self) -> bool:
+        """Whether there is a keeper that this shim did not start: it holds what the shim before pumped."""
+        if self._socket is None and self.path:
+            try:
+                self._socket = self._connected()
+            except OSError:
+                return False
+        return self._socket is not None and self.pid == 0
+
+    @property
     def is_behind(self) -> bool:
         """Whether something is still to be sent."""
         return bool(self._unsent)
@@ -91,6 +101,13 @@ class KeeperLink:
 
     def _reach(self) -> socket.socket:
         """The keeper of an earlier shim, or a new one. Raises OSError."""
+        try:
+            return self._connected()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return self._start()
+
+    def _connected(self) -> socket.socket:
+        """The keeper that listens at the path. Raises OSError."""
         ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         try:
             connect(ours, self.path)
@@ -98,12 +115,9 @@ class KeeperLink:
                 raise ConnectionRefusedError
             ours.setblocking(False)
             return ours
-        except (FileNotFoundError, ConnectionRefusedError):
-            ours.close()
         except BaseException:
             ours.close()
             raise
-        return self._start()
 
     def _start(self) -> socket.socket:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -118,15 +132,17 @@ class KeeperLink:
 class _Keeper:
     """The process. `serve` returns when there is neither a shim nor a FIFO."""
 
-    def __init__(self, shim: socket.socket) -> None:
+    def __init__(self, shim: socket.socket, path: str) -> None:
+        self._path = path
         self._listener = OwnerSocket(socket.SOCK_SEQPACKET)
+        self._runs = os.path.join(os.path.dirname(path), "runs")
         self._shims = {shim.fileno(): shim}
         self._held: dict[str, int] = {}
 
-    def serve(self, path: str) -> None:
-        """Listen at `path`, and hold what the shims send."""
+    def serve(self) -> None:
+        """Listen, and hold what the shims send."""
         try:
-            self._listener.listen(path)
+            self._listener.listen(self._path)
         except OSError:
             pass  # the next shim starts a keeper of its own
         while self._shims or self._held:
@@ -147,12 +163,19 @@ class _Keeper:
         self._listener.close()
 
     def _let_go(self, fd: int) -> None:
-        """No shim is there and no process has this FIFO open for writing: let it go, unless something is in it."""
+        """No shim is there and no process has this FIFO open for writing: let it go, unless something is in it.
+
+        It is removed, so that the next shim does not conclude from it that nobody held it.
+        """
         if unread_bytes(fd):
             time.sleep(_PAUSE_S)
             return
-        self._held = {run_id: held for run_id, held in self._held.items() if held != fd}
-        os.close(fd)
+        (run_id,) = (run_id for run_id, held in self._held.items() if held == fd)
+        try:
+            os.unlink(os.path.join(self._runs, run_id, "fifo"))
+        except OSError:
+            pass  # the run directory was removed
+        os.close(self._held.pop(run_id))
 
     def _accept(self) -> None:
         if (sock := self._listener.accept()) is not None:
@@ -181,7 +204,7 @@ def _be_the_keeper(shim: socket.socket, path: str) -> NoReturn:
         close_others({0, 1, 2, shim.fileno()})
         os.setsid()
         _take_title(_TITLE)
-        _Keeper(shim).serve(path)
+        _Keeper(shim, path).serve()
     finally:
         os._exit(0)
 

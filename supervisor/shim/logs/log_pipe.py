@@ -18,6 +18,7 @@ import time
 from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.file_hole import head_to_give_back, punch
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
+from supervisor.shim.protocol import Pumping
 from supervisor.shim.regular_file import open_regular
 
 PIPE_BYTES = 256 * 1024
@@ -30,12 +31,12 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 class LogPipe:
     """One run's FIFO and its log. The pump's thread alone uses it once it was added."""
 
-    def __init__(self, run_id: str, fifo: str, log: str, limit_bytes: int) -> None:
+    def __init__(self, run_id: str, fifo: str, log: str, pumping: Pumping) -> None:
         """Open both. Raises OSError: BlockingIOError if another pump has the log."""
         self.run_id = run_id
         self.key = key(run_id)
         self.fifo, self.path = fifo, log
-        self.limit_bytes = limit_bytes
+        self.pumping = pumping
         self.fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             _grow(self.fd)
@@ -92,9 +93,20 @@ class LogPipe:
                 raise
             return self._drop()
         self.position += moved
-        if self.position - self.first_kept > self.limit_bytes + self.limit_bytes // 8:
+        if self.position - self.first_kept > self.pumping.limit_bytes + self.pumping.limit_bytes // 8:
             self._give_back()
         return moved
+
+    def note(self, text: str) -> None:
+        """Write a line of the supervisor's. Raises OSError."""
+        data = f"supervisor: {text}\n".encode()
+        begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
+        written = os.write(self.log, data if begins_line else b"\n" + data)
+        self.position += written
+        if self.mark is not None:
+            self.mark += written
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close both; the log's lock goes with it."""
@@ -131,7 +143,7 @@ class LogPipe:
             fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError:
             return  # the run directory is gone, too: it is looked at again
-        old, at = self.log, max(self.checked, self.position - self.limit_bytes)
+        old, at = self.log, max(self.checked, self.position - self.pumping.limit_bytes)
         self._open_log(fd, self.position)
         try:
             _copy(
@@ -141,7 +153,7 @@ class LogPipe:
             os.close(old)
         self.first_kept = at
         missing = f", without its first {at} bytes" if at else ""
-        self._note(f"the log is a new one{missing}: {why}")
+        self.note(f"the log is a new one{missing}: {why}")
 
     def _drop(self) -> int:
         """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
@@ -159,22 +171,12 @@ class LogPipe:
 
     def _note_lost(self) -> None:
         """Note what was dropped. Raises OSError while there is still no room."""
-        self._note(f"{self.lost_bytes} bytes are missing here: the disk was full")
+        self.note(f"{self.lost_bytes} bytes are missing here: the disk was full")
         self.lost_bytes = 0
-
-    def _note(self, text: str) -> None:
-        data = f"supervisor: {text}\n".encode()
-        begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
-        written = os.write(self.log, data if begins_line else b"\n" + data)
-        self.position += written
-        if self.mark is not None:
-            self.mark += written
-        if written < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _give_back(self) -> None:
         block_bytes = os.fstat(self.log).st_blksize
-        length = head_to_give_back(self.first_kept, self.position, self.limit_bytes, block_bytes)
+        length = head_to_give_back(self.first_kept, self.position, self.pumping.limit_bytes, block_bytes)
         if length:
             punch(self.log, self.first_kept, length)
             self.first_kept += length

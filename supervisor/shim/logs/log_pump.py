@@ -28,6 +28,7 @@ from collections import deque
 from supervisor.lean.typing import TypeVar
 from supervisor.shim.logs.log_pipe import MOVE_BYTES, LogPipe
 from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.protocol import NOT_PUMPED, Pumping
 
 T = TypeVar("T")
 
@@ -112,6 +113,11 @@ class LogPump:
         self._to_flush.append(pipe)
         self._wake()
         return False
+
+    def pumping(self, run_id: str) -> Pumping:
+        """How the output of a run is pumped; NOT_PUMPED: it is not."""
+        pipe = self._by_run.get(run_id)
+        return NOT_PUMPED if pipe is None else pipe.pumping
 
     def progress(self, run_id: str) -> tuple[int, bool]:
         """The position in a run's log, and whether some process may still write into its FIFO."""

@@ -4,8 +4,8 @@
 |---|---|
 | everything in the FIFO is moved, and no process has it open | at once |
 | something is in the FIFO, and no process has it open | when that is moved |
-| another process has the FIFO open (a filter, a daemon) | when nothing came for QUIET_S |
-| any of these | LATEST_S after the end at the latest |
+| another process has the FIFO open (a filter, a daemon) | when nothing came for `quiet_s` |
+| any of these | `drain_s` after the end at the latest |
 
 A shell with `exec > >(filter)` ends before its filter has written all. A daemon may keep the FIFO open for ever: what
 it prints later is still pumped.
@@ -14,10 +14,7 @@ it prints later is still pumped.
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass, replace
-from supervisor.shim.protocol import ExitStatus
-
-QUIET_S = 0.2
-LATEST_S = 2.0
+from supervisor.shim.protocol import ExitStatus, Pumping
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,7 @@ class PendingExit:
     """A command that has ended, whose end is not reported yet."""
 
     status: ExitStatus
+    pumping: Pumping
     latest_at: float
     """On the monotonic clock, as all moments here."""
     quiet_at: float
@@ -35,16 +33,16 @@ class PendingExit:
     """Whether all that was in the FIFO at the end was moved."""
 
 
-def after_exit(status: ExitStatus, now: float, position: int) -> PendingExit:
+def after_exit(status: ExitStatus, pumping: Pumping, now: float, position: int) -> PendingExit:
     """The state when the main process has just ended."""
-    return PendingExit(status, now + LATEST_S, now + QUIET_S, position)
+    return PendingExit(status, pumping, now + pumping.drain_s, now + pumping.quiet_s, position)
 
 
 def after_look(pending: PendingExit, now: float, position: int) -> PendingExit:
     """The state after a look at the pump."""
     if position == pending.position:
         return pending
-    return replace(pending, position=position, quiet_at=now + QUIET_S)
+    return replace(pending, position=position, quiet_at=now + pending.pumping.quiet_s)
 
 
 def is_due(pending: PendingExit, now: float, has_writer: bool) -> bool:

@@ -15,7 +15,7 @@ from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
-from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, PumpRequest
+from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, Pumping, PumpRequest
 
 _LOOK_S = 0.02
 """How often the log of a command that has ended is looked at while others may still write into it."""
@@ -61,9 +61,11 @@ class RunLogs:
         else:
             try:
                 self.pump.start()
-                pipe = LogPipe(run_id, request.fifo, request.log, request.limit_bytes)
+                pipe = LogPipe(run_id, request.fifo, request.log, Pumping(request.limit_bytes))
             except OSError:
                 return [LogFlushed(run_id)]
+            if not self.keeper.is_inherited:
+                _note_gap(pipe)
             self.pump.take_over(pipe)
             self.keeper.hold(run_id, pipe.fd)
             self.keeper.flush()
@@ -75,7 +77,7 @@ class RunLogs:
     def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
         position, _ = self.pump.progress(run_id)
-        pending = after_exit(status, time.monotonic(), position)
+        pending = after_exit(status, self.pump.pumping(run_id), time.monotonic(), position)
         self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))
         return self._ends()
 
@@ -118,3 +120,11 @@ class RunLogs:
             else:
                 self._pending[run_id] = after_look(pending, now, position)
         return list[Event](ends)
+
+
+def _note_gap(pipe: LogPipe) -> None:
+    """Nobody had the FIFO open for reading, for a while: the kernel dropped what was in it, and stopped writers."""
+    try:
+        pipe.note("output may be missing here: all processes that move it into the log were killed")
+    except OSError:
+        pass  # the disk is full

@@ -80,7 +80,7 @@ class StandardStreams:
     def _open_pipe(self) -> None:
         request = self._request
         os.mkfifo(request.fifo, 0o600)
-        self._pipe = LogPipe(request.run_id, request.fifo, request.log, request.limit_bytes)
+        self._pipe = LogPipe(request.run_id, request.fifo, request.log, request.pumping)
         self.inode = self._pipe.inode
         if user := request.user:
             # A command that writes to /dev/stderr opens the FIFO anew, as itself. The log is ours alone.

@@ -14,6 +14,7 @@ from supervisor.api.logs.moment import moment_text
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes
+from supervisor.shim.protocol import Pumping
 from tests.api.logs.logscene import Scene, read_until, serving, within_deadline
 
 LINE = re.compile(rb"(?m)^(\S+Z) (\d+) (.*)$")
@@ -36,7 +37,7 @@ class PumpedScene(Scene):
         """Run a command, to the end of its output."""
         fifo = self.log(run_id).with_name("fifo")
         os.mkfifo(fifo)
-        pipe = LogPipe(run_id, str(fifo), str(self.log(run_id)), 1 << 40)
+        pipe = LogPipe(run_id, str(fifo), str(self.log(run_id)), Pumping(1 << 40))
         self._pump.start()
         self._pump.add(pipe)
         out = os.open(fifo, os.O_WRONLY)

@@ -23,6 +23,7 @@ from supervisor.host.users.account import Account
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
 from supervisor.model.ids import RunId, TaskId
+from supervisor.shim.protocol import Pumping
 
 DEADLINE_S = 20.0
 F = TypeVar("F", bound=RunFact)
@@ -62,7 +63,7 @@ class Bench:
             log_limit_bytes,
             account,
             cgroups,
-            log_pipes,
+            Pumping(log_limit_bytes) if log_pipes else None,
         )
 
     def post(self, fact: RunFact) -> None:

@@ -41,8 +41,10 @@ def is_held(fifo: Path) -> bool:
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
-    os.mkfifo(tmp_path / "fifo")
-    return tmp_path / "fifo"
+    path = tmp_path / "runs/run/fifo"
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    return path
 
 
 @pytest.fixture
@@ -85,6 +87,7 @@ def test_next_shim_finds_the_keeper_of_the_one_before(keeper: KeeperLink, fifo: 
 
     second = KeeperLink()
     second.path = keeper.path
+    assert second.is_inherited
     fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     second.hold("run", fd)
     second.flush()
@@ -107,6 +110,14 @@ def test_keeper_without_shim_and_writers_ends(keeper: KeeperLink, fifo: Path) ->
 
     until(lambda: has_ended(keeper.pid))
     keeper.pid = 0
+    assert not fifo.exists(), "the next shim would take it for one that nobody held"
+
+
+def test_keeper_that_a_shim_started_itself_has_held_nothing_before(keeper: KeeperLink, fifo: Path) -> None:
+    assert not keeper.is_inherited
+    hold(keeper, fifo)
+    until(lambda: is_reachable(keeper.path) and is_held(fifo))  # with that it has had a writer, too
+    assert not keeper.is_inherited
 
 
 def test_keeper_that_is_killed_is_followed_by_one_that_holds_the_same(keeper: KeeperLink, fifo: Path) -> None:

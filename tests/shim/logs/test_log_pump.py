@@ -17,6 +17,7 @@ from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.protocol import Pumping
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 20.0
@@ -42,7 +43,7 @@ class Pumped:
         fifo = self.folder / name
         if not fifo.exists():
             os.mkfifo(fifo)
-        pipe = LogPipe(name, str(fifo), str(self.log(name)), limit_bytes)
+        pipe = LogPipe(name, str(fifo), str(self.log(name)), Pumping(limit_bytes))
         self.pump.start()
         self.pump.add(pipe)
         return pipe
@@ -141,7 +142,7 @@ def test_limit_holds_while_a_command_writes(pumped: Pumped) -> None:
 def test_two_pumps_cannot_have_one_log(pumped: Pumped) -> None:
     pumped.open("a")
     with pytest.raises(BlockingIOError):
-        LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+        LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), Pumping(LARGE))
 
 
 PROGRAM = """
@@ -151,10 +152,11 @@ from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.protocol import Pumping
 pump = LogPump(LogTimes(sys.argv[2]), os.pipe2(os.O_NONBLOCK)[1])
 pump.start()
 for name in sys.argv[3:]:
-    pump.take_over(LogPipe(name, f"{sys.argv[2]}/{name}", f"{sys.argv[2]}/{name}.log", 1 << 40))
+    pump.take_over(LogPipe(name, f"{sys.argv[2]}/{name}", f"{sys.argv[2]}/{name}.log", Pumping(1 << 40)))
 time.sleep(1000)
 """
 
@@ -261,7 +263,7 @@ def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -
     os.write(writer, b"last words")
     os.close(writer)
 
-    pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), LARGE)
+    pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), Pumping(LARGE))
     pumped.pump.start()
     pumped.pump.take_over(pipe)
     pumped.until_closed("a")

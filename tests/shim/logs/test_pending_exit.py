@@ -1,10 +1,12 @@
 """When the end of a command is reported: a pure decision."""
 
 from supervisor.lean.frozen import replace
-from supervisor.shim.logs.pending_exit import LATEST_S, QUIET_S, PendingExit, after_exit, after_look, is_due
-from supervisor.shim.protocol import ExitStatus
+from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
+from supervisor.shim.protocol import ExitStatus, Pumping
 
-ENDED = after_exit(ExitStatus(0), now=100.0, position=10)
+QUIET_S, DRAIN_S = 0.3, 3.0
+
+ENDED = after_exit(ExitStatus(0), Pumping(1, QUIET_S, DRAIN_S), now=100.0, position=10)
 
 
 def flushed(pending: PendingExit) -> PendingExit:
@@ -25,6 +27,6 @@ def test_end_waits_until_those_that_are_left_are_quiet() -> None:
 
 
 def test_end_waits_no_longer_than_that_for_one_who_never_is_quiet() -> None:
-    pending = after_look(ENDED, 100.0 + LATEST_S - 0.01, position=999)
-    assert not is_due(pending, 100.0 + LATEST_S - 0.01, has_writer=True)
-    assert is_due(pending, 100.0 + LATEST_S, has_writer=True)
+    pending = after_look(ENDED, 100.0 + DRAIN_S - 0.01, position=999)
+    assert not is_due(pending, 100.0 + DRAIN_S - 0.01, has_writer=True)
+    assert is_due(pending, 100.0 + DRAIN_S, has_writer=True)

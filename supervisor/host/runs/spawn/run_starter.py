@@ -23,7 +23,7 @@ from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Started
 from supervisor.model.spec import Docker
-from supervisor.shim.protocol import SpawnRequest, UserIds
+from supervisor.shim.protocol import Pumping, SpawnRequest, UserIds
 
 if TYPE_CHECKING:
     import anyio
@@ -41,17 +41,17 @@ class Preparation:
         environment: CommandEnvironment,
         account: Account | None,
         cgroups: Cgroups | None,
-        pumped_limit_bytes: int | None,
+        pumping: Pumping | None,
     ) -> None:
         """`folder`: the one that holds all run directories.
 
-        `pumped_limit_bytes`: how large a log may be into which output is pumped; None: commands write into it.
+        `pumping`: how output is pumped into the logs; None: commands write into them themselves.
         """
         self._folder = folder
         self._environment = environment
         self._account = account
         self._cgroups = cgroups
-        self._pumped_limit_bytes = pumped_limit_bytes
+        self._pumping = pumping
         self.user = UserIds(account.uid, account.gid, account.groups) if account else None
 
     def run(self, spawn: Spawn) -> Run:
@@ -74,11 +74,11 @@ class Preparation:
         request = SpawnRequest(
             run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
         )
-        if self._pumped_limit_bytes is None:
+        if self._pumping is None:
             return request
         run.is_pumped = True
-        limit_bytes = run.log_limit_bytes(self._pumped_limit_bytes)
-        return replace(request, fifo=run.dir.fifo, limit_bytes=limit_bytes)
+        limit_bytes = run.log_limit_bytes(self._pumping.limit_bytes)
+        return replace(request, fifo=run.dir.fifo, pumping=replace(self._pumping, limit_bytes=limit_bytes))
 
 
 class RunStarter:
