@@ -14,13 +14,15 @@ from operator import itemgetter
 from typing import Protocol
 
 from supervisor.api.logs.frames import Frame, whole
-from supervisor.api.logs.mask import Mask
+from supervisor.api.logs.mask import HIDDEN, Mask
 from supervisor.host.runs import log_file
 
 _BLOCK = 65536
 """Chunks end on multiples of it, so that readers who catch up come to read the same ones."""
 _SHARED_S = 0.02
 _SHARED_CHUNKS = 32
+_HIDDEN_LINE_ENDS = 16
+"""Of a value with several lines: after each of them no line begins that is shown."""
 
 FileVersion = tuple[int, int, int] | None
 """What changes when a log does: inode, size, time of change; None: there is no file."""
@@ -78,11 +80,13 @@ class LogChunk:
         return offset + position - at
 
     def position_of(self, offset: int) -> int:
-        """The position in `data` of the byte at an offset, or of what stands for it; within `data` or at an end."""
+        """The position in `data` of the byte at an offset; after the hidden value that the byte is in."""
         index = bisect_right(self.steps, offset, key=itemgetter(1)) - 1
         at, known = self.steps[index] if index >= 0 else (0, self.start)
-        end = self.steps[index + 1][0] if index + 1 < len(self.steps) else len(self.data)
-        return max(0, min(at + offset - known, end))
+        position = max(0, min(at + offset - known, len(self.data)))
+        if index + 1 < len(self.steps) and position > (after := self.steps[index + 1][0]) - len(HIDDEN):
+            return after
+        return position
 
     def frame(self, name: str, prefix: bytes, fresh: bool) -> Frame:
         """The chunk with a prefix before each line; `name` is what its cursor begins with."""
@@ -124,6 +128,15 @@ class ChunkCache:
             chunk = self._chunks[key] = self._read(path, offset, final, text, version)
         return chunk
 
+    def line_start(self, path: str, offset: int) -> int:
+        """Where the line begins that goes on at an offset, as it is shown. Looks back 1 MiB or so. Raises OSError."""
+        start = log_file.line_start(path, offset)
+        for _ in range(_HIDDEN_LINE_ENDS):
+            if start == 0 or self.chunk(path, start, False, False, file_version(path)).fresh:
+                break
+            start = log_file.line_start(path, start - 1)
+        return start
+
     def _read(self, path: str, offset: int, final: bool, text: bool, version: FileVersion) -> LogChunk:
         if version is None:
             return LogChunk(offset, offset, b"", offset == 0, None)
@@ -152,7 +165,8 @@ class ChunkCache:
             settled -= len(shown) - length
             shown = shown[:length]
         start = read.offset + skip
-        fresh = skip == 0 or _ends_line(mask, read.data[:skip])
+        in_hidden = any(at == 0 and index > skip for at, index in masked.steps[:1])
+        fresh = skip == 0 or (not in_hidden and _ends_line(mask, read.data[:skip]))
         missing = log_file.missing(start - offset, read.head) if start > offset else ""
         steps = tuple((at, read.offset + index) for at, index in masked.steps)
         return LogChunk(start, read.offset + settled, shown, fresh, version, more, missing, read.hole, steps)

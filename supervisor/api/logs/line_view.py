@@ -5,7 +5,8 @@ for in it once it is whole, or longer than is searched, or nothing more will com
 stays at the beginning of the line, which is read again with what comes after it. Without a pattern nothing is kept
 back: a prompt comes at once, with its time.
 
-A reader that begins within a line gets the rest of it without a time; a pattern takes that for a line.
+A reader that begins within a line gets the rest of it, without a time, if the line passes. So reading begins where the
+line does.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from supervisor.api.logs.chunks import LogChunk, prefixed
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import LINES_AT_ONCE, MOST_BYTES, LinePattern
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
-from supervisor.api.logs.moment import moment_text
 from supervisor.host.runs.line_times import LineTimes, RunTimes
 
 _SILENT_BYTES = 65536
@@ -55,10 +56,12 @@ class LineView:
         name: str = "",
         prefix: bytes = b"",
         *,
+        begin: int = 0,
         jumps: bool = False,
     ) -> None:
         """`name`: what cursors begin with; `prefix`: stands before each line, after its time.
 
+        `begin`: what lies before this offset, the reader has.
         `jumps`: reading begins where the lines that are too old end; if that is within a line, it is one of them.
         """
         self._wanted = wanted
@@ -66,6 +69,7 @@ class LineView:
         self._run_id = run_id
         self._name = name
         self._prefix = prefix
+        self._begin = begin
         self._passes = False if jumps else None
         """Whether the line in progress passes; None: that is not known."""
         self._said: int | None = None
@@ -91,16 +95,16 @@ class LineView:
         """
         times = self._times.of(self._run_id)
         spans, end, stopped, done = self._passing(chunk, fresh, final, times)
+        passes = self._verdict(chunk, spans, end)
+        in_line = self.in_line
+        if chunk.start < self._begin:
+            spans, in_line = self._without_what_it_has(chunk, spans)
         sent = b"".join(self._shown(chunk, span, fresh, times) for span in spans)
         offset = chunk.end if end == len(chunk.data) else chunk.offset_of(end)
         frame = self._frame(sent, offset, times.ms_at(chunk.offset_of(spans[0][0])) if spans else 0)
         if sent:
             in_line = not sent.endswith(b"\n")
-        elif self._said is None and not chunk.data:  # who goes on within a line has got its beginning
-            in_line = not fresh and self._is_wanted(max(0, chunk.start - 1), times)
-        else:
-            in_line = self.in_line
-        return Piece(frame, offset, self._verdict(chunk, spans, end), in_line, stopped, done)
+        return Piece(frame, offset, passes, in_line, stopped, done)
 
     def lines(self, chunk: LogChunk, fresh: bool, final: bool) -> tuple[list[int], Piece]:
         """The offsets of the lines that pass, for who counts them, and the piece without its frame."""
@@ -166,10 +170,18 @@ class LineView:
             return None
         return bool(spans) and spans[-1][1] == end
 
+    def _without_what_it_has(self, chunk: LogChunk, spans: list[_Span]) -> tuple[list[_Span], bool]:
+        """Spans without what the reader has, and whether that ends within a line."""
+        begin = chunk.position_of(self._begin)
+        has = [span for span in spans if span[0] < begin]
+        rest = [(max(span[0], begin), span[1]) for span in spans if span[1] > begin]
+        in_line = bool(has) and has[-1][1] >= begin and not chunk.data.endswith(b"\n", 0, begin)
+        return rest, in_line
+
     def _shown(self, chunk: LogChunk, span: _Span, fresh: bool, times: RunTimes) -> bytes:
         """Lines with what stands before them. Those between two changes of the time get it in one go."""
         begin, end = span
-        fresh = fresh or begin > 0
+        fresh = chunk.data.endswith(b"\n", 0, begin) if begin else fresh
         if not self._wanted.timestamps:
             return prefixed(chunk.data[begin:end], self._prefix, fresh)
         shown = []

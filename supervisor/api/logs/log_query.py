@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from supervisor.api.logs.frames import Encoding
 from supervisor.api.logs.line_pattern import BadPattern, LinePattern
-from supervisor.api.logs.moment import parse_moment
+from supervisor.api.logs.log_moment import parse_moment
 
 VERY_LARGE = 2**53 - 1
 """Stands for the end of what still grows: RFC 8673, section 2.2."""

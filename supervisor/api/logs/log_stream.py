@@ -23,8 +23,8 @@ from supervisor.api.logs.chunks import ChunkCache, FileVersion, LogChunk, file_v
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import TooSlow
 from supervisor.api.logs.line_view import LineView, Piece, is_over
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
-from supervisor.api.logs.moment import moment_text
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
@@ -161,11 +161,7 @@ class LogReader:
         place = _Place(RunDir(self._shared.runs, run_id).log, section.name or run_id, offset)
         try:
             if not self._is_plain:
-                first = await self._shared.first_line(run_id, self._wanted)
-                place.view = LineView(
-                    self._wanted, self._shared.times, run_id, place.name, section.prefix, jumps=first > offset
-                )
-                place.offset = max(offset, first)
+                await self._begin_view(place, section, run_id)
             if section.note:
                 yield place.note(section.note, section.prefix)
             async with aclosing(self._run(section, run_id, place)) as frames:
@@ -175,6 +171,14 @@ class LogReader:
             yield place.note(f"the log cannot be read: {error.strerror}", section.prefix)
         except TooSlow:
             yield place.note("the log ends here: the search for lines takes too long", section.prefix)
+
+    async def _begin_view(self, place: _Place, section: Section, run_id: str) -> None:
+        shared, begin = self._shared, place.offset
+        first = await shared.first_line(run_id, self._wanted)
+        place.offset = first if first > begin else shared.cache.line_start(place.path, begin)
+        place.view = LineView(
+            self._wanted, shared.times, run_id, place.name, section.prefix, begin=begin, jumps=first > begin
+        )
 
     async def _run(self, section: Section, run_id: str, place: _Place) -> AsyncGenerator[Frame]:
         """A run's log from a place to its end, as far as that is known when the section is over."""

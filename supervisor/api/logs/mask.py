@@ -52,8 +52,9 @@ class Mask:
             if start >= skip:
                 shown += (data[at:start], HIDDEN)
                 length += start - at + len(HIDDEN)
-            at = max(at, min(end, settled))
-            steps.append((length, at))
+            if end > skip:
+                at = min(end, settled)
+                steps.append((length, at))
         shown.append(data[at:settled])
         return Masked(b"".join(shown), settled, tuple(steps))
 

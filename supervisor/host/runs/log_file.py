@@ -155,6 +155,24 @@ def line_at(path: str, offset: int, most_bytes: int = SEARCH_BYTES) -> int:
     return max(offset, at)
 
 
+def line_start(path: str, offset: int, most_bytes: int = _PASS) -> int:
+    """Where the line begins that goes on at an offset; about `most_bytes` before it if the line is longer.
+
+    A line begins after a hole. Raises OSError.
+    """
+    end = offset
+    while end > max(0, offset - most_bytes):
+        start = max(0, end - _BLOCK)
+        pieces = list(chunks(path, start, end))
+        if not pieces or pieces[-1].end != end:
+            return end
+        newline = pieces[-1].data.rfind(b"\n")
+        if newline >= 0 or pieces[-1].offset > start:
+            return pieces[-1].offset + newline + 1
+        end = start
+    return end
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """Where the last lines of a log begin and end, and how many they are."""

@@ -14,9 +14,9 @@ from supervisor.api.logs import chunks, line_view
 from supervisor.api.logs.chunks import ChunkCache, file_version
 from supervisor.api.logs.line_pattern import LinePattern
 from supervisor.api.logs.line_view import LineView
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
 from supervisor.api.logs.mask import HIDDEN
-from supervisor.api.logs.moment import moment_text
 from supervisor.host.runs.line_times import LineTimes
 from supervisor.shim.logs.log_times import NAME, RECORD, key
 
@@ -108,7 +108,9 @@ class Reader:
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.view = LineView(self.wanted, self.log.times, "run", "run")
+        self.view = LineView(self.wanted, self.log.times, "run", "run", begin=self.offset)
+        if self.offset:
+            self.offset = self.log.cache.line_start(self.log.path, self.offset)
 
     def read(self, final: bool) -> None:
         while not self.done:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from supervisor.api.logs.moment import moment_text
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.shim.logs.log_times import NAME, RECORD, key
 from tests.api.logs.logscene import Scene, Site, events, read_until, serving, within_deadline
 
@@ -195,8 +195,9 @@ def test_events_have_their_time(scene: TimedScene) -> None:
         ("grep=r$", [3]),
         ("grep=(%3Fi)TH%5Cw{3}", [2]),
         ("grep=e&tail=1", [2]),
-        ("grep=e&offset=1", [2]),  # what is left of a line counts as one
+        ("grep=e&offset=1", [2]),  # the rest of a line that passes
         ("grep=n&offset=1", []),
+        ("grep=e&offset=5", [2]),
         ("offset=4&since=2026-11-30T23:27:00.000%2B01:00", [1, 2, 3]),
         ("offset=8&since=2026-11-30T23:27:00.000+01:00", [2, 3]),
         ("grep=nothing", []),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.logs.moment import moment_text
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes
