@@ -74,7 +74,7 @@ class Installed:
         self.project = project
         self.folder = folder
         archive = subprocess.run(
-            ["git", "-C", ROOT, "archive", LANDED, "supervisor", "schemas"], capture_output=True, check=False
+            ["git", "-C", ROOT, "archive", LANDED, *PROGRAM], capture_output=True, check=False
         )
         if archive.returncode != 0 and _is_shallow():
             pytest.skip(f"this clone is shallow and lacks the landed version {LANDED}")
@@ -98,8 +98,8 @@ class Installed:
             Program(words, self.project.folder, self.project.env, subprocess.PIPE, (), entry)
         )
 
-    def run(self) -> Program:
-        return self.start("run", "--format", "json", "--listen", "none")
+    def run(self, *words: str) -> Program:
+        return self.start("run", "--format", "json", "--listen", "none", *words)
 
     def done(self, *words: str) -> Program:
         """Run a command to its end."""
@@ -164,13 +164,15 @@ def numbers(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["upgrade", "crash"])
+@pytest.mark.parametrize("transport", ["file", "pipe"])
 def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
-    project: Project, tmp_path: Path, way: str
+    project: Project, tmp_path: Path, way: str, transport: str
 ) -> None:
+    """`transport`: of the landed version; what that has started goes on with it."""
     project.write(FILE)
     (project.folder / "ready").touch()
     installed = Installed(project, tmp_path / "program")
-    program = installed.run()
+    program = installed.run("--log-transport", transport)
     path = serving(project, program)
     program.event(kind="service", reference="web", phase="running")
     program.event(kind="task", reference="done", phase="succeeded")
