@@ -14,8 +14,10 @@ from operator import itemgetter
 from typing import Protocol
 
 from supervisor.api.logs.frames import Frame, whole
+from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.mask import HIDDEN, Mask
 from supervisor.host.runs import log_file
+from supervisor.host.runs.line_times import RunTimes
 
 _BLOCK = 65536
 """Chunks end on multiples of it, so that readers who catch up come to read the same ones."""
@@ -63,8 +65,8 @@ class LogChunk:
     steps: tuple[tuple[int, int], ...] = ()
     """Where `data` goes on after a hidden value: the position there, and the offset."""
     time: str = ""
-    """Of its first byte; empty: nobody has asked for it."""
-    _frames: dict[tuple[str, bytes, bool], Frame] = field(default_factory=dict)
+    """Of its first byte; empty: the times were not read since the chunk was."""
+    _frames: dict[tuple[str, bytes, bool, bool], Frame] = field(default_factory=dict)
 
     @property
     def ends_line(self) -> bool:
@@ -88,14 +90,35 @@ class LogChunk:
             return after
         return position
 
-    def frame(self, name: str, prefix: bytes, fresh: bool) -> Frame:
-        """The chunk with a prefix before each line; `name` is what its cursor begins with."""
-        key = name, prefix, fresh
+    def frame(self, name: str, prefix: bytes, fresh: bool, times: RunTimes | None = None) -> Frame:
+        """The chunk with what stands before each line, see `lines`; `name` is what its cursor begins with."""
+        key = name, prefix, fresh, times is not None
         frame = self._frames.get(key)
         if frame is None:
-            frame = Frame(prefixed(self.data, prefix, fresh), f"{name}:{self.end}", self.time)
-            self._frames[key] = frame
+            data = self.lines(0, len(self.data), prefix, fresh, times)
+            frame = self._frames[key] = Frame(data, f"{name}:{self.end}", self.time)
         return frame
+
+    def lines(self, begin: int, end: int, prefix: bytes, fresh: bool, times: RunTimes | None) -> bytes:
+        """The lines between two positions, a prefix before each, and before that its time if `times` are given.
+
+        `fresh`: whether one begins at `begin`.
+        """
+        if times is None:
+            return prefixed(self.data[begin:end], prefix, fresh)
+        shown = []
+        while begin < end:  # those between two changes of the time in one go
+            offset = self.offset_of(begin)
+            change = times.next_change(offset)
+            stop = end
+            if change is not None and change < self.end:
+                # The first line that begins at the change or after it.
+                after = max(begin + 1, self.position_of(change))
+                stop = self.data.find(b"\n", after - 1, end) + 1 or end
+            stamp = f"{moment_text(times.ms_at(offset))} ".encode()
+            shown.append(prefixed(self.data[begin:stop], stamp + prefix, fresh))
+            begin, fresh = stop, True
+        return b"".join(shown)
 
 
 class ChunkCache:

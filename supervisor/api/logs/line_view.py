@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from supervisor.api.logs.chunks import LogChunk, prefixed
+from supervisor.api.logs.chunks import LogChunk
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import LINES_AT_ONCE, MOST_BYTES, LinePattern
 from supervisor.api.logs.log_moment import moment_text
@@ -65,6 +65,8 @@ class LineView:
         `jumps`: reading begins where the lines that are too old end; if that is within a line, it is one of them.
         """
         self._wanted = wanted
+        self._all = wanted == WantedLines(timestamps=True)
+        """Whether all lines pass: then what is made of a chunk is shared with others who want that."""
         self._times = times
         self._run_id = run_id
         self._name = name
@@ -83,7 +85,9 @@ class LineView:
 
     def stamp(self, offset: int) -> bytes:
         """What stands before a line that begins at an offset."""
-        return self._stamp(self._times.of(self._run_id), offset)
+        if not self._wanted.timestamps:
+            return self._prefix
+        return f"{moment_text(self._times.of(self._run_id).ms_at(offset))} ".encode() + self._prefix
 
     def piece(self, chunk: LogChunk, fresh: bool, final: bool) -> Piece:
         """The reader's part of a chunk at its place. Raises TooSlow.
@@ -94,12 +98,19 @@ class LineView:
             final: whether nothing follows it.
         """
         times = self._times.of(self._run_id)
+        if self._all and chunk.start >= self._begin and chunk.data:
+            in_line = not chunk.ends_line
+            shared = chunk.frame(self._name, self._prefix, fresh, times)
+            return Piece(shared, chunk.end, in_line or None, in_line)
         spans, end, stopped, done = self._passing(chunk, fresh, final, times)
         passes = self._verdict(chunk, spans, end)
         in_line = self.in_line
         if chunk.start < self._begin:
             spans, in_line = self._without_what_it_has(chunk, spans)
-        sent = b"".join(self._shown(chunk, span, fresh, times) for span in spans)
+        stamps = times if self._wanted.timestamps else None
+        sent = b"".join(
+            chunk.lines(*span, self._prefix, _begins_line(chunk, span[0], fresh), stamps) for span in spans
+        )
         offset = chunk.end if end == len(chunk.data) else chunk.offset_of(end)
         frame = self._frame(sent, offset, times.ms_at(chunk.offset_of(spans[0][0])) if spans else 0)
         if sent:
@@ -152,8 +163,8 @@ class LineView:
         if passes is None:  # the line in progress began somewhere before the chunk
             passes = self._is_wanted(max(0, chunk.start - 1), times)
         spans = [span for span in ((0, head if passes else 0), (begin, end)) if span[0] < span[1]]
-        begins_line = data.endswith(b"\n", 0, end) if end else fresh
-        return spans, end, after is not None and begins_line and (end < len(data) or chunk.end >= after)
+        ends_line = _begins_line(chunk, end, fresh)
+        return spans, end, after is not None and ends_line and (end < len(data) or chunk.end >= after)
 
     def _is_wanted(self, offset: int, times: RunTimes) -> bool:
         """Whether `since` and `until` let a line pass that begins at an offset."""
@@ -166,7 +177,7 @@ class LineView:
         """Whether the line in which `end` lies passes."""
         if end == 0:
             return self._passes
-        if chunk.data.endswith(b"\n", 0, end):
+        if _begins_line(chunk, end, False):
             return None
         return bool(spans) and spans[-1][1] == end
 
@@ -175,32 +186,8 @@ class LineView:
         begin = chunk.position_of(self._begin)
         has = [span for span in spans if span[0] < begin]
         rest = [(max(span[0], begin), span[1]) for span in spans if span[1] > begin]
-        in_line = bool(has) and has[-1][1] >= begin and not chunk.data.endswith(b"\n", 0, begin)
+        in_line = bool(has) and has[-1][1] >= begin and not _begins_line(chunk, begin, True)
         return rest, in_line
-
-    def _shown(self, chunk: LogChunk, span: _Span, fresh: bool, times: RunTimes) -> bytes:
-        """Lines with what stands before them. Those between two changes of the time get it in one go."""
-        begin, end = span
-        fresh = chunk.data.endswith(b"\n", 0, begin) if begin else fresh
-        if not self._wanted.timestamps:
-            return prefixed(chunk.data[begin:end], self._prefix, fresh)
-        shown = []
-        while begin < end:
-            offset = chunk.offset_of(begin)
-            change = times.next_change(offset)
-            stop = end
-            if change is not None and change < chunk.end:
-                # The first line that begins at the change or after it.
-                after = max(begin + 1, chunk.position_of(change))
-                stop = chunk.data.find(b"\n", after - 1, end) + 1 or end
-            shown.append(prefixed(chunk.data[begin:stop], self._stamp(times, offset), fresh))
-            begin, fresh = stop, True
-        return b"".join(shown)
-
-    def _stamp(self, times: RunTimes, offset: int) -> bytes:
-        if not self._wanted.timestamps:
-            return self._prefix
-        return b"%b %b" % (moment_text(times.ms_at(offset)).encode(), self._prefix)
 
     def _frame(self, sent: bytes, offset: int, ms: int) -> Frame | None:
         cursor = f"{self._name}:{offset}"
@@ -214,6 +201,10 @@ class LineView:
 def is_over(wanted: WantedLines) -> bool:
     """Whether what is written from now on is too late."""
     return wanted.until_ms is not None and time.time_ns() // 1_000_000 > wanted.until_ms
+
+
+def _begins_line(chunk: LogChunk, position: int, fresh: bool) -> bool:
+    return chunk.data.endswith(b"\n", 0, position) if position else fresh
 
 
 def _line_at(chunk: LogChunk, offset: int, head: int) -> int:

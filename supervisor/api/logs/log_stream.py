@@ -194,9 +194,7 @@ class LogReader:
                 chunk = self._shared.cache.chunk(place.path, place.offset, over, self._text, version)
                 await asyncio.sleep(0)  # a client that takes everything at once would keep the loop to itself
             # A time is written before its bytes, so it is read after them.
-            if view is not None:
-                await self._shared.times.refresh()
-            elif self._text and not self._shared.note_time(chunk, run_id):
+            if (view is not None or self._text) and not self._shared.note_time(chunk, run_id):
                 await self._shared.times.refresh()
                 self._shared.note_time(chunk, run_id)
             moved = chunk.start != place.offset
@@ -288,10 +286,10 @@ class _Wait:
             return None  # the reader meets the same error, and says so; others wait on the same timer
         if chunk.start != place.offset:
             return None
+        if (place.view is not None or self._text) and not shared.note_time(chunk, self._run_id):
+            return None
         if place.view is not None:
             return self._take_lines(place, place.view, chunk)
-        if self._text and not shared.note_time(chunk, self._run_id):
-            return None
         if chunk.end != chunk.start:
             if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh)):
                 return None
@@ -300,7 +298,7 @@ class _Wait:
         return None if chunk.more else chunk.version
 
     def _take_lines(self, place: _Place, view: LineView, chunk: LogChunk) -> FileVersion:
-        if is_over(self._wanted) or not self._shared.times.catch_up():
+        if is_over(self._wanted):
             return None
         if self._wanted.pattern is not None and len(chunk.data) > _SEARCHED_BYTES:
             return None
