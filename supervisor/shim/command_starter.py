@@ -41,29 +41,32 @@ class CommandStarter:
             stage = "exec"
             if time.monotonic() > request.before:
                 # The supervisor has given it up, and has reported that it did not start.
-                streams.discard()
+                streams.discard(keeper)
                 return SpawnFailed(run_id, "late", errno.ETIMEDOUT)
             if user and not self._has_own_keyring:
                 leave_inherited_keyring()
                 self._has_own_keyring = True
             if request.fifo:
                 self._pump.start()
+                streams.hold(keeper)
             group = enter(request.cgroup)
             self._oom_score.raise_()
             self._descriptors.lower()
             earliest = _now_ticks()
             pid = execute(request, self._null, streams.out, streams.err)
             latest = _now_ticks()
-            streams.keep(self._pump, keeper)
+            streams.keep(self._pump)
         except OSError as error:
             if isinstance(error, ExecFailed):
                 stage = error.stage
             elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
                 stage = "fork"
             if streams is not None:
-                streams.discard()
+                streams.discard(keeper)
             return SpawnFailed(run_id, stage, error.errno or errno.EIO)
         except Exception as error:  # a type that the protocol does not check, in argv or env, say
+            if streams is not None:
+                streams.discard(keeper)
             return SpawnFailed(run_id, "request", errno.EINVAL, repr(error))
         finally:
             self._oom_score.lower()

@@ -103,6 +103,9 @@ class Shim:
         if stream := self._supervisor:
             handlers[stream.socket.fileno()] = self._converse
             poll.register(stream.socket, select.POLLIN | (select.POLLOUT if stream.unsent else 0))
+        if (keeper := self._logs.keeper.fileno()) >= 0:
+            handlers[keeper] = self._logs.keeper.replace
+            poll.register(keeper, 0)  # it says nothing: only its end is reported
         expectant = time.monotonic() < self._ready_until
         patience_s = self._logs.patience_s or (RETRY_S if self._files.is_behind else None)
         if expectant:
@@ -228,8 +231,7 @@ class Shim:
     def _note_exit(self, end: os.waitid_result) -> None:
         run = self._runs.pop(end.si_pid, None)
         if run is None:
-            self._logs.child_ended(end.si_pid)  # or an orphan that became our child
-            return
+            return  # the keeper, or an orphan that became our child
         run_id, folder, _ = run
         status = ExitStatus(end.si_status, by_signal=end.si_code != os.CLD_EXITED)
         # Before the file: what the exit starts does not wait for the disk.

@@ -1,14 +1,13 @@
 """`--log-transport pipe`: whatever a script does with its output, the log keeps it, and every kill."""
 
 import os
-import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Program, Project, until
+from tests.e2e.harness import Project, until
 
 PIPE = {"SUPERVISOR_LOG_TRANSPORT": "pipe"}
 KEEPER, SHIM = "log-keeper", "shim.py"
@@ -27,8 +26,12 @@ def run_task(project: Project, script: str) -> tuple[int, str]:
     return status, log
 
 
+def pids_of(project: Project, title: str) -> list[int]:
+    return [pid for pid, command in project.processes().items() if title in command]
+
+
 def pid_of(project: Project, title: str) -> int:
-    (pid,) = (pid for pid, command in project.processes().items() if title in command)
+    (pid,) = pids_of(project, title)
     return pid
 
 
@@ -87,41 +90,6 @@ def written(name: str) -> list[str]:
     return [f"{name} writes line {number}" for number in range(1, LINES + 1)]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("victims", ["supervisor", "shim", "both", "keeper"])
-def test_kills_lose_and_double_no_byte(project: Project, victims: str) -> None:
-    """Kills at random moments, also while commands end with nobody there."""
-    writers(project)
-    moment = random.Random(victims)
-    program = project.run(**PIPE)
-    for name in WRITERS:
-        program.event(reference=name, kind="task", phase="running")
-    until(lambda: KEEPER in " ".join(project.processes().values()), "the keeper")
-    while any("script.sh" in command for command in project.processes().values()):
-        time.sleep(moment.uniform(0.05, 0.3))
-        program = killed(project, program, victims)
-    for name in WRITERS:
-        log = log_of(project, name)
-        until(lambda log=log: not (log.parent / "fifo").exists(), f"the end of {log}")  # type: ignore[misc]
-        lines = [line for line in log.read_text().splitlines() if not line.startswith("supervisor: ")]
-        assert lines == written(name)
-    project.stop(program)
-
-
-def killed(project: Project, program: Program, victims: str) -> Program:
-    """Kill some; returns the supervisor that runs afterwards."""
-    for title in {"shim": [SHIM], "both": [SHIM], "keeper": [KEEPER]}.get(victims, []):
-        for pid, command in project.processes().items():
-            if title in command:
-                os.kill(pid, signal.SIGKILL)
-    if victims in ("supervisor", "both"):
-        program.send(signal.SIGKILL)
-        program.wait()
-        program = project.run(**PIPE)
-    return program
-
-
 def test_output_goes_on_when_the_shim_is_killed_and_no_other_command_starts(project: Project) -> None:
     """More than a FIFO holds: without another shim the command would wait for ever."""
     project.write(
@@ -138,6 +106,25 @@ def test_output_goes_on_when_the_shim_is_killed_and_no_other_command_starts(proj
     until((project.folder / "written").exists, "the end of the output")
     (log,) = (project.state / "runs").glob("*/log")
     until(lambda: log.stat().st_size == 2_000_000, "all output in the log")
+    project.stop(program)
+
+
+def test_keeper_of_an_earlier_shim_is_replaced(project: Project) -> None:
+    project.write(
+        "tasks:\n  t: {name: T, triggeredBy: [postEnvironmentStart], command: 'while sleep 0.01; do echo more; done'}\n"
+    )
+    program = project.run(**PIPE)
+    program.event(reference="t", kind="task", phase="running")
+    first = until(lambda: pids_of(project, KEEPER), "the keeper")
+    shims = pids_of(project, SHIM)
+    os.kill(shims[0], signal.SIGKILL)
+    until(lambda: pids_of(project, SHIM) not in ([], shims), "another shim")
+    log = next((project.state / "runs").glob("*/log"))
+    size = log.stat().st_size
+    until(lambda: log.stat().st_size > size + 50, "its pump")
+
+    os.kill(first[0], signal.SIGKILL)
+    until(lambda: pids_of(project, KEEPER) not in ([], first), "another keeper")
     project.stop(program)
 
 

@@ -45,9 +45,14 @@ class KeeperLink:
         """Of the keeper, if this shim started it."""
 
     def hold(self, run_id: str, fd: int) -> None:
-        """Have the FIFO of a run held, whose read end is `fd` here, from the next `flush` on."""
+        """Have the FIFO of a run held, whose read end is `fd` here: at once, or from the next `flush` on.
+
+        To start a keeper takes a millisecond, so `flush` does that.
+        """
         self._held[run_id] = fd
         self._unsent[run_id] = True
+        if self._socket is not None:
+            self.flush()
 
     def drop(self, run_id: str) -> None:
         """Have the FIFO of a run let go."""
@@ -55,6 +60,10 @@ class KeeperLink:
             return
         self._unsent[run_id] = False
         self.flush()
+
+    def fileno(self) -> int:
+        """A socket that hangs up when the keeper is gone; -1: there is none."""
+        return -1 if self._socket is None else self._socket.fileno()
 
     @property
     def is_inherited(self) -> bool:
@@ -85,19 +94,23 @@ class KeeperLink:
         except BlockingIOError:
             pass  # it is stopped, or slow: it is sent more with the next FIFO, and once a second
         except OSError:
-            self.lose()
+            self._lose()
 
-    def lose(self) -> None:
-        """The keeper is gone: the next `flush` starts another one, which is to hold all."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        self._unsent |= dict.fromkeys(self._held, True)
+    def replace(self) -> None:
+        """The keeper is gone: start another one, which is to hold all."""
+        self._lose()
+        self.flush()
 
     def close(self) -> None:
         """Let the keeper go on alone, or end."""
         if self._socket is not None:
             self._socket.close()
+
+    def _lose(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._unsent |= dict.fromkeys(self._held, True)
 
     def _reach(self) -> socket.socket:
         """The keeper of an earlier shim, or a new one. Raises OSError."""

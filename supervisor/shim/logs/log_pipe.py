@@ -2,9 +2,11 @@
 
 | the log | the pump |
 |---|---|
-| takes no more (ENOSPC, EDQUOT, EIO, EFBIG) | drops what comes, counts it, and notes that when there is room |
+| takes no more (a full disk, a read-only or broken filesystem) | drops what comes, counts it, and notes that later |
 | was removed or replaced | makes it anew, its offsets going on, and notes that in it |
 | is larger than its limit | gives the blocks of its head back |
+
+What there is no room to note now is noted as soon as there is.
 """
 
 from __future__ import annotations
@@ -13,34 +15,46 @@ import errno
 import fcntl
 import os
 import select
+import stat
 import time
 
 from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.file_hole import head_to_give_back, punch
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
 from supervisor.shim.protocol import Pumping
-from supervisor.shim.regular_file import open_regular
+from supervisor.shim.regular_file import Replaced, open_regular
 
 PIPE_BYTES = 256 * 1024
 MOVE_BYTES = 64 * 1024
 _CHECK_S = 1.0
 """How often the log that is written is compared with what stands at its path."""
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
+_REMOVED, _REPLACED = "it was removed", "another file was put in its place"
 
 
 class LogPipe:
     """One run's FIFO and its log. The pump's thread alone uses it once it was added."""
 
-    def __init__(self, run_id: str, fifo: str, log: str, pumping: Pumping) -> None:
-        """Open both. Raises OSError: BlockingIOError if another pump has the log."""
+    def __init__(self, run_id: str, fifo: str, log: str, pumping: Pumping, is_new: bool = True) -> None:
+        """Open both; `is_new`: nothing was written yet.
+
+        Raises OSError: BlockingIOError if another pump has the log, FileNotFoundError without a FIFO.
+        """
         self.run_id = run_id
         self.key = key(run_id)
         self.fifo, self.path = fifo, log
         self.pumping = pumping
         self.fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
+            if not stat.S_ISFIFO(os.fstat(self.fd).st_mode):
+                raise FileNotFoundError(errno.ENOENT, "it is no FIFO", fifo)
             _grow(self.fd)
-            self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
+            self._unsaid: list[str] = []
+            if is_new:
+                self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
+            else:
+                self._open_again()
         except BaseException:
             os.close(self.fd)
             raise
@@ -48,6 +62,8 @@ class LogPipe:
         """Before this offset nothing is left."""
         self.noted_ns = 0
         self.lost_bytes = 0
+        """How much was dropped since that was last noted."""
+        self._why_lost = ""
         self.check_at = 0.0
         self.checked = self.position
         """The position when the log was last found in its place."""
@@ -70,6 +86,17 @@ class LogPipe:
         poll.register(self.fd, 0)
         return not any(event & select.POLLHUP for _, event in poll.poll(0))
 
+    def note_writer(self) -> None:
+        """Be a writer for a moment.
+
+        To a descriptor that was opened after the last writer had gone there has been none yet, so neither poll(2) nor
+        epoll reports that there is none any more. Now they do.
+        """
+        try:
+            os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except OSError:
+            pass  # it was removed: what is in it is moved all the same
+
     @property
     def is_flushed(self) -> bool:
         """Whether everything up to the mark was moved; also if there is none."""
@@ -83,34 +110,52 @@ class LogPipe:
             times.write((self.key, self.position, now_ns))
         try:
             self._check_log()
-            if self.lost_bytes:
-                self._note_lost()
+            self.say()
             moved = os.splice(self.fd, self.log, MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE)
         except BlockingIOError:
             return -1
         except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            return self._drop()
+            return self._drop(error)
         self.position += moved
         if self.position - self.first_kept > self.pumping.limit_bytes + self.pumping.limit_bytes // 8:
             self._give_back()
         return moved
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is to be noted for which there was no room."""
+        return bool(self.lost_bytes or self._unsaid)
+
     def note(self, text: str) -> None:
-        """Write a line of the supervisor's. Raises OSError."""
-        data = f"supervisor: {text}\n".encode()
-        begins_line = self.position == 0 or os.pread(self.log, 1, self.position - 1) in (b"\n", b"", b"\0")
-        written = os.write(self.log, data if begins_line else b"\n" + data)
-        self.position += written
-        if self.mark is not None:
-            self.mark += written
-        if written < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        """Have a line of the supervisor's written before what comes next."""
+        self._unsaid.append(text)
+
+    def say(self) -> None:
+        """Write what is to be noted. Raises OSError while there is no room."""
+        while self._unsaid:
+            self._write(self._unsaid[0])
+            del self._unsaid[0]
+        if self.lost_bytes:
+            self._write(f"{self.lost_bytes} bytes are missing here: {self._why_lost}")
+            self.lost_bytes = 0
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the log has no name any more."""
+        return os.fstat(self.log).st_nlink == 0
 
     def close(self) -> None:
         """Close both; the log's lock goes with it."""
         os.close(self.fd)
+        self.close_log()
+
+    def close_fifo(self) -> None:
+        """Close the FIFO."""
+        os.close(self.fd)
+        self.fd = -1
+
+    def close_log(self) -> None:
+        """Close the log, when the FIFO is closed."""
         os.close(self.log)
 
     def _open_log(self, fd: int, position: int | None = None) -> None:
@@ -125,6 +170,19 @@ class LogPipe:
             raise
         self.log, self.inode = fd, status.st_ino
 
+    def _open_again(self) -> None:
+        """Open the log that another pump has written, or make it anew."""
+        try:
+            self._open_log(open_regular(self.path, os.O_RDWR))
+            return
+        except FileNotFoundError:
+            why = _REMOVED
+        except Replaced:
+            why = _REPLACED
+        _clear(self.path)
+        self._open_log(open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        self.note(f"the log is a new one: {why}")
+
     def _check_log(self) -> None:
         """See, now and then, that the log is still what stands at its path; make it anew if it is not."""
         now = time.monotonic()
@@ -135,9 +193,11 @@ class LogPipe:
             if os.stat(self.path, follow_symlinks=False).st_ino == self.inode:
                 self.checked = self.position
                 return
-            why = "another file was put in its place"
+            why = _REPLACED
         except FileNotFoundError:
-            why = "it was removed"
+            why = _REMOVED
+        except OSError:
+            return  # nothing can be made there either
         _clear(self.path)
         try:
             fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -146,17 +206,17 @@ class LogPipe:
         old, at = self.log, max(self.checked, self.position - self.pumping.limit_bytes)
         self._open_log(fd, self.position)
         try:
-            _copy(
-                old, fd, at, self.position
-            )  # what was moved since: somebody may have removed the log before that
-        finally:
-            os.close(old)
+            # What was moved since: somebody may have removed the log before that.
+            _copy(old, fd, at, self.position)
+        except OSError:
+            at = self.position  # there is no room
+        os.close(old)
         self.first_kept = at
         missing = f", without its first {at} bytes" if at else ""
         self.note(f"the log is a new one{missing}: {why}")
 
-    def _drop(self) -> int:
-        """Take bytes out of the FIFO for which there is no room, so that the command goes on."""
+    def _drop(self, error: OSError) -> int:
+        """Take bytes out of the FIFO that the log does not take, so that the command goes on."""
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         try:
             lost = os.splice(self.fd, null, MOVE_BYTES, flags=os.SPLICE_F_NONBLOCK)
@@ -164,22 +224,47 @@ class LogPipe:
             return -1
         finally:
             os.close(null)
-        self.lost_bytes += lost
+        if lost:
+            self.lost_bytes += lost
+            self._why_lost = _why(error)
         if self.mark is not None:
             self.mark -= lost  # they never come to the position
         return lost
 
-    def _note_lost(self) -> None:
-        """Note what was dropped. Raises OSError while there is still no room."""
-        self.note(f"{self.lost_bytes} bytes are missing here: the disk was full")
-        self.lost_bytes = 0
+    def _write(self, text: str) -> None:
+        """Write a line, or nothing. Raises OSError."""
+        data = f"supervisor: {text}\n".encode()
+        if self.position and os.pread(self.log, 1, self.position - 1) not in (b"\n", b"", b"\0"):
+            data = b"\n" + data
+        written = os.write(self.log, data)
+        if written < len(data):
+            os.ftruncate(self.log, self.position)
+            os.lseek(self.log, self.position, os.SEEK_SET)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.position += written
+        if self.mark is not None:
+            self.mark += written
 
     def _give_back(self) -> None:
         block_bytes = os.fstat(self.log).st_blksize
         length = head_to_give_back(self.first_kept, self.position, self.pumping.limit_bytes, block_bytes)
-        if length:
+        if not length:
+            return
+        try:
             punch(self.log, self.first_kept, length)
             self.first_kept += length
+        except OSError as error:
+            if error.errno in _CANNOT_PUNCH:
+                # The offsets go on: what is cut off comes back as a hole.
+                os.ftruncate(self.log, 0)
+                os.ftruncate(self.log, self.position)
+                self.first_kept = self.position
+
+
+def _why(error: OSError) -> str:
+    if error.errno in _NO_ROOM:
+        return "the disk was full"
+    return f"they could not be written: {os.strerror(error.errno or errno.EIO).lower()}"
 
 
 def _copy(source: int, target: int, first: int, end: int) -> None:

@@ -36,6 +36,10 @@ _FULL_BYTES = MOVE_BYTES // 2
 """A FIFO of which so much was moved at once fills quickly: it is not left alone. Pages of it may be half full."""
 _PAUSE_S = 0.002
 """How long a FIFO that was emptied is left alone: a chatty command costs a wake-up in so long, not one a line."""
+_SAY_S = 1.0
+"""How long after there was no room to note something the pump tries again."""
+_TROUBLE_S = 1.0
+"""How long the thread waits after something that must not happen."""
 
 
 class LogPump:
@@ -55,9 +59,13 @@ class LogPump:
         self._to_look_at: deque[LogPipe] = deque()
         self._flushed: deque[str] = deque()
         self._closed: deque[str] = deque()
+        self._troubles: deque[str] = deque()
         self._resting: list[LogPipe] = []
         """The FIFOs that are left alone until `_rearm_at`."""
         self._rearm_at = math.inf
+        self._behind: list[LogPipe] = []
+        """Those with something to note for which there was no room."""
+        self._say_at = math.inf
         self._ended = _thread.allocate_lock()
         """Held by the thread while it runs."""
         self._is_started = False
@@ -82,11 +90,8 @@ class LogPump:
         self._epoll.register(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def take_over(self, pipe: LogPipe) -> None:
-        """Pump a FIFO that another shim made; the thread must run.
-
-        If its writers have gone by now, epoll does not report that: to a descriptor that was opened after the last
-        writer had closed, there has been none yet. splice(2) says so.
-        """
+        """Pump a FIFO that another shim made; the thread must run."""
+        pipe.note_writer()
         self.add(pipe)
         self._to_look_at.append(pipe)
         self._wake()
@@ -136,6 +141,9 @@ class LogPump:
         self._wake()
         with self._ended:
             pass
+        for pipe in self._behind:
+            if pipe.fd not in self._pipes:
+                pipe.close_log()
         self._epoll.close()
         os.close(self._control)
 
@@ -146,6 +154,10 @@ class LogPump:
     def take_closed(self) -> list[str]:
         """The runs whose FIFO nobody has open for writing any more, since this was last asked."""
         return _taken(self._closed)
+
+    def take_troubles(self) -> list[str]:
+        """What went wrong in the thread since this was last asked."""
+        return _taken(self._troubles)
 
     def _wake(self) -> None:
         os.eventfd_write(self._control, 1)
@@ -159,22 +171,33 @@ class LogPump:
             self._ended.release()
 
     def _pump(self) -> None:
-        while True:
-            ready, is_asked = self._wait()
-            any_full = False
-            for pipe in ready:
-                any_full |= self._move(pipe)
-            if is_asked or self._to_remove:  # last: it may close some of these
-                self._answer()
-            if self._is_closing and not self._to_remove:
-                return
-            if any_full or time.monotonic() >= self._rearm_at:
-                self._rearm()
+        while not self._is_closing or self._to_remove:
+            try:
+                self._turn()
+            except Exception as error:  # without this thread all commands would wait for ever
+                self._troubles.append(repr(error))
+                self._announce()
+                time.sleep(_TROUBLE_S)
+
+    def _turn(self) -> None:
+        ready, is_asked = self._wait()
+        any_full = False
+        for pipe in ready:
+            any_full |= self._move(pipe)
+        if is_asked or self._to_remove:  # last: it may close some of these
+            self._answer()
+        if any_full or time.monotonic() >= self._rearm_at:
+            self._rearm()
+        if time.monotonic() >= self._say_at:
+            self._say()
 
     def _wait(self) -> tuple[list[LogPipe], bool]:
         """The FIFOs that have bytes, or whose last writer has gone; and whether the main thread wants something."""
         ready, is_asked = [], False
-        for fd, _ in self._epoll.poll(_PAUSE_S if self._resting or self._to_remove else None):
+        patience_s = _SAY_S if self._behind else None
+        if self._resting or self._to_remove:
+            patience_s = _PAUSE_S
+        for fd, _ in self._epoll.poll(patience_s):
             if fd == self._control:
                 os.eventfd_read(self._control)
                 is_asked = True
@@ -192,6 +215,7 @@ class LogPump:
         finally:
             pipe.is_busy = False
         self._note_flushed(pipe)
+        self._note_behind(pipe)
         if moved == 0:
             if not pipe.is_closed:
                 pipe.is_closed = True
@@ -210,6 +234,25 @@ class LogPump:
         for pipe in rested:
             if pipe.fd in self._pipes:
                 self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def _note_behind(self, pipe: LogPipe) -> None:
+        if pipe.is_behind and pipe not in self._behind:
+            self._behind.append(pipe)
+            self._say_at = time.monotonic() + _SAY_S
+
+    def _say(self) -> None:
+        """Note what could not be noted before, also in the logs of runs that have ended."""
+        behind, self._behind, self._say_at = self._behind, [], math.inf
+        for pipe in behind:
+            try:
+                pipe.say()
+            except OSError:
+                pass  # there is still no room
+            is_pumped = pipe.fd in self._pipes
+            if pipe.is_behind and (is_pumped or not pipe.is_removed):
+                self._note_behind(pipe)
+            elif not is_pumped:
+                pipe.close_log()
 
     def _answer(self) -> None:
         while self._to_look_at:
@@ -238,7 +281,12 @@ class LogPump:
         del self._pipes[pipe.fd]
         if pipe in self._resting:
             self._resting.remove(pipe)
-        pipe.close()
+        pipe.close_fifo()
+        if pipe.is_behind:
+            self._note_behind(pipe)
+        else:
+            self._behind = [other for other in self._behind if other is not pipe]
+            pipe.close_log()
 
     def _moves(self, pipe: LogPipe) -> bool:
         try:
@@ -247,12 +295,16 @@ class LogPump:
             return False
 
     def _note_flushed(self, pipe: LogPipe) -> None:
-        if pipe.mark is not None and pipe.is_flushed:
+        # A command that reads its own FIFO may have taken some of it.
+        if pipe.mark is not None and (pipe.is_flushed or pipe.unread_bytes == 0):
             pipe.mark = None
             self._report(self._flushed, pipe)
 
     def _report(self, answers: deque[str], pipe: LogPipe) -> None:
         answers.append(pipe.run_id)
+        self._announce()
+
+    def _announce(self) -> None:
         try:
             os.write(self._wakeup, b"\0")
         except BlockingIOError:

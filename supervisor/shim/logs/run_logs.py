@@ -6,6 +6,7 @@ return the events that are to be reported now.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -15,12 +16,15 @@ from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
-from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, Pumping, PumpRequest
+from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, Pumping, PumpRequest, ShimTrouble
 
 _LOOK_S = 0.02
 """How often the log of a command that has ended is looked at while others may still write into it."""
 _RETRY_S = 1.0
-"""How long after the keeper took no message the shim tries again."""
+"""How long after the keeper took no message, or another pump had a log, the shim tries again."""
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""No FIFO stands at its path."""
 
 
 class RunLogs:
@@ -33,6 +37,8 @@ class RunLogs:
         self.keeper = KeeperLink()
         self._pending: dict[str, PendingExit] = {}
         """Commands that have ended, and whose end is not reported yet, by run id."""
+        self._refused: dict[str, PumpRequest] = {}
+        """What could not be taken over yet, by run id."""
         self._asked: set[str] = set()
         """The runs for which a supervisor waits for `LogFlushed`."""
         self._closed: set[str] = set()
@@ -51,28 +57,40 @@ class RunLogs:
     @property
     def patience_s(self) -> float | None:
         """How long to wait before `retry`; None: there is nothing to retry."""
-        return _LOOK_S if self._pending else _RETRY_S if self.keeper.is_behind else None
+        if self._pending:
+            return _LOOK_S
+        return _RETRY_S if self.keeper.is_behind or self._refused else None
 
     def take_over(self, request: PumpRequest) -> list[Event]:
         """Go on where another shim was killed; or see to the log of a FIFO that is pumped here."""
         run_id = request.run_id
+        self._refused.pop(run_id, None)
         if run_id in self.pump:
             self.pump.look_again(run_id)
         else:
             try:
-                self.pump.start()
-                pipe = LogPipe(run_id, request.fifo, request.log, Pumping(request.limit_bytes))
-            except OSError:
-                return [LogFlushed(run_id)]
-            if not self.keeper.is_inherited:
-                _note_gap(pipe)
-            self.pump.take_over(pipe)
-            self.keeper.hold(run_id, pipe.fd)
-            self.keeper.flush()
+                self._add(request)
+            except OSError as error:
+                if error.errno in _GONE:
+                    return [LogFlushed(run_id)]
+                # A child that was being forked when its shim was killed has the log for a moment; a shim that was
+                # stopped has it as long as it lives.
+                self._refused[run_id] = request
+                return []
         if self.pump.flush(run_id):
             return [LogFlushed(run_id)]
         self._asked.add(run_id)
         return []
+
+    def _add(self, request: PumpRequest) -> None:
+        self.pump.start()
+        pipe = LogPipe(request.run_id, request.fifo, request.log, Pumping(request.limit_bytes), is_new=False)
+        if not self.keeper.is_inherited:
+            # The kernel dropped what was in the FIFO, and stopped those who wrote.
+            pipe.note("output may be missing here: all processes that move it into the log were killed")
+        self.pump.take_over(pipe)
+        self.keeper.hold(request.run_id, pipe.fd)
+        self.keeper.flush()
 
     def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
@@ -81,15 +99,9 @@ class RunLogs:
         self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))
         return self._ends()
 
-    def child_ended(self, pid: int) -> None:
-        """A child of the shim's that is no command has ended: if it was the keeper, another one takes its place."""
-        if pid == self.keeper.pid:
-            self.keeper.lose()
-            self.keeper.flush()
-
     def attend(self, live: set[str]) -> list[Event]:
         """Go on with what waited for the pump. `live`: the runs whose main process lives."""
-        events: list[Event] = []
+        events: list[Event] = [ShimTrouble(text) for text in self.pump.take_troubles()]
         for run_id in self.pump.take_flushed():
             if pending := self._pending.get(run_id):
                 self._pending[run_id] = replace(pending, is_flushed=True)
@@ -107,7 +119,8 @@ class RunLogs:
     def retry(self, live: set[str]) -> list[Event]:
         """Do what could not be done before, or has taken too long; and what there is to attend to."""
         self.keeper.flush()
-        return self.attend(live)
+        events = [event for request in [*self._refused.values()] for event in self.take_over(request)]
+        return events + self.attend(live)
 
     def _ends(self) -> list[Event]:
         """The ends of the commands whose last words are in their logs."""
@@ -120,11 +133,3 @@ class RunLogs:
             else:
                 self._pending[run_id] = after_look(pending, now, position)
         return list[Event](ends)
-
-
-def _note_gap(pipe: LogPipe) -> None:
-    """Nobody had the FIFO open for reading, for a while: the kernel dropped what was in it, and stopped writers."""
-    try:
-        pipe.note("output may be missing here: all processes that move it into the log were killed")
-    except OSError:
-        pass  # the disk is full

@@ -41,19 +41,25 @@ class StandardStreams:
         """For standard error: an open file of its own, so that O_NONBLOCK on one leaves the other alone."""
         return self._fds[-1]
 
-    def keep(self, pump: LogPump, keeper: KeeperLink) -> None:
-        """The command runs: have its FIFO pumped, and held."""
+    def hold(self, keeper: KeeperLink) -> None:
+        """The command is about to run: have its FIFO held, so that it has a reader if the shim is killed now."""
         if self._pipe is not None:
-            pump.add(self._pipe)
             keeper.hold(self._pipe.run_id, self._pipe.fd)
 
-    def discard(self) -> None:
+    def keep(self, pump: LogPump) -> None:
+        """The command runs: have its FIFO pumped."""
+        if self._pipe is not None:
+            pump.add(self._pipe)
+
+    def discard(self, keeper: KeeperLink | None = None) -> None:
         """The command does not run: close all, and remove what is empty.
 
         From a log the next supervisor concludes that something ran.
         """
         try:
             if self._pipe is not None:
+                if keeper is not None:
+                    keeper.drop(self._pipe.run_id)
                 self._pipe.close()
             if self._request.fifo:
                 os.unlink(self._request.fifo)

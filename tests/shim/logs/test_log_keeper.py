@@ -1,6 +1,7 @@
 """The keeper holds read ends while nobody else does, and ends when it has nothing to do."""
 
 import os
+import select
 import signal
 import socket
 import time
@@ -127,8 +128,10 @@ def test_keeper_that_is_killed_is_followed_by_one_that_holds_the_same(keeper: Ke
     first = keeper.pid
     os.kill(first, signal.SIGKILL)
     until(lambda: has_ended(first))
-    keeper.lose()
-    keeper.flush()
+    poll = select.poll()
+    poll.register(keeper.fileno(), 0)
+    assert poll.poll(0), "its end is not reported"
+    keeper.replace()
 
     assert keeper.pid not in (0, first)
     os.close(fd)

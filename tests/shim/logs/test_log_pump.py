@@ -1,5 +1,6 @@
 """The pump with real FIFOs and files: nothing is lost, doubled, or written by anybody else."""
 
+import errno
 import fcntl
 import os
 import random
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from supervisor.shim.descriptors import unread_bytes
+from supervisor.shim.logs import log_pipe
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
@@ -205,24 +208,146 @@ def test_a_flushed_run_has_all_in_its_log_that_was_in_the_fifo(pumped: Pumped) -
     assert pumped.log("a").stat().st_size == 105_001
 
 
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process, which is the pump's, may be larger."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_what_a_full_disk_does_not_take_is_counted(pumped: Pumped) -> None:
     pipe = pumped.open("a")
     writer = os.open(pumped.folder / "a", os.O_WRONLY)
     os.write(writer, b"before\n")
     until(lambda: pumped.log("a").read_bytes() == b"before\n")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (7, limits[1]))  # of this process, which is the pump's
-    try:
+    with largest_file(7):
         os.write(writer, b"lost line\n")
         until(lambda: pipe.lost_bytes == 10)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     os.write(writer, b"after\n")
     os.close(writer)
     pumped.until_closed("a")
 
     said = b"supervisor: 10 bytes are missing here: the disk was full\n"
     assert pumped.log("a").read_bytes() == b"before\n" + said + b"after\n"
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["lives", "has ended"])
+def test_what_was_dropped_is_noted_when_there_is_room_though_nothing_more_comes(
+    pumped: Pumped, closed: bool
+) -> None:
+    pipe = pumped.open("a")
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    with largest_file(0):
+        os.write(writer, b"lost line\n")
+        until(lambda: pipe.lost_bytes == 10)
+        if closed:
+            os.close(writer)
+            pumped.until_closed("a")
+            pumped.pump.remove("a")
+            until(lambda: not (pumped.folder / "a").exists())
+        assert pumped.log("a").read_bytes() == b""
+
+    said = b"supervisor: 10 bytes are missing here: the disk was full\n"
+    until(lambda: pumped.log("a").read_bytes() == said)
+    if not closed:
+        os.close(writer)
+
+
+def test_note_for_which_there_is_room_in_part_is_written_whole_or_not_at_all(pumped: Pumped) -> None:
+    pipe = pumped.open("a")
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    with largest_file(0):
+        os.write(writer, b"first line\n")
+        until(lambda: pipe.lost_bytes == 11)
+    with largest_file(20):
+        os.write(writer, b"second line\n")
+        until(lambda: pipe.lost_bytes == 23)
+    os.write(writer, b"third\n")
+    os.close(writer)
+    pumped.until_closed("a")
+
+    said = b"supervisor: 23 bytes are missing here: the disk was full\n"
+    assert pumped.log("a").read_bytes() == said + b"third\n"
+
+
+def test_broken_filesystem_does_not_stop_a_command(pumped: Pumped, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, splice, write = pumped.open("a"), os.splice, os.write
+
+    def no_splice(source: int, target: int, count: int, flags: int = 0) -> int:
+        if target == pipe.log:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return splice(source, target, count, flags=flags)
+
+    def no_write(target: int, data: bytes) -> int:
+        if target == pipe.log:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return write(target, data)
+
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "splice", no_splice)
+        patch.setattr(os, "write", no_write)
+        for _ in range(10):
+            os.write(writer, bytes(100_000))
+        until(lambda: pipe.lost_bytes == 1_000_000)
+    os.close(writer)
+    pumped.until_closed("a")
+
+    why = b"they could not be written: read-only file system"
+    assert pumped.log("a").read_bytes() == b"supervisor: 1000000 bytes are missing here: " + why + b"\n"
+
+
+def test_limit_holds_where_no_holes_can_be_punched(pumped: Pumped, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(log_pipe, "punch", refused)
+    script = "for i in $(seq 30); do head -c 999999 /dev/zero | tr '\\0' x; echo; done; echo last"
+    data = pumped.output("a", script, 1 << 20)
+
+    assert len(data) == 30_000_005, "an offset has moved"
+    assert data.endswith(b"x\nlast\n")
+    assert set(data.lstrip(b"\0")) == set(b"x\nlast")
+    assert pumped.log("a").stat().st_blocks * 512 <= (1 << 20) * 5 // 4
+
+
+def test_run_of_which_the_command_reads_the_output_itself_is_flushed(
+    pumped: Pumped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = pumped.open("a")
+
+    def stolen(_: LogTimes) -> int:
+        os.read(pipe.fd, 100)
+        return -1
+
+    monkeypatch.setattr(pipe, "is_busy", True)
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    monkeypatch.setattr(pipe, "move", stolen)
+    os.write(writer, b"stolen")
+    if not pumped.pump.flush("a"):
+        until(lambda: "a" in pumped.pump.take_flushed())
+    os.close(writer)
+    monkeypatch.undo()
+    pumped.until_closed("a")
+
+
+def test_error_in_the_thread_is_reported_and_ends_nothing(
+    pumped: Pumped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = pumped.open("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipe, "move", lambda _: 1 // 0)
+        writer = os.open(pumped.folder / "a", os.O_WRONLY)
+        os.write(writer, b"line\n")
+        until(
+            lambda: pumped.pump.take_troubles() == ["ZeroDivisionError('integer division or modulo by zero')"]
+        )
+    assert pumped.output("b", "echo other") == b"other\n"
+    os.close(writer)
 
 
 @pytest.mark.parametrize(
@@ -256,11 +381,13 @@ def test_fifo_without_a_writer_costs_nothing_and_takes_the_next_one(pumped: Pump
     assert pumped.log("a").read_bytes() == b"one\ntwo\n"
 
 
-def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -> None:
+@pytest.mark.parametrize("written", [b"", b"last words", b"x" * 200_000], ids=["nothing", "little", "much"])
+def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped, written: bytes) -> None:
     os.mkfifo(pumped.folder / "a")
     held = os.open(pumped.folder / "a", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(held, fcntl.F_SETPIPE_SZ, 256 * 1024)
     writer = os.open(pumped.folder / "a", os.O_WRONLY)
-    os.write(writer, b"last words")
+    os.write(writer, written)
     os.close(writer)
 
     pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), Pumping(LARGE))
@@ -268,7 +395,7 @@ def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped) -
     pumped.pump.take_over(pipe)
     pumped.until_closed("a")
     os.close(held)
-    assert pumped.log("a").read_bytes() == b"last words"
+    assert pumped.log("a").read_bytes() == written
 
 
 def test_pipe_is_large(pumped: Pumped) -> None:
