@@ -16,7 +16,15 @@ from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
-from supervisor.shim.protocol import CommandExited, Event, ExitStatus, LogFlushed, Pumping, PumpRequest, ShimTrouble
+from supervisor.shim.protocol import (
+    CommandExited,
+    Event,
+    ExitStatus,
+    LogFlushed,
+    Pumping,
+    PumpRequest,
+    ShimTrouble,
+)
 
 _LOOK_S = 0.02
 """How often the log of a command that has ended is looked at while others may still write into it."""

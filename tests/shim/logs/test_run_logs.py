@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.protocol import Event, LogFlushed, PumpRequest
 
 
 @pytest.fixture
-def logs() -> Iterator[RunLogs]:
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunLogs]:
+    monkeypatch.setattr(KeeperLink, "is_inherited", True)  # it held what the fixture `request_` holds
     woken, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     logs = RunLogs(wakeup)
     yield logs
@@ -54,9 +56,9 @@ def test_log_that_another_pump_has_for_now_is_taken_over_later(logs: RunLogs, re
 
     assert logs.take_over(request_) == []
     assert logs.patience_s is not None
-    assert logs.retry() == []
+    assert logs.retry(set()) == []
     os.close(other)
-    assert flushed(logs, logs.retry()) == [LogFlushed("a")]
+    assert flushed(logs, logs.retry(set())) == [LogFlushed("a")]
     assert Path(request_.log).read_bytes() == b"last words"
 
 
@@ -78,13 +80,12 @@ def test_log_that_is_gone_when_it_is_taken_over_begins_anew(
 @pytest.mark.parametrize("instead", ["nothing", "a file", "a folder", "a link"])
 def test_fifo_that_is_gone_holds_up_nobody(logs: RunLogs, tmp_path: Path, instead: str) -> None:
     fifo = tmp_path / "fifo"
-    match instead:
-        case "a file":
-            fifo.touch()
-        case "a folder":
-            fifo.mkdir()
-        case "a link":
-            fifo.symlink_to("elsewhere")
+    if instead == "a file":
+        fifo.touch()
+    elif instead == "a folder":
+        fifo.mkdir()
+    elif instead == "a link":
+        fifo.symlink_to("elsewhere")
 
     assert logs.take_over(PumpRequest("a", str(fifo), str(tmp_path / "log"), 1 << 20)) == [LogFlushed("a")]
     assert not (tmp_path / "log").exists()
