@@ -212,13 +212,16 @@ def restore(run: Run, account: Account | None) -> None:
 def is_over_limit(run: Run, limit_bytes: int) -> bool:
     """Whether a run's log has grown, and past its limit, since `trim` was last called."""
     size = _log_size(run)
-    return size != run.log_size and size > limit_bytes
+    return size != run.log_size and size > limit_bytes and not run.is_pumped
 
 
 async def trim(run: Run, limit_bytes: int) -> None:
-    """Keep a run's log within its limit. Called once after its end too, for what was written since the last look."""
+    """Keep a run's log within its limit, if no pump does.
+
+    Called once after its end too, for what was written since the last look.
+    """
     size = _log_size(run)
-    if size != run.log_size and size > limit_bytes:
+    if size != run.log_size and size > limit_bytes and not run.is_pumped:
         # In a thread: the kernel takes 150 ms to give back a gigabyte of blocks.
         await worker_threads.run(_enforce, run.log, limit_bytes, run.log_inode)
     run.log_size = size

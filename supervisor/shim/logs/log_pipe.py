@@ -25,7 +25,9 @@ from supervisor.shim.protocol import Pumping
 from supervisor.shim.regular_file import Replaced, open_regular
 
 PIPE_BYTES = 256 * 1024
-MOVE_BYTES = 64 * 1024
+MOVE_BYTES = PIPE_BYTES
+"""So much is moved at once. In larger pieces the file's pages are cheaper to write, and to give back: by a fifth."""
+_FULL_BYTES = 32 * 1024
 _CHECK_S = 1.0
 """How often the log that is written is compared with what stands at its path."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -49,7 +51,8 @@ class LogPipe:
         try:
             if not stat.S_ISFIFO(os.fstat(self.fd).st_mode):
                 raise FileNotFoundError(errno.ENOENT, "it is no FIFO", fifo)
-            _grow(self.fd)
+            self.full_bytes = min(_FULL_BYTES, _grown(self.fd) // 2)
+            """A FIFO of which so much was moved at once fills quickly. Its pages may be half full."""
             self._unsaid: list[str] = []
             if is_new:
                 self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
@@ -117,7 +120,7 @@ class LogPipe:
         except OSError as error:
             return self._drop(error)
         self.position += moved
-        if self.position - self.first_kept > self.pumping.limit_bytes + self.pumping.limit_bytes // 8:
+        if self.position - self.first_kept > self.pumping.limit_bytes:
             self._give_back()
         return moved
 
@@ -286,8 +289,10 @@ def _clear(path: str) -> None:
             pass  # there is one already: the log is out of reach
 
 
-def _grow(fd: int) -> None:
+def _grown(fd: int) -> int:
+    """Make a FIFO as large as it should be; returns how large it is."""
     try:
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     except OSError:
-        pass  # the user's pipes have what they may have together; a smaller pipe works too
+        # The user's pipes have what they may have together; a smaller pipe works too.
+        return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)

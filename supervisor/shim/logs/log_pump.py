@@ -7,7 +7,7 @@ pump that takes over after a death opens FIFO and log by their paths, and goes o
 
 | the FIFO | the pump |
 |---|---|
-| has bytes | moves up to 64 KiB, then the next FIFO that has some; a time goes into the journal before |
+| has bytes | moves up to 256 KiB, then the next FIFO that has some; a time goes into the journal before |
 | is empty | waits in epoll; 2 ms after it has moved something, unless a pipe was full |
 | has no writer (splice returns 0) | waits for the next writer (edge-triggered), and reports that it is closed |
 
@@ -26,14 +26,12 @@ import time
 from collections import deque
 
 from supervisor.lean.typing import TypeVar
-from supervisor.shim.logs.log_pipe import MOVE_BYTES, LogPipe
+from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.protocol import NOT_PUMPED, Pumping
 
 T = TypeVar("T")
 
-_FULL_BYTES = MOVE_BYTES // 2
-"""A FIFO of which so much was moved at once fills quickly: it is not left alone. Pages of it may be half full."""
 _PAUSE_S = 0.002
 """How long a FIFO that was emptied is left alone: a chatty command costs a wake-up in so long, not one a line."""
 _SAY_S = 1.0
@@ -227,7 +225,7 @@ class LogPump:
         if not self._resting:
             self._rearm_at = time.monotonic() + _PAUSE_S
         self._resting.append(pipe)
-        return moved >= _FULL_BYTES
+        return moved >= pipe.full_bytes
 
     def _rearm(self) -> None:
         rested, self._resting, self._rearm_at = self._resting, [], math.inf
