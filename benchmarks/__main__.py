@@ -14,6 +14,7 @@ from benchmarks import (
     first_instruction,
     followers,
     idle,
+    logs,
     output,
     recovery,
     requests,
@@ -35,7 +36,7 @@ MEASURES = {
     "downtime": downtime.measure,
 }
 
-TABLES = {"recovery": recovery.table}
+TABLES = {"recovery": recovery.table, "logs": logs.tables}
 """Measures with a table of their own."""
 
 
