@@ -258,10 +258,15 @@ class LogPipe:
             self.first_kept += length
         except OSError as error:
             if error.errno in _CANNOT_PUNCH:
-                # The offsets go on: what is cut off comes back as a hole.
-                os.ftruncate(self.log, 0)
-                os.ftruncate(self.log, self.position)
-                self.first_kept = self.position
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Cut off all but the last bytes. The offsets go on: what is cut off comes back as a hole."""
+        kept_bytes = min(MOVE_BYTES, self.pumping.limit_bytes // 4)
+        self.first_kept = self.position - kept_bytes
+        kept = os.pread(self.log, kept_bytes, self.first_kept)
+        os.ftruncate(self.log, 0)
+        os.pwrite(self.log, kept, self.first_kept)
 
 
 def _why(error: OSError) -> str:
