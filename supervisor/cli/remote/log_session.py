@@ -47,6 +47,12 @@ class LogSession:
 
     def print(self) -> None:
         """Print. Raises NotFound, BrokenPipeError, and ConnectionLost when a supervisor that is followed ends."""
+        try:
+            self._print()
+        finally:
+            self._writer.leave()
+
+    def _print(self) -> None:
         if not self._names:
             return self._print_runs(RunChoice(self._request, None), ())
         items, executions = items_named(self._client, self._names)
@@ -117,7 +123,8 @@ class LogSession:
     def _follow(
         self, runs: Sequence[PrintedRun], known: Sequence[Json], choice: RunChoice, watch: EventWatch | None
     ) -> None:
-        follow = LogFollow(self._client, self._writer, choice, self._run, watch, whole_lines=self._merged)
+        whole_lines = self._merged and not self._writer.redraws
+        follow = LogFollow(self._client, self._writer, choice, self._run, watch, whole_lines=whole_lines)
         follow.run(runs, known)
 
     def _tails(self, chosen: Sequence[Json]) -> dict[str, int]:

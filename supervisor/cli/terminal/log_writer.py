@@ -1,19 +1,24 @@
 """Prints the lines of logs: with the name of each one's item in its colour, with their times, or as the bytes they are.
 
-Lines of several logs share the output, so each is printed whole. One that has no end yet (a question, a progress bar)
-is shown when nothing came for a moment; if another log's line comes in between, what follows has its prefix anew.
-On a terminal everything passes through `TerminalFilter`. To a file or a pipe go the bytes of the log.
+Lines of several logs share the output, so each is printed whole. On a terminal one that has no end yet (a question, a
+progress bar) stands below the others (`screen`), and everything passes through `TerminalFilter`. To a file or a pipe go
+the bytes of the log: a line without an end when nothing came for a moment; if another log's line comes in between, what
+follows has its prefix anew.
 """
 
 from __future__ import annotations
 
+import itertools
 import select
 import sys
 from binascii import crc32
 from typing import Protocol
 
-from supervisor.cli.terminal.escapes import ERASE_REST, TerminalFilter, colours_wanted
+from supervisor.cli.terminal.escapes import TerminalFilter, Unfiltered, colours_wanted, filter_for
 from supervisor.cli.terminal.output import write_bytes
+from supervisor.cli.terminal.screen import OutputLine, Screen, screen_for
+from supervisor.cli.terminal.shown_lines import ShownLines
+from supervisor.cli.terminal.visible import visible
 
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """Of prefixes, as SGR numbers. Not red, which means an error, and nothing that is unseen on black or white."""
@@ -51,13 +56,15 @@ class ShownTimes:
 class ShownLog:
     """One log among those that are printed."""
 
-    def __init__(self, name: str, screen: TerminalFilter | None) -> None:
+    def __init__(self, name: str, number: int, way: ShownLines | TerminalFilter | Unfiltered) -> None:
+        """`way`: makes output of its bytes; `ShownLines`: lines for a terminal that have something before them."""
         self.name = name
-        self.screen = screen
+        self.number = number
+        self.way = way
         self.head = b""
         """What stands before the line that was begun last."""
-        self.goes_back = False
-        """Whether what follows overwrites it."""
+        self.is_begun = False
+        """Whether a line was."""
 
 
 class LogWriter:
@@ -67,8 +74,12 @@ class LogWriter:
         """`prefixed`: with the item's name before each line; `times`: None: without."""
         self._prefixed = prefixed
         self._times = times
-        self._terminal = sys.stdout.isatty()
-        self._coloured = colours_wanted(sys.stdout)
+        has_heads = prefixed or times is not None
+        self._screen: Screen | None = screen_for(sys.stdout) if has_heads and sys.stdout.isatty() else None
+        """For lines with something before them, on a terminal."""
+        self._coloured = colours_wanted(sys.stdout) and (self._screen is None or self._screen.rewrites)
+        self._sources: list[ShownLog] = []
+        self._numbers = itertools.count()
         self._width = 0
         self._unwritten = bytearray()
         self._open: ShownLog | None = None
@@ -77,40 +88,63 @@ class LogWriter:
         self._reader = select.poll()
         self.watch_reader(self._reader)
 
+    @property
+    def redraws(self) -> bool:
+        """Whether a line may be written as often as more of it comes."""
+        return self._screen is not None and self._screen.rewrites
+
     def source(self, name: str) -> ShownLog:
         """A log to be printed, by its item's name."""
         if self._width < len(name) <= _WIDEST:
             self._width = len(name)
             self._prefixes.clear()
-        return ShownLog(name, TerminalFilter(self._coloured) if self._terminal else None)
+        way = filter_for(sys.stdout) if self._screen is None else ShownLines(self._coloured)
+        source = ShownLog(name, next(self._numbers), way)
+        self._sources.append(source)
+        return source
 
     def write(self, source: ShownLog, stamp: bytes, data: bytes) -> None:
         """Print a line or a part of one, or without prefix and times any bytes."""
-        if self._open is not source:
-            self._end_line()
-            self._unwritten += self._begin_line(source, stamp)
-        if source.screen is None:
-            self._unwritten += data
-        elif self._prefixed:
-            self._unwritten += self._after_prefix(source, source.screen, data)
+        if isinstance(source.way, ShownLines):
+            self._draw(source, source.way, stamp, data)
         else:
-            self._unwritten += source.screen.feed(data)
-        self._open = None if data.endswith(b"\n") else source
+            if self._open is not source:
+                self._end_line()
+                self._unwritten += self._head(source, stamp)
+            self._unwritten += source.way.feed(data)
+            self._open = None if data.endswith(b"\n") else source
         if len(self._unwritten) > _PIECE_BYTES:
             self.flush()
 
     def notice(self, text: str) -> None:
         """Print a line of our own between those of logs."""
+        line = f"--- {visible(text)} ---"
         self._end_line()
-        self._unwritten += f"--- {text} ---\n".encode()
+        self._unwritten += (f"{line}\n" if self._screen is None else self._screen.line(line)).encode()
 
     def finish(self, source: ShownLog) -> None:
         """A log has ended: colours that it left on end too."""
-        if source.screen is not None:
-            self._unwritten += source.screen.end()
+        if source in self._sources:
+            self._sources.remove(source)
+        if isinstance(source.way, ShownLines):
+            self._put(source, source.way.end(), "")
+        else:
+            self._unwritten += source.way.end()
+
+    def leave(self) -> None:
+        """Nothing more is printed, whatever has ended: colours do, and a terminal's last line."""
+        for source in list(self._sources):
+            if not isinstance(source.way, ShownLines):
+                self.finish(source)
+        if self._screen is not None:
+            self._unwritten += self._screen.leave().encode()
+            self._screen = None
+        self.flush()
 
     def flush(self) -> None:
         """Give everything to the reader. Raises BrokenPipeError if there is none."""
+        if self._screen is not None:
+            self._unwritten += self._screen.settle().encode()
         if self._unwritten:
             data = bytes(self._unwritten)
             self._unwritten.clear()
@@ -142,11 +176,27 @@ class LogWriter:
             self._unwritten += b"\n"
             self._open = None
 
-    def _begin_line(self, source: ShownLog, stamp: bytes) -> bytes:
+    def _draw(self, source: ShownLog, lines: ShownLines, stamp: bytes, data: bytes) -> None:
+        """Print a line, or a part of one, on a terminal."""
+        if not source.is_begun:
+            source.head, source.is_begun = self._head(source, stamp), True
+        self._put(source, lines.feed(data), lines.unfinished)
+        source.is_begun = not data.endswith(b"\n")
+
+    def _put(self, source: ShownLog, whole: list[str], unfinished: str) -> None:
+        assert self._screen is not None
+        head = source.head.decode()
+        for line in whole:
+            self._unwritten += self._screen.output(
+                OutputLine(source.number, head, line, complete=True)
+            ).encode()
+        rest = OutputLine(source.number, head, unfinished, complete=False)
+        self._unwritten += self._screen.output(rest).encode()
+
+    def _head(self, source: ShownLog, stamp: bytes) -> bytes:
         head = self._prefix(source.name) if self._prefixed else b""
         if self._times is not None and stamp:
             head += self._times.text(stamp) + b" "
-        source.head, source.goes_back = head, False
         return head
 
     def _prefix(self, name: str) -> bytes:
@@ -157,17 +207,6 @@ class LogWriter:
                 text = f"\x1b[{_COLOURS[crc32(name.encode()) % len(_COLOURS)]}m{text}\x1b[0m"
             prefix = self._prefixes[name] = f"{text} ".encode()
         return prefix
-
-    def _after_prefix(self, source: ShownLog, screen: TerminalFilter, data: bytes) -> bytes:
-        """What a terminal gets of a line, or of a part. Of one that overwrites itself the last state is left."""
-        ends = data.endswith(b"\n")
-        shown = screen.feed(data.rstrip(b"\n")).replace(b"\b", b"").replace(ERASE_REST.encode(), b"")
-        line = shown.rstrip(b"\r")
-        _, back, last = line.rpartition(b"\r")
-        if (back or source.goes_back) and last and self._open is source:
-            last = b"\r" + (ERASE_REST.encode() if self._coloured else b"") + source.head + last
-        source.goes_back = line != shown or (source.goes_back and not last)
-        return last + screen.end() + b"\n" if ends else last
 
 
 def _local(stamp: bytes) -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@ import itertools
 import time
 
 from supervisor.cli.terminal.output import Outlet
+from supervisor.cli.terminal.visible import style
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING, Protocol
 
@@ -103,13 +104,14 @@ class PrefixedOutput:
         for sink in self._sinks.values():
             sink.show_unfinished()
 
-    def begun(self) -> tuple[screen.Screen, shown_lines.ShownLines]:
-        """A run's first output has come. Returns who decides where lines go, and who makes them."""
+    def begin(self, name: str) -> _Begun:
+        """The first output of a run has come."""
         if self._screen is None:
-            self._screen = screen.screen_for(self._outlet.terminal, self._name_width)
+            self._screen = screen.screen_for(self._outlet.terminal)
             self._outlet.divide(self._screen)
         coloured = self._screen.rewrites and escapes.colours_wanted(self._outlet.terminal)
-        return self._screen, shown_lines.ShownLines(coloured)
+        prefix = self._outlet.terminal.shown(style(f"{name:>{self._name_width}}", "dim"))
+        return _Begun(self._screen, shown_lines.ShownLines(coloured), f"{prefix} | ")
 
     def put(self, line: screen.OutputLine) -> None:
         """Print a line."""
@@ -120,48 +122,57 @@ class PrefixedOutput:
         del self._sinks[run]
 
 
+class _Begun:
+    """What a run has that has printed something."""
+
+    __slots__ = ("lines", "prefix", "screen")
+
+    def __init__(self, place: screen.Screen, lines: shown_lines.ShownLines, prefix: str) -> None:
+        self.screen = place
+        self.lines = lines
+        self.prefix = prefix
+
+
 class _PrefixedSink:
     def __init__(self, run: int, name: str, output: PrefixedOutput) -> None:
         self._run = run
         self._name = name
         self._output = output
-        self._begun: tuple[screen.Screen, shown_lines.ShownLines] | None = None
+        self._begun: _Begun | None = None
         self._last_at = 0.0
         self._shown = ""
         """What is printed of the unfinished line."""
 
     def write(self, data: bytes) -> None:
-        self._begun = _, lines = self._begun or self._output.begun()
-        self._print(lines.feed(data))
+        if self._begun is None:
+            self._begun = self._output.begin(self._name)
+        self._print(self._begun, self._begun.lines.feed(data))
         self._last_at = time.monotonic()
 
     def show_unfinished(self) -> None:
-        if self._begun is not None:
-            place, lines = self._begun
-            if time.monotonic() - self._last_at >= place.moment_s:
-                self._show(lines.unfinished)
+        if (begun := self._begun) and time.monotonic() - self._last_at >= begun.screen.moment_s:
+            self._show(begun, begun.lines.unfinished)
 
     def end(self) -> None:
-        if self._begun is not None:
-            self._print(self._begun[1].end())
-            self._show("")
+        if begun := self._begun:
+            self._print(begun, begun.lines.end())
+            self._show(begun, "")
         self._output.ended(self._run)
 
     def leave(self) -> bool:
-        if self._begun is not None:
-            place, lines = self._begun
-            if place.rewrites:
-                self._show("")
+        if begun := self._begun:
+            if begun.screen.rewrites:
+                self._show(begun, "")
             elif self._shown:
-                self._show(lines.unfinished)
+                self._show(begun, begun.lines.unfinished)
         return self._shown != ""
 
-    def _print(self, lines: list[str]) -> None:
+    def _print(self, begun: _Begun, lines: list[str]) -> None:
         for line in lines:
-            self._output.put(screen.OutputLine(self._run, self._name, line, complete=True))
+            self._output.put(screen.OutputLine(self._run, begun.prefix, line, complete=True))
             self._shown = ""
 
-    def _show(self, unfinished: str) -> None:
+    def _show(self, begun: _Begun, unfinished: str) -> None:
         if unfinished != self._shown:
             self._shown = unfinished
-            self._output.put(screen.OutputLine(self._run, self._name, unfinished, complete=False))
+            self._output.put(screen.OutputLine(self._run, begun.prefix, unfinished, complete=False))

@@ -16,7 +16,7 @@ import os
 import re
 import unicodedata
 
-from supervisor.cli.terminal.visible import Terminal, style, visible
+from supervisor.cli.terminal.visible import MaybeTerminal
 from supervisor.lean.frozen import dataclass
 from supervisor.lean.typing import Protocol
 
@@ -24,6 +24,8 @@ MOMENT_S = 1.0
 """How long a line has to be unfinished, without more of it, before a file or a pipe gets it."""
 MOST_ROWS = 8
 """How many unfinished lines a terminal shows: those that changed last."""
+ECHO_CELLS = 2
+"""What a terminal may put behind the last row: `^C`. A row has room for it, or it would go on in the next."""
 _COLOURS = re.compile("(\x1b\\[[0-9:;]*m)")
 _ERASE_REST_OF_ROW, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 _CUT = "…"
@@ -35,10 +37,18 @@ class OutputLine:
     """A line of a run's output, as far as it has come. Its text steers no terminal (`ShownLines`)."""
 
     run: int
-    """Which run's. Names may be the same."""
-    name: str
+    """Which run's. Several may have the same prefix."""
+    prefix: str
+    """What stands before it, as `Terminal.shown` makes it."""
     text: str
     complete: bool
+
+
+class SizedTerminal(MaybeTerminal, Protocol):
+    """What may be a terminal, with its descriptor."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
 
 
 class Screen(Protocol):
@@ -62,33 +72,15 @@ class Screen(Protocol):
         """Nothing will be printed any more."""
 
 
-class Prefixes:
-    """What stands before each line of a run: its name."""
-
-    def __init__(self, out: Terminal, width: int) -> None:
-        """`width`: that of the column in which names stand on the right."""
-        self._out = out
-        self._width = width
-
-    def of(self, line: OutputLine) -> str:
-        """The name and a bar: `web | `."""
-        return f"{self._out.shown(style(f'{line.name:>{self._width}}', 'dim'))} | "
-
-    def cells(self, line: OutputLine) -> int:
-        """How wide that is."""
-        return cells(visible(f"{line.name:>{self._width}} | "))
-
-
 class LiveRows:
     """A terminal, whose last rows are the unfinished lines."""
 
     moment_s = 0.0
     rewrites = True
 
-    def __init__(self, out: Terminal, prefixes: Prefixes) -> None:
-        """Write to `out` by means of its owner, and ask it for its size."""
+    def __init__(self, out: SizedTerminal) -> None:
+        """For the terminal `out`, which is asked for its size."""
         self._out = out
-        self._prefixes = prefixes
         self._unfinished: dict[int, OutputLine] = {}
         self._changed: list[int] = []
         """The runs of these, the last changed last."""
@@ -106,7 +98,7 @@ class LiveRows:
             self._changed.remove(line.run)
         if line.complete or not line.text:
             self._unfinished.pop(line.run, None)
-            return self.line(f"{self._prefixes.of(line)}{line.text}") if line.complete else ""
+            return self.line(f"{line.prefix}{line.text}") if line.complete else ""
         self._unfinished[line.run] = line
         self._changed.append(line.run)
         return ""
@@ -117,9 +109,11 @@ class LiveRows:
         shown = set(self._changed[-min(MOST_ROWS, max(1, lines // 2)) :])
         rows, widest = [], 0
         for line in (line for run, line in self._unfinished.items() if run in shown):
-            prefix_cells = self._prefixes.cells(line)
-            text, taken = fitted(line.text.replace("\t", " "), max(1, columns - 1 - prefix_cells))
-            rows.append(f"{self._prefixes.of(line)}{text}")
+            prefix_cells = cells(_COLOURS.sub("", line.prefix))
+            text, taken = fitted(
+                line.text.replace("\t", " "), max(1, columns - ECHO_CELLS - 1 - prefix_cells)
+            )
+            rows.append(f"{line.prefix}{text}")
             widest = max(widest, prefix_cells + taken)
         if rows == self._drawn:
             return ""
@@ -166,9 +160,8 @@ class AppendedLines:
     moment_s = MOMENT_S
     rewrites = False
 
-    def __init__(self, prefixes: Prefixes) -> None:
+    def __init__(self) -> None:
         """Begin with a file's first line."""
-        self._prefixes = prefixes
         self._begun: dict[int, str] = {}
         """What has been printed of unfinished lines."""
         self._open: int | None = None
@@ -186,7 +179,7 @@ class AppendedLines:
         goes_on = begun != "" and line.text.startswith(begun)
         text = line.text[len(begun) :] if goes_on else line.text
         if not goes_on or (text and self._open != line.run):
-            text = f"{self._closed()}{self._prefixes.of(line)}{_CONTINUES if goes_on else ''}{text}"
+            text = f"{self._closed()}{line.prefix}{_CONTINUES if goes_on else ''}{text}"
             self._open = line.run
         if not line.complete:
             self._begun[line.run] = line.text
@@ -207,12 +200,9 @@ class AppendedLines:
         return closed
 
 
-def screen_for(out: Terminal, name_width: int) -> Screen:
-    """The screen for a stream; a name takes at least `name_width` columns of each line."""
-    prefixes = Prefixes(out, name_width)
-    if out.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        return LiveRows(out, prefixes)
-    return AppendedLines(prefixes)
+def screen_for(out: SizedTerminal) -> Screen:
+    """The screen for a stream."""
+    return LiveRows(out) if out.isatty() and os.environ.get("TERM", "dumb") != "dumb" else AppendedLines()
 
 
 def cells(text: str) -> int:

@@ -80,6 +80,10 @@ class Terminal:
         """Whether it is a terminal."""
         return self._out.isatty()
 
+    def fileno(self) -> int:
+        """The stream's descriptor."""
+        return self._out.fileno()
+
     def writelines(self, lines: list[str]) -> None:
         """Write each of the lines."""
         for line in lines:

@@ -281,7 +281,8 @@ def on_terminal(running: Running, *arguments: str, **env: str) -> bytes:
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", PROGRAM, *arguments],
-            cwd=running.project.folder, env=running.project.env | env, stdin=follower, stdout=follower,
+            cwd=running.project.folder, env=running.project.env | {"TERM": "xterm"} | env,
+            stdin=follower, stdout=follower,
         )  # fmt: skip
     finally:
         os.close(follower)
@@ -308,7 +309,7 @@ def test_terminal_shows_colours_and_nothing_that_takes_it_over(running: Running)
     prefix = re.search(rb"\x1b\[\d+mcolours \|\x1b\[0m ", together)
     assert prefix
     assert prefix[0] + b"\x1b[32mgreen\x1b[0m\r\n" in together
-    assert prefix[0] + b"plain\r\n" in together
+    assert prefix[0] + b"\x1b[32mplain\x1b[0m\r\n" in together  # nobody ended the colour
     assert prefix[0] in on_terminal(running, "logs", "colours", "web")  # the same colour among others
     plain = on_terminal(running, "logs", NO_COLOR="1")
     assert b"\x1b" not in plain

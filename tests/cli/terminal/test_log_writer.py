@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import select
+import struct
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from supervisor.cli.terminal.escapes import TerminalFilter
 from supervisor.cli.terminal.log_writer import LogWriter, ShownTimes
+from tests.cli.terminal.terminal_model import Terminal
 
 AT = b"2026-11-30T22:27:03.123Z"
 Out = pytest.CaptureFixture[bytes]
@@ -53,27 +59,65 @@ def test_one_log_is_printed_as_it_is(capfdbinary: Out) -> None:
     assert capfdbinary.readouterr().out == b"\x00\xff\rno end"
 
 
-def test_on_a_terminal_nothing_goes_back_into_the_prefix(capfdbinary: Out) -> None:
-    writer = LogWriter(prefixed=True, times=None)
-    web = writer.source("web")
-    web.screen = TerminalFilter(colours=True)
-    writer.write(web, AT, b"10 %\r100 %\r\n")
-    writer.write(web, AT, b"\b\b\b\b\b\bapi | \x1b[2K\x1b]0;title\x07\x1b[31mred\n")
-    writer.write(web, AT, b"plain\n")
-    writer.flush()
+@contextmanager
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """Standard output is a terminal. Gives a function that returns what it shows."""
+    leader, follower = pty.openpty()
+    terminal = Terminal(60, 10)
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 60, 0, 0))
 
-    assert capfdbinary.readouterr().out == b"web | 100 %\nweb | \x1b[31mred\x1b[0m\nweb | plain\n"
+    def shows() -> list[str]:
+        while select.select([leader], [], [], 0.05)[0]:
+            terminal.feed(os.read(leader, 65536))
+        return terminal.text
+
+    with open(follower, "w") as out, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", out)
+        patch.setenv("TERM", "xterm")
+        patch.delenv("NO_COLOR", raising=False)
+        yield shows
+    os.close(leader)
 
 
-def test_progress_bar_among_other_lines_overwrites_itself_and_not_its_prefix(capfdbinary: Out) -> None:
-    writer = LogWriter(prefixed=True, times=None)
-    web = writer.source("web")
-    web.screen = TerminalFilter(colours=False)
-    for part in (b"1 %\r", b"2 %\r", b"\r3 %", b" done\n", b"next\n"):
-        writer.write(web, AT, part)
-    writer.flush()
+def test_on_a_terminal_nothing_goes_back_into_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_terminal(monkeypatch) as shows:
+        writer = LogWriter(prefixed=True, times=ShownTimes(utc=True))
+        web = writer.source("web")
+        writer.write(web, AT, b"10 %\r100 %\r\n")
+        writer.write(web, AT, b"\b\b\b\b\b\bapi | \x1b[2K\x1b]0;title\x07\x1b[31mred\x1b[0m\n")
+        writer.write(web, AT, b"plain\n")
+        writer.leave()
 
-    assert capfdbinary.readouterr().out == b"web | 1 %\rweb | 2 %\rweb | 3 % done\nweb | next\n"
+        assert shows() == [f"web | {AT.decode()} {line}" for line in ("100 %", "red", "plain")]
+
+
+def test_on_a_terminal_unfinished_lines_stand_below_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_terminal(monkeypatch) as shows:
+        writer = LogWriter(prefixed=True, times=None)
+        web, ask = writer.source("web"), writer.source("ask")
+        writer.write(ask, AT, b"Password: ")
+        for part in (b"1 %\r", b"2 %\r", b"\r3 %"):
+            writer.write(web, AT, part)
+            writer.flush()
+        writer.notice("a notice")
+        writer.flush()
+        assert shows() == ["--- a notice ---", "ask | Password:", "web | 3 %"]
+        writer.write(web, AT, b" done\n")
+        writer.flush()
+        assert shows() == ["--- a notice ---", "web | 3 % done", "ask | Password:"]
+        writer.write(ask, AT, b"given")
+        writer.finish(ask)
+        writer.finish(web)
+        writer.leave()
+        assert shows() == ["--- a notice ---", "web | 3 % done", "ask | Password: given"]
+
+
+def test_one_log_on_a_terminal_has_what_it_may_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_terminal(monkeypatch) as shows:
+        writer = LogWriter(prefixed=False, times=None)
+        writer.write(writer.source("web"), b"", b"10%\x1b]0;title\x07\x1b[31m\r20%")
+        writer.leave()
+        assert shows() == ["20%"]
 
 
 def test_times_are_shown_in_local_time(monkeypatch: pytest.MonkeyPatch, berlin: None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import pty
 import re
@@ -20,7 +19,6 @@ from supervisor.cli.terminal.screen import (
     AppendedLines,
     LiveRows,
     OutputLine,
-    Prefixes,
     cells,
     fitted,
     screen_for,
@@ -34,13 +32,13 @@ NAMES = ("a", "web", "long-name")
 class Shown:
     """Live rows on a terminal of which a model knows what it shows."""
 
-    def __init__(self, columns: int = 40, lines: int = 10, width: int = 0) -> None:
+    def __init__(self, columns: int = 40, lines: int = 10) -> None:
         self.leader, follower = pty.openpty()
         self._file = open(follower, "w", encoding="utf-8")  # noqa: SIM115
         out = Stream(self._file)
         self.terminal = Terminal(columns, lines)
         self.resize(columns)
-        self.rows = LiveRows(out, Prefixes(out, width))
+        self.rows = LiveRows(out)
 
     def resize(self, columns: int) -> None:
         self.terminal.resize(columns)
@@ -55,7 +53,7 @@ class Shown:
         self.feed(self.rows.line(text))
 
     def output(self, name: str, text: str, complete: bool) -> None:
-        self.feed(self.rows.output(OutputLine(NAMES.index(name), name, text, complete)))
+        self.feed(self.rows.output(OutputLine(NAMES.index(name), f"{name} | ", text, complete)))
 
     def settle(self) -> list[str]:
         self.feed(self.rows.settle())
@@ -149,9 +147,9 @@ def test_terminal_that_becomes_narrower_or_wider(shown: Shown) -> None:
     shown.settle()
     shown.resize(20)
     shown.output("a", "x" * 26, complete=False)
-    assert shown.settle() == ["before", "a | xxxxxxxxxxxxxxxx", "a | …xxxxxxxxxxxxxx"]
+    assert shown.settle() == ["before", "a | xxxxxxxxxxxxxxxx", "a | …xxxxxxxxxxxx"]
     shown.output("web", "other", complete=True)
-    assert shown.settle()[2:] == ["web | other", "a | …xxxxxxxxxxxxxx"]
+    assert shown.settle()[2:] == ["web | other", "a | …xxxxxxxxxxxx"]
     shown.resize(60)
     shown.output("a", "x" * 27, complete=False)
     assert shown.settle()[2:] == ["web | other", f"a | {'x' * 27}"]
@@ -160,9 +158,9 @@ def test_terminal_that_becomes_narrower_or_wider(shown: Shown) -> None:
 def test_there_are_never_more_rows_than_the_terminal_has_room_for() -> None:
     shown = Shown(40, 6)
     for number in range(20):
-        shown.feed(shown.rows.output(OutputLine(number, "web", f"{number}", complete=False)))
+        shown.feed(shown.rows.output(OutputLine(number, "web | ", f"{number}", complete=False)))
         shown.settle()
-    shown.feed(shown.rows.output(OutputLine(2, "web", "two", complete=False)))
+    shown.feed(shown.rows.output(OutputLine(2, "web | ", "two", complete=False)))
     assert shown.settle() == ["web | two", "web | 18", "web | 19"]
     shown.close()
     assert MOST_ROWS < 24 // 2
@@ -213,13 +211,13 @@ def test_terminal_shows_each_line_once_in_order_and_then_the_unfinished_ones(
 
 
 def appended(*lines: tuple[str, str, bool] | str) -> str:
-    it = AppendedLines(Prefixes(Stream(io.StringIO()), 0))
+    it = AppendedLines()
     printed = ""
     for line in lines:
         if isinstance(line, str):
             printed += it.line(line)
         else:
-            printed += it.output(OutputLine(NAMES.index(line[0]), *line)) + it.settle()
+            printed += it.output(OutputLine(NAMES.index(line[0]), f"{line[0]} | ", *line[1:])) + it.settle()
     return printed + it.leave()
 
 
@@ -266,11 +264,11 @@ def test_terminal_that_can_do_no_more_than_a_file_is_one(monkeypatch: pytest.Mon
     shown = Shown()
     out = Stream(shown._file)
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(screen_for(out, 0), LiveRows)
+    assert isinstance(screen_for(out), LiveRows)
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(screen_for(out, 0), AppendedLines)
+    assert isinstance(screen_for(out), AppendedLines)
     monkeypatch.delenv("TERM")
-    assert isinstance(screen_for(out, 0), AppendedLines)
+    assert isinstance(screen_for(out), AppendedLines)
     shown.close()
 
 

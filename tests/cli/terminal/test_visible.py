@@ -37,7 +37,7 @@ def obeyed(printed: bytes) -> list[str]:
 def without_colours_of_logs(printed: bytes) -> bytes:
     """Lines of a log keep their colours, where there is one among others."""
     lines = printed.splitlines(keepends=True)
-    return b"".join([SGR.sub(b"", line) if b" | " in line else line for line in lines])
+    return b"".join([SGR.sub(b"", line) if b" |" in line else line for line in lines])
 
 
 def on_terminal(*arguments: str | bytes, cwd: str | Path, env: dict[str, str]) -> bytes:
@@ -145,7 +145,10 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "shutdown": [["H"]],
 }  # fmt: skip
 assert ARGUMENTS.keys() == COMMANDS.keys()
-LOGS = [["run-task", "bad"], ["run-task", "bad", "--standalone"]]
+LOGS = [
+    ["run-task", "bad"], ["run-task", "bad", "--standalone"],
+    ["logs", "bad"], ["task", "logs", "bad"], ["logs", "web"], ["service", "logs", "web"],
+]  # fmt: skip
 HARMLESS = b"\x1b[95mACDE\rF\r\n"
 
 
