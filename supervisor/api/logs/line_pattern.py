@@ -5,6 +5,10 @@ interpreter: in a thread it would stop the event loop all the same. But on the m
 few thousand steps. So a timer of the processor time that we use goes off after MOST_MS, and its handler raises. That
 costs 1 microsecond for a piece of a log. RE2, which needs no timer, has neither all of Python's expressions nor wheels
 for all machines that we run on.
+
+Expressions that people write, such as two words one after the other, take quadratic time on a long line of one word. A
+line in which the search takes too long passes: it is better to see it than to miss it. After MOST_SLOW_LINES of them
+the search ends.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import re
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,6 +29,8 @@ MOST_MS = 20
 """Of processor time, for one expression or for LINES_AT_ONCE lines."""
 LINES_AT_ONCE = 2000
 """So many lines are searched before others have their turn: one or two milliseconds."""
+MOST_SLOW_LINES = 10
+"""In which one reader's search may take too long."""
 
 
 class BadPattern(Exception):
@@ -32,13 +38,17 @@ class BadPattern(Exception):
 
 
 class TooSlow(Exception):
-    """The search takes too long."""
+    """The search takes too long, again and again."""
+
+
+class _TimeIsUp(Exception):
+    """MOST_MS are used up."""
 
 
 class LinePattern:
-    """A regular expression."""
+    """A regular expression, for one reader."""
 
-    __slots__ = ("_search",)
+    __slots__ = ("_search", "_slow_lines")
 
     def __init__(self, text: str) -> None:
         """Raises BadPattern."""
@@ -50,22 +60,34 @@ class LinePattern:
                 self._search = re.compile(text).search
         except (re.error, RecursionError, OverflowError, ValueError) as error:
             raise BadPattern(f"{text!r} is not a regular expression: {error}") from error
-        except TooSlow as error:
+        except _TimeIsUp as error:
             raise BadPattern(f"{text!r} is too complex") from error
+        self._slow_lines = 0
 
-    def matching(self, lines: list[bytes]) -> list[bool]:
-        """Which of the lines, at most LINES_AT_ONCE, the expression finds something in. Raises TooSlow."""
+    def matching(self, lines: Iterable[bytes]) -> list[bool]:
+        """Which of the lines, at most LINES_AT_ONCE, pass; of the first ones alone, if that takes long.
+
+        Raises TooSlow.
+        """
         search = self._search
-        with _time_limit():
-            return [
-                search(line[:MOST_BYTES].decode("utf-8", "replace").rstrip("\r\n")) is not None
-                for line in lines
-            ]
+        passing: list[bool] = []
+        try:
+            with _time_limit():
+                for line in lines:
+                    text = line[:MOST_BYTES].decode("utf-8", "replace").rstrip("\r\n")
+                    passing.append(search(text) is not None)
+        except _TimeIsUp:
+            if not passing:
+                self._slow_lines += 1
+                if self._slow_lines > MOST_SLOW_LINES:
+                    raise TooSlow from None
+                return [True]
+        return passing
 
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """Raise TooSlow in the body once it has used MOST_MS. Without effect in a thread other than the main one."""
+    """Raise _TimeIsUp in the body once it has used MOST_MS. Without effect in a thread other than the main one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -90,7 +112,7 @@ class _Alarm:
     def _expire(self, number: int, frame: FrameType | None) -> None:
         if self.is_armed:
             self.is_armed = False
-            raise TooSlow
+            raise _TimeIsUp
 
 
 _ALARM = _Alarm()

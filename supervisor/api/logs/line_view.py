@@ -224,9 +224,11 @@ def _found(
     """
     known = [span for span in spans[:1] if is_known and span[0] == 0]
     lines, on, stopped = _lines(chunk, spans[len(known) :], final)
-    matching = pattern.matching([chunk.data[begin:after] for begin, after in lines])
+    passing = pattern.matching(chunk.data[begin:after] for begin, after in lines)
+    if len(passing) < len(lines):
+        on, stopped = lines[len(passing)][0], True
     found = known
-    for line, matches in zip(lines, matching, strict=True):
+    for line, matches in zip(lines, passing, strict=False):
         if not matches:
             continue
         if found and found[-1][1] == line[0]:

@@ -23,7 +23,8 @@ PARAMETERS = {
     "until": "Lines written up to this time. A log that is followed ends at it, at once if it has passed.",
     "timestamps": "`true`: each line begins with its time, `2026-11-30T22:27:03.123Z`, and a blank.",
     "grep": "Lines in which this regular expression (Python's) finds something, in the first 8 KiB of the line. "
-    "A line comes once it is whole. The log ends with a sentence if the search takes too long.",
+    "A line comes once it is whole. One in which the search takes too long passes; after ten of those the log ends, "
+    "with a sentence.",
 }
 """What may stand in a log's URL. `offset`, `tail` and `cursor` exclude each other; the last N lines of `tail` are those
 of the lines that `since`, `until` and `grep` let pass."""

@@ -14,7 +14,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,7 @@ SERVED_AT_ONCE = 8
 """How many readers that catch up get a chunk in one turn of the event loop: half a millisecond."""
 _SEARCHED_BYTES = 8192
 """More is not searched for a pattern on the timer of all readers."""
+_LONG_TURN_S = 0.005
 SILENCE = Frame(b"", "")
 """Stands for nothing to send for a while, for clients that want to know."""
 
@@ -96,7 +97,17 @@ class SharedReading:
     times: LineTimes
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SERVED_AT_ONCE))
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """Of the readers with a pattern one has a turn."""
+
+    @asynccontextmanager
+    async def search_turn(self) -> AsyncGenerator[None]:
+        """The turn of one reader with a pattern. After a long one all others have twice as much time."""
+        async with self.searching:
+            began = time.monotonic()
+            try:
+                yield
+            finally:
+                took_s = time.monotonic() - began
+                await asyncio.sleep(2 * took_s if took_s > _LONG_TURN_S else 0)
 
     async def first_line(self, run_id: str, wanted: WantedLines) -> int:
         """The offset of a run's first line that `since` lets pass; the end of the log, if there is none yet."""
@@ -234,8 +245,7 @@ class LogReader:
     async def _piece(self, view: LineView, chunk: LogChunk, moved: bool, final: bool) -> Piece:
         if self._wanted.pattern is None:
             return view.piece(chunk, chunk.fresh or moved, final)
-        async with self._shared.searching:
-            await asyncio.sleep(0)
+        async with self._shared.search_turn():
             return view.piece(chunk, chunk.fresh or moved, final)
 
 

@@ -6,7 +6,6 @@ the interpreter, and the answers to other clients wait for that.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from array import array
 from collections.abc import Callable, Sequence
@@ -39,11 +38,10 @@ class TailSearch:
         self, shared: SharedReading, sections: Sequence[Section], lines: int, wanted: WantedLines
     ) -> tuple[tuple[Section, ...], int]:
         """See `tail_start`; of the lines that are wanted. Cancelled, it leaves no search behind. Raises OSError."""
+        if lines and (wanted.until_ms is not None or wanted.pattern is not None):
+            return await _passing_tail(shared, sections, lines, wanted)
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(SEARCHES)
-        if lines and (wanted.until_ms is not None or wanted.pattern is not None):
-            async with self._limiter:
-                return await _passing_tail(shared, sections, lines, wanted)
         # A cancelled task does not wait for its thread.
         left = threading.Event()
         try:
@@ -100,8 +98,7 @@ async def _passing(
     path = RunDir(shared.runs, run_id).log
     view = LineView(wanted, shared.times, run_id)
     while start < end:
-        async with shared.searching:
-            await asyncio.sleep(0)
+        async with shared.search_turn():
             chunk = shared.cache.chunk(path, start, False, False, file_version(path))
             moved = chunk.start != start
             offsets, piece = view.lines(chunk, chunk.fresh or moved, not chunk.more)

@@ -399,9 +399,22 @@ def test_secret_is_not_found(scene: TimedScene) -> None:
     within_deadline(body)
 
 
+def test_line_in_which_the_search_takes_too_long_passes(scene: TimedScene) -> None:
+    word = b"x" * 8000 + b"\n"
+    scene.print(scene.service(live=False), 0, b"an Error\n" + word + b"more\nan Error\n")
+
+    async def body() -> None:
+        async with serving(scene) as site:
+            got = await site.get(f"{site.web}?grep={quote('[a-z]+[a-z]+Error|an Error')}")
+            assert got == b"an Error\n" + word + b"an Error\n"
+
+    within_deadline(body)
+
+
 def test_pattern_that_takes_too_long_ends_its_log_alone(scene: TimedScene) -> None:
     run_id = scene.service()
-    scene.print(run_id, 0, b"fine\n" + b"a" * 5000 + b"!\nmore\n")
+    line = b"a" * 5000 + b"!\n"
+    scene.print(run_id, 0, b"fine\n" + 11 * line + b"more\n")
     slow = f"grep={quote('(a+)+$|fine')}"
     ends = b"[the log ends here: the search for lines takes too long]\n"
 
@@ -425,9 +438,9 @@ def test_pattern_that_takes_too_long_ends_its_log_alone(scene: TimedScene) -> No
             asking.cancel()
             assert len(waits) >= 3
             assert max(waits) < 0.5
-            async with site.ask(f"{site.web}?{slow}&offset=5008") as response:
-                scene.print(run_id, 9, b"a" * 5000 + b"!\n")
-                assert await response.read() == ends
+            async with site.ask(f"{site.web}?{slow}&offset={5 + 11 * 5002 + 2}") as response:
+                scene.print(run_id, 9, 11 * line)
+                assert await response.read() == 10 * line + ends
 
     within_deadline(body)
 
