@@ -218,7 +218,7 @@ class LogReader:
                     yield chunk.frame(place.name, section.prefix, chunk.fresh or moved)
                 place.after(chunk)
             else:
-                piece = await self._piece(view, chunk, moved, limit is not None and not chunk.more)
+                piece = await self._piece(view, chunk, moved, over and not chunk.more)
                 view.accept(piece)
                 if piece.frame is not None:
                     yield piece.frame

@@ -70,7 +70,7 @@ async def _passing_tail(
             end, start = start, await _window(path, first, start)
             budget_bytes -= end - start
             try:
-                found = await _passing(shared, run_id, wanted, start, end)
+                found = await _passing(shared, run_id, wanted, start, end, sections[index].over(run_id))
             except TooSlow:  # the reader meets it again, and says so
                 return tuple(sections[index:]), start
             if len(found) >= lines:
@@ -91,17 +91,20 @@ async def _window(path: str, first: int, end: int) -> int:
 
 
 async def _passing(
-    shared: SharedReading, run_id: str, wanted: WantedLines, start: int, end: int
+    shared: SharedReading, run_id: str, wanted: WantedLines, start: int, end: int, over: bool
 ) -> array[int]:
-    """The offsets of the lines that pass, from a line's beginning to another's. Raises TooSlow, OSError."""
+    """The offsets of the lines that pass, from a line's beginning to another's. Raises TooSlow, OSError.
+
+    `over`: nothing will be written any more.
+    """
     found = array("Q")
     path = RunDir(shared.runs, run_id).log
     view = LineView(wanted, shared.times, run_id)
     while start < end:
         async with shared.search_turn():
-            chunk = shared.cache.chunk(path, start, False, False, file_version(path))
+            chunk = shared.cache.chunk(path, start, over, False, file_version(path))
             moved = chunk.start != start
-            offsets, piece = view.lines(chunk, chunk.fresh or moved, not chunk.more)
+            offsets, piece = view.lines(chunk, chunk.fresh or moved, over and not chunk.more)
         found.extend(offset for offset in offsets if offset < end)
         if piece.done or (piece.end == start and not moved):
             break

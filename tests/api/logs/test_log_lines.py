@@ -353,14 +353,15 @@ def test_line_is_searched_once_it_is_whole(scene: TimedScene) -> None:
     within_deadline(body)
 
 
-def test_unfinished_line_counts_where_nothing_is_followed(scene: TimedScene) -> None:
+def test_unfinished_line_is_searched_once_the_log_is_over(scene: TimedScene) -> None:
     scene.print(scene.service(), 0, b"one\ntw")
 
     async def body() -> None:
         async with serving(scene) as site:
-            assert await site.get(f"{site.web}?grep=tw&follow=false") == b"tw"
-            assert await site.get(f"{site.web}?grep=.&tail=1&follow=false") == b"tw"
-            assert await site.get(f"{site.web}?grep=one&follow=false") == b"one\n"
+            urls = [f"{site.web}?grep={word}&follow=false" for word in ("tw", ".&tail=1", "one")]
+            assert [await site.get(url) for url in urls] == [b"", b"one\n", b"one\n"]
+            scene.service(live=False)
+            assert [await site.get(url) for url in urls] == [b"tw", b"tw", b"one\n"]
 
     within_deadline(body)
 
