@@ -47,7 +47,7 @@ def _wide(program: str) -> dict[str, float]:
 
 
 def _idle(program: str) -> dict[str, float]:
-    supervisor, shim, share = idle(program, ["--listen", "127.0.0.1:0"], IDLE_S)
+    supervisor, shim, share, _ = idle(program, ["--listen", "127.0.0.1:0"], IDLE_S)
     return {
         "100 idle services: PSS of both, MB": supervisor + shim,
         "100 idle services: CPU of both, % of a core": share * 100,

@@ -14,11 +14,17 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 from benchmarks.measure import Row, cpu_s, percentile, rss_bytes, workspace
 from benchmarks.serving import Served, serving
 
+FORMATS = {
+    "text": "text/plain",
+    "events": "text/event-stream",
+    "parts": "application/vnd.supervisor.log-parts",
+}
 FOLLOWERS = 1000
 LINES = 150
 SETTLE_S = 3.0
@@ -45,7 +51,7 @@ def measure() -> list[Row]:
         (folder / "writer.py").write_text(f"RATE = {RATE}\n{WRITER}")
         served = stack.enter_context(serving(folder, f"exec {sys.executable} -I writer.py", 0))
         time.sleep(SETTLE_S)
-        times = _latencies(served)
+        times = {name: _latencies(served, accept) for name, accept in FORMATS.items()}
         _allow(FOLLOWERS + 100)
         selector = stack.enter_context(selectors.DefaultSelector())
         for _ in range(FOLLOWERS):
@@ -63,20 +69,25 @@ def measure() -> list[Row]:
         memory = rss_bytes(served.pids[0])
     load = f"{FOLLOWERS} followers at {written / took / 1e6:.2f} MB/s"
     return [
-        Row("line to a follower: median", statistics.median(times) * 1e3, "ms"),
-        Row("line to a follower: p99", percentile(times, 99) * 1e3, "ms", 50),
+        *_latency_rows(times),
         Row(f"{load}: CPU of supervisor and shim", share, "cores", 0.5),
         Row(f"{load}: of what was written, received", received / written / FOLLOWERS * 100, "%"),
         Row(f"{load}: RSS of the supervisor", memory / 1e6, "MB", 70),
     ]
 
 
-def _latencies(served: Served) -> list[float]:
-    """The seconds from a line in the log, written as the command writes it, to one follower."""
+def _latency_rows(times: Mapping[str, list[float]]) -> Iterator[Row]:
+    for name, seconds in times.items():
+        yield Row(f"line to a follower, {name}: median", statistics.median(seconds) * 1e3, "ms")
+        yield Row(f"line to a follower, {name}: p99", percentile(seconds, 99) * 1e3, "ms", 20)
+
+
+def _latencies(served: Served, accept: str) -> list[float]:
+    """The seconds from a line that is written as the command writes it, into its FIFO, to one follower."""
     times = []
-    log = os.open(served.log, os.O_WRONLY | os.O_APPEND)
+    log = os.open(served.log.with_name("fifo"), os.O_WRONLY)
     try:
-        with served.stream(served.follow()) as client:
+        with served.stream(served.follow(accept)) as client:
             for number in range(LINES):
                 time.sleep(random.uniform(0.005, 0.12))
                 line, received, began = b"line %06d\n" % number, b"", time.perf_counter()

@@ -174,6 +174,12 @@ def shim_of(pid: int) -> int:
     raise TimeoutError("the supervisor started no shim")
 
 
+def keeper_of(shim: int) -> tuple[int, ...]:
+    """The keeper that a shim has started, if it has."""
+    children = map(int, Path(f"/proc/{shim}/task/{shim}/children").read_text().split())
+    return tuple(pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "log-keeper\n")
+
+
 def cpu_s(pids: Sequence[int]) -> float:
     """User and system time of processes so far, with all their threads; exact to a clock tick, 10 ms."""
     return sum(_cpu_ticks(pid) for pid in pids) * _TICK_S

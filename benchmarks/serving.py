@@ -42,11 +42,11 @@ class Served:
         )
         return head.encode() + body
 
-    def follow(self) -> bytes:
+    def follow(self, accept: str = "*/*") -> bytes:
         """The request that follows the log from where it ends now, to be sent."""
         return (
             f"GET /logs/services/{self.service_id}?tail=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Authorization: Bearer {self.token}\r\n\r\n"
+            f"Authorization: Bearer {self.token}\r\nAccept: {accept}\r\n\r\n"
         ).encode()
 
     def connect(self) -> socket.socket:

@@ -21,7 +21,7 @@ from supervisor.core.plans.leaders import Leaders
 from supervisor.hub import Hub, Resync, Subscription
 from supervisor.model.record import Execution
 
-_INTERVAL_S = 0.02
+_INTERVAL_S = 0.015
 _CROWD_INTERVAL_S = 0.03
 _REST = 1.5
 """So many times as long as serving all readers took, no look is taken: a crowd gets fewer and larger chunks."""
