@@ -532,7 +532,17 @@ WORDS = st.one_of(
 )
 PATHS = st.lists(WORDS, min_size=1, max_size=4).map(lambda words: "/" + "/".join(words))
 QUERIES = st.sampled_from(
-    ["", "?tail=x", "?tail=-1", "?follow=1&offset=9e9", "?since=%ff", "?format=%00", "?&&=", "?x"]
+    [
+        "",
+        "?tail=x",
+        "?tail=-1",
+        "?follow=1&offset=9e9",
+        "?since=%ff",
+        "?grep=(&until=1d",
+        "?format=%00",
+        "?&&=",
+        "?x",
+    ]
 )
 CONTROL = st.builds(
     lambda name, tree: Sent(f"/control/{name}", as_json(tree)),

@@ -231,6 +231,9 @@ def logs() -> Iterator[Request]:
         ),
         *("follow=maybe", "tail=1&offset=1", "cursor=x", "cursor=" + "9" * 30, f"cursor={part(DEEP[:3000])}"),
         *("cursor=:", "cursor=:end", "cursor={service}.x:0", "offset=", "tail="),
+        *("since=", "since=%00", "since=-1s", "since=1m2", "until=\u0663m", "until=2026-11-30T25:00:00Z"),
+        *("since=2026-11-30T22:00:00+99:99", "timestamps=", "grep=%28", "grep=%5B", "grep=" + "%28" * 900),
+        *("grep=" + "x" * 3000, "grep=a{9999999999}", "grep=%28%3FP%3Cx%3E%29%28%3FP%3Cx%3E%29"),
     ):
         yield Request(f"{log}?{query}")
     yield Request(f"{log}?follow=false", headers={"Range": "bytes=999999999999999999-"})

@@ -201,6 +201,9 @@ def test_events_have_their_time(scene: TimedScene) -> None:
         ("offset=4&since=2026-11-30T23:27:00.000%2B01:00", [1, 2, 3]),
         ("offset=8&since=2026-11-30T23:27:00.000+01:00", [2, 3]),
         ("grep=nothing", []),
+        ("since=0001-01-01T00:00:00%2B14:00&until=9999-12-31T23:59:59-14:00", [0, 1, 2, 3]),
+        ("since=9999-12-31T23:59:59-14:00", []),
+        ("until=0001-01-01T00:00:00%2B14:00", []),
     ],
 )
 def test_lines_that_pass(scene: TimedScene, query: str, numbers: list[int]) -> None:
