@@ -71,6 +71,7 @@ def print_logs(client: Client, names: Sequence[str], **options: Any) -> None:
         raise click.UsageError("--until ends the output, and --follow goes on: use one of them")
     if request.previous and request.run is not None:
         raise click.UsageError("--previous and --run name one run each: use one of them")
+    # Not at the top: help and wrong usage do not wait for these imports.
     from supervisor.cli.remote.log_session import LogSession
 
     try:

@@ -259,6 +259,18 @@ def test_an_upgrade_does_not_interrupt_a_follow(running: Running) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_what_a_probe_printed_is_shown_by_its_kind(running: Running) -> None:
+    running.out("service", "start", "all")
+    until(lambda: running.out("logs", "all", "--kind", "ready") == "probes\n", "a probe")
+    running.ready()
+    running.out("service", "start", "all", "--wait")
+    running.out("service", "stop", "all", "--wait")
+
+    assert running.out("service", "logs", "all", "--kind", "stop") == "stops\n"
+    both = running.out("logs", "--kind", "start", "--kind", "stop").splitlines()
+    assert (both[0], both[-1]) == ("all      | starts", "all stop | stops")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
