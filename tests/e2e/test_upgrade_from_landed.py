@@ -143,6 +143,13 @@ def read_log(path: Path, kind: str, id_: str) -> str:
         return response.read().decode()
 
 
+def runs(path: Path, item_id: str = "") -> list[dict[str, Any]]:
+    with closing(UnixConnection(path)) as client:
+        client.request("GET", f"/control/runs?id={item_id}")
+        found: list[dict[str, Any]] = json.loads(client.getresponse().read())["runs"]
+        return found
+
+
 def executions(path: Path) -> dict[str, dict[str, Any]]:
     """`{reference of the task: its one execution}`."""
     names = {task["id"]: task["metadata"]["reference"] for task in ask(path, "ListTasks")["tasks"]}
@@ -238,6 +245,16 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     assert installed.done("service", "stop", "web", "--wait").process.returncode == 0
     assert (project.folder / "asked-to-stop").exists()
     assert installed.done("service", "start", "web", "--wait").process.returncode == 0
+    # Of each kind the last run of a service is kept, and there is no directory that no record names.
+    assert [run["kind"] for run in runs(path, services(path)["web"]["id"])] == [
+        "ready",
+        "start",
+        "stop",
+        "start",
+    ]
+    assert [run["kind"] for run in runs(path, services(path)["late"]["id"])] == ["ready", "start"]
+    folder = project.state / "runs"
+    until(lambda: set(os.listdir(folder)) == {run["id"] for run in runs(path)}, "that the rest is removed")
     assert project.stop(program) == 130
 
 
