@@ -24,8 +24,8 @@ def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
 
 def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
     directory = RunDir(folder, run.id)
-    began_s, ended_s = directory.times()
-    end = None if run.lives else run.exit or directory.exit() or _unknown(directory, began_s)
+    began_s, (noted, ended_s) = directory.began_s(), directory.ended()
+    end = None if run.lives else run.exit or noted or _unknown(directory, began_s)
     size_bytes, kept_bytes = _sizes(directory.log)
     return (
         run,
@@ -63,10 +63,10 @@ def _status(end: Exit | None) -> int | None:
 def _sizes(log: str) -> tuple[int, int]:
     """How much was written into a log, and how much of that is left."""
     try:
-        size_bytes = log_file.size(log)
-        return size_bytes, max(0, size_bytes - log_file.first_kept(log))
+        first_kept, size_bytes = log_file.span(log)
     except OSError:
         return 0, 0
+    return size_bytes, size_bytes - first_kept
 
 
 def _text(at_s: float | None) -> str | None:

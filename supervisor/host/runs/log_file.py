@@ -93,12 +93,22 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
 
 def size(path: str) -> int:
     """The offset at which the log ends: how many bytes were ever written; 0 if there is no log. Raises OSError."""
-    return _span(path)[1]
+    return span(path)[1]
 
 
 def first_kept(path: str) -> int:
     """The offset of the first byte that can still be read; 0 if there is no log. Raises OSError."""
-    return _span(path)[0]
+    return span(path)[0]
+
+
+def span(path: str) -> tuple[int, int]:
+    """The offsets of the first byte that can still be read and of the end; zeros if there is no log. Raises OSError."""
+    try:
+        with _opened(path) as fd:
+            base, size_bytes = _base(path), os.fstat(fd).st_size
+            return base + sparse_file.next_data(fd, 0, size_bytes), base + size_bytes
+    except FileNotFoundError:
+        return 0, 0
 
 
 def read(path: str, offset: int, max_bytes: int) -> Chunk:
@@ -254,16 +264,6 @@ def _opened(path: str, mode: int = os.O_RDONLY) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-
-
-def _span(path: str) -> tuple[int, int]:
-    """The offsets of the first byte kept and of the end."""
-    try:
-        with _opened(path) as fd:
-            base, size_bytes = _base(path), os.fstat(fd).st_size
-            return base + sparse_file.next_data(fd, 0, size_bytes), base + size_bytes
-    except FileNotFoundError:
-        return 0, 0
 
 
 def _read(fd: int, base: int, offset: int, max_bytes: int) -> Chunk | None:

@@ -184,23 +184,28 @@ class RunDir:
 
     def exit(self) -> Exit | None:
         """How the process ended; None if that is not known (yet)."""
-        # The shim may have been killed before it could rename the file. An incomplete one cannot be parsed.
-        match self._read("exit") or self._read("exit.new"):
-            case {"code": int(code)}:
-                return ExitCode(code)
-            case {"signal": int(number)}:
-                return ExitSignal(number)
-            case _:
-                return None
+        return self.ended()[0]
 
-    def times(self) -> tuple[float | None, float | None]:
-        """When the process began and when it ended, on the wall clock; None: nothing says so (yet)."""
+    def ended(self) -> tuple[Exit | None, float | None]:
+        """How the process ended, and when, on the wall clock; None for what is not known (yet)."""
+        # The shim may have been killed before it could rename the file. An incomplete one cannot be parsed.
+        facts = self._read("exit") or self._read("exit.new") or {}
+        at_s = facts.get("wall_s")
+        ended_s = float(at_s) if isinstance(at_s, int | float) else None
+        match facts:
+            case {"code": int(code)}:
+                return ExitCode(code), ended_s
+            case {"signal": int(number)}:
+                return ExitSignal(number), ended_s
+            case _:
+                return None, ended_s
+
+    def began_s(self) -> float | None:
+        """When the process began, on the wall clock; None: nothing says so (yet)."""
         try:
-            began_s = os.stat(f"{self.path}/started", follow_symlinks=False).st_mtime
+            return os.stat(f"{self.path}/started", follow_symlinks=False).st_mtime
         except OSError:
-            began_s = None
-        ended_s = (self._read("exit") or {}).get("wall_s")
-        return began_s, float(ended_s) if isinstance(ended_s, int | float) else None
+            return None
 
     def note(self, text: str, wait_s: float = 0.0) -> bool:
         """Append lines of the supervisor's own to the log; without effect where that fails.
