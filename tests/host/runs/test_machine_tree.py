@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import anyio
 import pytest
 
 from supervisor.host.proc import process, process_tree
@@ -108,6 +109,14 @@ async def test_the_sweep_finds_daemons_of_runs_long_gone_and_kills_the_stubborn(
         it.folder().remove()
         assert await it.machine.sweep(0.05) == ()
         assert is_gone(pid)
+
+
+async def test_the_sweep_gives_no_grace_to_what_holds_logs(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("sleep 60 & echo said")
+        assert (await it.exited()).exit == ExitCode(0)
+        with anyio.fail_after(10):
+            assert await it.machine.sweep(60.0) == ()
 
 
 async def test_the_sweep_finds_a_daemon_that_left_no_trace(tmp_path: Path) -> None:

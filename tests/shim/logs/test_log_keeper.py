@@ -26,6 +26,12 @@ def has_ended(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
+def signals(pid: int, which: str) -> int:
+    """A set of signals of a process: proc_pid_status(5)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith(which))
+
+
 def is_reachable(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
         return sock.connect_ex(path) == 0
@@ -146,3 +152,16 @@ def test_lists_of_processes_say_what_it_is(keeper: KeeperLink, fifo: Path) -> No
 
     until(lambda: Path(f"/proc/{keeper.pid}/cmdline").read_bytes().rstrip(b"\0") == b"log-keeper")
     assert Path(f"/proc/{keeper.pid}/comm").read_text() == "log-keeper\n"
+
+
+def test_sigterm_ends_a_keeper_once_it_holds_nothing(keeper: KeeperLink, fifo: Path) -> None:
+    hold(keeper, fifo)
+    until(lambda: bool(signals(keeper.pid, "SigBlk") & 1 << signal.SIGTERM - 1))
+    os.kill(keeper.pid, signal.SIGTERM)
+    until(lambda: bool(signals(keeper.pid, "ShdPnd") & 1 << signal.SIGTERM - 1))
+    assert is_held(fifo)
+    assert not has_ended(keeper.pid)
+
+    keeper.drop("run")
+    until(lambda: has_ended(keeper.pid))
+    keeper.pid = 0
