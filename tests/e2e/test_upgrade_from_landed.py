@@ -197,6 +197,11 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     installed.replace()
     # The new command line talks to the supervisor of the landed version.
     assert (shown := installed.done("status")).process.returncode == 0, shown.err
+    assert installed.done("logs", "counter", "--tail", "1").process.returncode == 0
+    newer = installed.start("logs", "counter", "-f")
+    newer.line("^10$")
+    for wanted in (["logs"], ["logs", "counter", "-t"], ["runs", "counter"]):
+        assert '"supervisor upgrade" brings it to the version' in installed.done(*wanted).err
     if way == "upgrade":
         (project.folder / "replaced").touch()
         assert (done := installed.done("upgrade")).process.returncode == 0, done.err
@@ -238,6 +243,7 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     if way == "upgrade":  # who follows a supervisor that is killed is told so
         assert follower.wait() == 0
         assert follower.out == counted
+        assert (newer.wait(), newer.out) == (0, counted)
 
     # What is new works, on the old records and the old shim.
     again = installed.done("run-task", "after")

@@ -13,15 +13,15 @@ import math
 import select
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning
-from supervisor.cli.remote.live_response import LiveResponse
+from supervisor.cli.remote.event_watch import ANYTHING, EventWatch
 from supervisor.cli.remote.log_merge import PrintedRun
-from supervisor.cli.remote.responses import ConnectionLost, Json, RequestRefused, event_of
+from supervisor.cli.remote.responses import ConnectionLost, Json, RequestRefused
 from supervisor.cli.remote.run_choice import RunChoice, began
 from supervisor.cli.terminal.log_writer import LogWriter
 from supervisor.cli.terminal.tables import phase_of
@@ -30,56 +30,15 @@ UNFINISHED_S = 0.25
 """How long the beginning of a line waits for its end."""
 GATHER_S = 0.02
 """How long more events are waited for after the first one."""
-LISTING_SHARE = 5
+LISTING_SHARE = 2
 """So many times as long as the supervisor took to list runs, it is not asked again."""
-MOST_ASKED = 8
-"""Of more items than that the runs are listed in one call."""
-EVERYTHING = ""
-"""In the place of an item's id."""
 
 
-class NewRun(Protocol):
+class RunPrinter(Protocol):
     """Makes what prints a run that has begun."""
 
-    def __call__(self, run: Json) -> PrintedRun:
+    def printed(self, run: Json) -> PrintedRun:
         """The run's log, on its way to the output."""
-
-
-class EventWatch:
-    """The items in which something has changed."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._response: LiveResponse | None = None
-        self._received = b""
-        self.changed: set[tuple[str, str]] = set()
-        """`(type, id)` of resources; EVERYTHING: anything may have changed."""
-
-    def open(self) -> None:
-        """Watch from now on."""
-        self._response = self._client.open_events()
-        self._received = b""
-
-    def fileno(self) -> int:
-        """For poll()."""
-        assert self._response is not None
-        return self._response.fileno()
-
-    def take(self) -> None:
-        """Read what has arrived. Raises ConnectionLost."""
-        assert self._response is not None
-        *lines, self._received = (self._received + self._response.read()).split(b"\n")
-        if self._response.ended:
-            raise ConnectionLost
-        for line in filter(None, lines):
-            event = event_of(line)
-            kind = event.get("resourceType", "").removeprefix("RESOURCE_TYPE_")
-            self.changed.add((kind, event.get("resourceId", "")))
-
-    def close(self) -> None:
-        """Watch no more."""
-        if self._response is not None:
-            self._response.close()
 
 
 class LogFollow:
@@ -90,7 +49,7 @@ class LogFollow:
         client: Client,
         writer: LogWriter,
         choice: RunChoice,
-        new_run: NewRun,
+        runs: RunPrinter,
         watch: EventWatch | None,
         *,
         whole_lines: bool,
@@ -101,14 +60,14 @@ class LogFollow:
             client: asked for runs and logs.
             writer: prints.
             choice: of which items; with no items named it goes on until the supervisor ends.
-            new_run: makes what prints a run.
+            runs: makes what prints a run.
             watch: tells what has changed; opened before the first runs were listed.
             whole_lines: whether the beginning of a line waits a moment for its end.
         """
         self._client = client
         self._writer = writer
         self._choice = choice
-        self._new_run = new_run
+        self._runs = runs
         self._watch = watch
         self._whole_lines = whole_lines
         self._known: set[str] = set()
@@ -177,7 +136,12 @@ class LogFollow:
             self._begin(run)
 
     def _begin(self, run: PrintedRun) -> None:
-        run.begin(self._client, self._writer, follow=True)
+        run.open(self._client, self._writer, follow=True)
+        if run.by_step and run.log.run_id in self._known:  # as another execution's step
+            run.log.close()
+            return self._leave(run)
+        self._known.add(run.log.run_id)
+        run.announce(self._writer)
         self._register(run)
         self._take(run)  # what came with the answer's head
 
@@ -188,7 +152,9 @@ class LogFollow:
         except ConnectionLost:
             self._client.resume()
             self._unregister(run)
-            return self._begin(run)
+            run.open(self._client, self._writer, follow=True)
+            self._register(run)
+            return self._take(run)
         for piece in pieces:
             self._writer.write(run.source, *piece)
         if run.log.ended:
@@ -207,6 +173,10 @@ class LogFollow:
         self._unregister(run)
         run.log.close()
         run.end(self._writer)
+        self._leave(run)
+
+    def _leave(self, run: PrintedRun) -> None:
+        """The next run of its lane begins."""
         lane = self._lanes[run.lane]
         lane.popleft()
         if lane:
@@ -248,7 +218,7 @@ class LogFollow:
             self._client.resume()
             watch.open()
             self._poll.register(watch, select.POLLIN)
-            watch.changed.add((EVERYTHING, EVERYTHING))
+            watch.changed.add(ANYTHING)
         if watch.changed and not before:
             self._look_at = max(self._look_at, time.monotonic() + GATHER_S)
 
@@ -257,17 +227,27 @@ class LogFollow:
         began_at = time.monotonic()
         changed, watch.changed = watch.changed, set()
         try:
-            found = [run for item in self._items(changed) for run in self._listed(item)]
+            found = list(self._found(watch, changed))
         except ConnectionLost:
             self._client.resume()
-            watch.changed.add((EVERYTHING, EVERYTHING))
+            watch.changed.add(ANYTHING)
             return
         new = {run["id"]: run for run in found if run["id"] not in self._known and self._choice.wants(run)}
         self._known.update(new)
         self._ever = self._ever or bool(new)
         self._look_at = time.monotonic() + LISTING_SHARE * (time.monotonic() - began_at)
         for run in sorted(new.values(), key=began):
-            self._add(self._new_run(run))
+            self._add(self._runs.printed(run))
+
+    def _found(self, watch: EventWatch, changed: set[tuple[str, str]]) -> Iterator[Json]:
+        """The runs of what has changed. Those of tasks are not listed, of which there may be thousands."""
+        if ANYTHING in changed:
+            yield from self._client.runs()
+            return
+        for service_id in watch.services(changed):
+            if self._choice.items is None or service_id in self._choice.items:
+                yield from self._listed(service_id)
+        yield from watch.runs_begun(changed)
 
     def _listed(self, item_id: str) -> list[Json]:
         try:
@@ -276,32 +256,6 @@ class LogFollow:
             if refused.code == "not_found":  # deleted meanwhile
                 return []
             raise
-
-    def _items(self, changed: set[tuple[str, str]]) -> set[str]:
-        """The services and tasks in whose runs something has changed; EVERYTHING: look at all."""
-        items: set[str] = set()
-        for kind, id_ in changed:
-            if kind == EVERYTHING:
-                return {EVERYTHING}
-            if kind == "SERVICE":
-                items.add(id_)
-            elif kind == "TASK_EXECUTION":
-                items.update(self._tasks_begun(id_))
-        wanted = items if self._choice.items is None else items & set(self._choice.items)
-        return wanted if len(wanted) <= MOST_ASKED else {EVERYTHING}
-
-    def _tasks_begun(self, execution_id: str) -> Iterable[str]:
-        """The tasks that run, or ran, as steps of an execution."""
-        execution = references.execution(self._client, execution_id)
-        if execution is None:
-            return ()
-        phases = {step["id"]: phase_of({"status": step}) for step in execution["status"].get("steps", [])}
-        steps = [step for group in execution["spec"].get("plan", []) for step in group["steps"]]
-        return {
-            step["task"]["id"]
-            for step in steps
-            if "task" in step and phases.get(step["id"], "pending") != "pending"
-        }
 
     # The end
 

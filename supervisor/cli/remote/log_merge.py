@@ -38,6 +38,8 @@ class PrintedRun:
         self.time = began.encode()
         """Of the last line; before the first one, when it began."""
         self.lane = lane
+        self.by_step = False
+        """Whether its log is that of a step, so that it may be known by its id."""
         self.notice = notice
         self.number = 0
         """Tells runs apart that began at the same time."""
@@ -47,11 +49,14 @@ class PrintedRun:
     def __lt__(self, other: PrintedRun) -> bool:
         return (self.time, self.number) < (other.time, other.number)
 
-    def begin(self, client: Client, writer: LogWriter, *, follow: bool) -> None:
-        """Ask for the log. One that is gone has nothing more, and says so. Raises ConnectionLost, NotRunning."""
+    def announce(self, writer: LogWriter) -> None:
+        """Say what is to be said before its first line."""
         if self.notice:
             writer.notice(self.notice)
             self.notice = ""
+
+    def open(self, client: Client, writer: LogWriter, *, follow: bool) -> None:
+        """Ask for the log. One that is gone has nothing more, and says so. Raises ConnectionLost, NotRunning."""
         while True:
             try:
                 self.log.open(follow=follow)
@@ -105,7 +110,8 @@ def print_past(client: Client, runs: Sequence[PrintedRun], writer: LogWriter) ->
         run = heapq.heappop(waiting)
         if run not in begun:
             begun.add(run)
-            run.begin(client, writer, follow=False)
+            run.announce(writer)
+            run.open(client, writer, follow=False)
             run.read_past()
         if run.print_until(waiting[0] if waiting else None, writer):
             heapq.heappush(waiting, run)

@@ -14,7 +14,8 @@ from contextlib import closing
 
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client, OtherVersion
-from supervisor.cli.remote.log_follow import EventWatch, LogFollow
+from supervisor.cli.remote.event_watch import EventWatch
+from supervisor.cli.remote.log_follow import LogFollow
 from supervisor.cli.remote.log_merge import PrintedRun, print_past
 from supervisor.cli.remote.log_request import KINDS, LogRequest, rfc3339
 from supervisor.cli.remote.responses import Json
@@ -102,7 +103,7 @@ class LogSession:
         tails = self._tails(chosen)
         # Of the earlier runs of an item those are left out of which not a line is wanted.
         shown = [run for run in chosen if tails.get(run["id"]) != 0]
-        runs = [self._run(run, tails.get(run["id"], self._request.tail)) for run in shown]
+        runs = [self.printed(run, tails.get(run["id"], self._request.tail)) for run in shown]
         runs += map(self._execution, executions)
         if self._merged or len(runs) > 1 or not self._request.follow:
             runs = self._print_past(runs)
@@ -124,7 +125,7 @@ class LogSession:
         self, runs: Sequence[PrintedRun], known: Sequence[Json], choice: RunChoice, watch: EventWatch | None
     ) -> None:
         whole_lines = self._merged and not self._writer.redraws
-        follow = LogFollow(self._client, self._writer, choice, self._run, watch, whole_lines=whole_lines)
+        follow = LogFollow(self._client, self._writer, choice, self, watch, whole_lines=whole_lines)
         follow.run(runs, known)
 
     def _tails(self, chosen: Sequence[Json]) -> dict[str, int]:
@@ -154,21 +155,23 @@ class LogSession:
 
     # Logs
 
-    def _run(self, run: Json, tail: int | None = None) -> PrintedRun:
+    def printed(self, run: Json, tail: int | None = None) -> PrintedRun:
         """What prints a run; if another of its item was printed, a line says that this one began."""
         again = _item(run) in self._seen
         self._seen.add(_item(run))
         name: str = run["reference"]
         if run["kind"] in KINDS[1:]:
             name += f" {run['kind']}"
-        return PrintedRun(
-            self._log(f"runs/{run['id']}", tail),
+        printed = PrintedRun(
+            self._log(run.get("path") or f"runs/{run['id']}", tail),
             self._writer.source(name),
             run["startedAt"] or rfc3339(time.time()),
             lives=not run["end"],
             lane=run["id"] if run["kind"] == TASK else " ".join(_item(run)),
             notice=_notice(name, run) if again else "",
         )
+        printed.by_step = "path" in run
+        return printed
 
     def _execution(self, execution: Json) -> PrintedRun:
         """What prints the merged log of an execution."""

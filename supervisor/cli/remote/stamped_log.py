@@ -29,6 +29,8 @@ class StampedLog:
     def __init__(self, client: Client, path: str, begin: dict[str, str], filters: dict[str, str]) -> None:
         """`path`: below /logs; `begin` and `filters`: parameters that say where to begin and what to leave out."""
         self.path = path
+        self.run_id = ""
+        """Whose log it is, once it is open."""
         self._client = client
         self._begin = begin
         self._filters = filters
@@ -49,6 +51,7 @@ class StampedLog:
         query = {"follow": "true" if follow else "false"} | self._filters | self._begin
         self._response = self._client.open_log(self.path, query)
         self._parts = LogParts()
+        self.run_id = self._response.headers["X-Log-Run"] or ""
         if cursor := self._response.headers["X-Log-Cursor"]:
             self._begin = {"cursor": cursor}
 
