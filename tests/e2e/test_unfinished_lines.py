@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -122,7 +124,9 @@ def test_pipe_gets_a_prompt_after_a_moment_and_each_byte_once(project: Project) 
     (project.folder / "answer").touch()
     assert program.wait() == 0
 
-    assert sorted(line.lstrip() for line in program.out.splitlines() if " | " in line) == [
+    lines = sorted(line.lstrip() for line in program.out.splitlines() if " | " in line)
+    # On a busy machine the bar may stand still for a moment before its end.
+    assert [line for line in lines if "bar | #" not in line or "100%" in line] == [
         "ask | Continue? [y/N] ",
         "ask | … yes",
         "bar | #################### 100%",
@@ -131,3 +135,21 @@ def test_pipe_gets_a_prompt_after_a_moment_and_each_byte_once(project: Project) 
         "wide | wide",
     ]
     assert "\x1b" not in program.out
+
+
+def test_prompt_is_seen_while_another_command_floods_the_terminal(project: Project) -> None:
+    project.write(
+        "tasks:\n"
+        "  flood: {name: F, triggeredBy: [postEnvironmentStart], command: seq 150000; exec sleep 30}\n"
+        "  ask: {name: A, triggeredBy: [postEnvironmentStart], command: 'printf \"name? \"; exec sleep 30'}\n"
+    )
+    on_terminal = OnTerminal(project, "run", "--logs", "--listen", "none")
+    printed = bytearray()
+    while b"| 150000\r\n" not in printed[-70_000:]:
+        printed += os.read(on_terminal.leader, 65536)
+    on_terminal.process.send_signal(signal.SIGTERM)
+    on_terminal.until(lambda _: on_terminal.process.returncode is not None)
+    on_terminal.close()
+    assert 0 < printed.find(b"ask | name? ") < printed.find(b"| 120000\r\n")
+    numbers = re.findall(rb"flood \| (\d+)\r\n", printed)
+    assert numbers == [b"%d" % number for number in range(1, 150_001)]

@@ -72,6 +72,10 @@ class FollowedLog:
             return False
         return True
 
+    def show_unfinished(self) -> None:
+        """All that there is has been printed: an unfinished line too, if it is time."""
+        self._sink.show_unfinished()
+
     def print_rest(self) -> bool:
         """Print some of what the log held at the first call. Returns whether that was all."""
         if self._until is None:
@@ -198,9 +202,18 @@ class Follower:
             else:
                 return True
             self._unprinted.popleft()
-        more = any([log.print_some() for log in self._logs.values() if not self._outlet.behind])
-        if self._output is not None and not more and not self._outlet.behind:
-            self._output.show_unfinished()
+        return self._print_logs()
+
+    def _print_logs(self) -> bool:
+        more = False
+        for run_id, log in list(self._logs.items()):
+            if self._outlet.behind:
+                break
+            if log.print_some():
+                more = True
+                self._logs[run_id] = self._logs.pop(run_id)  # the others come first next time
+            else:
+                log.show_unfinished()
         return more
 
     def _follow_runs(self, change: Change) -> bool:

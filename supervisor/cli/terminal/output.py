@@ -27,6 +27,8 @@ BEHIND_ITEMS = 1000
 """With so many items unprinted, more output should stay in the log files for now."""
 MOST_ITEMS = 100_000
 """With so many items unprinted, more are dropped, and a line says so."""
+SETTLE_S = 0.1
+"""How long unfinished lines may be out of sight while others are printed without a pause."""
 LAST_WORDS_S = 5.0
 """How long a reader may stall at the end, while a service manager waits for our exit."""
 PAUSE_S = 1.0
@@ -44,6 +46,7 @@ class Outlet:
         self._out = out if isinstance(out, Terminal) else Terminal(out)
         self._printing: tuple[SimpleQueue[Item | None], Thread] | None = None
         self._screen: Screen | None = None
+        self._settled_at = 0.0
         self._dropped = 0
         self._printed = self._printed_before = 0
         self._stalled_since = 0.0
@@ -148,7 +151,10 @@ class Outlet:
         else:
             screen = self._screen
             printed = screen.line(self._out.shown(item)) if isinstance(item, str) else screen.output(item)
-            self._put(printed + (screen.settle() if last else ""))
+            if last or time.monotonic() - self._settled_at > SETTLE_S:
+                printed += screen.settle()
+                self._settled_at = time.monotonic()
+            self._put(printed)
 
     def _put(self, shown: str) -> None:
         if shown:

@@ -26,6 +26,9 @@ class Sink(Protocol):
     def write(self, data: bytes) -> None:
         """Take more output, as the run wrote it."""
 
+    def show_unfinished(self) -> None:
+        """There is no more output for now: print an unfinished line, too, if it is time."""
+
     def end(self) -> None:
         """The run has ended: there is no more output."""
 
@@ -38,9 +41,6 @@ class RunOutput(Protocol):
 
     def sink(self, name: str) -> Sink:
         """The sink for the run with this name."""
-
-    def show_unfinished(self) -> None:
-        """All output that there is has been taken: print unfinished lines, too, if it is time."""
 
 
 class LineWriter(Protocol):
@@ -60,9 +60,6 @@ class LineOutput:
         """The sink for the run with this name."""
         return _LineSink(name, self._writer)
 
-    def show_unfinished(self) -> None:
-        """They wait until they are complete."""
-
 
 class _LineSink:
     def __init__(self, name: str, writer: LineWriter) -> None:
@@ -73,6 +70,9 @@ class _LineSink:
     def write(self, data: bytes) -> None:
         for line in self._follower.feed(data):
             self._writer.log(self._name, line)
+
+    def show_unfinished(self) -> None:
+        pass  # it waits until it is complete
 
     def end(self) -> None:
         for line in self._follower.flush():
@@ -90,19 +90,11 @@ class PrefixedOutput:
         self._outlet = outlet
         self._name_width = name_width
         self._screen: screen.Screen | None = None
-        self._sinks: dict[int, _PrefixedSink] = {}
         self._numbers = itertools.count()
 
     def sink(self, name: str) -> Sink:
         """The sink for the run with this name."""
-        run = next(self._numbers)
-        self._sinks[run] = sink = _PrefixedSink(run, name, self)
-        return sink
-
-    def show_unfinished(self) -> None:
-        """Print the unfinished lines that had their moment."""
-        for sink in self._sinks.values():
-            sink.show_unfinished()
+        return _PrefixedSink(next(self._numbers), name, self)
 
     def begin(self, name: str) -> _Begun:
         """The first output of a run has come."""
@@ -116,10 +108,6 @@ class PrefixedOutput:
     def put(self, line: screen.OutputLine) -> None:
         """Print a line."""
         self._outlet.put(line)
-
-    def ended(self, run: int) -> None:
-        """A run has ended."""
-        del self._sinks[run]
 
 
 class _Begun:
@@ -157,7 +145,6 @@ class _PrefixedSink:
         if begun := self._begun:
             self._print(begun, begun.lines.end())
             self._show(begun, "")
-        self._output.ended(self._run)
 
     def leave(self) -> bool:
         if begun := self._begun:

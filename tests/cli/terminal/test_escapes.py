@@ -12,9 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.cli.terminal.escapes import (
+    _KIND_OF,
+    _MOST,
     _NEXT,
     MOST_PARAMETERS,
     MOST_STRING,
+    Act,
     FilterState,
     Kind,
     TerminalFilter,
@@ -218,6 +221,59 @@ def test_memory_is_bounded() -> None:
 
 def test_table_has_every_cell() -> None:
     assert _NEXT.keys() == {(state, kind) for state in FilterState for kind in Kind}
+
+
+BEGUN = {"ESCAPE": "\x1b", "INTERMEDIATE": "\x1b(", "CSI": "\x1b[1", "IGNORED": "\x1b[?", "STRING": "\x1b]0"}
+COLOURED = "\x1b[2mX\x1b[0m"
+CELLS = {
+    # A character: what is shown of it and of "2mX" after it, in each state of BEGUN.
+    "\t": ("\t2mX", "\t2mX", "\t2mX", "\t2mX", "\t2mX"),
+    "\x01": ("2mX", "2mX", "2mX", "2mX", "2mX"),
+    "\x1b": ("mX", "mX", "mX", "mX", "mX"),
+    "\x9b": (COLOURED, COLOURED, COLOURED, COLOURED, COLOURED),
+    "\x9d": ("", "", "", "", ""),
+    "#": ("mX", "mX", "X", "X", ""),
+    "7": ("2mX", "2mX", "\x1b[172mX\x1b[0m", "X", ""),
+    "?": ("2mX", "2mX", "X", "X", ""),
+    "[": (COLOURED, "2mX", "2mX", "2mX", ""),
+    "]": ("", "2mX", "2mX", "2mX", ""),
+    "c": ("2mX", "2mX", "2mX", "2mX", ""),
+    "é": ("é2mX", "é2mX", "é2mX", "é2mX", ""),
+}
+
+
+@pytest.mark.parametrize("character", CELLS)
+@pytest.mark.parametrize("state", BEGUN)
+def test_each_cell_of_the_table(state: str, character: str) -> None:
+    expected = CELLS[character][list(BEGUN).index(state)]
+
+    data = f"a{BEGUN[state]}{character}2mX".encode()
+    it = TerminalFilter(colours=True)
+
+    assert shown(data) == f"a{expected}".encode()
+    assert b"".join([it.feed(bytes([byte])) for byte in data]) + it.end() == f"a{expected}".encode()
+
+
+def by_the_table(data: bytes) -> bytes:
+    """What passes, character by character; of sequences: none."""
+    state, stayed, passing = FilterState.GROUND, 0, ""
+    for character in data.decode("utf-8", "surrogateescape"):
+        if state is not FilterState.GROUND and stayed >= _MOST.get(state, 1):
+            state = FilterState.GROUND
+        act, after = _NEXT[state, _KIND_OF.get(character, Kind.TEXT)]
+        stayed = 0 if after is not state or act is Act.OPEN else stayed + 1
+        state = after
+        passing += character if act is Act.PASS else ""
+    return passing.encode("utf-8", "surrogateescape")
+
+
+@given(data=ANYTHING)
+@example(data=b"".join(PIECES))
+@example(data=b"".join(b"\x1b]0;" + piece + b"text\n" for piece in PIECES))
+def test_what_is_done_with_many_characters_at_once_is_what_the_table_says(data: bytes) -> None:
+    data = data.replace(b"G", b"H").replace(b"K", b"J")  # no sequence then means a character
+
+    assert PASSES.sub(b"", shown(data)) == by_the_table(data)
 
 
 @given(data=ANYTHING, cuts=st.lists(st.integers(0, 80), max_size=6), colours=st.booleans())

@@ -56,15 +56,18 @@ def test_terminal_shows_what_is_unfinished_below_all_else(on_terminal: OnTermina
     web, build = output.sink("web"), output.sink("build")
     web.write(b"\x1b]0;evil\x07ready\nname? ")
     build.write(b"10%\r")
-    output.show_unfinished()
+    for sink in (web, build):
+        sink.show_unfinished()
     shows("web | ready", "web | name?", "build | 10%")
     on_terminal.outlet.put("12:00:00 a report")
     shows("web | ready", "12:00:00 a report", "web | name?", "build | 10%")
     build.write(b"20%")
-    output.show_unfinished()
+    for sink in (web, build):
+        sink.show_unfinished()
     shows("web | ready", "12:00:00 a report", "web | name?", "build | 20%")
     web.write(b"joe\n")
-    output.show_unfinished()
+    for sink in (web, build):
+        sink.show_unfinished()
     shows("web | ready", "12:00:00 a report", "web | name? joe", "build | 20%")
     build.end()
     web.end()
@@ -75,7 +78,7 @@ def test_terminal_shows_what_is_unfinished_below_all_else(on_terminal: OnTermina
 def test_next_program_begins_with_what_is_unfinished(on_terminal: OnTerminal) -> None:
     web = on_terminal.output.sink("web")
     web.write(b"ready\nname? ")
-    on_terminal.output.show_unfinished()
+    web.show_unfinished()
     on_terminal.shows("web | ready", "web | name?")
 
     assert not web.leave()
@@ -87,7 +90,7 @@ def test_next_program_begins_with_what_is_unfinished(on_terminal: OnTerminal) ->
 def test_what_is_unfinished_when_all_ends_stays_there(on_terminal: OnTerminal) -> None:
     web = on_terminal.output.sink("web")
     web.write(b"name? ")
-    on_terminal.output.show_unfinished()
+    web.show_unfinished()
     on_terminal.outlet.close()
     on_terminal.shows("web | name?")
     assert on_terminal.terminal.row == ""
@@ -122,7 +125,8 @@ def test_file_gets_what_is_unfinished_after_a_moment(tmp_path: Path, monkeypatch
         bar.write(b"\r10%")
         for _ in range(int(screen.MOMENT_S / 0.4)):
             bar.write(b"\r20%")
-            output.show_unfinished()
+            web.show_unfinished()
+            bar.show_unfinished()
         web.write(b"joe")
         assert web.leave()
         assert not bar.leave()
