@@ -39,8 +39,12 @@ def parse_moment(text: str, now_ms: int) -> int | None:
     return (at - _EPOCH) // _MS + ms if second <= 60 else None
 
 
-@lru_cache(maxsize=4096)
 def moment_text(ms: int) -> str:
     """A moment in UTC to the millisecond, always of the same length: `2026-11-30T22:27:03.123Z`."""
-    at = _EPOCH + timedelta(milliseconds=ms)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"
+    second, rest = divmod(ms, 1000)
+    return f"{_second_text(second)}.{rest:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")

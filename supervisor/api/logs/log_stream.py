@@ -37,6 +37,7 @@ SERVED_AT_ONCE = 8
 _SEARCHED_BYTES = 8192
 """More is not searched for a pattern on the timer of all readers."""
 _LONG_TURN_S = 0.005
+"""Of processor time: a turn in which searches are slow."""
 SILENCE = Frame(b"", "")
 """Stands for nothing to send for a while, for clients that want to know."""
 
@@ -100,13 +101,13 @@ class SharedReading:
 
     @asynccontextmanager
     async def search_turn(self) -> AsyncGenerator[None]:
-        """The turn of one reader with a pattern. After a long one all others have twice as much time."""
+        """The turn of one reader with a pattern. After a long one, others have twice as much time."""
         async with self.searching:
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 yield
             finally:
-                took_s = time.monotonic() - began
+                took_s = time.thread_time() - began
                 await asyncio.sleep(2 * took_s if took_s > _LONG_TURN_S else 0)
 
     async def first_line(self, run_id: str, wanted: WantedLines) -> int:
