@@ -124,16 +124,13 @@ def test_pipe_gets_a_prompt_after_a_moment_and_each_byte_once(project: Project) 
     (project.folder / "answer").touch()
     assert program.wait() == 0
 
-    lines = sorted(line.lstrip() for line in program.out.splitlines() if " | " in line)
-    # On a busy machine the bar may stand still for a moment before its end.
-    assert [line for line in lines if "bar | #" not in line or "100%" in line] == [
-        "ask | Continue? [y/N] ",
-        "ask | … yes",
-        "bar | #################### 100%",
-        "bar | …  done",
-        "wide | " + f"{'7':0>80}",
-        "wide | wide",
-    ]
+    lines = [line.lstrip() for line in program.out.splitlines() if " | " in line]
+    assert [line for line in lines if line.startswith("ask")] == ["ask | Continue? [y/N] ", "ask | … yes"]
+    # On a busy machine the bar may also stand still for a moment before its end. Who is the last to have begun a line
+    # goes on in that.
+    text = "".join(lines).replace(" | … ", " | ").replace("bar | ", "").replace("wide | ", "")
+    assert text.count(f"{'#' * 20} 100%") == text.count(" done") == 1
+    assert text.count(f"{'7':0>80}") == text.count("wide") == 1
     assert "\x1b" not in program.out
 
 
