@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -31,9 +32,12 @@ def answers(scene: Scene) -> bool:
         return False
 
 
-def test_state_directory_that_is_removed_is_made_again_and_nothing_is_lost(scene: Scene) -> None:
+@pytest.mark.parametrize("transport", ["file", "pipe"])
+def test_state_directory_that_is_removed_is_made_again_and_nothing_is_lost(
+    scene: Scene, transport: str
+) -> None:
     scene.project.write(FILE)
-    scene.start()
+    scene.start(SUPERVISOR_LOG_TRANSPORT=transport)
     until(lambda: scene.phases() == {"web": "running"}, "the service")
     main = scene.project.processes()
 
@@ -47,9 +51,13 @@ def test_state_directory_that_is_removed_is_made_again_and_nothing_is_lost(scene
     execution = scene.client().call("StartTask", id=scene.tasks()["build"])["taskExecution"]["id"]
     until(lambda: scene.client().execution(execution)["exitStatus"] == 0, "the task")
     log = scene.state / "runs" / f"{scene.services()['web']['id']}.1" / "log"
-    until(lambda: log.exists() and "the log was removed" in log.read_text(), "the word about the log")
-    (trouble,) = scene.client().status()["troubles"]
-    assert (trouble["what"], "it was removed" in trouble["why"]) == ("logs", True)
+    if transport == "pipe":
+        until(lambda: b": it was removed" in read(log), "the word about the log")
+        until(lambda: not scene.client().status()["troubles"], "the end of the trouble")
+    else:
+        until(lambda: b"the log was removed" in read(log), "the word about the log")
+        (trouble,) = scene.client().status()["troubles"]
+        assert (trouble["what"], "it was removed" in trouble["why"]) == ("logs", True)
     for name in ("lock", "workspace", "state.db", "api.sock", "shim.sock", "runs"):
         until((scene.state / name).exists, name)
 
@@ -92,3 +100,64 @@ def test_what_cannot_be_put_right_is_in_the_status_and_in_the_exit_status(
     program.send(signal.SIGTERM)
     assert program.process.wait(60) == EXIT_FAILED
     assert (scene.state / "state.db").read_text() == "somebody's"
+
+
+COUNTS = """
+services:
+  counts:
+    name: x
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: 'i=0; while :; do echo number $((i+=1)) $PADDING; sleep 0.01; done', ready: 'true'}
+"""
+
+
+def numbers(log: Path) -> list[int]:
+    """What the service has counted, as far as its log has it."""
+    try:
+        lines = log.read_bytes().lstrip(b"\0").decode().splitlines()
+    except FileNotFoundError:
+        return []
+    return [int(line.split()[1]) for line in lines if line.startswith("number ")]
+
+
+@pytest.mark.parametrize("what", ["log", "fifo", "folder", "state"])
+@pytest.mark.parametrize("killed", ["nobody", "shim", "both"])
+def test_output_goes_on_when_its_log_is_taken_away(scene: Scene, what: str, killed: str) -> None:
+    """Also when those who move it are killed afterwards: the FIFO has no name any more."""
+    scene.project.write(COUNTS.replace("$PADDING", "x" * 2000))
+    scene.start()
+    run = scene.state / "runs" / f"{scene.services()['counts']['id']}.1"
+    log = run / "log"
+    until(lambda: len(numbers(log)) > 5, "some output")
+    match what:
+        case "log" | "fifo":
+            (run / what).unlink()
+        case "folder":
+            shutil.rmtree(run)
+        case _:
+            shutil.rmtree(scene.state)
+    if what != "fifo":
+        until(lambda: b"the log is a new one" in read(log), "the log anew")
+
+    if killed != "nobody":
+        shims = scene.shims()
+        if killed == "both":
+            scene.kill()
+        for pid in shims:
+            os.kill(pid, signal.SIGKILL)
+        if killed == "both":
+            scene.start()
+        until(lambda: scene.shims() not in ([], shims), "another shim")
+    last = numbers(log)[-1]
+    until(lambda: numbers(log)[-1] > last + 200, "more than a FIFO holds")
+    found = numbers(log)
+    assert found == list(range(found[0], found[-1] + 1))
+    assert scene.phases() == {"counts": "running"}
+    scene.end()
+
+
+def read(log: Path) -> bytes:
+    try:
+        return log.read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -47,7 +47,6 @@ def found_again(
     unknown: list[tuple[Run, Inherited]] = []
     for one in inherited:
         run = _run(one, folder)
-        run.is_pumped = os.path.exists(run.dir.fifo)
         facts = run.dir.started()
         if facts is not None and facts.boot_id == boot:
             run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
@@ -59,15 +58,28 @@ def found_again(
             unknown.append((run, one))
             continue
         began.append(run)
+        run.is_pumped = _is_pumped(run)
     # Their supervisor died, or its disk was full, before anything could be written.
     _look_for([run for run, _ in unknown])
     never = []
     for run, one in unknown:
         if run.main or os.path.lexists(run.log):
             began.append(run)
+            run.is_pumped = _is_pumped(run)
         else:
             never.append(one)
     return began, never
+
+
+def _is_pumped(run: Run) -> bool:
+    """Whether a run has a FIFO; somebody may have removed it, and its command writes into it all the same."""
+    if os.path.exists(run.dir.fifo):
+        return True
+    try:
+        links = [os.readlink(f"/proc/{run.main.pid}/fd/{fd}") for fd in (1, 2)] if run.main else []
+    except OSError:
+        return False
+    return f"{run.dir.fifo} (deleted)" in links
 
 
 def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:

@@ -50,11 +50,11 @@ class OrphanedFifos:
 
     async def are_there(self) -> bool:
         """Whether any run has a FIFO."""
-        return bool(await worker_threads.run(self._present))
+        return bool(await self._present())
 
     async def take_over_all(self) -> None:
         """Have all FIFOs pumped by the present shim; without effect on those that it pumps already."""
-        for run_id in await worker_threads.run(self._present):
+        for run_id in await self._present():
             self._ask(run_id)
 
     def done(self, run_id: str) -> None:
@@ -71,7 +71,12 @@ class OrphanedFifos:
         except MachineError:
             self.done(run_id)  # there is no shim: the next one is asked for all
 
-    def _present(self) -> list[str]:
+    async def _present(self) -> set[str]:
+        """The runs that have a FIFO; that of a live one may have lost its name."""
+        live = {run_id for run_id, run in self._runs.items() if run.is_pumped}
+        return live.union(await worker_threads.run(self._named))
+
+    def _named(self) -> list[str]:
         try:
             return [name for name in os.listdir(self._folder) if self.has_fifo(name)]
         except OSError:

@@ -17,6 +17,7 @@ import os
 import select
 import stat
 import time
+from collections.abc import Iterator
 
 from supervisor.shim.descriptors import unread_bytes
 from supervisor.shim.logs.file_hole import head_to_give_back, punch
@@ -47,7 +48,7 @@ class LogPipe:
         self.key = key(run_id)
         self.fifo, self.path = fifo, log
         self.pumping = pumping
-        self.fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.fd = _opened(fifo, must_have_name=is_new)
         try:
             if not stat.S_ISFIFO(os.fstat(self.fd).st_mode):
                 raise FileNotFoundError(errno.ENOENT, "it is no FIFO", fifo)
@@ -95,10 +96,7 @@ class LogPipe:
         To a descriptor that was opened after the last writer had gone there has been none yet, so neither poll(2) nor
         epoll reports that there is none any more. Now they do.
         """
-        try:
-            os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
-        except OSError:
-            pass  # it was removed: what is in it is moved all the same
+        os.close(os.open(f"/proc/self/fd/{self.fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
 
     @property
     def is_flushed(self) -> bool:
@@ -267,6 +265,31 @@ class LogPipe:
         kept = os.pread(self.log, kept_bytes, self.first_kept)
         os.ftruncate(self.log, 0)
         os.pwrite(self.log, kept, self.first_kept)
+
+
+def _opened(fifo: str, must_have_name: bool) -> int:
+    """The read end of a FIFO; one that somebody removed is found among what processes have open. Raises OSError."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(fifo, flags | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        if not must_have_name:
+            for path in _open_elsewhere(f"{fifo} (deleted)"):
+                return os.open(path, flags)
+        raise
+
+
+def _open_elsewhere(link: str) -> Iterator[str]:
+    """The descriptors of our user's processes that lead to a file: the keeper has one of each FIFO."""
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+                continue
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{fd}") == link:
+                    yield f"/proc/{pid}/fd/{fd}"
+        except OSError:
+            continue  # it has ended, or shows nobody what it has
 
 
 def _why(error: OSError) -> str:

@@ -77,6 +77,13 @@ def test_log_that_is_gone_when_it_is_taken_over_begins_anew(
     assert Path(request_.log).read_text() == f"supervisor: the log is a new one: {why}\nlast words"
 
 
+def test_fifo_that_was_removed_is_found_where_the_keeper_has_it(logs: RunLogs, request_: PumpRequest) -> None:
+    os.unlink(request_.fifo)
+
+    assert flushed(logs, logs.take_over(request_)) == [LogFlushed("a")]
+    assert Path(request_.log).read_bytes() == b"last words"
+
+
 @pytest.mark.parametrize("instead", ["nothing", "a file", "a folder", "a link"])
 def test_fifo_that_is_gone_holds_up_nobody(logs: RunLogs, tmp_path: Path, instead: str) -> None:
     fifo = tmp_path / "fifo"
