@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 from supervisor.cli.remote import references
@@ -28,6 +28,8 @@ from supervisor.model.errors import NotFound
 ROUND_S = 0.1
 """What comes while the past is printed is merged too, until that is done in less time."""
 ROUNDS = 5
+MOST_LISTED = 8
+"""Of more items than that the runs are listed in one call."""
 
 
 class LogSession:
@@ -57,9 +59,9 @@ class LogSession:
         if not self._names:
             return self._print_runs(RunChoice(self._request, None), ())
         items, executions = items_named(self._client, self._names)
-        item_id = next(iter(items), "") if len(items) == 1 and not executions else ""
+        item_id = next(iter(items), "")
         if self._merged or self._request.picks_runs:
-            return self._print_runs(RunChoice(self._request, items), executions, item_id)
+            return self._print_runs(RunChoice(self._request, items), executions)
         if not self._request.is_plain:
             self._client.runs(item_id)  # a supervisor that is too old says so
         if executions:
@@ -72,7 +74,7 @@ class LogSession:
     def _print_service(self, choice: RunChoice, id_: str) -> None:
         if self._request.follow:
             try:
-                return self._print_runs(choice, (), id_)
+                return self._print_runs(choice, ())
             except OtherVersion:
                 pass  # it cannot list runs, and the last one's log has always been there
         return self._print_only(f"services/{id_}")
@@ -84,21 +86,19 @@ class LogSession:
         else:
             print_past(self._client, [self._only(path)], self._writer)
 
-    def _print_runs(self, choice: RunChoice, executions: Sequence[Json], item_id: str = "") -> None:
-        """Print runs, and those that begin later. `item_id`: of the only item; empty: there are several."""
-        if not self._request.goes_on:
-            return self._print_listed(choice, executions, item_id, None)
+    def _print_runs(self, choice: RunChoice, executions: Sequence[Json]) -> None:
+        """Print runs, and those that begin later."""
+        if not self._request.goes_on or choice.items == {}:
+            return self._print_listed(choice, executions, None)
         with closing(EventWatch(self._client)) as watch:
             watch.open()  # before the list: so no run falls between the two
-            return self._print_listed(choice, executions, item_id, watch)
+            return self._print_listed(choice, executions, watch)
 
-    def _print_listed(
-        self, choice: RunChoice, executions: Sequence[Json], item_id: str, watch: EventWatch | None
-    ) -> None:
-        listed = self._client.runs(item_id)
+    def _print_listed(self, choice: RunChoice, executions: Sequence[Json], watch: EventWatch | None) -> None:
+        listed = [run for id_ in self._listed_by(choice) for run in self._client.runs(id_)]
         chosen = choice.past(listed)
         if self._request.previous and not chosen:
-            what = f'"{self._names[0]}"' if item_id else "any of them"
+            what = "any of them" if self._merged else f'"{self._names[0]}"'
             raise NotFound(f"there is no earlier run of {what} that is kept")
         tails = self._tails(chosen)
         # Of the earlier runs of an item those are left out of which not a line is wanted.
@@ -110,6 +110,10 @@ class LogSession:
         if self._request.follow:
             known = [run for run in listed if choice.wants(run)]
             self._follow(runs, known, choice, watch)
+
+    def _listed_by(self, choice: RunChoice) -> Iterable[str]:
+        """The ids to list runs by; an empty one lists all."""
+        return ("",) if choice.items is None or len(choice.items) > MOST_LISTED else choice.items
 
     def _print_past(self, runs: list[PrintedRun]) -> list[PrintedRun]:
         """Print what there is. Returns the runs that live."""

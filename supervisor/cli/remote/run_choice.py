@@ -34,12 +34,12 @@ class RunChoice:
         )
 
     def past(self, listed: Iterable[Json]) -> list[Json]:
-        """The runs to print of those that are kept, which are listed newest first. Returns them oldest first."""
+        """The runs to print of those that are kept, of each item listed newest first. Returns them oldest first."""
         wanted = [run for run in listed if self.wants(run)]
         if self._request.run is not None:
-            return _named(wanted, self._request.run)[::-1]
+            return _named(wanted, self._request.run)
         if self._request.in_time:
-            return [run for run in wanted if self._is_in_time(run)][::-1]
+            return sorted(filter(self._is_in_time, reversed(wanted)), key=began)
         by_item: dict[tuple[str, str], list[Json]] = {}
         for run in wanted:
             by_item.setdefault((run["itemId"], run["kind"]), []).append(run)
