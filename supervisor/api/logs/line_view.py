@@ -130,6 +130,10 @@ class LineView:
         offset = chunk.end if end == len(chunk.data) else chunk.offset_of(end)
         return offsets, Piece(None, offset, self._verdict(chunk, spans, end), False, stopped, done)
 
+    def begin_anew(self) -> None:
+        """The command has truncated its log: the reader has nothing of what follows."""
+        self._begin, self._passes, self._said = 0, None, None
+
     def accept(self, piece: Piece) -> None:
         """The reader has got a piece."""
         self._passes = piece.passes

@@ -21,7 +21,8 @@ PARAMETERS = {
     "cursor": "Go on after this place: an `X-Log-Cursor`, or an event's id.",
     "since": "Lines written at or after this time: RFC 3339, or a duration back from now such as `5m` or `1h30m`.",
     "until": "Lines written up to this time. A log that is followed ends at it, at once if it has passed.",
-    "timestamps": "`true`: each line begins with its time, `2026-11-30T22:27:03.123Z`, and a blank.",
+    "timestamps": "`true`: each line begins with its time, `2026-11-30T22:27:03.123Z`, and a blank. That is when its "
+    "first byte came, to 10 ms, of an old line to 10 s; of output that is not pumped, when the run began.",
     "grep": "Lines in which this regular expression (Python's) finds something, in the first 8 KiB of the line. "
     "A line comes once it is whole. One in which the search takes too long passes; after ten of those the log ends, "
     "with a sentence.",
@@ -29,7 +30,8 @@ PARAMETERS = {
 """What may stand in a log's URL. `offset`, `tail` and `cursor` exclude each other; the last N lines of `tail` are those
 of the lines that `since`, `until` and `grep` let pass."""
 HEADERS = {
-    "Accept": "`text/plain` (the default); `text/event-stream`: events whose ids are cursors.",
+    "Accept": "`text/plain` (the default); `text/event-stream`: events whose ids are cursors, with a field "
+    "`time`: that of their first byte.",
     "Range": "`bytes=N-` or `bytes=-N`: begin at byte N, or N bytes before the end. Counts where no parameter says "
     "where to begin, and all lines are sent as they are.",
     "Last-Event-ID": "The cursor of an EventSource that connects again; counts more than the parameters.",

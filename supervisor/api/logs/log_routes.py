@@ -9,7 +9,11 @@ From the start, or where `offset`, a Range, `tail` or `cursor` says, until the r
 `follow=false` what is there now. `tail` looks at the last 256 MiB. With `Accept: text/event-stream` as events whose ids
 are cursors; see `Encoding` for more.
 `X-Log-Run`, `X-Log-Offset` and `X-Log-Cursor` say where the response begins. Offsets are those of the log's file, also
-where secrets are masked; of an execution with several task steps, they count the bytes of the merged stream.
+where secrets are masked; of an execution with several task steps, they count the bytes of the merged stream, as they
+are sent.
+
+`since`, `until`, `grep` and `timestamps` choose lines, and put times before them: see `line_view`. Lines of our own (in
+brackets) are sent whatever is chosen. Where the clock was set back, lines are rather sent than left out.
 
 The next look at the log notices a client that is gone. Cancelling a handler leaves nothing behind.
 """

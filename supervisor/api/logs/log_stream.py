@@ -211,6 +211,8 @@ class LogReader:
                 self._shared.note_time(chunk, run_id)
             moved = chunk.start != place.offset
             if moved:
+                if view is not None and chunk.start < place.offset:
+                    view.begin_anew()
                 place.offset = chunk.start
                 why = chunk.missing or "the command truncated its log: it begins anew"
                 yield place.note(why, section.prefix)

@@ -524,3 +524,18 @@ def test_many_followers_get_lines_of_their_own(scene: TimedScene) -> None:
                 assert got == expected
 
     within_deadline(body)
+
+
+def test_log_that_its_command_truncates_is_read_from_its_new_start(scene: TimedScene) -> None:
+    run_id = scene.service()
+    scene.print(run_id, 0, b"old and older\nold\n")
+
+    async def body() -> None:
+        async with serving(scene) as site, site.ask(f"{site.web}?offset=14&grep=.") as response:
+            assert await response.content.readline() == b"old\n"
+            os.truncate(scene.log(run_id), 0)
+            scene.write(run_id, b"new\n")
+            assert await response.content.readline() == b"[the command truncated its log: it begins anew]\n"
+            assert await response.content.readline() == b"new\n"
+
+    within_deadline(body)
