@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+from itertools import pairwise
 
 import pytest
 
-from tests.faults.log_kills import VICTIMS, LogKills
-from tests.faults.scene import Scene
+from tests.faults.log_kills import KEEPER, SHIM, VICTIMS, LogKills
+from tests.faults.scene import Scene, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -25,3 +28,55 @@ def test_kills_lose_and_double_no_byte(
     assert compared.kills == kills
     assert compared.compared_bytes > 0
     assert (compared.lost_bytes, compared.doubled_bytes, compared.other_bytes) == (0, 0, 0)
+
+
+ALL = """
+services:
+  mortal:
+    name: x
+    triggeredBy: [postEnvironmentStart]
+    commands: {start: 'i=0; while :; do echo number $((i+=1)); sleep 0.01; done'}
+  stubborn:
+    name: x
+    triggeredBy: [postEnvironmentStart]
+    commands:
+      start: |
+        trap '' PIPE
+        i=0; while :; do echo number $((i+=1)) || touch refused; sleep 0.01; done 2>/dev/null
+"""
+MISSING = "supervisor: output may be missing here: all processes that move it into the log were killed"
+
+
+def test_all_killed_at_once_is_a_broken_pipe_and_the_log_says_so(scene: Scene) -> None:
+    scene.project.write(ALL)
+    scene.start()
+    logs = {
+        name: scene.state / "runs" / f"{service['id']}.1" / "log"
+        for name, service in scene.services().items()
+    }
+    until(lambda: all(log.exists() and log.stat().st_size > 200 for log in logs.values()), "output")
+    until(lambda: KEEPER in " ".join(scene.project.processes().values()), "the keeper")
+    for pid, command in scene.project.processes().items():
+        if SHIM in command or KEEPER in command:
+            os.kill(pid, signal.SIGKILL)
+    scene.kill()
+    until((scene.folder / "refused").exists, "a broken pipe of the one that ignores SIGPIPE")
+    until(lambda: len(scene.machine()) == 1, "the end of the one that does not")
+
+    scene.start()
+    until(lambda: scene.phases() == {"mortal": "failed", "stubborn": "running"}, "the services")
+    until(lambda: logs["stubborn"].read_text().partition(MISSING)[2].count("number") > 20, "output")
+    for name, log in logs.items():
+        before, said, after = log.read_text().partition(f"{MISSING}\n")
+        assert said, name
+        assert MISSING not in after
+        assert numbers(before) == list(range(1, len(numbers(before)) + 1))
+    # What was in its FIFO is still there, since it had that open all the time.
+    found = numbers(logs["stubborn"].read_text())
+    assert found == sorted(set(found))
+    assert sum(later - earlier > 1 for earlier, later in pairwise(found)) == 1
+    scene.end()
+
+
+def numbers(text: str) -> list[int]:
+    return [int(line.split()[1]) for line in text.splitlines() if line.startswith("number ")]
