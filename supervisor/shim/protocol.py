@@ -73,6 +73,8 @@ class Pumping:
 
 
 NOT_PUMPED = Pumping(0)
+KEEPER_SOCKET = "keeper.sock"
+"""The name of the socket, in the state directory, at which what holds the FIFOs can be reached: `log_keeper`."""
 
 
 @dataclass(frozen=True, slots=True)

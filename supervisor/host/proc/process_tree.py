@@ -14,7 +14,7 @@ belongs to some run of the supervisor, but nothing says to which. The sweep at t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from supervisor.host.proc import cgroups
@@ -53,11 +53,14 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
     return _gathered(table, owner, runs)
 
 
-def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = ()) -> list[ProcRef]:
+def strays(
+    runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = (), spared: Container[int] = ()
+) -> list[ProcRef]:
     """All live processes of all runs, past runs too, of the supervisor whose run directories are in `runs_folder`.
 
     `groups`: the control groups of its runs. `shims`: the pids of its shims, which adopt orphans: a process below a
-    shim belongs to some run, even if it left its group and removed its marker. Raises OSError.
+    shim belongs to some run, even if it left its group and removed its marker, unless it is one of the `spared`. Raises
+    OSError.
     """
     table = _processes(0)
     owner = {
@@ -65,7 +68,9 @@ def strays(runs_folder: str, groups: Iterable[str] = (), shims: Sequence[int] = 
     }
     for group in groups:
         owner.update(dict.fromkeys(_grouped(table, group), runs_folder))
-    owner |= {pid: runs_folder for pid, process in table.items() if process.parent in shims}
+    owner |= {
+        pid: runs_folder for pid, process in table.items() if process.parent in shims and pid not in spared
+    }
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 

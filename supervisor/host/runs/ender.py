@@ -12,7 +12,7 @@ from supervisor.host.proc import cgroups
 from supervisor.host.runs import exits
 from supervisor.host.runs.outlets import FactBuffer, LoopWork
 from supervisor.host.runs.run import Asked, Run
-from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.run_directory import NOTED_S, RunDir
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.exit import Exit, ExitUnknown
@@ -166,7 +166,7 @@ class Ender:
         self._census = self._census or termination.SharedCensus()
         survivors = await termination.see_out(run, self._census, self._facts)
         if survivors:
-            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}")
+            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}", NOTED_S)
         if run.in_container and run.asked is not Asked.NOTHING:
             from supervisor.host.runs.spawn.containers import docker_kill_argv
 

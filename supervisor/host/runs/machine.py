@@ -184,7 +184,9 @@ class HostMachine:
         from supervisor.host.runs import termination
 
         groups = self._cgroups.runs if self._cgroups else list
-        return await termination.sweep(str(self._folder), groups, self._shims.pids(), grace_s)
+        return await termination.sweep(
+            str(self._folder), groups, self._shims.pids(), self._shims.keeper(), grace_s
+        )
 
     def close(self) -> int:
         """Leave the shims, once `run` has ended; returns how many commands go on."""

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 4096
 """So much is written into a FIFO as a whole: PIPE_BUF of pipe(7)."""
+NOTED_S = 0.05
+"""How long to wait for a note that is to be in the log when its run is over."""
 _PAUSE_S = 0.001
 _FACTS_BYTES = 64 * 1024
 """How long a file of facts may be."""

@@ -189,15 +189,16 @@ async def exit_without_shim(run: Run) -> Exit:
 
 
 async def sweep(
-    runs_folder: str, groups: Callable[[], list[str]], shims: Sequence[int], grace_s: float
+    runs_folder: str, groups: Callable[[], list[str]], shims: Sequence[int], keeper: int, grace_s: float
 ) -> tuple[Survivor, ...]:
     """End what any run left behind: SIGTERM, after `grace_s` SIGKILL; returns what SIGKILL did not end.
 
-    `groups`: lists the control groups of runs; `shims`: the pids of the shims.
+    `groups`: lists the control groups of runs; `shims`: the pids of the shims; `keeper`: that of the process which
+    holds their FIFOs, and ends by itself.
     """
 
     def left() -> list[ProcRef]:
-        return process_tree.strays(runs_folder, groups(), shims)
+        return process_tree.strays(runs_folder, groups(), shims, (keeper,))
 
     strays = await when_possible(left)
     await worker_threads.run(process_signals.terminate, strays)

@@ -11,7 +11,7 @@ from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
-from supervisor.host.runs.run_directory import RunDir, StartedFacts
+from supervisor.host.runs.run_directory import NOTED_S, RunDir, StartedFacts
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import ProblemSink
@@ -33,7 +33,6 @@ _SHOWN = 3
 _REMOVED = "it was removed"
 _GONE = -1
 """Stands for the inode of a log that was removed before it was seen: no file has it."""
-_NOTED_S = 0.05
 _MAX_COMPLAINTS = 100
 """How many complaints the log of one run gets: a command may write other wrong lines all the time."""
 
@@ -240,7 +239,7 @@ def output(run: Run, final: bool) -> dict[str, str]:
             last = len(run.complaints) == _MAX_COMPLAINTS
             text = "no more complaints about ignored output lines follow" if last else complaint
             run.dir.note(
-                text, _NOTED_S if final else 0.0
+                text, NOTED_S if final else 0.0
             )  # whoever reads the log once the run is over finds it
     return values
 

@@ -3,8 +3,7 @@
 The kernel drops what is in a FIFO when the last process that has it open closes it, and a command that writes into a
 FIFO without a reader gets SIGPIPE. The shim reads, and may be killed; the keeper reads nothing, and is there meanwhile.
 While one of the two lives, no byte is lost. It is a fork of the shim's, so it shares its memory and needs no file; it
-ignores the signals that the shim ignores, except that SIGTERM ends it once it holds nothing: a supervisor that stops
-ends by it whatever its shim still has as a child.
+ignores the signals that the shim ignores, and is killed as late.
 
 Messages are packets of a SOCK_SEQPACKET socket: `+RUN ID` with the read end as SCM_RIGHTS, `-RUN ID` to let it go.
 Nothing is answered. A new shim finds the keeper at `keeper.sock` in the state directory. The keeper ends when it has
@@ -15,7 +14,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import time
 
@@ -24,8 +22,6 @@ from supervisor.shim.descriptors import close_others, unread_bytes
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.unix_socket import connect, peer_credentials
 
-NAME = "keeper.sock"
-"""The socket's name in the state directory."""
 _PACKET_BYTES = 4096
 _TITLE = b"log-keeper"
 _PAUSE_S = 0.2
@@ -161,7 +157,6 @@ class _Keeper:
         except OSError:
             pass  # the next shim starts a keeper of its own
         while self._shims or self._held:
-            signal.pthread_sigmask(signal.SIG_BLOCK if self._held else signal.SIG_UNBLOCK, {signal.SIGTERM})
             poll = select.poll()
             listening = self._listener.fileno()
             for fd in (*self._shims, *([listening] if listening >= 0 else [])):
@@ -220,7 +215,6 @@ def _be_the_keeper(shim: socket.socket, path: str) -> NoReturn:
         close_others({0, 1, 2, shim.fileno()})
         os.setsid()
         _take_title(_TITLE)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _Keeper(shim, path).serve()
     finally:
         os._exit(0)

@@ -11,12 +11,13 @@ import os
 import time
 
 from supervisor.lean.frozen import replace
-from supervisor.shim.logs.log_keeper import NAME, KeeperLink
+from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
 from supervisor.shim.protocol import (
+    KEEPER_SOCKET,
     CommandExited,
     Event,
     ExitStatus,
@@ -55,7 +56,7 @@ class RunLogs:
     def open_at(self, state: str) -> None:
         """The state directory is known."""
         self._times.open_at(state)
-        self.keeper.path = os.path.join(state, NAME)
+        self.keeper.path = os.path.join(state, KEEPER_SOCKET)
 
     @property
     def is_needed(self) -> bool:

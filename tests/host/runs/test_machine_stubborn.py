@@ -80,6 +80,7 @@ async def test_what_sigkill_does_not_end_is_named_with_its_state(
         it.spawn("exec sleep 60", kind=RunKind.START)
         await until(lambda: it.folder().started() is not None)
         pid = it.main().pid
+        await until(lambda: name(pid) == "sleep")
         (freezer / "cgroup.procs").write_text(str(pid))
         (freezer / "freezer.state").write_text("FROZEN")
         await until(lambda: state(pid) == "D")
@@ -91,6 +92,10 @@ async def test_what_sigkill_does_not_end_is_named_with_its_state(
         assert [survivor.pid for survivor in await it.machine.sweep(0.0)] == [pid], "nor does the sweep hang"
         (freezer / "freezer.state").write_text("THAWED")
         await until(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def state(pid: int) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.shim.logs.log_keeper import NAME, KeeperLink
+from supervisor.shim.logs.log_keeper import KeeperLink
+from supervisor.shim.protocol import KEEPER_SOCKET
 
 DEADLINE_S = 10.0
 
@@ -24,12 +25,6 @@ def until(condition: Callable[[], bool]) -> None:
 
 def has_ended(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG)[0] == pid
-
-
-def signals(pid: int, which: str) -> int:
-    """A set of signals of a process: proc_pid_status(5)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1], 16) for line in lines if line.startswith(which))
 
 
 def is_reachable(path: str) -> bool:
@@ -57,7 +52,7 @@ def fifo(tmp_path: Path) -> Path:
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[KeeperLink]:
     link = KeeperLink()
-    link.path = str(tmp_path / NAME)
+    link.path = str(tmp_path / KEEPER_SOCKET)
     yield link
     link.close()
     if link.pid:
@@ -152,16 +147,3 @@ def test_lists_of_processes_say_what_it_is(keeper: KeeperLink, fifo: Path) -> No
 
     until(lambda: Path(f"/proc/{keeper.pid}/cmdline").read_bytes().rstrip(b"\0") == b"log-keeper")
     assert Path(f"/proc/{keeper.pid}/comm").read_text() == "log-keeper\n"
-
-
-def test_sigterm_ends_a_keeper_once_it_holds_nothing(keeper: KeeperLink, fifo: Path) -> None:
-    hold(keeper, fifo)
-    until(lambda: bool(signals(keeper.pid, "SigBlk") & 1 << signal.SIGTERM - 1))
-    os.kill(keeper.pid, signal.SIGTERM)
-    until(lambda: bool(signals(keeper.pid, "ShdPnd") & 1 << signal.SIGTERM - 1))
-    assert is_held(fifo)
-    assert not has_ended(keeper.pid)
-
-    keeper.drop("run")
-    until(lambda: has_ended(keeper.pid))
-    keeper.pid = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 
 from supervisor.host.runs.spawn import command_line
@@ -10,10 +11,15 @@ from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import TRANSIENT_ERRNOS, MachineError
-from supervisor.shim.protocol import VERSION, RunsListed
+from supervisor.shim.protocol import KEEPER_SOCKET, VERSION, RunsListed
+from supervisor.shim.unix_socket import connect, peer_credentials
 
 if TYPE_CHECKING:
     from anyio import CancelScope, Event
+
+
+_KEEPER_S = 1.0
+"""How long the keeper may take to be reached."""
 
 
 class NoShimNow(MachineError):
@@ -23,12 +29,12 @@ class NoShimNow(MachineError):
 class ShimPool:
     """Connections to shims. A new shim is started when there is none that could take a command."""
 
-    def __init__(self, socket: str, fresh: ShimClient, cgroup: str = "") -> None:
-        """Use the shim that listens at `socket` further, if it understands us, and let `fresh` go.
+    def __init__(self, path: str, fresh: ShimClient, cgroup: str = "") -> None:
+        """Use the shim that listens at `path` further, if it understands us, and let `fresh` go.
 
         `cgroup`: the control group of shims; empty: there is none.
         """
-        self._socket = socket
+        self._socket = path
         self._cgroup = cgroup
         self._clients: list[ShimClient] = []
         self._unattended: list[ShimClient] = []
@@ -93,6 +99,16 @@ class ShimPool:
     def pids(self) -> list[int]:
         """The shims' processes, which hold commands and adopt the orphans of these."""
         return [client.shim_pid for client in self._clients if not client.lost]
+
+    def keeper(self) -> int:
+        """The pid of the process that holds the FIFOs for the shims; 0: there is none, or it cannot be reached."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+            sock.settimeout(_KEEPER_S)
+            try:
+                connect(sock, os.path.join(os.path.dirname(self._socket), KEEPER_SOCKET))
+                return peer_credentials(sock)[0]
+            except OSError:
+                return 0
 
     def pass_over(self, client: ShimClient) -> None:
         """Have another shim take the next command; this one keeps what it holds."""
