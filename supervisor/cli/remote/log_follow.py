@@ -98,9 +98,11 @@ class LogFollow:
             self._writer.flush()
             while self._by_fd or not self._is_over():
                 self._round()
-        except ConnectionLost:
+            self._writer.end()
+            self._writer.flush()
+        except (ConnectionLost, NotRunning) as lost:
             self._drain()
-            raise
+            raise ConnectionLost from lost
         finally:
             for run in self._by_fd.values():
                 run.log.close()
@@ -204,6 +206,7 @@ class LogFollow:
             except ConnectionLost:
                 pass
             run.end(self._writer)
+        self._writer.end()
         self._writer.flush()
 
     # New runs

@@ -99,8 +99,11 @@ class PrintedRun:
         return False
 
 
-def print_past(client: Client, runs: Sequence[PrintedRun], writer: LogWriter) -> None:
-    """Print what the logs have now, to the end of each. What comes after that is read from there."""
+def print_past(client: Client, runs: Sequence[PrintedRun], writer: LogWriter, *, followed: bool) -> None:
+    """Print what the logs have now, to the end of each.
+
+    If they are followed, what comes is read from there: the line that a live run has begun waits for its end.
+    """
     waiting = list(runs)
     for number, run in enumerate(waiting):
         run.number = number
@@ -117,6 +120,8 @@ def print_past(client: Client, runs: Sequence[PrintedRun], writer: LogWriter) ->
             heapq.heappush(waiting, run)
             continue
         run.log.close()
-        if not run.lives:
+        if not (run.lives and followed):
             run.end(writer)
+    if not followed:
+        writer.end()
     writer.flush()

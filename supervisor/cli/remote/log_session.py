@@ -84,7 +84,7 @@ class LogSession:
         if self._request.follow:
             self._follow([self._only(path)], (), RunChoice(self._request, ()), None)
         else:
-            print_past(self._client, [self._only(path)], self._writer)
+            print_past(self._client, [self._only(path)], self._writer, followed=False)
 
     def _print_runs(self, choice: RunChoice, executions: Sequence[Json]) -> None:
         """Print runs, and those that begin later."""
@@ -119,7 +119,7 @@ class LogSession:
         """Print what there is. Returns the runs that live."""
         for _ in range(ROUNDS if self._request.follow else 1):
             began_at = time.monotonic()
-            print_past(self._client, runs, self._writer)
+            print_past(self._client, runs, self._writer, followed=self._request.follow)
             runs = [run for run in runs if run.lives]
             if time.monotonic() - began_at < ROUND_S:
                 break
@@ -155,7 +155,7 @@ class LogSession:
             else:
                 lines += piece[1].count(b"\n")
         log.close()
-        return lines
+        return lines + log.in_line
 
     # Logs
 

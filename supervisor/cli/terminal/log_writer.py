@@ -20,8 +20,10 @@ from supervisor.cli.terminal.screen import OutputLine, Screen, screen_for
 from supervisor.cli.terminal.shown_lines import ShownLines
 from supervisor.cli.terminal.visible import visible
 
-_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94, "38;5;208", "38;5;141")
 """Of prefixes, as SGR numbers. Not red, which means an error, and nothing that is unseen on black or white."""
+_SEED = 469
+"""With it the names that most projects have (web, api, db, build, test, worker and others) differ in colour."""
 _WIDEST = 24
 """A longer name is not cut, but shorter ones are not filled up to it."""
 _PIECE_BYTES = 64 * 1024
@@ -141,6 +143,11 @@ class LogWriter:
             self._screen = None
         self.flush()
 
+    def end(self) -> None:
+        """All logs have ended. What a shell prints next begins on a line of its own, unless one log is copied."""
+        if self._prefixed:
+            self._end_line()
+
     def flush(self) -> None:
         """Give everything to the reader. Raises BrokenPipeError if there is none."""
         if self._screen is not None:
@@ -204,7 +211,7 @@ class LogWriter:
         if prefix is None:
             text = f"{name:<{self._width}} |"
             if self._coloured:
-                text = f"\x1b[{_COLOURS[crc32(name.encode()) % len(_COLOURS)]}m{text}\x1b[0m"
+                text = f"\x1b[{_COLOURS[crc32(name.encode(), _SEED) % len(_COLOURS)]}m{text}\x1b[0m"
             prefix = self._prefixes[name] = f"{text} ".encode()
         return prefix
 

@@ -85,6 +85,20 @@ def test_some_are_printed_with_their_names_and_one_as_it_is(running: Running) ->
     assert [line[23:25] for line in utc.splitlines()] == ["Z ", "Z "]
 
 
+def test_line_that_has_begun_is_printed_too(running: Running) -> None:
+    running.edit("tasks: {ask: {name: A, command: 'printf \"Password: \"; sleep 1000'}}\n")
+    running.out("task", "start", "ask")
+    until(lambda: running.out("logs", "ask") == "Password: ", "the question")
+
+    assert running.out("logs") == "ask | Password: \n"
+    assert re.fullmatch(rf"{STAMP} Password: ", running.out("logs", "ask", "-t"))
+    for arguments in (["logs", "-f"], ["logs", "-f", "ask", "-t"]):
+        follower = running.project.program(*arguments)
+        follower.line("Password: $")
+        follower.interrupt()
+        assert follower.wait() == 130
+
+
 def test_a_time_chooses_lines_of_all_runs(running: Running) -> None:
     start(running, "db")
     until(lambda: "db 2" in running.out("logs", "db"), "both lines")
@@ -318,7 +332,7 @@ def test_terminal_shows_colours_and_nothing_that_takes_it_over(running: Running)
     assert b"plain" in alone
     assert b"]52" not in alone
     together = on_terminal(running, "logs")
-    prefix = re.search(rb"\x1b\[\d+mcolours \|\x1b\[0m ", together)
+    prefix = re.search(rb"\x1b\[[\d;]+mcolours \|\x1b\[0m ", together)
     assert prefix
     assert prefix[0] + b"\x1b[32mgreen\x1b[0m\r\n" in together
     assert prefix[0] + b"\x1b[32mplain\x1b[0m\r\n" in together  # nobody ended the colour

@@ -73,16 +73,16 @@ class Server:
         return Answer(self, body, self.step)
 
 
-def print_all(server: Server, *begun: float, lives: bool = False) -> list[PrintedRun]:
+def print_all(server: Server, *begun: float, followed: bool = False) -> list[PrintedRun]:
     writer = LogWriter(prefixed=True, times=None)
     runs = [
         PrintedRun(
             StampedLog(cast(Client, server), path, {}, {"timestamps": "true"}),
-            writer.source(path), at(second), lives=lives, lane=path,
+            writer.source(path), at(second), lives=True, lane=path,
         )
         for path, second in zip(server.logs, begun, strict=True)
     ]  # fmt: skip
-    print_past(cast(Client, server), runs, writer)
+    print_past(cast(Client, server), runs, writer, followed=followed)
     return runs
 
 
@@ -118,16 +118,16 @@ def test_log_is_asked_for_when_its_run_began(capfdbinary: Out) -> None:
     assert len(capfdbinary.readouterr().out.splitlines()) == 100
 
 
-def test_line_without_an_end_is_printed_once_its_run_has_ended_and_else_goes_on(capfdbinary: Out) -> None:
-    logs: Parts = {"a": [(1, "half"), (2, " done\n")]}
-    print_all(Server({"a": logs["a"][:1]}), 0)
-    assert capfdbinary.readouterr().out == b"a | half"
+def test_line_without_an_end_is_printed_or_goes_on_if_the_log_is_followed(capfdbinary: Out) -> None:
+    whole: Parts = {"a": [(1, "half"), (2, " done\n")]}
+    print_all(Server({"a": whole["a"][:1]}), 0)
+    assert capfdbinary.readouterr().out == b"a | half\n"
 
-    server = Server({"a": logs["a"][:1]})
-    runs = print_all(server, 0, lives=True)
+    server = Server({"a": whole["a"][:1]})
+    runs = print_all(server, 0, followed=True)
     assert capfdbinary.readouterr().out == b""
-    server.logs = logs
-    print_past(cast(Client, server), runs, LogWriter(prefixed=False, times=None))
+    server.logs = whole
+    print_past(cast(Client, server), runs, LogWriter(prefixed=False, times=None), followed=True)
     assert server.asked[-1] == {"follow": "false", "timestamps": "true", "cursor": "r:1"}
     assert capfdbinary.readouterr().out == b"half done\n"
 
