@@ -90,17 +90,17 @@ class Pattern(click.ParamType[str]):
 
 
 def moment(text: str, now_s: float) -> float:
-    """The time that a person means, in seconds since the epoch. Raises ValueError, OverflowError."""
+    """The time that a person means, in seconds since the epoch, 0 or more. Raises ValueError, OverflowError."""
     if _DURATION.fullmatch(text):
         parts = re.findall(r"([0-9]+)([smhd])", text)
-        return now_s - sum(int(number) * _UNITS_S[unit] for number, unit in parts)
+        return max(0.0, now_s - sum(int(number) * _UNITS_S[unit] for number, unit in parts))
     # Not at the top: only who names a time waits for the import.
     from datetime import datetime
 
     at = datetime.fromisoformat(text)  # without an offset it is local time
     if len(text) < len("2026-11-30T22:27"):
         raise ValueError
-    return at.timestamp()
+    return max(0.0, at.timestamp())
 
 
 def rfc3339(at_s: float) -> str:
