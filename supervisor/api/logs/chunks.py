@@ -66,7 +66,8 @@ class LogChunk:
     """Where `data` goes on after a hidden value: the position there, and the offset."""
     time: str = ""
     """Of its first byte; empty: the times were not read since the chunk was."""
-    _frames: dict[tuple[str, bytes, bool, bool], Frame] = field(default_factory=dict)
+    _frames: dict[tuple[str, bytes, bool], Frame] = field(default_factory=dict)
+    _stamped: dict[tuple[str, bytes, bool], Frame] = field(default_factory=dict)
 
     @property
     def ends_line(self) -> bool:
@@ -92,11 +93,11 @@ class LogChunk:
 
     def frame(self, name: str, prefix: bytes, fresh: bool, times: RunTimes | None = None) -> Frame:
         """The chunk with what stands before each line, see `lines`; `name` is what its cursor begins with."""
-        key = name, prefix, fresh, times is not None
-        frame = self._frames.get(key)
+        key, frames = (name, prefix, fresh), self._frames if times is None else self._stamped
+        frame = frames.get(key)
         if frame is None:
             data = self.lines(0, len(self.data), prefix, fresh, times)
-            frame = self._frames[key] = Frame(data, f"{name}:{self.end}", self.time)
+            frame = frames[key] = Frame(data, f"{name}:{self.end}", self.time)
         return frame
 
     def lines(self, begin: int, end: int, prefix: bytes, fresh: bool, times: RunTimes | None) -> bytes:

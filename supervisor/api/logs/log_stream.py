@@ -124,9 +124,9 @@ class SharedReading:
         offset = await worker_threads.run(times.line_at_ms, wanted.since_ms, abandon_on_cancel=True)
         return end if offset is None else offset
 
-    def note_time(self, chunk: LogChunk, run_id: str) -> bool:
+    def note_time(self, chunk: LogChunk, run_id: str | None) -> bool:
         """Have a chunk know its time; False: the journal of times has to be read in a thread before."""
-        if not chunk.time:
+        if not chunk.time and run_id is not None:
             if not self.times.catch_up():
                 return False
             chunk.time = moment_text(self.times.of(run_id).ms_at(chunk.start))
@@ -222,10 +222,9 @@ class LogReader:
                 place.after(chunk)
             else:
                 piece = await self._piece(view, chunk, moved, over and not chunk.more)
-                view.accept(piece)
+                place.after_piece(piece)
                 if piece.frame is not None:
                     yield piece.frame
-                place.offset, place.in_line = piece.end, piece.in_line
                 if piece.done:
                     limit = 0
             nothing_new = place.offset == chunk.start and not moved
@@ -241,7 +240,11 @@ class LogReader:
         self, section: Section, run_id: str | None, place: _Place | None = None, seen: FileVersion = None
     ) -> bool:
         """Wait for more; returns whether nothing came for so long that the client wants to know."""
-        wait = _Wait(self._client, self._shared, section, run_id, place, self._text, self._wanted)
+        wait: _Wait
+        if self._is_plain:
+            wait = _Wait(self._client, self._shared, section, run_id, place, self._text)
+        else:
+            wait = _LinesWait(self._client, self._shared, section, run_id, place, self._text, self._wanted)
         await self._shared.waiters.until(wait, section.record_id, place.path if place else None, seen)
         return wait.is_silent()
 
@@ -263,15 +266,14 @@ class _Wait:
         run_id: str | None,
         place: _Place | None,
         text: bool,
-        wanted: WantedLines,
     ) -> None:
         self._client = client
         self._shared = shared
+        self._cache = shared.cache
         self._section = section
         self._run_id = run_id
         self._place = place
         self._text = text
-        self._wanted = wanted
         self._silent_at = self._silence()
 
     def is_silent(self) -> bool:
@@ -279,30 +281,23 @@ class _Wait:
         return time.monotonic() >= self._silent_at
 
     def ready(self) -> bool:
-        if (
-            self._client.gone()
-            or self._section.over(self._run_id)
-            or self.is_silent()
-            or is_over(self._wanted)
-        ):
+        if self._client.gone() or self._section.over(self._run_id) or self.is_silent():
             return True
         return self._run_id is None and self._section.run() is not None
 
     def take(self, version: FileVersion) -> FileVersion:
         """Push what the log has grown by; where that cannot be, the reader is woken and finds out why."""
-        place, section, shared = self._place, self._section, self._shared
-        if place is None or self._run_id is None or section.over(self._run_id):
+        place, section = self._place, self._section
+        if place is None or section.over(self._run_id):
             return None
         try:
-            chunk = shared.cache.chunk(place.path, place.offset, False, self._text, version)
+            chunk = self._cache.chunk(place.path, place.offset, False, self._text, version)
         except OSError:
             return None  # the reader meets the same error, and says so; others wait on the same timer
         if chunk.start != place.offset:
             return None
-        if (place.view is not None or self._text) and not shared.note_time(chunk, self._run_id):
+        if self._text and not chunk.time and not self._shared.note_time(chunk, self._run_id):
             return None
-        if place.view is not None:
-            return self._take_lines(place, place.view, chunk)
         if chunk.end != chunk.start:
             if not self._client.push(chunk.frame(place.name, section.prefix, chunk.fresh)):
                 return None
@@ -310,25 +305,48 @@ class _Wait:
             self._silent_at = self._silence()
         return None if chunk.more else chunk.version
 
-    def _take_lines(self, place: _Place, view: LineView, chunk: LogChunk) -> FileVersion:
-        if is_over(self._wanted):
-            return None
-        if self._wanted.pattern is not None and len(chunk.data) > _SEARCHED_BYTES:
+    def _silence(self) -> float:
+        return time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
+
+
+class _LinesWait(_Wait):
+    """One wait of a reader that does not get all lines as they are."""
+
+    def __init__(
+        self,
+        client: LogClient,
+        shared: SharedReading,
+        section: Section,
+        run_id: str | None,
+        place: _Place | None,
+        text: bool,
+        wanted: WantedLines,
+    ) -> None:
+        super().__init__(client, shared, section, run_id, place, text)
+        self._wanted = wanted
+
+    def ready(self) -> bool:
+        return super().ready() or is_over(self._wanted)
+
+    def take(self, version: FileVersion) -> FileVersion:
+        place = self._place
+        if place is None or place.view is None or self._section.over(self._run_id) or is_over(self._wanted):
             return None
         try:
-            piece = view.piece(chunk, chunk.fresh, False)
-        except TooSlow:
-            return None
+            chunk = self._cache.chunk(place.path, place.offset, False, self._text, version)
+            if chunk.start != place.offset or not (chunk.time or self._shared.note_time(chunk, self._run_id)):
+                return None
+            if self._wanted.pattern is not None and len(chunk.data) > _SEARCHED_BYTES:
+                return None
+            piece = place.view.piece(chunk, chunk.fresh, False)
+        except (OSError, TooSlow):
+            return None  # the reader meets the same, and says so
         if piece.frame is not None:
             if not self._client.push(piece.frame):
                 return None
             self._silent_at = self._silence()
-        view.accept(piece)
-        place.offset, place.in_line = piece.end, piece.in_line
+        place.after_piece(piece)
         return None if chunk.more or piece.stopped or piece.done else chunk.version
-
-    def _silence(self) -> float:
-        return time.monotonic() + KEEP_ALIVE_S if self._text else math.inf
 
 
 @dataclass(slots=True)
@@ -348,6 +366,11 @@ class _Place:
         self.offset = chunk.end
         if chunk.end != chunk.start:
             self.in_line = not chunk.ends_line
+
+    def after_piece(self, piece: Piece) -> None:
+        self.offset, self.in_line = piece.end, piece.in_line
+        if self.view is not None:
+            self.view.accept(piece)
 
     def note(self, sentence: str, prefix: bytes) -> Frame:
         """A line of our own. What follows it begins at the place."""
