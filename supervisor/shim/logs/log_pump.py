@@ -9,7 +9,7 @@ pump that takes over after a death opens FIFO and log by their paths, and goes o
 |---|---|
 | has bytes | moves up to 256 KiB, then the next FIFO that has some; a time goes into the journal before |
 | is empty | waits in epoll; 2 ms after it has moved something, unless a pipe was full |
-| has no writer (splice returns 0) | waits for the next writer (edge-triggered), and reports that it is closed |
+| has no writer (hangs up, or splice returns 0) | waits for the next one (edge-triggered), reports that it is closed |
 
 The shim's main thread adds FIFOs, and asks for a run to be *flushed*: moved up to what is in the FIFO at that moment.
 The answers wait in `take_flushed`, announced by a byte in the shim's wake-up pipe.
@@ -178,10 +178,13 @@ class LogPump:
                 time.sleep(_TROUBLE_S)
 
     def _turn(self) -> None:
-        ready, is_asked = self._wait()
+        ready, ended, is_asked = self._wait()
         any_full = False
         for pipe in ready:
             any_full |= self._move(pipe)
+        for pipe in ended:
+            self._note_flushed(pipe)
+            self._note_closed(pipe)
         if is_asked or self._to_remove:  # last: it may close some of these
             self._answer()
         if any_full or time.monotonic() >= self._rearm_at:
@@ -189,19 +192,19 @@ class LogPump:
         if time.monotonic() >= self._say_at:
             self._say()
 
-    def _wait(self) -> tuple[list[LogPipe], bool]:
-        """The FIFOs that have bytes, or whose last writer has gone; and whether the main thread wants something."""
-        ready, is_asked = [], False
+    def _wait(self) -> tuple[list[LogPipe], list[LogPipe], bool]:
+        """The FIFOs with something to write, those without writers, and whether the main thread wants something."""
+        ready, ended, is_asked = list[LogPipe](), list[LogPipe](), False
         patience_s = _SAY_S if self._behind else None
         if self._resting or self._to_remove:
             patience_s = _PAUSE_S
-        for fd, _ in self._epoll.poll(patience_s):
+        for fd, events in self._epoll.poll(patience_s):
             if fd == self._control:
                 os.eventfd_read(self._control)
                 is_asked = True
             elif pipe := self._pipes.get(fd):
-                ready.append(pipe)
-        return ready, is_asked
+                (ready if events & select.EPOLLIN or pipe.is_behind else ended).append(pipe)
+        return ready, ended, is_asked
 
     def _move(self, pipe: LogPipe) -> bool:
         """Move bytes of one FIFO; True: it has more than one move takes."""
@@ -215,17 +218,21 @@ class LogPump:
         self._note_flushed(pipe)
         self._note_behind(pipe)
         if moved == 0:
-            if not pipe.is_closed:
-                pipe.is_closed = True
-                # Level-triggered, the kernel would report the hang-up for ever.
-                self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLET)
-                self._report(self._closed, pipe)
+            self._note_closed(pipe)
             return False
         pipe.is_closed = False
         if not self._resting:
             self._rearm_at = time.monotonic() + _PAUSE_S
         self._resting.append(pipe)
         return moved >= pipe.full_bytes
+
+    def _note_closed(self, pipe: LogPipe) -> None:
+        if not pipe.is_closed:
+            pipe.is_closed = True
+            # Level-triggered, the kernel would report the hang-up for ever.
+            self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLET)
+            if pipe.run_id in self._by_run:
+                self._report(self._closed, pipe)
 
     def _rearm(self) -> None:
         rested, self._resting, self._rearm_at = self._resting, [], math.inf

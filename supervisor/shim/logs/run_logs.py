@@ -139,6 +139,8 @@ class RunLogs:
             if is_due(pending, now, has_writer):
                 del self._pending[run_id]
                 ends.append(CommandExited(run_id, pending.status))
+                if not has_writer:
+                    self._closed.add(run_id)  # as the pump will say: `attend` need not wait for that
             else:
                 self._pending[run_id] = after_look(pending, now, position)
         return list[Event](ends)
