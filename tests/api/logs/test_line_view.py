@@ -138,7 +138,7 @@ moments = st.none() | st.integers(BEGAN_MS - 1, BEGAN_MS + 20)
 patterns = st.sampled_from([None, None, "a|x", r"^\W", "b$", r"^$", r"\*{3}"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(writes, st.sets(st.sampled_from(SECRETS)), moments, moments, st.booleans(), patterns, st.booleans())
 @example([(0, b"xy"), (1, b"z\n")], {"xyz"}, BEGAN_MS, None, True, None, False)
 def test_lines_of_a_log_that_grows_are_those_of_the_whole(
@@ -176,7 +176,7 @@ def _check_cursors(log: GrowingLog, reader: Reader, expected: bytes) -> None:
         assert seen + rest.body == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 9), st.binary(max_size=40)), max_size=12))
 def test_stamped_log_without_its_stamps_is_the_log(written: Writes) -> None:
     """Whatever bytes are written, and whatever the clock does."""

@@ -416,6 +416,7 @@ def test_line_in_which_the_search_takes_too_long_passes(scene: TimedScene) -> No
     within_deadline(body)
 
 
+@pytest.mark.slow
 def test_pattern_that_takes_too_long_ends_its_log_alone(
     scene: TimedScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
