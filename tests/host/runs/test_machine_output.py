@@ -194,8 +194,14 @@ async def test_a_pumped_log_of_a_quiet_command_is_made_anew_whatever_is_in_its_p
     began = time.time()
     async with bench(tmp_path) as it:
         it.spawn(
-            f'echo before; cd "${{GITPOD_OUTPUT%/*}}"; rm log; {plant}; exec sleep 60', kind=RunKind.START
+            "echo before; until [ -e go ]; do sleep 0.01; done; "
+            f'cd "${{GITPOD_OUTPUT%/*}}"; rm log; {plant}; exec sleep 60',
+            kind=RunKind.START,
         )
+        await until(
+            lambda: "before" in said(it.folder().log)
+        )  # with that the pump would see to the log by itself
+        (it.workspace / "go").touch()
         await until(lambda: "the log is a new one" in said(it.folder().log))
         await until(
             lambda: (
@@ -203,7 +209,7 @@ async def test_a_pumped_log_of_a_quiet_command_is_made_anew_whatever_is_in_its_p
             )
         )
         it.machine.perform(Note(RunId("run"), "after"))
-        await until(lambda: said(it.folder().log).endswith("supervisor: after\n"))
+        await until(lambda: "supervisor: after\n" in said(it.folder().log))
     assert os.stat("/etc/passwd").st_mtime < began, "a link is not followed"
 
 
