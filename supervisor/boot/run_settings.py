@@ -29,9 +29,10 @@ class Settings:
     watch: bool = True
     log_limit_bytes: int = 64 * 1024 * 1024
     log_transport: str = "pipe"
+    """`file` or `pipe`: see `shim/logs/log_pump`."""
     log_quiet_s: float = 0.2
     log_drain_s: float = 2.0
-    """`file` or `pipe`: see `shim/logs/log_pump`."""
+    """What the end of a command waits for: see `shim/logs/pending_exit`."""
     drain_grace_s: float = 30.0
     """How long a drain waits before it kills what is left."""
     api: ApiSettings | None = None

@@ -233,14 +233,16 @@ def output(run: Run, final: bool) -> dict[str, str]:
     if run.output_file is None:
         return {}
     values, complaints = read_output(run.output_file, final)
+    notes = []
     for complaint in complaints:
         if complaint not in run.complaints and len(run.complaints) < _MAX_COMPLAINTS:
             run.complaints.add(complaint)
             last = len(run.complaints) == _MAX_COMPLAINTS
-            text = "no more complaints about ignored output lines follow" if last else complaint
-            run.dir.note(
-                text, NOTED_S if final else 0.0
-            )  # whoever reads the log once the run is over finds it
+            notes.append("no more complaints about ignored output lines follow" if last else complaint)
+    for text in notes[:-1]:
+        run.dir.note(text)
+    if notes:  # once the run is over, all of them are in the log; the event loop waits for that once
+        run.dir.note(notes[-1], NOTED_S if final else 0.0)
     return values
 
 

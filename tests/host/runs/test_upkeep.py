@@ -1,6 +1,14 @@
-"""How often live runs are looked at."""
+"""How often live runs are looked at, and what is noted about their output files."""
 
-from supervisor.host.runs.upkeep import LookPace
+import os
+import time
+from pathlib import Path
+
+from supervisor.host.runs.run import Run
+from supervisor.host.runs.run_directory import NOTED_S, RunDir
+from supervisor.host.runs.upkeep import LookPace, output
+from supervisor.model.action import RunKind
+from supervisor.model.ids import RunId
 
 MEGABYTE = 1 << 20
 
@@ -41,3 +49,20 @@ def test_a_disk_that_fills_has_the_runs_looked_at_at_once() -> None:
     assert not pace.is_due(1000 * MEGABYTE)
     assert not pace.is_due(990 * MEGABYTE), "a little is no reason"
     assert pace.is_due(900 * MEGABYTE)
+
+
+def test_many_complaints_at_the_end_hold_the_event_loop_up_once(tmp_path: Path) -> None:
+    folder = RunDir(tmp_path, "r")
+    folder.create("true\n")
+    run = Run(RunId("r"), RunKind.TASK, "build", folder)
+    assert run.output_file is not None
+    Path(run.output_file).write_text("no value\n" * 12)
+    os.mkfifo(folder.fifo)
+    reader = os.open(folder.fifo, os.O_RDONLY | os.O_NONBLOCK)  # and nobody empties it
+    try:
+        began = time.monotonic()
+        output(run, final=True)
+        assert time.monotonic() - began < 6 * NOTED_S
+        assert os.read(reader, 1 << 16).count(b"is ignored") == 12
+    finally:
+        os.close(reader)
