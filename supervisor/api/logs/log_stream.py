@@ -114,9 +114,8 @@ class SharedReading:
         """The offset of a run's first line that `since` lets pass; the end of the log, if there is none yet."""
         if wanted.since_ms is None:
             return 0
-        end = log_file.size(
-            RunDir(self.runs, run_id).log
-        )  # before the times: what is written meanwhile passes
+        # The size before the times: so what is written meanwhile passes.
+        end = log_file.size(RunDir(self.runs, run_id).log)
         await self.times.refresh()
         times = self.times.of(run_id)
         if times.first_at(wanted.since_ms) == 0:
@@ -201,14 +200,7 @@ class LogReader:
             over = section.over(run_id)
             if limit is None and (over or not self._goes_on()):
                 limit = log_file.size(place.path)
-            async with self._shared.turns:
-                version = file_version(place.path)
-                chunk = self._shared.cache.chunk(place.path, place.offset, over, self._text, version)
-                await asyncio.sleep(0)  # a client that takes everything at once would keep the loop to itself
-            # A time is written before its bytes, so it is read after them.
-            if (view is not None or self._text) and not self._shared.note_time(chunk, run_id):
-                await self._shared.times.refresh()
-                self._shared.note_time(chunk, run_id)
+            chunk = await self._chunk(place, run_id, over)
             moved = chunk.start != place.offset
             if moved:
                 if view is not None and chunk.start < place.offset:
@@ -235,6 +227,18 @@ class LogReader:
                 return
             if nothing_new and await self._wait(section, run_id, place, chunk.version):
                 yield SILENCE
+
+    async def _chunk(self, place: _Place, run_id: str, over: bool) -> LogChunk:
+        """The chunk at a place, with its time if that is wanted. `over`: nothing will be written any more."""
+        async with self._shared.turns:
+            version = file_version(place.path)
+            chunk = self._shared.cache.chunk(place.path, place.offset, over, self._text, version)
+            await asyncio.sleep(0)  # a client that takes everything at once would keep the loop to itself
+        # A time is written before its bytes, so it is read after them.
+        if (place.view is not None or self._text) and not self._shared.note_time(chunk, run_id):
+            await self._shared.times.refresh()
+            self._shared.note_time(chunk, run_id)
+        return chunk
 
     async def _wait(
         self, section: Section, run_id: str | None, place: _Place | None = None, seen: FileVersion = None

@@ -227,9 +227,8 @@ class RunDir:
             try:
                 if os.fstat(fd).st_nlink != 1:
                     return True  # a command put another file there, which has a name elsewhere
-                fcntl.flock(
-                    fd, fcntl.LOCK_EX | fcntl.LOCK_NB
-                )  # the pump, if there is one, would overwrite the lines
+                # The pump, if there is one, has the lock, and would overwrite the lines.
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.write(fd, lines.encode("utf-8", "replace"))
             finally:
                 os.close(fd)
@@ -286,9 +285,8 @@ def _give(path: str, mode: int, account: Account) -> None:
 
 
 def _wait_until_empty(fifo: int, longest_s: float) -> None:
-    from supervisor.shim.descriptors import (
-        unread_bytes,
-    )  # not at the top: nothing is noted before the first command
+    # Not at the top: nothing is noted before the first command.
+    from supervisor.shim.descriptors import unread_bytes
 
     until = time.monotonic() + longest_s
     while time.monotonic() < until and unread_bytes(fifo):
