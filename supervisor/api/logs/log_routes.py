@@ -33,6 +33,7 @@ from supervisor.api.logs import frames
 from supervisor.api.logs.chunks import ChunkCache, Secrets
 from supervisor.api.logs.frames import Encoding, Frame
 from supervisor.api.logs.log_query import VERY_LARGE, BadQuery, LogQuery, parse
+from supervisor.api.logs.log_section import Section
 from supervisor.api.logs.log_source import (
     BadCursor,
     LogSource,
@@ -43,8 +44,9 @@ from supervisor.api.logs.log_source import (
     service_log,
     step_log,
 )
-from supervisor.api.logs.log_stream import SILENCE, LogReader, Section, SharedReading
+from supervisor.api.logs.log_stream import SILENCE, LogReader
 from supervisor.api.logs.log_tail import TailSearch
+from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.core.records import Records
 from supervisor.host.runs import log_file
@@ -80,7 +82,7 @@ class Logs:
         """`runs` holds the run directories, in the state directory; `secrets` is asked at each read."""
         self._records = records
         self._runs = runs
-        self._shared = SharedReading(
+        self._shared = ReaderResources(
             runs, ChunkCache(secrets), LogWaiters(hub, records.leaders), LineTimes(runs.parent)
         )
         self._search = TailSearch()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from supervisor.api.logs.log_stream import Section
+from supervisor.api.logs.log_section import Section
 from supervisor.core import kept_runs, queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound

@@ -14,67 +14,25 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Protocol
 
-from supervisor.api.logs.chunks import ChunkCache, FileVersion, LogChunk, file_version
+from supervisor.api.logs.chunks import FileVersion, LogChunk, file_version
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import TooSlow
 from supervisor.api.logs.line_view import LineView, Piece, is_over
-from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
-from supervisor.api.logs.waiters import LogWaiters
-from supervisor.host.proc import worker_threads
+from supervisor.api.logs.log_section import Section
+from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.host.runs import log_file
-from supervisor.host.runs.line_times import LineTimes
 from supervisor.host.runs.run_directory import RunDir
 
 KEEP_ALIVE_S = 15.0
-SERVED_AT_ONCE = 8
-"""How many readers that catch up get a chunk in one turn of the event loop: half a millisecond."""
 _SEARCHED_BYTES = 8192
 """More is not searched for a pattern on the timer of all readers."""
-_LONG_TURN_S = 0.005
-"""Of processor time: a turn in which searches are slow."""
 SILENCE = Frame(b"", "")
 """Stands for nothing to send for a while, for clients that want to know."""
-
-
-class LoggedRun(Protocol):
-    """The run whose log a section is. The methods look at the records as they are when called."""
-
-    def run_id(self) -> str | None:
-        """None: it has not begun."""
-
-    def over(self, run_id: str | None) -> bool:
-        """Whether nothing more is to come, given the run that was begun with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One run's place in a stream."""
-
-    record_id: str
-    """Whose changes decide."""
-    of: LoggedRun
-    name: str = ""
-    """What its cursors begin with; empty: the run's id."""
-    prefix: bytes = b""
-    """Stands before each line."""
-    next_name: str = ""
-    """Of the section after it, which begins on a line of its own; empty: it may go on in this one's last line."""
-    note: str = ""
-    """Said before it begins."""
-
-    def run(self) -> str | None:
-        """The id of the run; None: it has not begun."""
-        return self.of.run_id()
-
-    def over(self, run_id: str | None) -> bool:
-        """Whether nothing more is to come, given the run that was begun with."""
-        return self.of.over(run_id)
 
 
 class LogClient(Protocol):
@@ -87,56 +45,11 @@ class LogClient(Protocol):
         """Send a frame at once if the client has taken all before it. Returns whether that was so."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedReading:
-    """What all readers of a server share."""
-
-    runs: Path
-    """The folder of run directories."""
-    cache: ChunkCache
-    waiters: LogWaiters
-    times: LineTimes
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SERVED_AT_ONCE))
-    searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-
-    @asynccontextmanager
-    async def search_turn(self) -> AsyncGenerator[None]:
-        """The turn of one reader with a pattern. After a long one, others have twice as much time."""
-        async with self.searching:
-            began = time.thread_time()
-            try:
-                yield
-            finally:
-                took_s = time.thread_time() - began
-                await asyncio.sleep(2 * took_s if took_s > _LONG_TURN_S else 0)
-
-    async def first_line(self, run_id: str, wanted: WantedLines) -> int:
-        """The offset of a run's first line that `since` lets pass; the end of the log, if there is none yet."""
-        if wanted.since_ms is None:
-            return 0
-        # The size before the times: so what is written meanwhile passes.
-        end = log_file.size(RunDir(self.runs, run_id).log)
-        await self.times.refresh()
-        times = self.times.of(run_id)
-        if times.first_at(wanted.since_ms) == 0:
-            return 0
-        offset = await worker_threads.run(times.line_at_ms, wanted.since_ms, abandon_on_cancel=True)
-        return end if offset is None else offset
-
-    def note_time(self, chunk: LogChunk, run_id: str | None) -> bool:
-        """Have a chunk know its time; False: the journal of times has to be read in a thread before."""
-        if not chunk.time and run_id is not None:
-            if not self.times.catch_up():
-                return False
-            chunk.time = moment_text(self.times.of(run_id).ms_at(chunk.start))
-        return True
-
-
 class LogReader:
     """Reads for one client."""
 
     def __init__(
-        self, shared: SharedReading, client: LogClient, wanted: WantedLines, *, follow: bool, text: bool
+        self, shared: ReaderResources, client: LogClient, wanted: WantedLines, *, follow: bool, text: bool
     ) -> None:
         """`follow`: go on until the sections are over. `text`: frames that can become text, and SILENCE.
 
@@ -265,7 +178,7 @@ class _Wait:
     def __init__(
         self,
         client: LogClient,
-        shared: SharedReading,
+        shared: ReaderResources,
         section: Section,
         run_id: str | None,
         place: _Place | None,
@@ -319,7 +232,7 @@ class _LinesWait(_Wait):
     def __init__(
         self,
         client: LogClient,
-        shared: SharedReading,
+        shared: ReaderResources,
         section: Section,
         run_id: str | None,
         place: _Place | None,

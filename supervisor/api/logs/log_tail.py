@@ -17,7 +17,8 @@ from supervisor.api.logs.chunks import file_version
 from supervisor.api.logs.line_pattern import TooSlow
 from supervisor.api.logs.line_view import LineView
 from supervisor.api.logs.log_query import WantedLines
-from supervisor.api.logs.log_stream import Section, SharedReading
+from supervisor.api.logs.log_section import Section
+from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
@@ -35,7 +36,7 @@ class TailSearch:
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def start(
-        self, shared: SharedReading, sections: Sequence[Section], lines: int, wanted: WantedLines
+        self, shared: ReaderResources, sections: Sequence[Section], lines: int, wanted: WantedLines
     ) -> tuple[tuple[Section, ...], int]:
         """See `tail_start`; of the lines that are wanted. Cancelled, it leaves no search behind. Raises OSError."""
         if lines and (wanted.until_ms is not None or wanted.pattern is not None):
@@ -52,7 +53,7 @@ class TailSearch:
 
 
 async def _passing_tail(
-    shared: SharedReading, sections: Sequence[Section], lines: int, wanted: WantedLines
+    shared: ReaderResources, sections: Sequence[Section], lines: int, wanted: WantedLines
 ) -> tuple[tuple[Section, ...], int]:
     """As `tail_start`, of the lines that pass. On the event loop, where a search can be ended, piece by piece."""
     budget_bytes, start = log_file.SEARCH_BYTES, 0
@@ -91,7 +92,7 @@ async def _window(path: str, first: int, end: int) -> int:
 
 
 async def _passing(
-    shared: SharedReading, run_id: str, wanted: WantedLines, start: int, end: int, over: bool
+    shared: ReaderResources, run_id: str, wanted: WantedLines, start: int, end: int, over: bool
 ) -> array[int]:
     """The offsets of the lines that pass, from a line's beginning to another's. Raises TooSlow, OSError.
 
