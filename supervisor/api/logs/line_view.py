@@ -66,7 +66,7 @@ class LineView:
         """
         self._wanted = wanted
         self._all = wanted == WantedLines(timestamps=True)
-        """Whether all lines pass: then what is made of a chunk is shared with others who want that."""
+        """Whether all lines pass: then what is made of a chunk is shared with other such readers."""
         self._times = times
         self._run_id = run_id
         self._name = name
@@ -118,7 +118,7 @@ class LineView:
         return Piece(frame, offset, passes, in_line, stopped, done)
 
     def lines(self, chunk: LogChunk, fresh: bool, final: bool) -> tuple[list[int], Piece]:
-        """The offsets of the lines that pass, for who counts them, and the piece without its frame."""
+        """The offsets of the lines that pass, to count them, and the piece without its frame."""
         spans, end, stopped, done = self._passing(chunk, fresh, final, self._times.of(self._run_id))
         offsets = []
         for begin, after in spans:

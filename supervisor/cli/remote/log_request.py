@@ -94,7 +94,7 @@ def moment(text: str, now_s: float) -> float:
     if _DURATION.fullmatch(text):
         parts = re.findall(r"([0-9]+)([smhd])", text)
         return max(0.0, now_s - sum(int(number) * _UNITS_S[unit] for number, unit in parts))
-    # Not at the top: only who names a time waits for the import.
+    # Not at the top: only a command that names a time waits for the import.
     from datetime import datetime
 
     at = datetime.fromisoformat(text)  # without an offset it is local time

@@ -218,7 +218,7 @@ class LogWriter:
 
 def _local(stamp: bytes) -> tuple[bytes, bytes]:
     """A time's local date and time to the second, and the offset."""
-    # Not at the top: only who wants times waits for the import.
+    # Not at the top: only a command that prints times waits for the import.
     from datetime import datetime
 
     at = datetime.fromisoformat(f"{stamp[:19].decode()}+00:00").astimezone().isoformat().encode()

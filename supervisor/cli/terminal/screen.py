@@ -60,7 +60,7 @@ class Screen(Protocol):
     """Whether an unfinished line can be taken away again."""
 
     def line(self, text: str) -> str:
-        """Print a line that is no run's output, and has passed through `Terminal.shown`."""
+        """Print a line that is not a run's output, and has passed through `Terminal.shown`."""
 
     def output(self, line: OutputLine) -> str:
         """Print a line of a run. An unfinished one replaces what was known of it."""

@@ -51,7 +51,7 @@ class LogPipe:
         self.fd = _opened(fifo, must_have_name=is_new)
         try:
             if not stat.S_ISFIFO(os.fstat(self.fd).st_mode):
-                raise FileNotFoundError(errno.ENOENT, "it is no FIFO", fifo)
+                raise FileNotFoundError(errno.ENOENT, "it is not a FIFO", fifo)
             self.full_bytes = min(_FULL_BYTES, _grown(self.fd) // 2)
             """A FIFO of which so much was moved at once fills quickly. Its pages may be half full."""
             self._unsaid: list[str] = []

@@ -272,7 +272,7 @@ class LogPump:
             self._remove(pipe)
 
     def _remove(self, pipe: LogPipe) -> None:
-        """Close a FIFO; in a moment, while somebody has it open who writes one more line: the supervisor does."""
+        """Close a FIFO; in a moment, while the supervisor has it open to write one more line."""
         try:
             os.unlink(pipe.fifo)
         except OSError:
