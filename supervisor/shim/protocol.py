@@ -10,7 +10,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | ListRequest | `{"ask": "list"}` | RunsListed |
 | ListenRequest | `{"ask": "listen", "path"}` | nothing |
 | JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
-| PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes"}` | LogFlushed |
+| PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes", "held"?}` | LogFlushed |
 | (the supervisor closes its side) | end of file | Bye |
 
 | event | on the wire |
@@ -96,7 +96,7 @@ class SpawnRequest:
     cgroup: str = ""
     """The folder of the command's control group, beside which the shim's is; empty: it has none of its own."""
     fifo: str = ""
-    """The path of the FIFO that is made for its output, and pumped into `log`; empty: it writes into `log` itself."""
+    """The path of the FIFO for its output, made if it is missing, and pumped into `log`; empty: none is."""
     pumping: Pumping = NOT_PUMPED
     """How output is pumped."""
 
@@ -131,6 +131,8 @@ class PumpRequest:
     fifo: str
     log: str
     limit_bytes: int
+    held: bool = False
+    """Whether the supervisor has held the FIFO since it was made: nothing in it was lost."""
 
 
 Request = SpawnRequest | ListRequest | ListenRequest | JoinRequest | PumpRequest
@@ -229,8 +231,10 @@ def encode_request(request: Request) -> Message:
             return {"ask": "listen", "path": path}
         case JoinRequest(cgroup):
             return {"ask": "join", "cgroup": cgroup}
-        case PumpRequest(run_id, fifo, log, limit_bytes):
-            return {"ask": "pump", "run_id": run_id, "fifo": fifo, "log": log, "limit_bytes": limit_bytes}
+        case PumpRequest(run_id, fifo, log, limit_bytes, held):
+            message: Message = {"ask": "pump", "run_id": run_id, "fifo": fifo, "log": log}
+            message["limit_bytes"] = limit_bytes
+            return message | {"held": True} if held else message
         case _:
             assert_never(request)
 
@@ -272,7 +276,7 @@ def decode_request(message: Message) -> Request:
             "log": str(log),
             "limit_bytes": int(limit_bytes),
         }:
-            return PumpRequest(run_id, fifo, log, limit_bytes)
+            return PumpRequest(run_id, fifo, log, limit_bytes, message.get("held") is True)
         case _:
             raise ProtocolError(f"unknown request {message.get('ask')!r}")
 

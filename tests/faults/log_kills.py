@@ -26,9 +26,11 @@ from tests.faults.scene import Scene, until
 from tests.leaks import MARKER
 
 SHIM, KEEPER = "shim.py", "log-keeper"
-VICTIMS = ("shim", "supervisor", "both", "keeper", "any")
+VICTIMS = ("shim", "supervisor", "both", "keeper", "shim and keeper", "any")
+"""both: supervisor and shim."""
 LONGEST_WAIT_S = 0.3
 """Between two kills."""
+TITLES = {"shim": (SHIM,), "both": (SHIM,), "keeper": (KEEPER,), "shim and keeper": (SHIM, KEEPER)}
 NOTE = re.compile(rb"supervisor: (?!output may be missing)[^\n]*\n")
 """Lines of the supervisor's own; not the one by which it says that it cannot promise what is promised here."""
 WRITER = """
@@ -99,7 +101,7 @@ class LogKills:
             time.sleep(self._dice.uniform(0, LONGEST_WAIT_S))
             victims = self._victims
             if victims == "any":
-                # Shim and keeper at once are not asked for here: one of them holds each FIFO.
+                # All three at once are not asked for here.
                 until(self._all_are_held, "shim and keeper", every_s=0.002)
                 victims = self._dice.choice(VICTIMS[:-1])
             self._kill(victims)
@@ -124,7 +126,7 @@ class LogKills:
 
     def _kill(self, victims: str) -> None:
         """Kill some; at the end there is a supervisor."""
-        titles = {"shim": (SHIM,), "both": (SHIM,), "keeper": (KEEPER,)}.get(victims, ())
+        titles = TITLES.get(victims, ())
         pids = [
             pid
             for pid, command in self._scene.project.processes().items()

@@ -6,9 +6,11 @@ import os
 import random
 import signal
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from tests.faults import killed_shim
 from tests.faults.log_kills import KEEPER, SHIM, VICTIMS, LogKills
 from tests.faults.scene import Scene, until
 
@@ -80,3 +82,26 @@ def test_all_killed_at_once_is_a_broken_pipe_and_the_log_says_so(scene: Scene) -
 
 def numbers(text: str) -> list[int]:
     return [int(line.split()[1]) for line in text.splitlines() if line.startswith("number ")]
+
+
+FIRST = """
+tasks:
+  t:
+    name: x
+    triggeredBy: [postEnvironmentStart]
+    command: seq 100000
+"""
+
+
+@pytest.mark.parametrize("point", [name for name in killed_shim.NAMES if "listen" not in name])
+def test_first_command_loses_nothing_when_its_shim_dies_before_there_is_a_keeper(
+    scene: Scene, point: str
+) -> None:
+    scene.project.write(FIRST)
+    scene.start(entry=(Path(killed_shim.__file__), point, "1", str(scene.project.home / "died")))
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+
+    (log,) = scene.state.glob("runs/*/log")
+    assert (scene.project.home / "died").exists()
+    assert log.read_text() == "".join(f"{number}\n" for number in range(1, 100_001))
+    scene.end()

@@ -58,6 +58,10 @@ REQUESTS: list[tuple[Request, str]] = [
         PumpRequest("r", "/r/fifo", "/r/log", 9),
         '{"ask": "pump", "run_id": "r", "fifo": "/r/fifo", "log": "/r/log", "limit_bytes": 9}',
     ),
+    (
+        PumpRequest("r", "/r/fifo", "/r/log", 9, held=True),
+        '{"ask": "pump", "run_id": "r", "fifo": "/r/fifo", "log": "/r/log", "limit_bytes": 9, "held": true}',
+    ),
     (ListRequest(), '{"ask": "list"}'),
     (ListenRequest("/s/shim.sock"), '{"ask": "listen", "path": "/s/shim.sock"}'),
     (JoinRequest("/sys/fs/cgroup/s"), '{"ask": "join", "cgroup": "/sys/fs/cgroup/s"}'),

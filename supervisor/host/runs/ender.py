@@ -97,6 +97,7 @@ class Ender:
         from supervisor.host.runs import upkeep  # not at the top: nothing is over before the first command
 
         del self._runs[run.run_id]
+        run.let_fifo_go()
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
         self._facts.post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))

@@ -191,6 +191,8 @@ class HostMachine:
     def close(self) -> int:
         """Leave the shims, once `run` has ended; returns how many commands go on."""
         self._ender.close()
+        for run in self._runs.values():
+            run.let_fifo_go()
         live = self._shims.close()
         if self._cgroups:
             self._cgroups.close(0.0 if live else _SHIM_ENDS_S)

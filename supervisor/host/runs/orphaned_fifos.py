@@ -66,8 +66,9 @@ class OrphanedFifos:
         directory = RunDir(self._folder, run_id)
         run = self._runs.get(run_id)
         limit_bytes = run.log_limit_bytes(self._limit_bytes) if run else self._limit_bytes
+        held = run is not None and run.has_held_fifo
         try:
-            self._shims.current().pump(PumpRequest(run_id, directory.fifo, directory.log, limit_bytes))
+            self._shims.current().pump(PumpRequest(run_id, directory.fifo, directory.log, limit_bytes, held))
         except MachineError:
             self.done(run_id)  # there is no shim: the next one is asked for all
 

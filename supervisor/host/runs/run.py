@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run_directory import RunDir
@@ -64,6 +65,9 @@ class Run:
         """The path of the output file; None: a run of this kind has no outputs."""
         self.is_pumped = False
         """Whether a shim pumps its output into its log; else the command writes into that itself."""
+        self._fifo_fd = -1
+        self.has_held_fifo = False
+        """Whether we have had a read end of its FIFO since it was made."""
         self.log_size = 0
         """The log's size when its limit was last enforced."""
         self.log_inode = 0
@@ -83,6 +87,22 @@ class Run:
         """How large its log may be, where other logs may have `limit_bytes`."""
         is_short = self.kind in (RunKind.READY, RunKind.STOP)
         return min(limit_bytes, _SHORT_LOG_BYTES) if is_short else limit_bytes
+
+    def hold_fifo(self) -> None:
+        """Have a read end of its FIFO, so that nothing in it is lost while we live, and its command has a reader."""
+        if self._fifo_fd < 0:
+            try:
+                self._fifo_fd = os.open(
+                    self.dir.fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+                )
+            except OSError:
+                pass  # the keeper has one
+
+    def let_fifo_go(self) -> None:
+        """Close the read end."""
+        if self._fifo_fd >= 0:
+            os.close(self._fifo_fd)
+            self._fifo_fd = -1
 
     def note_change(self) -> None:
         """Wake the task that waits for a change of `asked` or `exit`."""

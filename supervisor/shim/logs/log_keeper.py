@@ -2,8 +2,9 @@
 
 The kernel drops what is in a FIFO when the last process that has it open closes it, and a command that writes into a
 FIFO without a reader gets SIGPIPE. The shim reads, and may be killed; the keeper reads nothing, and is there meanwhile.
-While one of the two lives, no byte is lost. It is a fork of the shim's, so it shares its memory and needs no file; it
-ignores the signals that the shim ignores, and is killed as late.
+While one of the two lives, no byte is lost. The supervisor holds the FIFOs of its live runs as well, for the moment
+before there is a keeper, and if both are killed at once. The keeper is a fork of the shim's, so it shares its memory
+and needs no file; it ignores the signals that the shim ignores, and is killed as late.
 
 Messages are packets of a SOCK_SEQPACKET socket: `+RUN ID` with the read end as SCM_RIGHTS, `-RUN ID` to let it go.
 Nothing is answered. A new shim finds the keeper at `keeper.sock` in the state directory. The keeper ends when it has

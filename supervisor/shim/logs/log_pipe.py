@@ -177,6 +177,9 @@ class LogPipe:
             self._open_log(open_regular(self.path, os.O_RDWR))
             return
         except FileNotFoundError:
+            self.note_writer()
+            if not self.has_writer and not self.unread_bytes:
+                raise  # its command never began, and must not seem to have
             why = _REMOVED
         except Replaced:
             why = _REPLACED

@@ -94,7 +94,7 @@ class RunLogs:
     def _add(self, request: PumpRequest) -> None:
         self.pump.start()
         pipe = LogPipe(request.run_id, request.fifo, request.log, Pumping(request.limit_bytes), is_new=False)
-        if not self.keeper.is_inherited:
+        if not request.held and not self.keeper.is_inherited:
             # The kernel dropped what was in the FIFO, and stopped those who wrote.
             pipe.note("output may be missing here: all processes that move it into the log were killed")
         self.pump.take_over(pipe)

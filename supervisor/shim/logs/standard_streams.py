@@ -85,7 +85,10 @@ class StandardStreams:
 
     def _open_pipe(self) -> None:
         request = self._request
-        os.mkfifo(request.fifo, 0o600)
+        try:
+            os.mkfifo(request.fifo, 0o600)
+        except FileExistsError:
+            pass  # the supervisor has made it, and holds it
         self._pipe = LogPipe(request.run_id, request.fifo, request.log, request.pumping)
         self.inode = self._pipe.inode
         if user := request.user:

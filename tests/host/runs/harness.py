@@ -155,6 +155,8 @@ async def leave(it: Bench, *, answered: bool = True) -> None:
         with suppress(ShimLost):
             it.shim.runs()
     it.shim._stream.socket.close()
+    for run in it.machine._runs.values():
+        run.let_fifo_go()
     it.machine._shims._clients.clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 
@@ -77,6 +78,9 @@ class Preparation:
         if self._pumping is None:
             return request
         run.is_pumped = True
+        os.mkfifo(run.dir.fifo, 0o600)
+        run.hold_fifo()
+        run.has_held_fifo = True
         limit_bytes = run.log_limit_bytes(self._pumping.limit_bytes)
         return replace(request, fifo=run.dir.fifo, pumping=replace(self._pumping, limit_bytes=limit_bytes))
 
@@ -130,6 +134,8 @@ class RunStarter:
     def began(self, run: Run) -> None:
         """A run lives, or its end is still to be reported."""
         self._hold(run)
+        if run.is_pumped:
+            run.hold_fifo()
         if run.main is not None:
             self._facts.post(Started(run.run_id, run.main.pid))
         if run.shim is None:
@@ -139,6 +145,7 @@ class RunStarter:
 
     def _never_started(self, run: Run, why: str) -> None:
         self._runs.pop(run.run_id, None)
+        run.let_fifo_go()
         self._ender.leave_group(run)
         self._facts.post(Exited(run.run_id, NotStarted(why)))
 
