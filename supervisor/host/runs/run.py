@@ -88,15 +88,19 @@ class Run:
         is_short = self.kind in (RunKind.READY, RunKind.STOP)
         return min(limit_bytes, _SHORT_LOG_BYTES) if is_short else limit_bytes
 
-    def hold_fifo(self) -> None:
-        """Have a read end of its FIFO, so that nothing in it is lost while we live, and its command has a reader."""
+    def hold_fifo(self) -> bool:
+        """Have a read end of its FIFO, so that nothing in it is lost while we live, and its command has a reader.
+
+        Returns whether we have one.
+        """
         if self._fifo_fd < 0:
             try:
                 self._fifo_fd = os.open(
                     self.dir.fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
                 )
             except OSError:
-                pass  # the keeper has one
+                return False  # we have too many descriptors; the keeper has one
+        return True
 
     def let_fifo_go(self) -> None:
         """Close the read end."""

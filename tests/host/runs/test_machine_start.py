@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.host.runs.run import Run
 from supervisor.host.runs.spawn import command_line
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.exit import ExitCode, NotStarted
-from supervisor.model.fact import Exited
+from supervisor.model.fact import Exited, Started
 from supervisor.model.ids import RunId, item_id
 from supervisor.model.spec import EnvVar, SecretRef
 from tests.host.runs.harness import bench, until
@@ -131,3 +132,16 @@ async def test_many_short_runs(tmp_path: Path) -> None:
         await until(
             lambda: all(len(os.listdir(folder)) <= most for folder, most in zip(folders, before, strict=True))
         )
+
+
+async def test_a_fifo_that_could_not_be_opened_is_not_taken_for_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor has too many descriptors: the log must say so if all others who hold the FIFO are killed."""
+    monkeypatch.setattr(Run, "hold_fifo", lambda _: False)
+    async with bench(tmp_path) as it:
+        it.spawn("exec sleep 60")
+        (run,) = it.machine._runs.values()
+        assert run.is_pumped
+        assert not run.has_held_fifo
+        await it.fact(Started)

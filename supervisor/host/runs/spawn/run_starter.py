@@ -79,8 +79,7 @@ class Preparation:
             return request
         run.is_pumped = True
         os.mkfifo(run.dir.fifo, 0o600)
-        run.hold_fifo()
-        run.has_held_fifo = True
+        run.has_held_fifo = run.hold_fifo()
         limit_bytes = run.log_limit_bytes(self._pumping.limit_bytes)
         return replace(request, fifo=run.dir.fifo, pumping=replace(self._pumping, limit_bytes=limit_bytes))
 
