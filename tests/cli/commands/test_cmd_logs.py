@@ -8,14 +8,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import PROGRAM, run_program
 from tests.cli.running import Running
-from tests.e2e.harness import Program, Project, until
+from tests.e2e.harness import Program, until
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|[+-]\d\d:\d\d)"
 FILE = """
@@ -35,18 +33,9 @@ LOOP = "i=0; while :; do i=$((i+1)); echo {} $i; sleep 0.02; done"
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Generator[Running]:
-    project = Project(tmp_path)
-    project.env["SUPERVISOR_LOG_TRANSPORT"] = "pipe"
-    try:
-        running = Running(project)
-        running.edit(FILE)
-        yield running
-        if running.program.process.poll() is None:
-            project.stop(running.program)
-        assert project.left_after_a_moment() == []
-    finally:
-        project.close()
+def running(running: Running) -> Running:
+    running.edit(FILE)
+    return running
 
 
 def lines(program: Program) -> list[str]:
