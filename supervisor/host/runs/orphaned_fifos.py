@@ -53,9 +53,12 @@ class OrphanedFifos:
         return bool(await self._present())
 
     async def take_over_all(self) -> None:
-        """Have all FIFOs pumped by the present shim; without effect on those that it pumps already."""
+        """Have all FIFOs pumped by the present shim, but those of commands that it has started."""
         for run_id in await self._present():
-            self._ask(run_id)
+            run = self._runs.get(run_id)
+            # Such a run may be over by now: the shim would look for its FIFO among what all processes have open.
+            if run is None or run.shim is None or not self._shims.is_current(run.shim):
+                self._ask(run_id)
 
     def done(self, run_id: str) -> None:
         """A shim has answered."""
@@ -74,7 +77,7 @@ class OrphanedFifos:
 
     async def _present(self) -> set[str]:
         """The runs that have a FIFO; that of a live one may have lost its name."""
-        live = {run_id for run_id, run in self._runs.items() if run.is_pumped}
+        live = {run_id for run_id, run in self._runs.items() if run.is_pumped and run.main is not None}
         return live.union(await worker_threads.run(self._named))
 
     def _named(self) -> list[str]:
