@@ -28,24 +28,27 @@ class OwnerSocket:
         return -1 if self._socket is None else self._socket.fileno()
 
     def listen(self, path: str) -> None:
-        """Bind a socket at `path`, in place of one that an earlier process left there. Raises OSError."""
-        self.close()
+        """Bind a socket at `path`, in place of one that an earlier process left there. Raises OSError.
+
+        It is bound beside its place and renamed once it listens: whoever connects meanwhile is not refused.
+        """
+        aside = f"{path}.{os.getpid()}"
         listener = socket.socket(socket.AF_UNIX, self._kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         umask = os.umask(0o177)
         try:
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass
-            bind(listener, path)
+            _unlink(aside)
+            bind(listener, aside)
             listener.listen(_BACKLOG)
-            self._bound = path, os.stat(path).st_ino
-            self._socket = listener
+            inode = os.stat(aside).st_ino
+            os.rename(aside, path)
         except BaseException:
             listener.close()
+            _unlink(aside)
             raise
         finally:
             os.umask(umask)
+        self.close()
+        self._socket, self._bound = listener, (path, inode)
 
     def accept(self) -> socket.socket | None:
         """The next connection; None: there is none, or the peer is another user, who is refused."""
@@ -73,3 +76,10 @@ class OwnerSocket:
                 os.unlink(path)
         except OSError:
             pass
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

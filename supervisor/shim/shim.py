@@ -90,6 +90,7 @@ class Shim:
             for act in self._due():
                 self._try(act)
         self._files.retry()
+        self._logs.close()
         self._listener.close()
 
     def _due(self) -> list[Callable[[], None]]:

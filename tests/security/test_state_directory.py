@@ -124,7 +124,7 @@ def test_fifo_in_the_place_of_a_log_stops_neither_this_supervisor_nor_the_next(s
         "services:\n  web:\n    name: Web\n    triggeredBy: [postEnvironmentStart]\n    commands:\n      start: |\n"
         '        cd "${GITPOD_OUTPUT%/*}"; rm log; mkfifo log; echo wrong >>"$GITPOD_OUTPUT"; exec sleep 1000\n'
     )
-    scene.start()
+    scene.start("--log-transport", "file")
     (trouble,) = until(lambda: scene.client().status()["troubles"] or None, "the trouble")
     assert trouble["what"] == "logs"
     assert "it is a FIFO" in trouble["why"]
@@ -137,6 +137,24 @@ def test_fifo_in_the_place_of_a_log_stops_neither_this_supervisor_nor_the_next(s
     scene.start()
     assert scene.phases() == {"web": "running"}
     until(lambda: scene.client().status()["troubles"] or None, "the trouble, again")
+    scene.end()
+
+
+def test_fifo_in_the_place_of_a_pumped_log_is_replaced_by_a_log(scene: Scene) -> None:
+    scene.project.write(
+        "services:\n  web:\n    name: Web\n    triggeredBy: [postEnvironmentStart]\n    commands:\n      start: |\n"
+        '        cd "${GITPOD_OUTPUT%/*}"; rm log; mkfifo log; sleep 2; echo said; exec sleep 1000\n'
+    )
+    scene.start()
+    until(lambda: scene.phases() == {"web": "running"}, "the service")
+    service = scene.services()["web"]["id"]
+
+    def log() -> bytes:
+        with scene.client().log(f"services/{service}", follow=False) as pieces:
+            return b"".join(pieces)
+
+    until(lambda: log().endswith(b"another file was put in its place\nsaid\n"), "the log")
+    until(lambda: not scene.client().status()["troubles"], "the end of the trouble")
     scene.end()
 
 

@@ -53,6 +53,20 @@ async def reaped(ref: ProcRef) -> None:
     await until(done)
 
 
+async def test_shim_that_ends_leaves_no_fifo(tmp_path: Path) -> None:
+    """The next one would take it over, and note that output may be missing."""
+    for number in range(10):
+        (folder := tmp_path / str(number)).mkdir()
+        it = Bench(folder)
+        it.spawn("until [ -e go ]; do sleep 0.01; done; echo said")
+        it.main()
+        shim = shim_of(it)
+        await leave(it)
+        (it.workspace / "go").touch()
+        await reaped(shim)
+        assert not os.path.exists(it.folder().fifo)
+
+
 async def test_the_shim_ends_when_nobody_needs_it(tmp_path: Path) -> None:
     it = Bench(tmp_path)
     shim = shim_of(it)

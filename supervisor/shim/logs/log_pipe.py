@@ -59,6 +59,7 @@ class LogPipe:
                 self._open_log(open_regular(log, os.O_RDWR | os.O_CREAT))
             else:
                 self._open_again()
+                self._check_fifo()
         except BaseException:
             os.close(self.fd)
             raise
@@ -96,7 +97,10 @@ class LogPipe:
         To a descriptor that was opened after the last writer had gone there has been none yet, so neither poll(2) nor
         epoll reports that there is none any more. Now they do.
         """
-        os.close(os.open(f"/proc/self/fd/{self.fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        try:
+            os.close(os.open(f"/proc/self/fd/{self.fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError:
+            pass  # without /proc what is in it is moved all the same
 
     @property
     def is_flushed(self) -> bool:
@@ -186,6 +190,20 @@ class LogPipe:
         _clear(self.path)
         self._open_log(open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         self.note(f"the log is a new one: {why}")
+
+    def _check_fifo(self) -> None:
+        """See that there is something to pump, now that the log is locked. Raises FileNotFoundError.
+
+        Another pump that is through with a FIFO removes it, and lets go of the log afterwards.
+        """
+        self.note_writer()
+        try:
+            if self.has_writer or self.unread_bytes or _inode(self.fifo) == os.fstat(self.fd).st_ino:
+                return
+            raise FileNotFoundError(errno.ENOENT, "another pump is through with it", self.fifo)
+        except BaseException:
+            os.close(self.log)
+            raise
 
     def _check_log(self) -> None:
         """See, now and then, that the log is still what stands at its path; make it anew if it is not."""
@@ -293,6 +311,14 @@ def _open_elsewhere(link: str) -> Iterator[str]:
                     yield f"/proc/{pid}/fd/{fd}"
         except OSError:
             continue  # it has ended, or shows nobody what it has
+
+
+def _inode(path: str) -> int:
+    """The inode at a path; 0: there is none."""
+    try:
+        return os.stat(path, follow_symlinks=False).st_ino
+    except OSError:
+        return 0
 
 
 def _why(error: OSError) -> str:

@@ -131,6 +131,11 @@ class RunLogs:
         events = [event for request in [*self._refused.values()] for event in self.take_over(request)]
         return events + self.attend(live)
 
+    def close(self) -> None:
+        """End the pump, and remove the FIFOs that it is through with: the next shim would take over what stands."""
+        self.pump.close()
+        self.keeper.close()
+
     def _ends(self) -> list[Event]:
         """The ends of the commands whose last words are in their logs."""
         now, ends = time.monotonic(), []

@@ -398,6 +398,24 @@ def test_fifo_whose_writers_have_gone_before_is_closed_at_once(pumped: Pumped, w
     assert pumped.log("a").read_bytes() == written
 
 
+def test_fifo_that_another_pump_is_through_with_is_not_taken_over(pumped: Pumped) -> None:
+    """It was removed, but not yet closed."""
+    fifo = pumped.folder / "a"
+    os.mkfifo(fifo)
+    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(fifo, os.O_WRONLY)
+    fifo.unlink()
+    try:
+        pumped.log("a").touch()
+        pipe = LogPipe("a", str(fifo), str(pumped.log("a")), Pumping(LARGE), is_new=False)
+        pipe.close()
+        os.close(writer)
+        with pytest.raises(FileNotFoundError):
+            LogPipe("a", str(fifo), str(pumped.log("a")), Pumping(LARGE), is_new=False)
+    finally:
+        os.close(held)
+
+
 def test_pipe_is_large(pumped: Pumped) -> None:
     pipe = pumped.open("a")
     assert fcntl.fcntl(pipe.fd, fcntl.F_GETPIPE_SZ) == 256 * 1024
