@@ -204,3 +204,31 @@ def test_no_file_is_left_open(tmp_path: Path) -> None:
 
     assert reader.body.endswith(b" one\n")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_reader_that_begins_within_a_hidden_value_gets_nothing_of_it(tmp_path: Path) -> None:
+    log = GrowingLog(tmp_path, frozenset({"hunter2"}))
+    log.write(0, b"my hunter2 is\n")
+    for offset in range(4, 11):
+        reader = Reader(log, WantedLines(timestamps=True), offset)
+        reader.read(True)
+        assert reader.body == b" is\n"
+
+
+def test_reader_that_has_the_beginning_of_a_line_is_within_it(tmp_path: Path) -> None:
+    """What is said next, or the next run, begins on a line of its own."""
+    log = GrowingLog(tmp_path, frozenset())
+    log.write(0, b"done\nsure? ")
+    reader = Reader(log, WantedLines(timestamps=True), len(log.text))
+    reader.read(True)
+    assert (reader.body, reader.view.in_line) == (b"", True)
+
+
+def test_cursor_moves_on_while_no_line_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_view, "_SILENT_BYTES", 10)
+    log = GrowingLog(tmp_path, frozenset())
+    reader = Reader(log, WantedLines(pattern=LinePattern("yes")))
+    for _ in range(5):
+        log.write(0, b"no no\n")
+        reader.read(False)
+    assert reader.got == [(b"", 18), (b"", 30)]

@@ -148,3 +148,16 @@ def test_log_that_is_gone_meanwhile_says_so_and_the_others_go_on(capfdbinary: Ou
     print_all(server, 0, 0)
 
     assert capfdbinary.readouterr().out == b'--- a: cannot find run "a" ---\nb | b\n'
+
+
+def test_rest_of_a_line_that_looks_like_a_time_stays() -> None:
+    rest = f"{at(9)} x\n"
+    log = StampedLog(cast(Client, Server({"a": [(1, "at "), (2, rest)]})), "a", {}, {"timestamps": "true"})
+    log.open(follow=False)
+    while not log.in_line:
+        assert list(log.take()) == []
+    pieces = list(log.unfinished())
+    while not log.ended:
+        pieces += log.take()
+    log.close()
+    assert pieces == [(at(1).encode(), b"at "), (at(1).encode(), rest.encode())]
