@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.lean.frozen import replace
 from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.protocol import Event, LogFlushed, PumpRequest
@@ -82,6 +83,16 @@ def test_fifo_that_was_removed_is_found_where_the_keeper_has_it(logs: RunLogs, r
 
     assert flushed(logs, logs.take_over(request_)) == [LogFlushed("a")]
     assert Path(request_.log).read_bytes() == b"last words"
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_log_says_that_output_may_be_missing_unless_the_supervisor_held_the_fifo(
+    logs: RunLogs, request_: PumpRequest, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    monkeypatch.setattr(KeeperLink, "is_inherited", False)
+
+    assert flushed(logs, logs.take_over(replace(request_, held=held))) == [LogFlushed("a")]
+    assert ("output may be missing here" in Path(request_.log).read_text()) != held
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a file", "a folder", "a link"])
