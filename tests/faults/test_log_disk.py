@@ -169,7 +169,7 @@ def test_disk_that_is_full_again_and_again_costs_what_the_log_names(disk: Scene)
     log = log_of(disk, "a")
     assert sum(accounted(log)) == int(written)
     assert len(LOST.findall(log.read_bytes())) > 1
-    assert all(trouble["what"] != "disk" for trouble in disk.client().status()["troubles"])
+    until(lambda: not disk.client().status()["troubles"], "word that there is room")
     disk.end()
 
 
