@@ -145,6 +145,10 @@ class RunStarter:
     def _never_started(self, run: Run, why: str) -> None:
         self._runs.pop(run.run_id, None)
         run.let_fifo_go()
+        try:
+            os.unlink(run.dir.fifo)  # no command will write into it
+        except OSError:
+            pass
         self._ender.leave_group(run)
         self._facts.post(Exited(run.run_id, NotStarted(why)))
 
