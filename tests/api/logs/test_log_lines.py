@@ -468,7 +468,7 @@ def test_pattern_that_takes_too_long_ends_its_log_alone(
         ("grep=(", "not a regular expression"),
         ("grep=" + "x" * 1001, "1001 characters, and may have 1000"),
         ("grep=" + quote("(?i)" + "[\u0080-\U0010ffff]" * 190), "too complex"),
-        ("grep=" + "(" * 999, "not a regular expression"),
+        ("grep=" + "(" * 999, "not a regular expression|too complex"),  # by how fast it is
     ],
 )
 def test_parameter_that_cannot_be_understood(scene: TimedScene, query: str, why: str) -> None:
@@ -476,7 +476,7 @@ def test_parameter_that_cannot_be_understood(scene: TimedScene, query: str, why:
 
     async def body() -> None:
         async with serving(scene) as site:
-            assert why in json.loads(await site.get(f"{site.web}?{query}", 400))["message"]
+            assert re.search(why, json.loads(await site.get(f"{site.web}?{query}", 400))["message"])
 
     within_deadline(body)
 
