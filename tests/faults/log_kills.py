@@ -103,9 +103,9 @@ class LogKills:
             time.sleep(self._dice.uniform(0, LONGEST_WAIT_S))
             victims = self._victims
             if victims == "any":
-                # All three at once are not asked for here.
+                # Shim and keeper at once, below a supervisor that is not their first: the log says that it may miss some.
                 until(self._all_are_held, "shim and keeper", every_s=0.002)
-                victims = self._dice.choice(VICTIMS[:-1])
+                victims = self._dice.choice(VICTIMS[:4])
             self._kill(victims)
         (self._scene.folder / "stop").touch()
         until(lambda: self._scene.marks().keys() >= LONG.keys(), "the end of the writers")
