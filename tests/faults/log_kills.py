@@ -103,7 +103,7 @@ class LogKills:
             time.sleep(self._dice.uniform(0, LONGEST_WAIT_S))
             victims = self._victims
             if victims == "any":
-                # Shim and keeper at once, below a supervisor that is not their first: the log says that it may miss some.
+                # Not shim and keeper at once: after another supervisor the log would say that some may be missing.
                 until(self._all_are_held, "shim and keeper", every_s=0.002)
                 victims = self._dice.choice(VICTIMS[:4])
             self._kill(victims)
