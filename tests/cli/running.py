@@ -41,10 +41,12 @@ class Running:
         until(lambda: any(map(_answers, folder.glob("*/api.sock"))), "the socket")
         return program
 
-    def edit(self, text: str) -> None:
-        """Change the automations file, and see the change carried out."""
+    def edit(self, text: str, at_once: bool = False) -> None:
+        """Change the automations file, and see the change carried out; `at_once`: as `update` does it."""
         self.json("status")  # who serves has read the file as it was
         self.project.write(text)
+        if at_once:
+            assert self.cli("update").process.returncode == 0
         self._edits += 1
         self.program.event(self._edits, kind="edit")
 

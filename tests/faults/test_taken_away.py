@@ -121,8 +121,8 @@ def numbers(log: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("what", ["log", "fifo", "folder", "state"])
-@pytest.mark.parametrize("killed", ["nobody", "shim", "both"])
-def test_output_goes_on_when_its_log_is_taken_away(scene: Scene, what: str, killed: str) -> None:
+@pytest.mark.parametrize("hurt", ["nobody", "shim", "both"])
+def test_output_goes_on_when_its_log_is_taken_away(scene: Scene, what: str, hurt: str) -> None:
     """Also when those who move it are killed afterwards: the FIFO has no name any more."""
     scene.project.write(COUNTS.replace("$PADDING", "x" * 2000))
     scene.start()
@@ -139,13 +139,13 @@ def test_output_goes_on_when_its_log_is_taken_away(scene: Scene, what: str, kill
     if what != "fifo":
         until(lambda: b"the log is a new one" in read(log), "the log anew")
 
-    if killed != "nobody":
+    if hurt != "nobody":
         shims = scene.shims()
-        if killed == "both":
+        if hurt == "both":
             scene.kill()
         for pid in shims:
             os.kill(pid, signal.SIGKILL)
-        if killed == "both":
+        if hurt == "both":
             scene.start()
         until(lambda: scene.shims() not in ([], shims), "another shim")
     last = numbers(log)[-1]

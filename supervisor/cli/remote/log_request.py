@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -58,7 +58,14 @@ class LogRequest(NamedTuple):
         return not (self.picks_runs or self.timestamps or self.grep is not None)
 
 
-class Moment(click.ParamType[float]):
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+    _TextType = click.ParamType[str]
+else:  # the oldest click that we take has no parameter there
+    _FloatType = _TextType = click.ParamType
+
+
+class Moment(_FloatType):
     """A time: so long ago (`90s`, `5m`, `1h30m`, `2d`), or as RFC 3339 has it. Its value is seconds since the epoch."""
 
     name = "time"
@@ -75,7 +82,7 @@ class Moment(click.ParamType[float]):
             )
 
 
-class Pattern(click.ParamType[str]):
+class Pattern(_TextType):
     """A regular expression; an error shows what is wrong with it."""
 
     name = "regex"

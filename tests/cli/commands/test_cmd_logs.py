@@ -34,7 +34,7 @@ LOOP = "i=0; while :; do i=$((i+1)); echo {} $i; sleep 0.02; done"
 
 @pytest.fixture
 def running(running: Running) -> Running:
-    running.edit(FILE)
+    running.edit(FILE, at_once=True)
     return running
 
 
