@@ -74,6 +74,8 @@ class LogPipe:
         """The position when the log was last found in its place."""
         self.mark: int | None = None
         """The run is flushed when the position has passed this."""
+        self.has_main = False
+        """Whether the main process of the run is the shim's child, and lives."""
         self.is_closed = False
         """Whether nobody has the FIFO open for writing."""
         self.is_busy = False

@@ -81,8 +81,9 @@ class LogPump:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
         self._is_started = True
 
-    def add(self, pipe: LogPipe) -> None:
-        """Pump a FIFO from now on; the thread must run."""
+    def add(self, pipe: LogPipe, has_main: bool = False) -> None:
+        """Pump a FIFO from now on; the thread must run. `has_main`: `main_ended` will be called."""
+        pipe.has_main = has_main
         self._pipes[pipe.fd] = pipe
         self._by_run[pipe.run_id] = pipe
         self._epoll.register(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
@@ -107,6 +108,11 @@ class LogPump:
     def runs(self) -> tuple[str, ...]:
         """The ids of the runs whose FIFOs are pumped."""
         return tuple(self._by_run)
+
+    def main_ended(self, run_id: str) -> None:
+        """The main process of a run has ended. That its FIFO is closed is announced from now on."""
+        if pipe := self._by_run.get(run_id):
+            pipe.has_main = False
 
     def flush(self, run_id: str) -> bool:
         """Have a run flushed; True: it is already, or is not pumped."""
@@ -232,7 +238,9 @@ class LogPump:
             # Level-triggered, the kernel would report the hang-up for ever.
             self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLET)
             if pipe.run_id in self._by_run:
-                self._report(self._closed, pipe)
+                self._closed.append(pipe.run_id)
+                if not pipe.has_main:  # else its end wakes the shim, which asks then
+                    self._announce()
 
     def _rearm(self) -> None:
         rested, self._resting, self._rearm_at = self._resting, [], math.inf

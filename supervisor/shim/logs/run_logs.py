@@ -103,6 +103,7 @@ class RunLogs:
 
     def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
+        self.pump.main_ended(run_id)
         position, _ = self.pump.progress(run_id)
         pending = after_exit(status, self.pump.pumping(run_id), time.monotonic(), position)
         self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))

@@ -49,7 +49,7 @@ class StandardStreams:
     def keep(self, pump: LogPump) -> None:
         """The command runs: have its FIFO pumped."""
         if self._pipe is not None:
-            pump.add(self._pipe)
+            pump.add(self._pipe, has_main=True)
 
     def discard(self, keeper: KeeperLink | None = None) -> None:
         """The command does not run: close all, and remove what is empty.

@@ -416,6 +416,25 @@ def test_fifo_that_another_pump_is_through_with_is_not_taken_over(pumped: Pumped
         os.close(held)
 
 
+def test_fifo_that_a_live_command_has_closed_wakes_nobody(pumped: Pumped) -> None:
+    """The shim asks when the command has ended, of which it hears anyway."""
+    os.mkfifo(pumped.folder / "a")
+    pipe = LogPipe("a", str(pumped.folder / "a"), str(pumped.log("a")), Pumping(LARGE))
+    pumped.pump.start()
+    pumped.pump.add(pipe, has_main=True)
+    os.close(os.open(pumped.folder / "a", os.O_WRONLY))
+    until(lambda: pipe.is_closed)
+    with pytest.raises(BlockingIOError):
+        os.read(pumped.woken, 1)
+    assert pumped.pump.take_closed() == ["a"]
+
+    pumped.pump.main_ended("a")
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    os.write(writer, b"later")  # a process that it has left, say
+    os.close(writer)
+    pumped.until_closed("a")
+
+
 def test_pipe_is_large(pumped: Pumped) -> None:
     pipe = pumped.open("a")
     assert fcntl.fcntl(pipe.fd, fcntl.F_GETPIPE_SZ) == 256 * 1024
