@@ -176,12 +176,23 @@ class TerminalFilter:
 
     def feed(self, data: bytes) -> bytes:
         """What to show of the next bytes."""
+        return _bytes(self.feed_text(data))
+
+    def feed_text(self, data: bytes) -> str:
+        """What to show of the next bytes, with surrogates for those that are not UTF-8 (`surrogateescape`).
+
+        If the filter takes something out between two such bytes, they may be a character together; here they are none.
+        """
         return self._shown(self._decoder.decode(data))
 
     def end(self) -> bytes:
         """What to show at the log's end: colours end with it. The filter can take another log then."""
+        return _bytes(self.end_text())
+
+    def end_text(self) -> str:
+        """The same, as `feed_text` has it."""
         rest = self._shown(self._decoder.decode(b"", final=True))
-        reset = RESET.encode() if self._coloured else b""
+        reset = RESET if self._coloured else ""
         self._begin()
         return rest + reset
 
@@ -193,8 +204,8 @@ class TerminalFilter:
         self._numbers = ""
         self._coloured = False
 
-    def _shown(self, text: str) -> bytes:
-        return "".join(self._passing(text)).encode("utf-8", "surrogateescape")
+    def _shown(self, text: str) -> str:
+        return "".join(self._passing(text))
 
     def _passing(self, text: str) -> list[str]:
         passing: list[str] = []
@@ -270,6 +281,10 @@ class TerminalFilter:
 def is_colour(numbers: str) -> bool:
     """Whether these numbers of an SGR sequence do more than end all colours."""
     return numbers.strip("0;") != ""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 class Unfiltered:

@@ -19,6 +19,8 @@ _MOST_COLOURS = 8
 _SPECIAL = re.compile(r"[\r\b\x1b]")
 _PART = re.compile(r"\x1b\[[0-9:;]*[mK]|[\r\b]|[^\r\b\x1b]+")
 _COLOURS = re.compile(r"\x1b\[[0-9:;]*m")
+_NOT_TEXT = re.compile(r"[\udc80-\udcff]")
+"""Bytes that are not UTF-8."""
 
 
 class ShownLines:
@@ -40,11 +42,11 @@ class ShownLines:
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` completes."""
-        return self._lines(self._filter.feed(data))
+        return self._lines(self._filter.feed_text(data))
 
     def end(self) -> list[str]:
         """The rest after the last newline, if any."""
-        lines = self._lines(self._filter.end())
+        lines = self._lines(self._filter.end_text())
         if rest := self.unfinished:
             lines.append(rest)
         self._colours = []
@@ -65,9 +67,9 @@ class ShownLines:
         line = "".join(self._parts)
         return line + RESET if "\x1b" in line and not line.endswith(RESET) else line
 
-    def _lines(self, shown: bytes) -> list[str]:
+    def _lines(self, shown: str) -> list[str]:
         lines: list[str] = []
-        text = shown.decode("utf-8", "replace")
+        text = _NOT_TEXT.sub("\ufffd", shown)
         plain = not _SPECIAL.search(text)
         *whole, rest = text.split("\n")
         for piece in whole:

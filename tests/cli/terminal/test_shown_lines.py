@@ -32,6 +32,7 @@ def lines(*pieces: str | bytes, colours: bool = True) -> list[str]:
         ("abc\b\b\b\b\b\b", "abc"),
         ("\a\v\f\0x\x9b31my\u202ez", "xyz"),
         (b"\xffhalf \xc3", "\ufffdhalf \ufffd"),
+        (b"\xc2\0\xa0", "\ufffd\ufffd"),
     ],
 )
 def test_line_is_what_a_terminal_shows_in_the_end(printed: str | bytes, line: str) -> None:
