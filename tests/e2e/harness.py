@@ -277,6 +277,18 @@ class Project:
                 continue  # gone by now
         return found
 
+    def shims(self) -> list[int]:
+        """The pids of the shims.
+
+        A child of a shim looks like one until its exec, or until it has become the keeper.
+        """
+        found = [pid for pid, command in self.processes().items() if "shim.py" in command]
+        return [pid for pid in found if parent_of(pid) not in (None, *found)]
+
+    def keepers(self) -> list[int]:
+        """The pids of the processes that hold FIFOs."""
+        return [pid for pid, command in self.processes().items() if "log-keeper" in command]
+
     def kill(self, pid: int) -> None:
         """End one of the processes that were started here."""
         assert pid in self.processes()
@@ -312,3 +324,12 @@ def _has(event: dict[str, Any], expected: Mapping[str, str]) -> bool:
         value in event.get(key, "") if key in ("text", "detail", "line") else event.get(key) == value
         for key, value in expected.items()
     )
+
+
+def parent_of(pid: int) -> int | None:
+    """The pid of a process's parent; None: it is gone."""
+    try:
+        # The second field, the name in parentheses, may hold blanks and parentheses itself.
+        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return None

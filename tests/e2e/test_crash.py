@@ -119,7 +119,7 @@ def test_shim_that_is_killed_costs_only_the_exit_status(project: Project) -> Non
     )
     program = project.run("--exit-when-done")
     until((project.folder / "here").exists, "the command")
-    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    (shim,) = project.shims()
 
     project.kill(shim)
     (project.folder / "go").touch()

@@ -187,7 +187,7 @@ def use_everything(project: Project, program: Program, client: Client) -> None:
         program.send(number)
     program.event(kind="notice", text="the stacks of all threads and tasks")
 
-    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    (shim,) = project.shims()
     os.kill(shim, signal.SIGKILL)
     until(lambda: shim not in project.processes(), "the end of the shim")
     assert ran(client, "below")["exitStatus"] == 0

@@ -10,7 +10,6 @@ import pytest
 from tests.e2e.harness import Project, until
 
 PIPE = {"SUPERVISOR_LOG_TRANSPORT": "pipe"}
-KEEPER, SHIM = "log-keeper", "shim.py"
 
 
 def run_task(project: Project, script: str) -> tuple[int, str]:
@@ -24,15 +23,6 @@ def run_task(project: Project, script: str) -> tuple[int, str]:
     status = program.wait()
     (log,) = project.logs()
     return status, log
-
-
-def pids_of(project: Project, title: str) -> list[int]:
-    return [pid for pid, command in project.processes().items() if title in command]
-
-
-def pid_of(project: Project, title: str) -> int:
-    (pid,) = pids_of(project, title)
-    return pid
 
 
 def log_of(project: Project, reference: str) -> Path:
@@ -99,8 +89,9 @@ def test_output_goes_on_when_the_shim_is_killed_and_no_other_command_starts(proj
     )
     program = project.run(**PIPE)
     program.event(reference="t", kind="task", phase="running")
-    until(lambda: KEEPER in " ".join(project.processes().values()), "the keeper")
-    os.kill(pid_of(project, SHIM), signal.SIGKILL)
+    until(project.keepers, "the keeper")
+    (shim,) = project.shims()
+    os.kill(shim, signal.SIGKILL)
     (project.folder / "go").touch()
 
     until((project.folder / "written").exists, "the end of the output")
@@ -115,16 +106,16 @@ def test_keeper_of_an_earlier_shim_is_replaced(project: Project) -> None:
     )
     program = project.run(**PIPE)
     program.event(reference="t", kind="task", phase="running")
-    first = until(lambda: pids_of(project, KEEPER), "the keeper")
-    shims = pids_of(project, SHIM)
+    first = until(project.keepers, "the keeper")
+    shims = project.shims()
     os.kill(shims[0], signal.SIGKILL)
-    until(lambda: pids_of(project, SHIM) not in ([], shims), "another shim")
+    until(lambda: project.shims() not in ([], shims), "another shim")
     log = next((project.state / "runs").glob("*/log"))
     size = log.stat().st_size
     until(lambda: log.stat().st_size > size + 50, "its pump")
 
     os.kill(first[0], signal.SIGKILL)
-    until(lambda: pids_of(project, KEEPER) not in ([], first), "another keeper")
+    until(lambda: project.keepers() not in ([], first), "another keeper")
     project.stop(program)
 
 
@@ -133,7 +124,7 @@ def test_stopped_shim_holds_output_back_and_loses_none(project: Project) -> None
     writers(project)
     program = project.run(**PIPE)
     program.event(reference="a", kind="task", phase="running")
-    shim = pid_of(project, SHIM)
+    (shim,) = project.shims()
     os.kill(shim, signal.SIGSTOP)
     try:
         time.sleep(2)

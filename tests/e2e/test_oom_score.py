@@ -27,7 +27,7 @@ def test_commands_are_killed_first_where_the_supervisor_cannot_be_killed_last(pr
     for _ in range(2):
         task = project.program("run-task", "one")
         assert task.wait() == 0, task.err
-        (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+        (shim,) = project.shims()
         until(lambda shim=shim: score(shim) == score(program.pid), "the end of the spawn")  # type: ignore[misc]
         assert int(task.out) == min(score(program.pid) + 200, 1000)
         os.kill(shim, signal.SIGKILL)
@@ -44,7 +44,7 @@ def test_commands_do_not_inherit_that_the_supervisor_is_killed_last(project: Pro
     words = ("run", "--format", "json", "--logs", "--listen", "none")
     program = project.keep(Program(words, project.folder, project.env, subprocess.PIPE, WITHIN))
     program.event(reference="first", phase="succeeded")
-    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    (shim,) = project.shims()
     assert score(shim) <= 0
     assert score(program.pid) <= 0
 
@@ -52,7 +52,7 @@ def test_commands_do_not_inherit_that_the_supervisor_is_killed_last(project: Pro
     second = project.program("run-task", "second")
     assert second.wait() == 0
     assert second.out == "300\n", "of a shim that the supervisor has started since"
-    (shim,) = (pid for pid, command in project.processes().items() if "shim.py" in command)
+    (shim,) = project.shims()
     assert score(shim) <= 0
 
     assert project.stop(program) == 130

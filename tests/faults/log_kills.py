@@ -25,12 +25,10 @@ from tests.e2e.harness import Project
 from tests.faults.scene import Scene, until
 from tests.leaks import MARKER
 
-SHIM, KEEPER = "shim.py", "log-keeper"
 VICTIMS = ("shim", "supervisor", "both", "keeper", "shim and keeper", "any")
 """both: supervisor and shim."""
 LONGEST_WAIT_S = 0.3
 """Between two kills."""
-TITLES = {"shim": (SHIM,), "both": (SHIM,), "keeper": (KEEPER,), "shim and keeper": (SHIM, KEEPER)}
 NOTE = re.compile(rb"supervisor: (?!output may be missing)[^\n]*\n")
 """Lines of the supervisor's own; not the one by which it says that it cannot promise what is promised here."""
 MISSING = re.compile(rb"supervisor: output may be missing[^\n]*\n")
@@ -129,13 +127,10 @@ class LogKills:
 
     def _kill(self, victims: str) -> None:
         """Kill some; at the end there is a supervisor."""
-        titles = TITLES.get(victims, ())
-        pids = [
-            pid
-            for pid, command in self._scene.project.processes().items()
-            if any(t in command for t in titles)
-        ]
-        if titles and not pids:
+        project = self._scene.project
+        shims = [] if victims in ("supervisor", "keeper") else project.shims()
+        pids = shims + (project.keepers() if "keeper" in victims else [])
+        if victims != "supervisor" and not pids:
             return  # the next one is not there yet
         first, began = self._dice.random() < 0.5, time.time()
         if first and victims in ("supervisor", "both"):
@@ -155,13 +150,12 @@ class LogKills:
 
     def _all_are_held(self) -> bool:
         """Whether a shim and a keeper have each FIFO."""
-        have: dict[str, set[str]] = {SHIM: set(), KEEPER: set()}
-        for pid, command in self._scene.project.processes().items():
-            for title in have:
-                if title in command:
-                    have[title].update(opened(pid))
+        project = self._scene.project
+        theirs = [
+            {path for pid in pids for path in opened(pid)} for pids in (project.shims(), project.keepers())
+        ]
         fifos = set(map(str, self._scene.state.glob("runs/*/fifo")))
-        return all(fifos <= theirs for theirs in have.values())
+        return all(fifos <= held for held in theirs)
 
     def _ended_alone(self) -> int:
         ends = [path.stat().st_mtime for path in (self._scene.folder / "ends").iterdir()]

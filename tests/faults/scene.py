@@ -96,7 +96,7 @@ class Scene:
 
     def shims(self) -> list[int]:
         """The pids of the shims."""
-        return [pid for pid, command in self.project.processes().items() if "shim.py" in command]
+        return self.project.shims()
 
     def client(self, timeout_s: float = PATIENCE_S) -> Client:
         return Client(str(self.state / "api.sock"), timeout_s)

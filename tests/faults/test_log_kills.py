@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import killed_shim
-from tests.faults.log_kills import KEEPER, SHIM, VICTIMS, LogKills
+from tests.faults.log_kills import VICTIMS, LogKills
 from tests.faults.scene import Scene, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -57,10 +57,9 @@ def test_all_killed_at_once_is_a_broken_pipe_and_the_log_says_so(scene: Scene) -
         for name, service in scene.services().items()
     }
     until(lambda: all(log.exists() and log.stat().st_size > 200 for log in logs.values()), "output")
-    until(lambda: KEEPER in " ".join(scene.project.processes().values()), "the keeper")
-    for pid, command in scene.project.processes().items():
-        if SHIM in command or KEEPER in command:
-            os.kill(pid, signal.SIGKILL)
+    until(scene.project.keepers, "the keeper")
+    for pid in scene.project.shims() + scene.project.keepers():
+        os.kill(pid, signal.SIGKILL)
     scene.kill()
     until((scene.folder / "refused").exists, "a broken pipe of the one that ignores SIGPIPE")
     until(lambda: len(scene.machine()) == 1, "the end of the one that does not")

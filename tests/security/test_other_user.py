@@ -65,7 +65,7 @@ def test_command_of_another_user_can_do_nothing_to_its_supervisor(machine: Machi
     )
     program = machine.supervise("--logs")
     program.event(reference="a", phase="running")
-    (shim,) = (pid for pid, command in machine.processes().items() if "shim.py" in command)
+    (shim,) = machine.shims()
     aside = machine.folder / "pids.new"
     aside.write_text(f"supervisor={program.pid} shim={shim}\n")
     aside.rename(machine.folder / "pids")
