@@ -13,6 +13,7 @@ the search ends.
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import threading
@@ -91,6 +92,9 @@ def _time_limit() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    # What is raised while the garbage collector has an object tell its end is lost, and the limit with it.
+    collects = gc.isenabled()
+    gc.disable()
     if signal.getsignal(signal.SIGVTALRM) is not _ALARM.expire:
         signal.signal(signal.SIGVTALRM, _ALARM.expire)
     _ALARM.is_armed = True
@@ -100,6 +104,8 @@ def _time_limit() -> Iterator[None]:
     finally:
         _ALARM.is_armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        if collects:
+            gc.enable()
 
 
 class _Alarm:
