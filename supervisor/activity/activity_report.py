@@ -11,13 +11,13 @@ may go, if something is active then. The source that names the signal comes firs
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from supervisor.activity.plane import Declined, Delivered, TokenRefused, Undelivered
 from supervisor.activity.sighting import Sighting
 from supervisor.model.moment import Instant
 from supervisor.model.record import Environment
+from supervisor.model.timestamp import rfc3339
 
 if TYPE_CHECKING:
     from supervisor.activity.reporter import Reporter, SentSignal
@@ -41,7 +41,7 @@ def explanation(
     named_first = sorted(sightings, key=lambda seen: (-seen.seen_s, seen.kind, seen.since_s))
     last = None
     if environment is not None and environment.active_s is not None:
-        last = {"source": environment.active_source, "at": _time(environment.active_s)}
+        last = {"source": environment.active_source, "at": rfc3339(environment.active_s)}
     return {
         "awake": bool(named_first),
         "since": _moment(min(seen.since_s for seen in named_first), now) if named_first else None,
@@ -87,7 +87,7 @@ def _state(reporter: Reporter, awake: bool) -> str:
 def _sent(sent: SentSignal) -> Json:
     why = "" if isinstance(sent.result, Delivered) else sent.result.why
     return {
-        "at": _time(sent.at_wall_s),
+        "at": rfc3339(sent.at_wall_s),
         "source": sent.signal.source,
         "outcome": _OUTCOMES[type(sent.result)],
         "why": why,
@@ -95,8 +95,4 @@ def _sent(sent: SentSignal) -> Json:
 
 
 def _moment(boot_s: float, now: Instant) -> str:
-    return _time(now.wall_s - (now.boot_s - boot_s))
-
-
-def _time(wall_s: float) -> str:
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(now.wall_s - (now.boot_s - boot_s))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from supervisor.core.kept_runs import KeptRun
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.model.exit import Exit, ExitUnknown, exit_text, shell_status
+from supervisor.model.timestamp import rfc3339
 
 
 def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
@@ -70,6 +70,4 @@ def _sizes(log: str) -> tuple[int, int]:
 
 
 def _text(at_s: float | None) -> str | None:
-    if at_s is None:
-        return None
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if at_s is None else rfc3339(at_s)

@@ -14,10 +14,10 @@ from operator import itemgetter
 from typing import Protocol
 
 from supervisor.api.logs.frames import Frame, whole
-from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.mask import HIDDEN, Mask
 from supervisor.host.runs import log_file
 from supervisor.host.runs.line_times import RunTimes
+from supervisor.model.timestamp import rfc3339_ms
 
 _BLOCK = 65536
 """Chunks end on multiples of it, so that readers who catch up come to read the same ones."""
@@ -116,7 +116,7 @@ class LogChunk:
                 # The first line that begins at the change or after it.
                 after = max(begin + 1, self.position_of(change))
                 stop = self.data.find(b"\n", after - 1, end) + 1 or end
-            stamp = f"{moment_text(times.ms_at(offset))} ".encode()
+            stamp = f"{rfc3339_ms(times.ms_at(offset))} ".encode()
             shown.append(prefixed(self.data[begin:stop], stamp + prefix, fresh))
             begin, fresh = stop, True
         return b"".join(shown)

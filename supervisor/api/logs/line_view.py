@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from supervisor.api.logs.chunks import LogChunk
 from supervisor.api.logs.frames import Frame
 from supervisor.api.logs.line_pattern import LINES_AT_ONCE, MOST_BYTES, LinePattern
-from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
 from supervisor.host.runs.line_times import LineTimes, RunTimes
+from supervisor.model.timestamp import rfc3339_ms
 
 _SILENT_BYTES = 65536
 """After so many bytes without a line that passes the cursor moves on all the same."""
@@ -87,7 +87,7 @@ class LineView:
         """What stands before a line that begins at an offset."""
         if not self._wanted.timestamps:
             return self._prefix
-        return f"{moment_text(self._times.of(self._run_id).ms_at(offset))} ".encode() + self._prefix
+        return f"{rfc3339_ms(self._times.of(self._run_id).ms_at(offset))} ".encode() + self._prefix
 
     def piece(self, chunk: LogChunk, fresh: bool, final: bool) -> Piece:
         """The reader's part of a chunk at its place. Raises TooSlow.
@@ -196,7 +196,7 @@ class LineView:
     def _frame(self, sent: bytes, offset: int, ms: int) -> Frame | None:
         cursor = f"{self._name}:{offset}"
         if sent:
-            return Frame(sent, cursor, moment_text(ms))
+            return Frame(sent, cursor, rfc3339_ms(ms))
         if self._said is not None and offset - self._said >= _SILENT_BYTES:
             return Frame(b"", cursor)
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
@@ -37,14 +36,3 @@ def parse_moment(text: str, now_ms: int) -> int | None:
     except ValueError:
         return None
     return (at - _EPOCH) // _MS + ms if second <= 60 else None
-
-
-def moment_text(ms: int) -> str:
-    """A moment in UTC to the millisecond, always of the same length: `2026-11-30T22:27:03.123Z`."""
-    second, rest = divmod(ms, 1000)
-    return f"{_second_text(second)}.{rest:03}Z"
-
-
-@lru_cache(maxsize=4096)
-def _second_text(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")

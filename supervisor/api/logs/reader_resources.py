@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor.api.logs.chunks import ChunkCache, LogChunk
-from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
 from supervisor.host.runs.line_times import LineTimes
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.model.timestamp import rfc3339_ms
 
 SERVED_AT_ONCE = 8
 """How many readers that catch up get a chunk in one turn of the event loop: half a millisecond."""
@@ -65,5 +65,5 @@ class ReaderResources:
         if not chunk.time and run_id is not None:
             if not self.times.catch_up():
                 return False
-            chunk.time = moment_text(self.times.of(run_id).ms_at(chunk.start))
+            chunk.time = rfc3339_ms(self.times.of(run_id).ms_at(chunk.start))
         return True

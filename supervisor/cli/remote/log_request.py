@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from supervisor.model.timestamp import rfc3339
+
 KINDS = ("start", "ready", "stop")
 """The commands of a service, by the name that the automations file gives them."""
 _DURATION = re.compile(r"(?:[0-9]{1,9}[smhd])+")
@@ -108,12 +110,6 @@ def moment(text: str, now_s: float) -> float:
     if len(text) < len("2026-11-30T22:27"):
         raise ValueError
     return max(0.0, at.timestamp())
-
-
-def rfc3339(at_s: float) -> str:
-    """A time for the supervisor, to the millisecond."""
-    seconds, milliseconds = divmod(round(at_s * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03d}Z"
 
 
 def seconds_of(stamp: str) -> float:

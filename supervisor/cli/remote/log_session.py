@@ -17,13 +17,14 @@ from supervisor.cli.remote.client import Client, OtherVersion
 from supervisor.cli.remote.event_watch import EventWatch
 from supervisor.cli.remote.log_follow import LogFollow
 from supervisor.cli.remote.log_merge import PrintedRun, print_past
-from supervisor.cli.remote.log_request import KINDS, LogRequest, rfc3339
+from supervisor.cli.remote.log_request import KINDS, LogRequest
 from supervisor.cli.remote.responses import Json
 from supervisor.cli.remote.run_choice import TASK, RunChoice, items_named, number_of
 from supervisor.cli.remote.stamped_log import StampedLog, every_piece
 from supervisor.cli.terminal.log_writer import LogWriter, ShownTimes
 from supervisor.cli.terminal.tables import local_time, phase_of
 from supervisor.model.errors import NotFound
+from supervisor.model.timestamp import rfc3339
 
 ROUND_S = 0.1
 """What comes while the past is printed is merged too, until that is done in less time."""

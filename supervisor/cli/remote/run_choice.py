@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
-from supervisor.cli.remote.log_request import LogRequest, rfc3339
+from supervisor.cli.remote.log_request import LogRequest
 from supervisor.cli.remote.responses import Json
 from supervisor.model.errors import NotFound
+from supervisor.model.timestamp import rfc3339
 
 TASK = "task"
 """The kind of a task's runs; those of a service are `log_request.KINDS`."""

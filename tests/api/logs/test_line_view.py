@@ -14,10 +14,10 @@ from supervisor.api.logs import chunks, line_view
 from supervisor.api.logs.chunks import ChunkCache, file_version
 from supervisor.api.logs.line_pattern import LinePattern
 from supervisor.api.logs.line_view import LineView
-from supervisor.api.logs.log_moment import moment_text
 from supervisor.api.logs.log_query import WantedLines
 from supervisor.api.logs.mask import HIDDEN
 from supervisor.host.runs.line_times import LineTimes
+from supervisor.model.timestamp import rfc3339_ms
 from supervisor.shim.logs.log_times import NAME, RECORD, key
 
 BEGAN_MS = 1_796_077_620_000
@@ -90,7 +90,7 @@ class GrowingLog:
             if first is None or not first <= begin < end:
                 continue
             if wanted.pattern is None or wanted.pattern.matching([line])[0]:
-                stamp = f"{moment_text(self.ms_at(begin))} ".encode() if wanted.timestamps else b""
+                stamp = f"{rfc3339_ms(self.ms_at(begin))} ".encode() if wanted.timestamps else b""
                 passing += stamp + line
         return passing
 

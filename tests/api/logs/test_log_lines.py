@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from supervisor.api.logs import line_pattern
-from supervisor.api.logs.log_moment import moment_text
+from supervisor.model.timestamp import rfc3339_ms
 from supervisor.shim.logs.log_times import NAME, RECORD, key
 from tests.api.logs.logscene import Scene, Site, events, read_until, serving, within_deadline
 
@@ -297,7 +297,7 @@ def test_live_log_ends_when_the_time_comes(scene: TimedScene, encoding: dict[str
     async def body() -> None:
         until_ms = time.time_ns() // 1_000_000 + 300
         async with serving(scene) as site:
-            async with site.ask(f"{site.web}?until={moment_text(until_ms)}", **encoding) as response:
+            async with site.ask(f"{site.web}?until={rfc3339_ms(until_ms)}", **encoding) as response:
                 scene.print(run_id, 0, b"early\n")
                 await read_until(response, b"early\n")
                 await response.read()

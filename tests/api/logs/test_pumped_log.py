@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.api.logs.log_moment import moment_text
+from supervisor.model.timestamp import rfc3339_ms
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes
@@ -92,7 +92,7 @@ def test_lines_are_stamped_when_they_are_printed(scene: PumpedScene) -> None:
             assert min(late) >= -EARLY_MS
             assert max(late) < LATE_MS
             for _, said, _ in LINE.findall(followed)[::7]:
-                since = moment_text(int(said) + LATE_MS)
+                since = rfc3339_ms(int(said) + LATE_MS)
                 assert int((await site.get(f"{site.web}?since={since}") or said).split()[0]) >= int(said)
 
     within_deadline(body)

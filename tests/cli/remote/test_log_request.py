@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from supervisor.cli.remote.log_request import Moment, moment, rfc3339
+from supervisor.cli.remote.log_request import Moment, moment
+from supervisor.model.timestamp import rfc3339
 
 NOW_S = 1_796_000_000.25
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.cli.remote.log_request import LogRequest, rfc3339
+from supervisor.cli.remote.log_request import LogRequest
 from supervisor.cli.remote.responses import Json
 from supervisor.cli.remote.run_choice import RunChoice
 from supervisor.model.errors import NotFound
+from supervisor.model.timestamp import rfc3339
 
 NOW_S = 1_796_000_000.0
 
