@@ -78,11 +78,6 @@ class LineView:
         """The offset of the last cursor that the reader has got."""
         self.in_line = False
 
-    @property
-    def is_over(self) -> bool:
-        """Whether what is written from now on is too late."""
-        return is_over(self._wanted)
-
     def stamp(self, offset: int) -> bytes:
         """What stands before a line that begins at an offset."""
         if not self._wanted.timestamps:

@@ -93,19 +93,11 @@ class RunTimes:
         self._start_ms = start_ms
         self._end_ms = end_ms
 
-    def time_at(self, offset: int) -> float:
-        """When the byte at an offset was written, in seconds."""
-        return self.ms_at(offset) / 1000
-
-    def offset_at(self, time_s: float) -> int | None:
-        """The offset of the first line at or after a time, in seconds; None: there is none yet.
+    def line_at_ms(self, ms: int) -> int | None:
+        """The offset of the first line at or after a time; None: there is none yet.
 
         Reads the log to the line's beginning, so call it in a thread. Raises OSError.
         """
-        return self.line_at_ms(round(time_s * 1000))
-
-    def line_at_ms(self, ms: int) -> int | None:
-        """The same, in milliseconds."""
         first = self.first_at(ms)
         return None if first is None else log_file.line_at(self._log, first)
 
@@ -173,13 +165,8 @@ class LineTimes:
         """Read what was written since the last look; False: that is too much for the event loop."""
         return _read_on(self._journal, self._path, _AT_ONCE_BYTES)
 
-    def load(self) -> None:
-        """Read what was written since the last look, however much it is."""
-        if not self.catch_up():
-            self._journal = _loaded(self._path)
-
     async def refresh(self) -> None:
-        """The same, in a thread where it is much."""
+        """Read what was written since the last look; in a thread where it is much."""
         if self.catch_up():
             return
         if self._turn is None:

@@ -1,5 +1,6 @@
 """The reader of the journal of times, over journals made by hand and by the shim's writer."""
 
+import asyncio
 import os
 import random
 import tempfile
@@ -38,13 +39,18 @@ class Journal:
 
     def at(self, offset: int, run_id: str = "run") -> int:
         """Milliseconds after BEGAN_MS."""
-        self.times.load()
+        read(self.times)
         return self.times.of(run_id).ms_at(offset) - BEGAN_MS
 
     def span(self, since: int, until: int, run_id: str = "run") -> tuple[int | None, int | None]:
-        self.times.load()
+        read(self.times)
         times = self.times.of(run_id)
         return times.first_at(BEGAN_MS + since), times.end_at(BEGAN_MS + until)
+
+
+def read(times: LineTimes) -> None:
+    """Read the journal, however long it is."""
+    asyncio.run(times.refresh())
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def test_time_of_a_byte_is_that_of_the_last_record_before_it(journal: Journal) -
 
     assert [journal.at(offset) for offset in (0, 9, 10, 19, 20, 999)] == [0, 0, 1000, 1000, 2000, 2000]
     assert journal.at(7, "other") == 700
-    assert journal.times.of("run").time_at(10) == (BEGAN_MS + 1000) / 1000
+    assert journal.times.of("run").ms_at(10) == BEGAN_MS + 1000
 
 
 @pytest.mark.parametrize(
@@ -174,7 +180,7 @@ def test_journal_that_grows_large_is_left_to_a_thread(journal: Journal) -> None:
     journal.note("run", *((offset, offset) for offset in range(1, 3000)))
 
     assert not journal.times.catch_up()
-    journal.times.load()
+    read(journal.times)
     assert journal.times.catch_up()
     assert journal.at(2999) == 2999
 
@@ -198,7 +204,7 @@ def test_run_without_records_has_the_time_at_which_it_began(journal: Journal) ->
 
 
 def test_without_a_journal_nothing_is_known(journal: Journal) -> None:
-    journal.times.load()
+    read(journal.times)
 
     assert journal.times.of("run").ms_at(5) == 0
     assert journal.times.of("run").first_at(BEGAN_MS) is None
@@ -207,10 +213,10 @@ def test_without_a_journal_nothing_is_known(journal: Journal) -> None:
 def test_offset_at_a_time_is_where_a_line_begins(journal: Journal) -> None:
     journal.log("run", b"one\ntwo\nthree\nfour")
     journal.note("run", (0, 0), (2, 1000), (8, 2000), (15, 3000))
-    journal.times.load()
+    read(journal.times)
     times = journal.times.of("run")
 
-    found = [times.offset_at((BEGAN_MS + ms) / 1000) for ms in (0, 500, 1000, 1500, 2000, 2500, 3500)]
+    found = [times.line_at_ms(BEGAN_MS + ms) for ms in (0, 500, 1000, 1500, 2000, 2500, 3500)]
     assert found == [0, 4, 4, 8, 8, 18, None]
 
 
@@ -242,11 +248,11 @@ def test_what_the_shim_writes_and_rewrites_is_read(journal: Journal) -> None:
         writer.write((key(run_id), offset if written[run_id] else 0, now_ns))
         written[run_id].append((offset if written[run_id] else 0, now_ns))
         if chance.random() < 0.01:
-            journal.times.load()
+            read(journal.times)
             last, at_ns = written[run_id][-1]
             assert journal.times.of(run_id).ms_at(last) == at_ns // 1_000_000
     writer.close()
-    journal.times.load()
+    read(journal.times)
     for run_id, records in written.items():
         times = journal.times.of(run_id)
         for offset, at_ns in records:
