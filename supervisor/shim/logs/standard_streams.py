@@ -18,6 +18,7 @@ class StandardStreams:
         """Open them. Raises OSError, and leaves nothing behind then."""
         self._request = request
         self._pipe: LogPipe | None = None
+        self._has_made_fifo = False
         self._fds: list[int] = []
         self.inode = 0
         """Of the log; 0: it is not open yet."""
@@ -52,16 +53,17 @@ class StandardStreams:
             pump.add(self._pipe, has_main=True)
 
     def discard(self, keeper: KeeperLink | None = None) -> None:
-        """The command does not run: close all, and remove what is empty.
+        """The command does not run: close all, and remove what we have made, if it is empty.
 
-        From a log the next supervisor concludes that something ran.
+        From a log the next supervisor concludes that something ran. The supervisor's FIFO stays: it has that open, and
+        may ask again.
         """
         try:
             if self._pipe is not None:
                 if keeper is not None:
                     keeper.drop(self._pipe.run_id)
                 self._pipe.close()
-            if self._request.fifo:
+            if self._has_made_fifo:
                 os.unlink(self._request.fifo)
             status = os.stat(self._request.log, follow_symlinks=False)
             if (status.st_ino, status.st_size) == (self.inode, 0):
@@ -87,6 +89,7 @@ class StandardStreams:
         request = self._request
         try:
             os.mkfifo(request.fifo, 0o600)
+            self._has_made_fifo = True
         except FileExistsError:
             pass  # the supervisor has made it, and holds it
         self._pipe = LogPipe(request.run_id, request.fifo, request.log, request.pumping)

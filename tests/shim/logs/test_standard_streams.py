@@ -47,3 +47,13 @@ def test_what_stands_in_the_place_of_the_log_is_left_there(tmp_path: Path, fifo:
 
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
     assert descriptors() == before
+
+
+def test_fifo_that_the_supervisor_holds_stays_for_another_attempt(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    streams = StandardStreams(request(tmp_path, str(fifo)))
+    streams.discard()
+    streams.close()
+
+    assert list(tmp_path.iterdir()) == [fifo]
