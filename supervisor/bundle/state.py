@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ RECORDS = 2000
 RECORDS_BYTES = 8 * 1024 * 1024
 """A command may be as long as a file."""
 RECENT = 500
-RUNS = 200
+MOST = 200
+"""So many runs, and so many scripts."""
 LOG_BYTES = 256 * 1024
 """Of each run. The newest runs come first, and the limit of the whole bundle decides how many there are."""
 CRASHES = 5
@@ -41,7 +42,7 @@ def state_entries(state: Path, masker: Masker) -> Iterator[BundleEntry]:
     yield BundleEntry("state/records.json", lambda: masker.document(_records(state)))
     yield BundleEntry("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masker))
     yield BundleEntry("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masker))
-    for run in _runs(state / "runs"):
+    for run in _newest(state / "runs", lambda entry: entry.is_dir(follow_symlinks=False)):
         for name in _FACTS:
             yield BundleEntry(
                 f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masker)
@@ -49,6 +50,8 @@ def state_entries(state: Path, masker: Masker) -> Iterator[BundleEntry]:
         yield BundleEntry(
             f"runs/{run.name}/log", functools.partial(masked_end, run / "log", LOG_BYTES, masker)
         )
+    for script in _newest(state / "scripts", lambda entry: entry.name.endswith(".sh")):
+        yield BundleEntry(f"scripts/{script.name}", functools.partial(masked_end, script, FACT_BYTES, masker))
 
 
 def rows(state: Path) -> list[Row]:
@@ -99,16 +102,16 @@ def _folder(state: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _runs(runs: Path) -> list[Path]:
-    """The folders of runs, the newest first."""
+def _newest(folder: Path, counts: Callable[[os.DirEntry[str]], bool]) -> list[Path]:
+    """What counts of a folder, the newest first."""
     try:
-        if os.path.islink(runs):
+        if os.path.islink(folder):
             return []  # a supervisor makes a folder
         entries = [
             (entry.stat(follow_symlinks=False).st_mtime, entry.path)
-            for entry in os.scandir(runs)
-            if entry.is_dir(follow_symlinks=False)
+            for entry in os.scandir(folder)
+            if counts(entry)
         ]
     except OSError:
         return []
-    return [Path(path) for _, path in sorted(entries, reverse=True)[:RUNS]]
+    return [Path(path) for _, path in sorted(entries, reverse=True)[:MOST]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -217,7 +218,9 @@ def test_the_next_supervisor_goes_on_with_the_users_commands(machine: Machine) -
     state = machine.etc / "state"
     first = machine.supervise("--state-dir", str(state))
     first.event(reference="web", phase="running")
-    web = next(pid for pid, command in machine.processes().items() if command.endswith("/script.sh"))
+    web = next(
+        pid for pid, command in machine.processes().items() if re.search(r"/scripts/\w+\.sh$", command)
+    )
     first.process.kill()
     first.wait()
 
@@ -378,7 +381,7 @@ def test_nothing_in_the_state_directory_is_open_to_a_group_or_to_others(machine:
         kind, mode, owner, path = line.split()
         # What is passed through can be listed by nobody; a folder of root's cannot let in one user alone.
         assert (mode == "710") if kind == "d" else (int(mode, 8) & 0o077 == 0), line
-        mine = path.rpartition("/")[2] in ("api.sock", "script.sh", "fifo") or path.endswith(".output")
+        mine = path.rpartition("/")[2] in ("api.sock", "fifo") or path.endswith((".output", ".sh"))
         assert owner == ("dev" if mine else "root"), line
     assert len(listed.stdout.splitlines()) > 12
     assert machine.stop(program) == 130
@@ -428,7 +431,7 @@ def test_state_directory_that_is_removed_is_made_again_for_the_user(machine: Mac
     assert machine.ended(run)[0] == 7
     web = until(
         lambda: next(
-            (path.parent for path in state.glob("runs/*/log") if not (path.parent / "script.sh").exists()),
+            (path.parent for path in state.glob("runs/*/log") if "it was removed" in path.read_text()),
             None,
         ),
         "the run directory of web",

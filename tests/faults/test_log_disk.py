@@ -80,7 +80,8 @@ def write_tasks(scene: Scene, counts: dict[str, int], go: str = "go") -> None:
         "tasks:\n"
         + "".join(
             f"  {name}: {{name: x, triggeredBy: [postEnvironmentStart], "
-            f"command: exec {sys.executable} -I -S writer.py {name} {count} {go}}}\n"
+            f"command: echo $SUPERVISOR_RUN_ID >{name}.run; "
+            f"exec {sys.executable} -I -S writer.py {name} {count} {go}}}\n"
             for name, count in counts.items()
         )
     )
@@ -96,10 +97,7 @@ def until_marked(scene: Scene, *names: str, waiting: bool = True) -> None:
 
 
 def log_of(scene: Scene, reference: str) -> Path:
-    for script in scene.state.glob("runs/*/script.sh"):
-        if f" {reference} " in script.read_text():
-            return script.parent / "log"
-    raise AssertionError(f"no run of {reference}")
+    return scene.state / "runs" / (scene.folder / f"{reference}.run").read_text().strip() / "log"
 
 
 def accounted(log: Path) -> tuple[int, int]:

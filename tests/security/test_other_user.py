@@ -37,7 +37,9 @@ could "replace the log" mv $run/log $run/other
 could "remove the log" rm -f $run/log
 could "replace the output" ln -sf /etc/shadow $GITPOD_OUTPUT
 could "write an exit status" sh -c "echo '{}' >$run/exit"
-could "change the script" sh -c "echo >>$run/script.sh"
+could "list the scripts" ls $state/scripts
+could "read the key of the scripts" cat $state/scripts/key
+could "make a script" touch $state/scripts/planted.sh
 could "read what the supervisor was given" cat /proc/$supervisor/environ
 could "read its memory" head -c1 /proc/$supervisor/mem
 could "see its descriptors" ls /proc/$supervisor/fd

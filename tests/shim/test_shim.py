@@ -188,7 +188,7 @@ async def test_runs_of_an_earlier_boot_are_over(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn("exec sleep 60", "live")
         folder = it.folder("old")
-        folder.create(":")
+        folder.create()
         (it.state / "runs" / "old" / "started").write_text(
             json.dumps(
                 {

@@ -153,7 +153,7 @@ def eldest(members: Iterable[ProcRef]) -> ProcRef | None:
 def _run(one: Inherited, folder: Path) -> Run:
     spawn = one.spawn
     directory = RunDir(folder, spawn.run_id)
-    run = Run(spawn.run_id, spawn.kind, spawn.reference, directory, directory.in_container)
+    run = Run(spawn.run_id, spawn.kind, spawn.reference, directory, directory.in_container, spawn.script)
     match one.ending:
         case Kill():
             run.asked = Asked.KILL

@@ -109,9 +109,11 @@ class HostMachine:
         self._ender = Ender(
             self._runs, self._facts, self._work, self._shims, self._folder, log_limit_bytes, cgroups
         )
-        preparation = Preparation(self._folder, environment, account, cgroups, pumping)
-        self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, preparation)
+        self._preparation = Preparation(self._runs, self._folder, environment, account, cgroups, pumping)
+        self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, self._preparation)
         self._spawner = self._starter.spawner
+        if os.path.isdir(self._folder.parent / "scripts"):
+            self._work.soon(self._tidy_scripts)
         self._attend_to_new_shims()
 
     # What the engine wants -------------------------------------------------------------------------------------------
@@ -301,6 +303,9 @@ class HostMachine:
             except MachineError:
                 await anyio.sleep(_RETRY_S)
         self._attend_to_new_shims()
+
+    async def _tidy_scripts(self) -> None:
+        await self._preparation.scripts.tidy()
 
     async def _take_over_fifos(self) -> None:
         await self._ender.orphaned_fifos.take_over_all()

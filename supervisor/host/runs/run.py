@@ -39,12 +39,15 @@ class Run:
         reference: str,
         directory: RunDir,
         in_container: bool = False,
+        script: str = "",
     ) -> None:
         self.run_id = run_id
         self.kind = kind
         self.reference = reference
         self.dir = directory
         self.in_container = in_container
+        self.script = script
+        """The text of what it runs."""
         self.main: ProcRef | None = None
         """The process that was started; None: not yet, or it had ended before it was found."""
         self.shim: ShimClient | None = None

@@ -11,7 +11,8 @@ from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
-from supervisor.host.runs.run_directory import NOTED_S, RunDir, StartedFacts
+from supervisor.host.runs.run_directory import NOTED_S, RunDir
+from supervisor.host.runs.run_facts import StartedFacts
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import ProblemSink

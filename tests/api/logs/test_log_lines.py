@@ -102,8 +102,8 @@ def test_time_is_in_the_merged_log_before_the_step(scene: TimedScene) -> None:
 def test_times_are_those_of_a_supervisor_that_wrote_none(scene: TimedScene) -> None:
     run_id = scene.ended(b"one\ntwo\n")
     scene.write(run_id, b"three\n")
-    (scene.runs / run_id / "script.sh").write_bytes(b"")
-    os.utime(scene.runs / run_id / "script.sh", ns=(0, BEGAN_MS * 1_000_000))
+    (scene.runs / run_id / "started").write_bytes(b"")
+    os.utime(scene.runs / run_id / "started", ns=(0, BEGAN_MS * 1_000_000))
 
     async def body() -> None:
         async with serving(scene) as site:

@@ -253,6 +253,7 @@ def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
 ) -> None:
     state = tmp_path / "other-state"
     (state / "runs/run").mkdir(parents=True)
+    (state / "scripts").mkdir()
     names = (
         "lock",
         "workspace",
@@ -264,7 +265,7 @@ def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
         "stalls",
         "crash-1.txt",
     )
-    for name in (*names, "runs/run/log", "runs/run/started", "runs/run/script.sh"):
+    for name in (*names, "runs/run/log", "runs/run/started", "scripts/text.sh"):
         os.mkfifo(state / name)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/log").write_text("not ours")
@@ -277,4 +278,5 @@ def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
     left_out = {each["name"]: each["why"] for each in manifest_of(files)["leftOut"]}
     assert "it is a FIFO" in left_out["state/records.json"]
     assert "it is a FIFO" in left_out["runs/run/log"]
+    assert "it is a FIFO" in left_out["scripts/text.sh"]
     assert not [name for name in files if "planted" in name]

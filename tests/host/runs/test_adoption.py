@@ -69,7 +69,7 @@ async def gone_with_its_shim(first: Bench) -> None:
 async def test_what_was_stored_and_never_begun_is_started_once(tmp_path: Path) -> None:
     await leave(Bench(tmp_path))
     async with bench(tmp_path) as it:
-        it.folder("prepared").create("killed between the script and the shim")
+        it.folder("prepared").create()
         it.machine.adopt([inherited("stored", script="exit 4"), inherited("prepared", script="exit 5")])
         assert (await it.exited("stored")).exit == ExitCode(4)
         assert (await it.exited("prepared")).exit == ExitCode(5)
@@ -91,7 +91,7 @@ async def test_service_that_ran_and_whose_facts_are_gone_is_not_started_again(tm
 
 async def test_request_that_only_half_reached_the_shim_is_made_again(tmp_path: Path) -> None:
     first = Bench(tmp_path)
-    first.folder().create("exit 3")
+    first.folder().create()
     first.shim._stream.socket.send(b"\0\0\1\0{")
     await leave(first, answered=False)
     async with bench(tmp_path) as it:
@@ -116,7 +116,7 @@ async def test_request_that_reached_the_shim_is_done_once(tmp_path: Path, answer
 async def test_what_only_has_a_log_may_have_run_and_is_not_started_again(tmp_path: Path) -> None:
     """The shim was killed too, just before or just after it started the command, which has ended since."""
     first = Bench(tmp_path)
-    first.folder().create("exit 3")
+    first.folder().create()
     write(first.folder(), "log")
     await gone_with_its_shim(first)
     async with bench(tmp_path) as it:
@@ -127,7 +127,7 @@ async def test_what_only_has_a_log_may_have_run_and_is_not_started_again(tmp_pat
 
 async def test_command_that_could_not_be_run_leaves_no_log_that_would_tell_otherwise(tmp_path: Path) -> None:
     first = Bench(tmp_path)
-    first.folder().create("exit 3")
+    first.folder().create()
     folder = first.folder()
     request = SpawnRequest(
         "run", ("/no/such",), {}, str(first.workspace), folder.log, folder.path, before=time.monotonic() + 60
@@ -232,7 +232,7 @@ async def test_runs_that_no_record_names_are_ended_and_removed_before_anything_s
     first.spawn(TRAP, "known", RunKind.START)
     for name in ("unknown", "known"):
         await first.words(1, name)
-    first.folder("old").create(":")
+    first.folder("old").create()
     await leave(first)
     async with bench(tmp_path) as it:
         assert it.machine.clear({"known"}) == 1
@@ -260,7 +260,7 @@ async def test_after_a_restart_of_the_machine_only_exit_files_count(tmp_path: Pa
         other = it.main("other")
         for name in ("noted", "lost"):
             folder = RunDir(it.state / "runs", name)
-            folder.create(":")
+            folder.create()
             facts = {"pid": other.pid, "start_ticks": other.start_ticks, "boot_id": "another", "shim_pid": 1}
             write(folder, "started", json.dumps(facts))
         write(it.folder("noted"), "exit", '{"code": 5}')
@@ -276,7 +276,7 @@ def test_command_that_ended_before_its_shim_could_say_so_counts_as_begun(tmp_pat
         Run(RunId(id_), RunKind.TASK, "a", RunDir(tmp_path, id_), False) for id_ in ("begun", "never")
     )
     for run in (begun, never):
-        run.dir.create("true")
+        run.dir.create()
     write(begun.dir, "log")
 
     assert adoption.began_nevertheless([begun, never]) == [begun]

@@ -188,9 +188,9 @@ def test_journal_that_grows_large_is_left_to_a_thread(journal: Journal) -> None:
 def test_run_without_records_has_the_time_at_which_it_began(journal: Journal) -> None:
     """What may lie in the span is not left out."""
     log = journal.log("run", b"one\ntwo\n")
-    script = log.parent / "script.sh"
-    script.write_bytes(b"")
-    os.utime(script, ns=(0, BEGAN_MS * 1_000_000))
+    started = log.parent / "started"
+    started.write_bytes(b"")
+    os.utime(started, ns=(0, BEGAN_MS * 1_000_000))
     os.utime(log, ns=(0, (BEGAN_MS + 5000) * 1_000_000))
 
     assert [journal.at(0), journal.at(7)] == [0, 0]

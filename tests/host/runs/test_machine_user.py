@@ -75,11 +75,12 @@ async def test_a_command_reaches_its_script_its_log_and_its_output(open_folder: 
 async def test_a_command_changes_no_fact_of_a_run(open_folder: Path) -> None:
     script = """
         set +e
-        folder=$(dirname "$0")
+        folder=$(dirname "$GITPOD_OUTPUT")
         until [ -e "$folder/started" ]; do sleep 0.01; done
         echo '{"code": 0}' >"$folder/exit"
         echo '{}' >"$folder/started"
         rm -f "$0" "$GITPOD_OUTPUT"
+        ls "$(dirname "$0")"; cat "$(dirname "$0")/key"; touch "$(dirname "$0")/mine"
         ln -sf /etc/shadow "$GITPOD_OUTPUT"
         mv "$folder" "$folder.old"
         echo : >>"$0"
@@ -95,16 +96,16 @@ async def test_a_command_changes_no_fact_of_a_run(open_folder: Path) -> None:
         facts = it.folder().started()
         assert facts is not None
         assert facts.pid == it.main().pid
-        assert it.log().count("ermission denied") == 13
+        assert it.log().count("ermission denied") == 16
         await until(lambda: not os.path.exists(it.folder().fifo))
         assert sorted(os.listdir(it.folder().path)) == [
             "exit",
             "gitpod-task-run.output",
             "log",
-            "script.sh",
             "started",
         ]
-        assert read(it.folder().script) == script
+        [written] = (it.state / "scripts").glob("*.sh")
+        assert written.read_text() == script
         output = os.lstat(f"{it.folder().path}/gitpod-task-run.output")
         assert (stat.S_IMODE(output.st_mode), output.st_uid, output.st_size) == (0o600, UID, 0)
 
@@ -149,10 +150,6 @@ async def test_a_user_that_the_kernel_refuses(open_folder: Path) -> None:
         it.machine._starter._preparation.user = UserIds(UID, GID, (GID,))
         it.spawn("exit 3", "next")
         assert (await it.exited("next")).exit == ExitCode(3)
-
-
-def read(path: str) -> str:
-    return Path(path).read_text()
 
 
 async def test_many_runs_leave_no_descriptor_behind(open_folder: Path) -> None:
@@ -206,7 +203,6 @@ async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(o
     finally:
         os.umask(before)
     assert modes == {
-        "script.sh": (UID, "0o400"),
         "log": (0, "0o600"),
         "fifo": (UID, "0o600"),
         "gitpod-service-start-run.output": (UID, "0o600"),

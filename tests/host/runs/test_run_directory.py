@@ -13,7 +13,7 @@ LINE = b"supervisor: stopped by hand\n"
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     run = RunDir(tmp_path, "r")
-    run.create("true\n")
+    run.create()
     return run
 
 

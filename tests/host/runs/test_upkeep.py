@@ -53,7 +53,7 @@ def test_a_disk_that_fills_has_the_runs_looked_at_at_once() -> None:
 
 def test_many_complaints_at_the_end_hold_the_event_loop_up_once(tmp_path: Path) -> None:
     folder = RunDir(tmp_path, "r")
-    folder.create("true\n")
+    folder.create()
     run = Run(RunId("r"), RunKind.TASK, "build", folder)
     assert run.output_file is not None
     Path(run.output_file).write_text("no value\n" * 12)

@@ -16,7 +16,7 @@ MODULES = (
     ),
     *(
         f"supervisor.host.runs.spawn.{name}"
-        for name in ("command_line", "environ", "pending_start", "run_starter")
+        for name in ("command_line", "environ", "pending_start", "run_starter", "scripts")
     ),
     *(f"supervisor.host.runs.spawn.{name}" for name in ("shim_client", "shim_pool", "spawner")),
     *(f"supervisor.shim.{name}" for name in ("command_starter", "execute", "fact_files", "shim")),

@@ -7,13 +7,23 @@ import os
 from collections.abc import Mapping, Sequence
 
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.lean.typing import Protocol
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import MachineError
 from supervisor.model.spec import Docker
 from supervisor.shim.protocol import SpawnFailed, SpawnRequest
 
 
-def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -> list[str]:
+class ScriptFiles(Protocol):
+    """Has a file for each text that a shell is to read from one."""
+
+    def script_path(self, text: str) -> str:
+        """The path of the file, which is made if it is missing. Raises MachineError."""
+
+
+def argv(
+    spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str, scripts: ScriptFiles
+) -> list[str]:
     """The command line of a run. Raises MachineError if no program can run it."""
     path = env.get("PATH", os.defpath)
     stop_on_error = spawn.kind is RunKind.TASK
@@ -33,7 +43,11 @@ def argv(spawn: Spawn, folder: RunDir, env: Mapping[str, str], workspace: str) -
             stop_on_error=stop_on_error,
         )
         return [program((docker,), path), *rest]
-    return [program(("bash", "sh"), path), *(["-e"] if stop_on_error else []), folder.script]
+    return [
+        program(("bash", "sh"), path),
+        *(["-e"] if stop_on_error else []),
+        scripts.script_path(spawn.script),
+    ]
 
 
 _found: dict[tuple[str, str], str] = {}

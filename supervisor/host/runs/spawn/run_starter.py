@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from supervisor.host.proc import process
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import anyio
 
     from supervisor.host.proc.cgroups import Cgroups
+    from supervisor.host.runs.spawn.scripts import Scripts
     from supervisor.host.users.account import Account
 
 
@@ -38,32 +40,50 @@ class Preparation:
 
     def __init__(
         self,
+        runs: Mapping[str, Run],
         folder: Path,
         environment: CommandEnvironment,
         account: Account | None,
         cgroups: Cgroups | None,
         pumping: Pumping | None,
     ) -> None:
-        """`folder`: the one that holds all run directories.
+        """`runs`: the live ones, by id; `folder`: the one that holds all run directories.
 
         `pumping`: how output is pumped into the logs; None: commands write into them themselves.
         """
+        self._runs = runs
         self._folder = folder
         self._environment = environment
         self._account = account
         self._cgroups = cgroups
         self._pumping = pumping
         self.user = UserIds(account.uid, account.gid, account.groups) if account else None
+        self._scripts: Scripts | None = None
+
+    @property
+    def scripts(self) -> Scripts:
+        """The scripts that are run from files."""
+        if self._scripts is None:
+            # Not at the top: a command that needs no file does not wait for it.
+            from supervisor.host.runs.spawn.scripts import Scripts
+
+            self._scripts = Scripts(self._folder.parent, self._account, self._runs)
+        return self._scripts
+
+    def script_path(self, text: str) -> str:
+        """The path of a script, which is made if it is missing. Raises MachineError."""
+        return self.scripts.path(text)
 
     def run(self, spawn: Spawn) -> Run:
         """A run of which nothing has been made yet."""
         directory = RunDir(self._folder, spawn.run_id)
-        return Run(spawn.run_id, spawn.kind, spawn.reference, directory, isinstance(spawn.runs_on, Docker))
+        in_container = isinstance(spawn.runs_on, Docker)
+        return Run(spawn.run_id, spawn.kind, spawn.reference, directory, in_container, spawn.script)
 
     def request(self, run: Run, spawn: Spawn) -> SpawnRequest:
         """Make all that the command needs; returns how to start it. Raises SupervisorError, OSError."""
         output = run.dir.output(spawn.kind, spawn.reference)
-        run.dir.create(spawn.script, run.in_container)
+        run.dir.create(run.in_container)
         if self._account:
             run.dir.open_to(self._account, output)
         if self._cgroups:
@@ -71,7 +91,7 @@ class Preparation:
         env = self._environment.of(spawn, output)
         env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
         workspace = self._environment.workspace
-        argv = tuple(command_line.argv(spawn, run.dir, env, workspace))
+        argv = tuple(command_line.argv(spawn, run.dir, env, workspace, self))
         request = SpawnRequest(
             run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
         )
