@@ -27,10 +27,7 @@ class AiohttpTransport:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.UnixConnector(self._socket_path) if self._socket_path else None
-        # Bodies stay as they are: the client decompresses them, within its limits.
-        self._session = aiohttp.ClientSession(
-            connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(

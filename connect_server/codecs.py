@@ -1,7 +1,6 @@
-"""Messages as bytes, for connectrpc: protobuf's binary form, and its JSON form as `strict_json` reads and writes it.
+"""Messages as bytes: protobuf's binary form, and its JSON form as `strict_json` reads and writes it.
 
-connectrpc's own JSON codec accepts unknown fields and an array for an empty message, and writes indented. Unknown
-fields of the binary form come from newer clients and stay allowed, as protobuf means them.
+Unknown fields of the binary form come from newer clients and stay allowed, as protobuf means them.
 
 Large answers are made and encoded in a thread: for one of 1 MB, 0.1 s, the event loop would stand still.
 """
@@ -9,16 +8,13 @@ Large answers are made and encoded in a thread: for one of 1 MB, 0.1 s, the even
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import anyio.to_thread
-from connectrpc.code import Code
-from connectrpc.codec import Codec
-from connectrpc.errors import ConnectError
 from google.protobuf.message import DecodeError, Message
 
 from connect_server import strict_json
-from connect_server.connect_errors import InvalidArgument
+from connect_server.connect_errors import Code, ConnectError, InvalidArgument
 
 _M = TypeVar("_M", bound=Message)
 
@@ -35,10 +31,17 @@ class Encoded:
         self.data = data
 
 
+class _Answered(Protocol):
+    """A call, of which only the form of its answer is needed."""
+
+    @property
+    def codec(self) -> BinaryCodec | JSONCodec: ...
+
+
 async def encoded(
     make: Callable[[], _M],
     size_bytes: int,
-    ctx: Any,
+    call: _Answered,
     run: Callable[[Callable[[], Encoded]], Awaitable[Encoded]] = anyio.to_thread.run_sync,
 ) -> _M:
     """The message that `make` returns; one of `size_bytes` that would hold up the loop is made and encoded in a thread.
@@ -46,26 +49,19 @@ async def encoded(
     Args:
         make: must not need the event loop's thread.
         size_bytes: about how large the message is.
-        ctx: the call's context, which says in which form it is answered.
+        call: says in which form it is answered.
         run: runs a function in a thread.
     """
     if size_bytes <= SMALL_BYTES:
         return make()
-    as_json = ctx.request_headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json")
-
-    def work() -> Encoded:
-        message = make()
-        return Encoded(strict_json.encode(message) if as_json else message.SerializeToString())
-
-    return cast(_M, await run(work))
+    return cast(_M, await run(lambda: Encoded(call.codec.encode(make()))))
 
 
 class BinaryCodec:
     """Protobuf's binary form."""
 
-    def name(self) -> str:
-        """Its name in content types."""
-        return "proto"
+    name = "proto"
+    """Its name in content types."""
 
     def encode(self, message: Message | Encoded) -> bytes:
         """The message as bytes."""
@@ -84,9 +80,8 @@ class BinaryCodec:
 class JSONCodec:
     """Protobuf's JSON form."""
 
-    def name(self) -> str:
-        """Its name in content types."""
-        return "json"
+    name = "json"
+    """Its name in content types."""
 
     def encode(self, message: Message | Encoded) -> bytes:
         """The message as bytes."""
@@ -98,8 +93,3 @@ class JSONCodec:
             return strict_json.decode(data, message_class)
         except InvalidArgument as error:
             raise ConnectError(Code.INVALID_ARGUMENT, str(error)) from error
-
-
-def codecs() -> list[Codec[Any, Any]]:
-    """The forms that every service reads and writes."""
-    return [BinaryCodec(), JSONCodec()]

@@ -8,6 +8,7 @@ Source: https://connectrpc.com/docs/protocol#error-codes.
 
 from __future__ import annotations
 
+import enum
 import json
 import logging
 import re
@@ -16,8 +17,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +29,28 @@ KEY_LIMIT = 128
 """A longer key of a map, or name of a field, is cut; those that clients mean are shorter."""
 QUOTE_LIMIT = 80
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Code(enum.Enum):
+    """What is wrong, in the words of Connect."""
+
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+    INVALID_ARGUMENT = "invalid_argument"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    PERMISSION_DENIED = "permission_denied"
+    RESOURCE_EXHAUSTED = "resource_exhausted"
+    FAILED_PRECONDITION = "failed_precondition"
+    ABORTED = "aborted"
+    OUT_OF_RANGE = "out_of_range"
+    UNIMPLEMENTED = "unimplemented"
+    INTERNAL = "internal"
+    UNAVAILABLE = "unavailable"
+    DATA_LOSS = "data_loss"
+    UNAUTHENTICATED = "unauthenticated"
+
 
 STATUS = {
     Code.CANCELED: 499,
@@ -60,6 +81,15 @@ _OF_HTTP = {
     429: Code.RESOURCE_EXHAUSTED,
     503: Code.UNAVAILABLE,
 }
+
+
+class ConnectError(Exception):
+    """A call is refused, or has failed: its client gets the code and the message."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

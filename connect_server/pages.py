@@ -16,10 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
-
-from connect_server.connect_errors import InvalidArgument, Violation
+from connect_server.connect_errors import Code, ConnectError, InvalidArgument, Violation
 from connect_server.strict_json import loaded
 
 DEFAULT_SIZE = 25

@@ -6,93 +6,116 @@ unimplemented, and a request that is not Connect's is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.server import ConnectASGIApplication
+from google.protobuf.message_factory import GetMessageClass
 
-from connect_server import asgi, streams
-from connect_server.asgi import Application
-from connect_server.connect_errors import error_response
+from connect_server import body, calls, streams
+from connect_server.calls import Call, Handler, Method, Surroundings
+from connect_server.codecs import BinaryCodec, JSONCodec
+from connect_server.connect_errors import Code, error_response
 from connect_server.pages import with_query
 
-_UNARY = ("application/json", "application/proto")
-_STREAM = ("application/connect+json", "application/connect+proto")
+_BINARY, _JSON = Call(BinaryCodec()), Call(JSONCodec())
+_UNARY = {"application/json": _JSON, "application/proto": _BINARY}
+_STREAM = {"application/connect+json": _JSON, "application/connect+proto": _BINARY}
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a method's name is cut, as in `Get|ID|Token`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
     """Where services are mounted."""
 
-    program: str = "server"
-    """What messages call the program that serves."""
+    around: Surroundings
+    """What stands around every handler."""
     names: Sequence[str] = ()
     """Services whose methods are never not found: those that are not served are unimplemented."""
     prefixes: Sequence[str] = ("",)
     """Paths below which every service answers."""
-    body_timeout_s: float = asgi.BODY_TIMEOUT_S
+    body_timeout_s: float = body.TIMEOUT_S
     """How long the body of a call may take."""
 
 
 class ConnectService:
-    """One service. `application`: None if nothing of it is served."""
+    """One service. `handler`: None if nothing of it is served."""
 
-    def __init__(self, name: str, application: Application | None, mount: Mount) -> None:
+    def __init__(self, name: str, handler: Handler | None, mount: Mount) -> None:
         self.name = name
-        self._application = application
+        self._handler = handler
         self._mount = mount
+        self._methods: dict[str, Method | None] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """An aiohttp handler: one call of a method. Raises ConnectError."""
-        method = request.match_info["method"]
+        name = request.match_info["method"]
         if request.method != "POST":
             message = f"cannot {request.method} a method: use POST"
             return error_response(Code.INVALID_ARGUMENT, message, 405, {"Allow": "POST"})
-        if self._application is None:
-            return self._unimplemented(method)
+        if self._handler is None:
+            return self._unimplemented(name)
         content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        application = _speaking(self._application, content_type, request)
-        if application is None:
+        call = _UNARY.get(content_type) or _STREAM.get(content_type)
+        form = _form(content_type, request)
+        if call is None and form is None:
             return _unsupported(content_type)
-        body = await asgi.read_body(request, asgi.BODY_LIMIT_BYTES, self._mount.body_timeout_s)
-        if request.query_string and content_type == _UNARY[0] and method.startswith("List"):
-            body = with_query(body, request.query, request.headers.get("Content-Encoding", "").lower())
-        response = await asgi.call(application, request, f"/{self.name}/{method}", body)
-        if response.prepared or response.status not in (404, 415) or response.content_length:
-            return response
-        return self._unimplemented(method) if response.status == 404 else _unsupported(content_type)
+        method = self._method(self._handler, name)
+        if method is None:
+            return self._unimplemented(name)
+        if method.streams != (form is not None):
+            return _unsupported(content_type)
+        data = await body.read_body(request, body.LIMIT_BYTES, self._mount.body_timeout_s)
+        if form is not None:
+            return await streams.answer(method, call or _JSON, self._mount.around, request, data, form)
+        if request.query_string and call is _JSON and name.startswith("List"):
+            data = with_query(data, request.query, request.headers.get("Content-Encoding", "").lower())
+        return await calls.answer(method, call or _JSON, self._mount.around, request, data)
+
+    def _method(self, handler: Handler, name: str) -> Method | None:
+        """The method of a name; None if there is none."""
+        known = handler.DESCRIPTOR.methods_by_name
+        if name not in self._methods and name in known:  # so that nobody fills it with names of his own
+            declared = known[name]
+            function: Any = getattr(handler, attribute(name), None)
+            self._methods[name] = function and Method(
+                function, GetMessageClass(declared.input_type), declared.server_streaming
+            )
+        return self._methods.get(name)
 
     def _unimplemented(self, method: str) -> web.Response:
-        message = f"{self.name}/{method} is not served by this {self._mount.program}"
+        message = f"{self.name}/{method} is not served by this {self._mount.around.program.name}"
         return error_response(Code.UNIMPLEMENTED, message)
 
 
-def service_routes(
-    applications: Iterable[ConnectASGIApplication[object]], mount: Mount
-) -> list[web.RouteDef]:
+def service_routes(handlers: Iterable[Handler], mount: Mount) -> list[web.RouteDef]:
     """The routes of services that are served, and of those that the mount names."""
-    served: dict[str, Application | None] = dict.fromkeys(mount.names)
-    served.update((application.path.strip("/"), application) for application in applications)
+    served: dict[str, Handler | None] = dict.fromkeys(mount.names)
+    served.update((handler.DESCRIPTOR.full_name, handler) for handler in handlers)
     return [
         web.route("*", f"{prefix}/{service.name}/{{method:[^/]+}}", service.answer)
-        for service in (ConnectService(name, application, mount) for name, application in served.items())
+        for service in (ConnectService(name, handler, mount) for name, handler in served.items())
         for prefix in mount.prefixes
     ]
 
 
-def _speaking(application: Application, content_type: str, request: web.Request) -> Application | None:
-    """The application for a request's form; None if the form is unknown."""
+def attribute(method: str) -> str:
+    """The name in Python of a method: `get_id_token` for `GetIDToken`."""
+    return _WORD.sub("_", method).lower()
+
+
+def _form(content_type: str, request: web.Request) -> type[streams.Envelopes] | type[streams.Lines] | None:
+    """The form of a stream that is asked for; None: one answer."""
     if content_type in _STREAM:
-        return streams.early(application, content_type)
+        return streams.Envelopes
     if content_type == streams.JSON_LINES:  # what some public SDKs call the one object that they send
-        return streams.json_lines(streams.early(application, content_type))
-    if content_type not in _UNARY:
-        return None
-    if content_type == _UNARY[0] and streams.JSON_LINES in request.headers.get("Accept", ""):
-        return streams.json_lines(streams.early(application, content_type))
-    return application
+        return streams.Lines
+    if content_type == "application/json" and streams.JSON_LINES in request.headers.get("Accept", ""):
+        return streams.Lines
+    return None
 
 
 def _unsupported(content_type: str) -> web.Response:

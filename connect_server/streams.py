@@ -1,11 +1,14 @@
-"""Server streams of Connect for clients that wait: ASGI applications around another one.
+"""Server streams of Connect, in two forms.
 
-- The response's head goes out as soon as the handler has begun. connectrpc holds it back until the first message. A
-  client that watches first and acts then, as the public SDKs do, would wait for ever: it waits for the head before it
-  does what causes the first message.
-- With `Accept: application/jsonl` the same stream is one JSON object a line (older public SDKs). The request's plain
-  body goes in as an envelope, the envelopes that come out are unwrapped. An error before the first message is an
-  ordinary one, with its status; a later one is a last line {"error": {"code", "message"}}.
+- application/connect+json and application/connect+proto: one envelope comes, envelopes go. The last one is the end,
+  with an error or without.
+- application/json with `Accept: application/jsonl`, or application/jsonl: one JSON object comes, one a line goes (older
+  public SDKs). An error before the first message is an ordinary one, with its status; a later one is a last line
+  {"error": {"code", "message"}}.
+
+The response's head goes out as soon as the handler has begun, and so has subscribed to what it will stream. A client
+that watches first and acts then, as the public SDKs do, waits for the head before it does what causes the first
+message.
 
 Source of the envelopes: https://connectrpc.com/docs/protocol#streaming-request.
 """
@@ -15,12 +18,14 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
-from connectrpc.code import Code
+from aiohttp import web
 
-from connect_server.asgi import Application, Message, Receive, Send
-from connect_server.connect_errors import STATUS
-from connect_server.interceptor import BEGUN
+from connect_server.body import unpacked
+from connect_server.calls import Call, Method, Surroundings, check_version, compressed, deadline
+from connect_server.connect_errors import Code, ConnectError, error_response
 
 JSON_LINES = "application/jsonl"
 _ENVELOPE = struct.Struct(">BI")  # flags, length
@@ -28,122 +33,143 @@ _COMPRESSED, _END = 0b01, 0b10
 _BLOCK = 64
 """Lines are padded to a multiple of this. gitpod-sdk 0.11 reads blocks of so many bytes, and would see the end of a
 line, and so the event, only when the next one comes: its `run_service` would wait for the last one for ever."""
+_NO_MORE = object()
 
 
-def early(application: Application, content_type: str) -> Application:
-    """The application, with the heads of its responses sent as soon as its handler has begun."""
+class Envelopes:
+    """A response as Connect has it."""
 
-    async def streaming(scope: Message, receive: Receive, send: Send) -> None:
-        begun, body_taken, started = asyncio.Event(), False, False
-        BEGUN.set(begun)
+    def __init__(self, request: web.Request, call: Call) -> None:
+        self._request = request
+        self._response = web.StreamResponse(
+            headers={"Content-Type": f"application/connect+{call.codec.name}"}
+        )
 
-        async def receive_or_begin() -> Message:
-            nonlocal body_taken, started
-            if body_taken:
-                # connectrpc asks again beside the handler, to learn of the client's end.
-                await begun.wait()
-                if not started:
-                    started = True
-                    await send(_head(200, content_type))
-                    await send({"type": "http.response.body", "body": b"", "more_body": True})
-            body_taken = True
-            return await receive()
+    @staticmethod
+    def content(request: web.Request, body: bytes) -> bytes:
+        """The message in a body. Raises ConnectError."""
+        if len(body) < _ENVELOPE.size:
+            raise ConnectError(Code.INVALID_ARGUMENT, f"the body of {len(body)} bytes is not an envelope")
+        flags, length = _ENVELOPE.unpack_from(body)
+        content = body[_ENVELOPE.size :]
+        if flags & ~_COMPRESSED or len(content) != length:
+            why = f"the body is not one envelope: flags {flags}, {length} bytes, of which {len(content)} came"
+            raise ConnectError(Code.INVALID_ARGUMENT, why)
+        encoding = request.headers.get("Connect-Content-Encoding", "").strip().lower()
+        if not flags & _COMPRESSED:
+            return content
+        if encoding in ("", "identity"):
+            why = "the envelope is compressed, and no header Connect-Content-Encoding says how"
+            raise ConnectError(Code.INVALID_ARGUMENT, why)
+        return unpacked(content, encoding)
 
-        async def send_after_head(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                if started:
-                    return
-                started = True
-            await send(message)
+    async def begin(self) -> None:
+        """Send the head, once."""
+        if not self._response.prepared:
+            await self._response.prepare(self._request)
 
-        await application(scope, receive_or_begin, send_after_head)
+    async def send(self, data: bytes) -> None:
+        """Send a message."""
+        await self._response.write(_ENVELOPE.pack(0, len(data)) + data)
 
-    return streaming
-
-
-def json_lines(application: Application) -> Application:
-    """The application, with plain JSON going in and lines coming out."""
-
-    async def unwrapped(scope: Message, receive: Receive, send: Send) -> None:
-        headers = [(name, value) for name, value in scope["headers"] if name not in _REPLACED]
-        headers.append((b"content-type", b"application/connect+json"))
-        lines = _Lines(send)
-
-        async def receive_enveloped() -> Message:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            body = message["body"]
-            return {**message, "body": _ENVELOPE.pack(0, len(body)) + body}
-
-        await application({**scope, "headers": headers}, receive_enveloped, lines.send)
-
-    return unwrapped
+    async def end(self, error: ConnectError | None) -> web.StreamResponse:
+        """Send the end."""
+        await self.begin()
+        data = _json({"error": _described(error)} if error else {})
+        await self._response.write(_ENVELOPE.pack(_END, len(data)) + data)
+        await self._response.write_eof()
+        return self._response
 
 
-_REPLACED = {b"content-type", b"content-length", b"connect-content-encoding"}
+class Lines:
+    """A response of JSON objects, one a line."""
+
+    def __init__(self, request: web.Request, call: Call) -> None:
+        self._request = request
+        self._response = web.StreamResponse(headers={"Content-Type": JSON_LINES})
+
+    @staticmethod
+    def content(request: web.Request, body: bytes) -> bytes:
+        """The message in a body. Raises ConnectError."""
+        return unpacked(body, request.headers.get("Content-Encoding", "").strip().lower())
+
+    async def begin(self) -> None:
+        """Send the head, once."""
+        if not self._response.prepared:
+            await self._response.prepare(self._request)
+
+    async def send(self, data: bytes) -> None:
+        """Send a message."""
+        await self._response.write(_line(data))
+
+    async def end(self, error: ConnectError | None) -> web.StreamResponse:
+        """Send the end; or, in place of a stream that has not begun, the error."""
+        if error is not None and not self._response.prepared:
+            return compressed(self._request, error_response(error.code, error.message))
+        await self.begin()
+        if error is not None:
+            await self.send(_json({"error": _described(error)}))
+        await self._response.write_eof()
+        return self._response
 
 
-class _Lines:
-    """Takes a Connect stream apart and sends its messages as lines."""
+async def answer(
+    method: Method,
+    call: Call,
+    around: Surroundings,
+    request: web.Request,
+    body: bytes,
+    form: type[Envelopes] | type[Lines],
+) -> web.StreamResponse:
+    """Have a method answer a request by a stream."""
+    response = form(request, call)
+    try:
+        with around.errors(around.stopping):
+            check_version(request)
+            async with deadline(request):
+                message = method.message(form.content(request, body), call, around)
+                await _send_all(method.function(message, call), response, call.codec.encode)
+    except ConnectError as error:
+        return await response.end(error)
+    return await response.end(None)
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._status = 200
-        self._begun = False
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-        elif self._status != 200:  # refused as a request, before there was a stream
-            await self._send(_head(self._status, "application/json"))
-            await self._send(message)
-        else:
-            await self._body(message)
+async def _send_all(
+    messages: AsyncIterator[Any], response: Envelopes | Lines, encode: Callable[[Any], bytes]
+) -> None:
+    # In a task, which shows when the handler has come to its first wait: then the head goes out.
+    first = asyncio.create_task(_next(messages))
+    try:
+        await asyncio.sleep(0)
+        if not first.done():
+            await response.begin()
+        message = await first
+        await response.begin()
+        while message is not _NO_MORE:
+            await response.send(encode(message))
+            message = await anext(messages, _NO_MORE)
+    finally:
+        if not first.done():  # a generator that runs cannot be closed
+            first.cancel()
+            await asyncio.wait([first])
+        # One that is left in the middle is closed by nobody else.
+        close = getattr(messages, "aclose", None)
+        if close is not None:
+            await close()
 
-    async def _body(self, message: Message) -> None:
-        # connectrpc sends whole envelopes, and here never compressed ones: see `asgi._headers`.
-        body, lines = message["body"], []
-        if not body:
-            await self._write(b"", more=True)
-        while body:
-            flags, length = _ENVELOPE.unpack_from(body)
-            content, body = body[_ENVELOPE.size :][:length], body[_ENVELOPE.size + length :]
-            if not flags & _END:
-                lines.append(_line(content))
-                continue
-            error = json.loads(content).get("error")
-            if error is not None and not self._begun and not lines:
-                await self._refuse(error)
-                return
-            if error is not None:
-                lines.append(_line(json.dumps({"error": error}, ensure_ascii=False).encode()))
-        await self._write(b"".join(lines), message.get("more_body", False))
 
-    async def _write(self, data: bytes, more: bool) -> None:
-        if not self._begun:
-            self._begun = True
-            await self._send(_head(200, JSON_LINES))
-            # Even a stream that ends at once is one.
-            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
-        if data or not more:
-            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+async def _next(messages: AsyncIterator[Any]) -> Any:
+    return await anext(messages, _NO_MORE)
 
-    async def _refuse(self, error: dict[str, str]) -> None:
-        await self._send(_head(STATUS[Code(error["code"])], "application/json"))
-        body = json.dumps(error, ensure_ascii=False).encode()
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+def _described(error: ConnectError) -> dict[str, str]:
+    return {"code": error.code.value, "message": error.message}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _line(content: bytes) -> bytes:
     """A line, padded to whole blocks; JSON allows blanks at its end."""
     return content + b" " * (-(len(content) + 1) % _BLOCK) + b"\n"
-
-
-def _head(status: int, content_type: str) -> Message:
-    return {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(b"content-type", content_type.encode())],
-    }

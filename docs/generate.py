@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -24,6 +23,7 @@ sys.path.insert(0, str(DOCS.parent))
 import platform_wire  # noqa: E402
 import supervisor.api.assembly  # noqa: E402, F401 - for the classes that serve
 from connect_server.connect_errors import STATUS  # noqa: E402
+from connect_server.service_routes import attribute  # noqa: E402
 from docs.markdown_page import code, page, table  # noqa: E402
 from docs.state_machines import states  # noqa: E402
 from supervisor.api.http.metrics import Metrics  # noqa: E402
@@ -39,12 +39,10 @@ from supervisor.model.sysexits import MEANINGS  # noqa: E402
 from supervisor.settings.table import SETTINGS  # noqa: E402
 
 WIDTH = 100
-WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-"""Where a method's name is cut, as in `Get|ID|Token`."""
 WIRE = [
     import_module(f"{platform_wire.__name__}.{module.name}")
     for module in iter_modules(platform_wire.__path__)
-    if module.name.endswith("_connect")
+    if module.name.endswith("_handler")
 ]
 Json = dict[str, Any]
 
@@ -233,16 +231,16 @@ def api() -> str:
 def service(name: str) -> str:
     """A service of the wire, and which of its methods are served."""
     short = name.rpartition(".")[2]
-    (wire,) = (each for each in WIRE if hasattr(each, short))
-    protocol = getattr(wire, short)
-    messages = import_module(wire.__name__.replace("_connect", "_pb2"))
+    (wire,) = (each for each in WIRE if hasattr(each, f"{short}Handler"))
+    protocol = getattr(wire, f"{short}Handler")
+    messages = import_module(wire.__name__.replace("_handler", "_pb2"))
     descriptor = messages.DESCRIPTOR.services_by_name[short]
     served = protocol.__subclasses__()
     rows = []
     for method in descriptor.methods:
-        attribute = WORDS.sub("_", method.name).lower()
-        declared = getattr(protocol, attribute)
-        has_it = any(getattr(each, attribute) is not declared for each in served)
+        written = attribute(method.name)
+        declared = getattr(protocol, written)
+        has_it = any(getattr(each, written) is not declared for each in served)
         kind = "stream" if method.server_streaming else ""
         rows.append([code(method.name), "yes" if has_it else "unimplemented", kind, sentence(declared)])
     return f"## {name}\n\n{sentence(protocol)}\n\n" + table(["method", "served", "answer", "meaning"], rows)

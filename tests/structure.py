@@ -21,7 +21,7 @@ from tests.program import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_LINES = 50
-GENERATED = ("_pb2.py", "_connect.py")
+GENERATED = ("_pb2.py", "_connect.py", "_handler.py")
 _FACES = {"__init__.py", "__main__.py"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

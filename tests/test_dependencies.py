@@ -127,6 +127,7 @@ def packages_of(name: str) -> set[str]:
 
 
 RUNTIME = declared(PROJECT["dependencies"])
+CLIENT = declared(PROJECT["optional-dependencies"]["client"])
 DEVELOPMENT = declared(PROJECT["optional-dependencies"]["dev"])
 
 
@@ -139,14 +140,36 @@ def undeclared(paths: list[Path], packages: set[str]) -> set[str]:
     }
 
 
+def of_clients(path: Path) -> bool:
+    """Whether a module is there for clients, which need more packages; the supervisor imports none of them."""
+    return path.name.endswith("_connect.py") or path.name == "client_transport.py"
+
+
 def test_packages_import_what_they_depend_on() -> None:
-    assert undeclared(modules(*PACKAGES), RUNTIME) == set()
+    found = modules(*PACKAGES)
+
+    assert undeclared([path for path in found if not of_clients(path)], RUNTIME) == set()
+    assert undeclared([path for path in found if of_clients(path)], RUNTIME | CLIENT) == set()
 
 
 def test_project_depends_on_what_it_imports() -> None:
     imported = {name for path in modules(*PACKAGES) for name in top_level(path)}
 
-    assert {package for name in imported for package in packages_of(name)} & RUNTIME == RUNTIME
+    assert {package for name in imported for package in packages_of(name)} >= RUNTIME | CLIENT
+
+
+def test_modules_for_clients_are_imported_by_none_of_the_supervisor() -> None:
+    importers = {
+        str(path.relative_to(ROOT))
+        for path in modules(*PACKAGES)
+        if not of_clients(path)
+        for module, name in imports(path)
+        if f"{module}.{name}".rpartition(".")[0].endswith(("_connect", "client_transport"))
+        or name.endswith("_connect")
+        or name == "client_transport"
+    }
+
+    assert importers == set()
 
 
 def test_tests_and_tools_import_what_the_project_depends_on() -> None:
@@ -253,7 +276,7 @@ def private_attributes_of_modules(path: Path) -> Iterator[str]:
 
 def test_private_modules_that_are_only_imported_early_are_listed() -> None:
     # The lists of modules to import name them as text; nothing depends on what is in them.
-    bounded = {package.lower() for package in PRIVATE} | {"pyqwest"}
+    bounded = {package.lower() for package in PRIVATE}
     named = {
         node.value
         for path in ("supervisor/boot/preload.py", "supervisor/lean/loop_imports.py")

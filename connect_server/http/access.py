@@ -19,10 +19,8 @@ from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
-from connect_server.connect_errors import Program, error_response, http_error_response
+from connect_server.connect_errors import Code, ConnectError, Program, error_response, http_error_response
 from connect_server.http.connection import Connection
 from connect_server.http.tokens import BadToken, Tokens
 

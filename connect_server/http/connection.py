@@ -15,9 +15,8 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from connectrpc.code import Code
 
-from connect_server.connect_errors import Program, error_body, error_response
+from connect_server.connect_errors import Code, Program, error_body, error_response
 from connect_server.http.admission import SHOW_TOKEN_S, Admission, ConnectionKind
 
 _log = logging.getLogger(__name__)

@@ -18,9 +18,8 @@ import anyio
 import anyio.lowlevel
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from connectrpc.code import Code
 
-from connect_server.connect_errors import Program, error_response
+from connect_server.connect_errors import Code, Program, error_response
 from connect_server.http.access import Access
 from connect_server.http.admission import AcceptErrors, Admission
 from connect_server.http.connection import Connection
@@ -217,7 +216,7 @@ class Server:
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self._limits.idle_s,
             access_log=None,
-            auto_decompress=False,  # connectrpc does that, within its limits
+            auto_decompress=False,  # `body.unpacked` does that, within its limits
         )
 
     async def _stop(self, runner: web.AppRunner) -> None:

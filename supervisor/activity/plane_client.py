@@ -1,37 +1,55 @@
-"""The client of the management plane: one method, called by the generated Connect client, over aiohttp.
+"""The client of the management plane: one method of Connect, called over aiohttp.
 
-Imported when the first signal is due. It brings in what the server has loaded anyway, and nothing else: the generated
-client's own transport would bring threads that never end and 5 MB for a call every five minutes. Each call has a
-connection of its own, because a load balancer closes an idle one long before the next. Certificates are checked against
-the system's roots, as OpenSSL finds them (SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: the token is for
-one place. An answer has at most `MOST_BYTES`.
+Imported when the first signal is due; it brings in aiohttp's client. Each call has a connection of its own, because a
+load balancer closes an idle one long before the next. Certificates are checked against the system's roots, as OpenSSL
+finds them (SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: the token is for one place. An answer has at most
+`MOST_BYTES`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from anyio.lowlevel import checkpoint
-from connectrpc.client import ResponseMetadata
-from connectrpc.code import Code
-from connectrpc.compat import google_protobuf_json_codec
-from connectrpc.errors import ConnectError
 from google.protobuf.timestamp_pb2 import Timestamp
-from pyqwest import Client, Headers, Request, Response
 
+from connect_server import strict_json
 from platform_wire import environment_pb2 as pb
-from platform_wire.environment_connect import EnvironmentServiceClient
 from supervisor import __version__
 from supervisor.activity.plane import Delivered, SignalResult, Undelivered, result_of, retry_after
 from supervisor.settings.proxies import proxies_of, proxy_for
 
+METHOD = "/gitpod.v1.EnvironmentService/MarkEnvironmentActive"
 TIMEOUT_S = 30.0
 _SHOWN = 200
 MOST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        """The JSON in the body. Raises ValueError if it is none."""
+        if self.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+            raise ValueError("it does not answer in JSON")
+        try:
+            return json.loads(self.body.decode())
+        except RecursionError as error:
+            raise ValueError("its answer is nested too deeply") from error
 
 
 class PlaneClient:
@@ -52,16 +70,10 @@ class PlaneClient:
             timeout_s: for a whole call, whatever it spends its time with.
             environ: names the proxies.
         """
+        self._url = url.rstrip("/") + METHOD
         self._environment_id = environment_id
         self._timeout_s = timeout_s
-        self._client = EnvironmentServiceClient(
-            url.rstrip("/"),
-            # JSON, which people can read in a proxy's log; it is too short to be compressed.
-            codec=google_protobuf_json_codec(),
-            send_compression=None,
-            accept_compression=(),
-            http_client=Client(Transport(environ)),
-        )
+        self._environ = environ
 
     async def send(self, source: str, seen_wall_s: float, token: str) -> SignalResult:
         """Send a signal: there was activity. Never raises, except when it is cancelled."""
@@ -71,67 +83,73 @@ class PlaneClient:
             environment_id=self._environment_id,
             activity_signal=pb.EnvironmentActivitySignal(source=source, timestamp=seen),
         )
-        headers = {"authorization": f"Bearer {token}", "user-agent": f"supervisor/{__version__}"}
-        with ResponseMetadata() as answer:
-            try:
-                await self._client.mark_environment_active(
-                    request, headers=headers, timeout_ms=max(1, round(self._timeout_s * 1000))
-                )
-            except ConnectError as error:
-                # The client reports a cancelled call as one that failed.
-                await checkpoint()
-                return self._result(answer, error)
-        return Delivered()
-
-    def _result(self, answer: ResponseMetadata, error: ConnectError) -> SignalResult:
-        message = "".join(c if c.isprintable() else " " for c in error.message)[:_SHOWN].strip()
-        if answer.http_status is None:
-            late = error.code is Code.DEADLINE_EXCEEDED
-            return Undelivered(f"no answer within {self._timeout_s:g} s" if late else message)
-        if answer.http_status == 200:
-            return Undelivered(f"what answered is no management plane: {message}")
-        wait_s = retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), time.time())
-        return result_of(answer.http_status, message, wait_s)
-
-
-class Transport:
-    """One call, one connection."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """`environ`: names the proxies, as of `os.environ`."""
-        self._environ = environ
-
-    async def execute(self, request: Request) -> Response:
-        """Send a request; how long that may take is for the client to say. Raises OSError and aiohttp.ClientError."""
+        # JSON, which people can read in a proxy's log; it is too short to be compressed.
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Connect-Protocol-Version": "1",
+            "Connect-Timeout-Ms": str(max(1, round(self._timeout_s * 1000))),
+            "Content-Type": "application/json",
+            "User-Agent": f"supervisor/{__version__}",
+        }
         try:
-            return await self._exchange(request)
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._exchange(strict_json.encode(request), headers)
+        except TimeoutError:
+            return Undelivered(f"no answer within {self._timeout_s:g} s")
         except aiohttp.ClientHttpProxyError as error:
             # aiohttp's sentence holds the proxy's password.
-            raise ConnectionError(f"the proxy lets nothing through: {error.status} {error.message}") from None
+            return Undelivered(_shown(f"the proxy lets nothing through: {error.status} {error.message}"))
+        except Exception as error:  # of any kind: a name that cannot be encoded, say, is no OSError
+            return Undelivered(_shown(str(error)) or type(error).__name__)
+        return _result(answer)
 
-    async def _exchange(self, request: Request) -> Response:
-        content = request.content
-        assert isinstance(content, bytes)  # a unary call
+    async def _exchange(self, content: bytes, headers: Mapping[str, str]) -> _Answer:
+        """One call, one connection. Raises OSError, aiohttp.ClientError and others."""
         async with (
             # Not aiohttp's own reading of the environment, which puts what ~/.netrc says in the token's place.
             aiohttp.ClientSession(
                 trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
             ) as session,
-            session.request(
-                request.method,
-                request.url,
-                headers=list(request.headers.items()),
+            session.post(
+                self._url,
+                headers={**headers, "Accept-Encoding": "identity"},
                 data=content,
-                proxy=proxy_of(request.url, self._environ),
+                proxy=proxy_of(self._url, self._environ),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None),  # the client has a deadline for the whole call
+                timeout=aiohttp.ClientTimeout(total=None),  # `send` has a deadline for the whole call
             ) as response,
         ):
-            return Response(
-                status=response.status,
-                headers=Headers(response.headers.items()),
-                content=await _body(response),
-            )
+            return _Answer(response.status, response.headers, await _body(response))
+
+
+def _result(answer: _Answer) -> SignalResult:
+    """What an answer means."""
+    if answer.status == 200:
+        try:
+            if isinstance(answer.content, dict):
+                return Delivered()
+            why = "its answer is not an object"
+        except ValueError as error:
+            why = str(error)
+        return Undelivered(f"what answered is no management plane: {_shown(why)}")
+    try:
+        said = answer.content.get("message", "")
+    except (ValueError, AttributeError):
+        said = _phrase(answer.status)
+    wait_s = retry_after(answer.headers.get("Retry-After"), answer.headers.get("Date"), time.time())
+    return result_of(answer.status, _shown(said) if isinstance(said, str) else "", wait_s)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a number of somebody's own
+        return ""
+
+
+def _shown(text: str) -> str:
+    """Other people's words on one line, and few of them."""
+    return "".join(c if c.isprintable() else " " for c in text)[:_SHOWN].strip()
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

@@ -1,6 +1,6 @@
 """Puts the API together: who may call, and what is served.
 
-Imported once the first commands run: it brings in aiohttp, protobuf and connectrpc.
+Imported once the first commands run: it brings in aiohttp and protobuf.
 """
 
 from __future__ import annotations
@@ -11,23 +11,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
-from connectrpc.server import ConnectASGIApplication
 
-from connect_server.codecs import codecs
+from connect_server.calls import Handler, Surroundings
 from connect_server.http.access import Access
 from connect_server.http.server import Limits, Server
 from connect_server.http.tokens import Tokens
-from connect_server.interceptor import Interceptor
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
 from platform_wire import PREFIXES, SERVICES
-from platform_wire.environment_automation_connect import EnvironmentAutomationServiceASGIApplication
-from platform_wire.environment_connect import EnvironmentServiceASGIApplication
-from platform_wire.event_connect import EventServiceASGIApplication
-from platform_wire.identity_connect import IdentityServiceASGIApplication
 from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
 from supervisor.api.control.control_routes import Control
@@ -87,7 +80,10 @@ async def serve(parts: ApiParts) -> None:
             host_policy(parts.host_names, parts.origins),
         ),
         [
-            *service_routes(_services(parts, mint, stopping), Mount(PROGRAM.name, SERVICES, PREFIXES)),
+            *service_routes(
+                _services(parts, mint),
+                Mount(Surroundings(PROGRAM, Validator(RULES), stopping), SERVICES, PREFIXES),
+            ),
             *log_routes.routes(records, hub, runs, NoSecrets()),
             *control.routes(),
         ],
@@ -130,16 +126,14 @@ def _tokens(parts: ApiParts) -> Tokens:
         return Tokens.fleeting(signer)
 
 
-def _services(parts: ApiParts, mint: TokenMint, stopping: asyncio.Event) -> list[ConnectASGIApplication[Any]]:
-    """The services of the platform's API, behind the rules of the wire."""
+def _services(parts: ApiParts, mint: TokenMint) -> list[Handler]:
+    """The services of the platform's API."""
     engine, operations = parts.engine, parts.operations
     translator = Translator(parts.environment_id, (parts.public_url or parts.sockets.url).rstrip("/"))
     environment = EnvironmentService(engine, parts.activity, translator, mint, operations, time.time())
-    interceptor = Interceptor(PROGRAM, Validator(RULES), stopping)
-    options: dict[str, Any] = {"interceptors": (interceptor,), "codecs": codecs()}
     return [
-        EnvironmentAutomationServiceASGIApplication(AutomationService(parts.engine, translator), **options),
-        EnvironmentServiceASGIApplication(environment, **options),
-        EventServiceASGIApplication(EventService(parts.engine, parts.environment_id), **options),
-        IdentityServiceASGIApplication(IdentityService(translator), **options),
+        AutomationService(engine, translator),
+        environment,
+        EventService(engine, parts.environment_id),
+        IdentityService(translator),
     ]

@@ -79,14 +79,7 @@ MODULES = (
 )
 """`tests/boot/test_preload.py` finds what is missing here."""
 OF_THE_API = ("supervisor.api.assembly", "google.protobuf.descriptor_pb2", "jwt")
-OF_A_PLANE = (
-    "supervisor.activity.plane_client",
-    "pyqwest._glue",
-    "opentelemetry.metrics",
-    "opentelemetry.propagate",
-    "opentelemetry.trace",
-)
-"""The client's package imports the last of them at the first call."""
+OF_A_PLANE = ("supervisor.activity.plane_client",)
 _STILL_S, _LONGEST_WAIT_S = 0.5, 5.0
 _PAUSE_S = 0.005
 _SWITCH_S = 0.0005
@@ -129,7 +122,5 @@ def _import_one(name: str) -> None:
 
 def _use_what_imports_more() -> None:
     """Use once what makes packages import more modules and read files of theirs."""
-    if context := sys.modules.get("opentelemetry.context"):
-        context.get_current()  # looks for its implementation among all packages
     for text in (b"services: [1]\nx: 1\n", b"a: [", b"a: b: c"):
         load_bytes(text)

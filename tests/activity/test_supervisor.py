@@ -244,7 +244,7 @@ def test_command_does_not_wait_for_what_a_heartbeat_takes(tmp_path: Path) -> Non
             *("--environment-token-file", str(tmp_path / "none"), "--heartbeat-interval", "0.2s"),
         )
         program.event(kind="service", reference="web", phase="running")
-        assert "_pyqwest" not in Path(f"/proc/{program.pid}/maps").read_text()
+        assert "aiohttp" not in Path(f"/proc/{program.pid}/maps").read_text()
         project.stop(program)
     finally:
         project.close()

@@ -15,22 +15,20 @@ from typing import Any
 import aiohttp
 import anyio
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.server import ConnectASGIApplication
 
-from connect_server.codecs import codecs
-from connect_server.connect_errors import Program
+from connect_server.calls import Call, Handler, Surroundings
+from connect_server.connect_errors import Code, Program
 from connect_server.http.access import Access, Caller, CallerPolicy, HostPolicy, caller
 from connect_server.http.listeners import FixedListeners
 from connect_server.http.server import Limits, Observer, Server
 from connect_server.http.tokens import Issuer, Tokens
-from connect_server.interceptor import Interceptor
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
-from platform_wire import PREFIXES, SERVICES, event_connect
-from platform_wire import environment_automation_connect as automation_connect
+from platform_wire import PREFIXES, SERVICES
 from platform_wire import environment_automation_pb2 as automation_pb
 from platform_wire import event_pb2 as pb
+from platform_wire.environment_automation_handler import EnvironmentAutomationServiceHandler
+from platform_wire.event_handler import EventServiceHandler
 from platform_wire.rules import RULES
 
 ENVIRONMENT = "11111111-2222-4333-8444-555555555555"
@@ -85,7 +83,7 @@ class Listening(FixedListeners):
 
 
 @dataclass
-class Toy(automation_connect.EnvironmentAutomationService):
+class Toy(EnvironmentAutomationServiceHandler):
     """One unary method, and one stream that sends what is put into it: messages, errors, None for the end."""
 
     fails_with: Exception | None = None
@@ -93,10 +91,12 @@ class Toy(automation_connect.EnvironmentAutomationService):
     answer: Callable[[], Any] | None = None
     news: asyncio.Queue[pb.WatchEventsResponse | Exception | None] = field(default_factory=asyncio.Queue)
     watching: int = 0
+    name: str = ""
+    """Of the service that it answers with."""
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get_service(
-        self, request: automation_pb.GetServiceRequest, _ctx: Any
+        self, request: automation_pb.GetServiceRequest, _call: Call
     ) -> automation_pb.GetServiceResponse:
         self.callers.append(caller())
         self.called.set()
@@ -105,11 +105,11 @@ class Toy(automation_connect.EnvironmentAutomationService):
         if self.answer is not None:
             await self.answer()
         service = automation_pb.Service(id=request.id, environment_id=ENVIRONMENT)
+        if self.name:
+            service.metadata.name = self.name
         return automation_pb.GetServiceResponse(service=service)
 
-    async def watch_events(
-        self, _request: pb.WatchEventsRequest, _ctx: Any
-    ) -> AsyncIterator[pb.WatchEventsResponse]:
+    async def stream(self) -> AsyncIterator[pb.WatchEventsResponse]:
         self.watching += 1
         try:
             while (message := await self.news.get()) is not None:
@@ -121,6 +121,18 @@ class Toy(automation_connect.EnvironmentAutomationService):
 
     def tell(self, resource_id: str) -> None:
         self.news.put_nowait(pb.WatchEventsResponse(resource_id=resource_id))
+
+
+class Events(EventServiceHandler):
+    """The toy's stream."""
+
+    def __init__(self, toy: Toy) -> None:
+        self._toy = toy
+
+    def watch_events(
+        self, _request: pb.WatchEventsRequest, _call: Call
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        return self._toy.stream()
 
 
 @dataclass
@@ -177,18 +189,14 @@ async def serving(
     before = asyncio.all_tasks()
     tokens, toy, stopping = Tokens(b"k" * 32, issuer()), Toy(), asyncio.Event()
     listening = Listening(folder)
-    interceptor = Interceptor(program, Validator(RULES), stopping)
-    extra: dict[str, Any] = {"interceptors": [interceptor], "codecs": codecs()}
+    around = Surroundings(program, Validator(RULES), stopping)
     host_policy = HostPolicy(host_names, origins, host_hint="--host-name", origin_hint="--allow-origin")
-    applications: list[ConnectASGIApplication[Any]] = [
-        automation_connect.EnvironmentAutomationServiceASGIApplication(toy, **extra),
-        event_connect.EventServiceASGIApplication(toy, **extra),
-    ]
+    handlers: list[Handler] = [toy, Events(toy)]
     server = Server(
         program,
         listening,
         Access(program, tokens, policy or DemoPolicy(), host_policy),
-        [*service_routes(applications, Mount(program.name, SERVICES, PREFIXES, body_timeout_s)), *routes],
+        [*service_routes(handlers, Mount(around, SERVICES, PREFIXES, body_timeout_s)), *routes],
         observer=observer,
         limits=Limits(**{"most_clients": 100, **limits}),
         stopping=stopping,

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
+from connect_server.connect_errors import Code, ConnectError
 from platform_wire import SERVICES
 from platform_wire import environment_automation_pb2 as automation_pb
 from tests.connect_server.serving import (
@@ -68,13 +67,23 @@ async def test_a_compressed_body_is_read(tmp_path: Path) -> None:
 
 async def test_a_long_answer_is_compressed_for_those_who_take_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        served.toy.fails_with = Missing("x" * 2000)
+        served.toy.name = "x" * 2000
         for offer, encoding in (("deflate, gzip;q=0.8", "gzip"), ("gzip;q=0", None), ("br", None)):
             headers = {**JSON, "Accept-Encoding": offer}
             response = await served.http.post(GET_SERVICE, data=BODY, headers=headers)
             assert response.headers.get("Content-Encoding") == encoding
             body = await response.read()
-            assert json.loads(gzip.decompress(body) if encoding else body)["message"] == "x" * 2000
+            answer = json.loads(gzip.decompress(body) if encoding else body)
+            assert answer["service"]["metadata"]["name"] == "x" * 2000
+
+
+async def test_a_long_error_is_compressed_too(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        served.toy.fails_with = Missing("x" * 2000)
+        headers = {**JSON, "Accept-Encoding": "gzip"}
+        response = await served.http.post(GET_SERVICE, data=BODY, headers=headers)
+        assert (response.status, response.headers["Content-Encoding"]) == (404, "gzip")
+        assert json.loads(gzip.decompress(await response.read()))["message"] == "x" * 2000
 
 
 @pytest.mark.parametrize(

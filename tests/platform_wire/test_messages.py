@@ -138,7 +138,11 @@ def test_identity_names_the_subject_and_its_organization() -> None:
 
 
 def modules() -> list[Path]:
-    return [*generate.WIRE.glob("*_pb2.py*"), *generate.WIRE.glob("*_connect.py")]
+    return [
+        *generate.WIRE.glob("*_pb2.py*"),
+        *generate.WIRE.glob("*_connect.py"),
+        *generate.WIRE.glob("*_handler.py"),
+    ]
 
 
 def test_generated_modules_are_fresh(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
-from connect_server import asgi
+from connect_server.body import TIMEOUT_S, read_body
+from connect_server.connect_errors import Code, ConnectError
 from supervisor.config.document.text import LIMIT_BYTES
 
 BODY_LIMIT_BYTES = 4 * LIMIT_BYTES
@@ -90,7 +89,7 @@ class Body:
 
 async def read(request: web.Request) -> Body:
     """The body of a request. Raises ConnectError if it is not a JSON object."""
-    data = await asgi.read_body(request, BODY_LIMIT_BYTES, asgi.BODY_TIMEOUT_S)
+    data = await read_body(request, BODY_LIMIT_BYTES, TIMEOUT_S)
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:

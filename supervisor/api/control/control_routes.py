@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
+from connect_server.connect_errors import Code, ConnectError
 from connect_server.http.access import caller
 from supervisor import __version__
 from supervisor.activity.activity import Activity

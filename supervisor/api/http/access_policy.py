@@ -12,10 +12,8 @@ import socket
 from collections.abc import Iterable, Sequence
 
 from aiohttp import web
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 
-from connect_server.connect_errors import Program
+from connect_server.connect_errors import Code, ConnectError, Program
 from connect_server.http.access import Caller, HostPolicy
 from connect_server.http.tokens import Issuer, Tokens
 from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition

@@ -26,9 +26,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import HttpVersion11, web
-from connectrpc.code import Code
 
-from connect_server.connect_errors import error_response
+from connect_server.connect_errors import Code, error_response
 from supervisor.api.logs import frames
 from supervisor.api.logs.chunks import ChunkCache, Secrets
 from supervisor.api.logs.frames import Encoding, Frame

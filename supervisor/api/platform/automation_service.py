@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from connect_server import codecs
+from connect_server.calls import Call
+from connect_server.connect_errors import Code, ConnectError
 from connect_server.pages import Aged, page
-from platform_wire import environment_automation_connect, pagination_pb2
 from platform_wire import environment_automation_pb2 as pb
+from platform_wire import pagination_pb2
+from platform_wire.environment_automation_handler import EnvironmentAutomationServiceHandler
 from supervisor.api.platform.from_wire import (
     invalid,
     read_role,
@@ -63,7 +64,7 @@ T = TypeVar("T", bound=Aged)
 M = TypeVar("M", bound=Message)
 
 
-class AutomationService(environment_automation_connect.EnvironmentAutomationService):
+class AutomationService(EnvironmentAutomationServiceHandler):
     """The service's methods. Requests have passed the rules of the wire."""
 
     def __init__(self, engine: Engine, translator: Translator) -> None:
@@ -77,7 +78,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
 
     # Services
 
-    async def create_service(self, request: pb.CreateServiceRequest, _ctx: Any) -> pb.CreateServiceResponse:
+    async def create_service(self, request: pb.CreateServiceRequest, _call: Call) -> pb.CreateServiceResponse:
         """Add a service of the API's, started at once if its desired phase is running."""
         self._check_environment(request.environment_id)
         metadata = request.metadata
@@ -94,11 +95,11 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         self._engine.submit(CreateService(item, id_, session=fresh() if wanted else ""))
         return pb.CreateServiceResponse(service=self._translator.service(self._service(id_)))
 
-    async def get_service(self, request: pb.GetServiceRequest, _ctx: Any) -> pb.GetServiceResponse:
+    async def get_service(self, request: pb.GetServiceRequest, _call: Call) -> pb.GetServiceResponse:
         """The service of an id."""
         return pb.GetServiceResponse(service=self._translator.service(self._service(request.id)))
 
-    async def list_services(self, request: pb.ListServicesRequest, ctx: Any) -> pb.ListServicesResponse:
+    async def list_services(self, request: pb.ListServicesRequest, call: Call) -> pb.ListServicesResponse:
         """A page of the services that match a filter."""
         wanted = request.filter
         found = [
@@ -115,9 +116,9 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
             messages = [self._translator.service(service) for service in items]
             return pb.ListServicesResponse(pagination=pagination, services=messages)
 
-        return await _encoded(make, sum(map(size_bytes, items)), ctx)
+        return await _encoded(make, sum(map(size_bytes, items)), call)
 
-    async def update_service(self, request: pb.UpdateServiceRequest, _ctx: Any) -> pb.UpdateServiceResponse:
+    async def update_service(self, request: pb.UpdateServiceRequest, _call: Call) -> pb.UpdateServiceResponse:
         """Change metadata at any time, the spec only at rest; never the status."""
         if request.HasField("status"):
             text = "cannot set the status of a service: only the environment that runs it may, and it needs no call"
@@ -135,17 +136,17 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         self._engine.submit(UpdateService(ServiceId(request.id), item))
         return pb.UpdateServiceResponse()
 
-    async def delete_service(self, request: pb.DeleteServiceRequest, _ctx: Any) -> pb.DeleteServiceResponse:
+    async def delete_service(self, request: pb.DeleteServiceRequest, _call: Call) -> pb.DeleteServiceResponse:
         """Stop a service, by force at once, and forget it."""
         self._engine.submit(DeleteService(ServiceId(request.id), request.force))
         return pb.DeleteServiceResponse()
 
-    async def start_service(self, request: pb.StartServiceRequest, _ctx: Any) -> pb.StartServiceResponse:
+    async def start_service(self, request: pb.StartServiceRequest, _call: Call) -> pb.StartServiceResponse:
         """Want a service up, in a new session."""
         self._engine.submit(StartService(ServiceId(request.id), fresh()))
         return pb.StartServiceResponse()
 
-    async def stop_service(self, request: pb.StopServiceRequest, _ctx: Any) -> pb.StopServiceResponse:
+    async def stop_service(self, request: pb.StopServiceRequest, _call: Call) -> pb.StopServiceResponse:
         """Want a service down."""
         self._engine.submit(StopService(ServiceId(request.id)))
         return pb.StopServiceResponse()
@@ -153,7 +154,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
     # The file
 
     async def upsert_automations_file(
-        self, request: pb.UpsertAutomationsFileRequest, _ctx: Any
+        self, request: pb.UpsertAutomationsFileRequest, _call: Call
     ) -> pb.UpsertAutomationsFileResponse:
         """Add and change the items of a whole file, which is read as the workspace's own would be."""
         self._check_environment(request.environment_id)
@@ -173,7 +174,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
 
     # Tasks
 
-    async def create_task(self, request: pb.CreateTaskRequest, _ctx: Any) -> pb.CreateTaskResponse:
+    async def create_task(self, request: pb.CreateTaskRequest, _call: Call) -> pb.CreateTaskResponse:
         """Add a task of the API's."""
         self._check_environment(request.environment_id)
         metadata = request.metadata
@@ -188,11 +189,11 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         self._engine.submit(CreateTask(item, tuple(map(item_id, request.depends_on)), id_))
         return pb.CreateTaskResponse(task=self._translator.task(self._task(id_)))
 
-    async def get_task(self, request: pb.GetTaskRequest, _ctx: Any) -> pb.GetTaskResponse:
+    async def get_task(self, request: pb.GetTaskRequest, _call: Call) -> pb.GetTaskResponse:
         """The task of an id."""
         return pb.GetTaskResponse(task=self._translator.task(self._task(request.id)))
 
-    async def list_tasks(self, request: pb.ListTasksRequest, _ctx: Any) -> pb.ListTasksResponse:
+    async def list_tasks(self, request: pb.ListTasksRequest, _call: Call) -> pb.ListTasksResponse:
         """A page of the tasks that match a filter."""
         wanted = request.filter
         found = [
@@ -206,7 +207,7 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         messages = [self._translator.task(task) for task in items]
         return pb.ListTasksResponse(pagination=pagination, tasks=messages)
 
-    async def update_task(self, request: pb.UpdateTaskRequest, _ctx: Any) -> pb.UpdateTaskResponse:
+    async def update_task(self, request: pb.UpdateTaskRequest, _call: Call) -> pb.UpdateTaskResponse:
         """Change a task; executions that run keep their plan."""
         task = self._task(request.id)
         item = task.item
@@ -218,12 +219,12 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         self._engine.submit(UpdateTask(TaskId(request.id), item, depends_on))
         return pb.UpdateTaskResponse()
 
-    async def delete_task(self, request: pb.DeleteTaskRequest, _ctx: Any) -> pb.DeleteTaskResponse:
+    async def delete_task(self, request: pb.DeleteTaskRequest, _call: Call) -> pb.DeleteTaskResponse:
         """Stop a task's executions and forget it."""
         self._engine.submit(DeleteTask(TaskId(request.id)))
         return pb.DeleteTaskResponse()
 
-    async def start_task(self, request: pb.StartTaskRequest, ctx: Any) -> pb.StartTaskResponse:
+    async def start_task(self, request: pb.StartTaskRequest, call: Call) -> pb.StartTaskResponse:
         """Start an execution of a task and of what it depends on."""
         id_ = fresh()
         self._engine.submit(StartTask(TaskId(request.id), id_))
@@ -232,12 +233,12 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         def make() -> pb.StartTaskResponse:
             return pb.StartTaskResponse(task_execution=self._translator.execution(execution))
 
-        return await _encoded(make, size_bytes(execution), ctx)
+        return await _encoded(make, size_bytes(execution), call)
 
     # Executions
 
     async def list_task_executions(
-        self, request: pb.ListTaskExecutionsRequest, ctx: Any
+        self, request: pb.ListTaskExecutionsRequest, call: Call
     ) -> pb.ListTaskExecutionsResponse:
         """A page of the executions that match a filter."""
         wanted = request.filter
@@ -256,10 +257,10 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
             messages = [self._translator.execution(execution) for execution in items]
             return pb.ListTaskExecutionsResponse(pagination=pagination, task_executions=messages)
 
-        return await _encoded(make, sum(map(size_bytes, items)), ctx)
+        return await _encoded(make, sum(map(size_bytes, items)), call)
 
     async def get_task_execution(
-        self, request: pb.GetTaskExecutionRequest, ctx: Any
+        self, request: pb.GetTaskExecutionRequest, call: Call
     ) -> pb.GetTaskExecutionResponse:
         """The execution of an id."""
         execution = self._execution(request.id)
@@ -267,10 +268,10 @@ class AutomationService(environment_automation_connect.EnvironmentAutomationServ
         def make() -> pb.GetTaskExecutionResponse:
             return pb.GetTaskExecutionResponse(task_execution=self._translator.execution(execution))
 
-        return await _encoded(make, size_bytes(execution), ctx)
+        return await _encoded(make, size_bytes(execution), call)
 
     async def stop_task_execution(
-        self, request: pb.StopTaskExecutionRequest, _ctx: Any
+        self, request: pb.StopTaskExecutionRequest, _call: Call
     ) -> pb.StopTaskExecutionResponse:
         """Stop an execution."""
         self._engine.submit(StopExecution(ExecutionId(request.id)))
@@ -302,6 +303,6 @@ def _page(
     return items, pagination_pb2.PaginationResponse(next_token=next_token)
 
 
-async def _encoded(make: Callable[[], M], size_bytes: int, ctx: Any) -> M:
+async def _encoded(make: Callable[[], M], size_bytes: int, call: Call) -> M:
     """See `codecs.encoded`: of a plan of 3,000 steps that takes 0.2 s, and the event loop goes on."""
-    return await codecs.encoded(make, size_bytes, ctx, worker_threads.run)
+    return await codecs.encoded(make, size_bytes, call, worker_threads.run)

@@ -6,14 +6,14 @@ what the supervisor does; the rest is kept for clients that ask for it.
 
 from __future__ import annotations
 
-from typing import Any
-
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToJson, Parse
 
-from platform_wire import environment_connect, identity_connect, identity_pb2
+from connect_server.calls import Call
+from connect_server.connect_errors import Code, ConnectError
 from platform_wire import environment_pb2 as pb
+from platform_wire import identity_pb2
+from platform_wire.environment_handler import EnvironmentServiceHandler
+from platform_wire.identity_handler import IdentityServiceHandler
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.http.access_policy import Scope, TokenMint
@@ -31,7 +31,7 @@ UNNAMED = "API client"
 """The source of a report of activity that names none, as the wire allows."""
 
 
-class EnvironmentService(environment_connect.EnvironmentService):
+class EnvironmentService(EnvironmentServiceHandler):
     """The service's methods. Requests have passed the rules of the wire."""
 
     def __init__(
@@ -52,13 +52,13 @@ class EnvironmentService(environment_connect.EnvironmentService):
         self._started_s = started_s
 
     async def get_environment(
-        self, request: pb.GetEnvironmentRequest, _ctx: Any
+        self, request: pb.GetEnvironmentRequest, _call: Call
     ) -> pb.GetEnvironmentResponse:
         """The environment."""
         return pb.GetEnvironmentResponse(environment=self._message(self._environment(request.environment_id)))
 
     async def update_environment(
-        self, request: pb.UpdateEnvironmentRequest, _ctx: Any
+        self, request: pb.UpdateEnvironmentRequest, _call: Call
     ) -> pb.UpdateEnvironmentResponse:
         """Change its name and the fields of its spec; another path of the automations file is carried out."""
         environment = self._environment(request.environment_id)
@@ -73,7 +73,7 @@ class EnvironmentService(environment_connect.EnvironmentService):
         return pb.UpdateEnvironmentResponse()
 
     async def mark_environment_active(
-        self, request: pb.MarkEnvironmentActiveRequest, _ctx: Any
+        self, request: pb.MarkEnvironmentActiveRequest, _call: Call
     ) -> pb.MarkEnvironmentActiveResponse:
         """Keep the environment awake: somebody uses it."""
         self._environment(request.environment_id)
@@ -87,14 +87,14 @@ class EnvironmentService(environment_connect.EnvironmentService):
         return pb.MarkEnvironmentActiveResponse()
 
     async def create_environment_logs_token(
-        self, request: pb.CreateEnvironmentLogsTokenRequest, _ctx: Any
+        self, request: pb.CreateEnvironmentLogsTokenRequest, _call: Call
     ) -> pb.CreateEnvironmentLogsTokenResponse:
         """A token that reads logs."""
         self._environment(request.environment_id)
         return pb.CreateEnvironmentLogsTokenResponse(access_token=self._mint.mint(Scope.LOGS))
 
     async def create_environment_access_token(
-        self, request: pb.CreateEnvironmentAccessTokenRequest, _ctx: Any
+        self, request: pb.CreateEnvironmentAccessTokenRequest, _call: Call
     ) -> pb.CreateEnvironmentAccessTokenResponse:
         """A token that may do everything."""
         self._environment(request.environment_id)
@@ -144,7 +144,7 @@ class EnvironmentService(environment_connect.EnvironmentService):
         return status
 
 
-class IdentityService(identity_connect.IdentityService):
+class IdentityService(IdentityServiceHandler):
     """Every caller speaks for the environment: tokens are made for it, and the socket belongs to it."""
 
     def __init__(self, translator: Translator) -> None:
@@ -152,7 +152,7 @@ class IdentityService(identity_connect.IdentityService):
         self._translator = translator
 
     async def get_authenticated_identity(
-        self, _request: identity_pb2.GetAuthenticatedIdentityRequest, _ctx: Any
+        self, _request: identity_pb2.GetAuthenticatedIdentityRequest, _call: Call
     ) -> identity_pb2.GetAuthenticatedIdentityResponse:
         """The environment, as the caller's subject."""
         return identity_pb2.GetAuthenticatedIdentityResponse(subject=self._translator.subject)

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
-from platform_wire import event_connect
+from connect_server.calls import Call
 from platform_wire import event_pb2 as pb
+from platform_wire.event_handler import EventServiceHandler
 from supervisor.api.platform.from_wire import invalid
 from supervisor.core import queries
 from supervisor.engine import Engine
@@ -23,7 +24,7 @@ CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
 DELETE, UPDATE_STATUS = pb.RESOURCE_OPERATION_DELETE, pb.RESOURCE_OPERATION_UPDATE_STATUS
 
 
-class EventService(event_connect.EventService):
+class EventService(EventServiceHandler):
     """The service's one method."""
 
     def __init__(self, engine: Engine, environment_id: str) -> None:
@@ -32,7 +33,7 @@ class EventService(event_connect.EventService):
         self._environment_id = environment_id
 
     async def watch_events(
-        self, request: pb.WatchEventsRequest, _ctx: Any
+        self, request: pb.WatchEventsRequest, _call: Call
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Every event from now on, until the client leaves."""
         wanted = self._wanted(request)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from google.protobuf.duration_pb2 import Duration
 
+from connect_server.connect_errors import Code, ConnectError
 from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.to_wire import ROLES, TRIGGERS
 from supervisor.model.spec import (

@@ -1,6 +1,6 @@
 """Talks to the running supervisor over its Unix socket: Connect in JSON, the control routes, logs, events.
 
-Uses the standard library only: aiohttp, protobuf and connectrpc take longer to import than a whole command may. Each
+Uses the standard library only: aiohttp and protobuf take longer to import than a whole command may. Each
 call has a connection of its own: on a Unix socket that costs less than to find out whether an old one is still good.
 """
 

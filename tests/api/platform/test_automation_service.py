@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
-from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from connect_server.codecs import Encoded
-from connect_server.connect_errors import InvalidArgument
+from connect_server.calls import Call
+from connect_server.codecs import Encoded, JSONCodec
+from connect_server.connect_errors import Code, ConnectError, InvalidArgument
 from platform_wire import environment_automation_pb2 as pb
 from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.to_wire import Translator
@@ -59,9 +57,7 @@ class Bench:
         message = ParseDict(request, getattr(pb, f"{name}Request")())
 
         async def call() -> Any:
-            return await method(
-                message, SimpleNamespace(request_headers={"content-type": "application/json"})
-            )
+            return await method(message, Call(JSONCodec()))
 
         answer = anyio.run(call)
         return json.loads(answer.data) if isinstance(answer, Encoded) else MessageToDict(answer)

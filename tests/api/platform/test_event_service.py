@@ -6,6 +6,8 @@ from typing import Any
 
 import anyio
 
+from connect_server.calls import Call
+from connect_server.codecs import JSONCodec
 from platform_wire import event_pb2 as pb
 from supervisor.api.platform.event_service import (
     CREATE,
@@ -27,6 +29,7 @@ from supervisor.model.spec import TaskItem, TaskSpec, Trigger
 from tests.clocks import HandClock
 from tests.core.playbook import SEED, file, task
 
+CALL = Call(JSONCodec())
 TASK = Task(TaskId("an id"), TaskItem("a", "A", TaskSpec("true")), Source.API, 0.0)
 
 
@@ -62,7 +65,7 @@ class Watched:
         found: list[pb.WatchEventsResponse] = []
 
         async def watch() -> None:
-            stream = self.events.watch_events(pb.WatchEventsRequest(environment_id=SEED, **request), None)
+            stream = self.events.watch_events(pb.WatchEventsRequest(environment_id=SEED, **request), CALL)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._read, stream, found)
                 await anyio.wait_all_tasks_blocked()

@@ -1,0 +1,66 @@
+"""The body of a request: bounded in size and time, also once it is unpacked."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from aiohttp import web
+
+from connect_server.connect_errors import Code, ConnectError, quoted
+
+LIMIT_BYTES = 4 * 1024 * 1024
+TIMEOUT_S = 30.0
+_GZIP = 16 + zlib.MAX_WBITS
+"""Of zlib: a gzip header and trailer around the data."""
+
+
+async def read_body(request: web.Request, limit_bytes: int, timeout_s: float) -> bytes:
+    """The whole body, as it was sent. Raises ConnectError if it is too large, too slow or broken."""
+    if (request.content_length or 0) > limit_bytes:
+        raise _too_large(limit_bytes)
+    pieces, size = [], 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while piece := await request.content.readany():
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit_bytes:
+                    raise _too_large(limit_bytes)
+    except TimeoutError:
+        raise ConnectError(
+            Code.DEADLINE_EXCEEDED, f"the body did not arrive within {timeout_s:g} seconds"
+        ) from None
+    except web.RequestPayloadError as error:
+        raise ConnectError(Code.INVALID_ARGUMENT, f"cannot read the body: {error}") from error
+    return b"".join(pieces)
+
+
+def unpacked(data: bytes, encoding: str, limit_bytes: int = LIMIT_BYTES) -> bytes:
+    """A body or message without its compression. Raises ConnectError.
+
+    Args:
+        data: as it was sent.
+        encoding: the name of its compression, as a header gives it; empty: none.
+        limit_bytes: what it may have in the end; hardly more than that is ever unpacked.
+    """
+    if encoding in ("", "identity"):
+        return data
+    if encoding != "gzip":
+        why = f"cannot unpack {quoted(encoding)}: gzip is the only compression here"
+        raise ConnectError(Code.UNIMPLEMENTED, why)
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        unpacked_data = unpacker.decompress(data, limit_bytes + 1)
+    except zlib.error as error:
+        raise ConnectError(Code.INVALID_ARGUMENT, f"the body is not gzip: {error}") from error
+    if len(unpacked_data) > limit_bytes:
+        raise _too_large(limit_bytes)
+    if not unpacker.eof or unpacker.unused_data:
+        why = "is cut off" if not unpacker.eof else "goes on behind its end"
+        raise ConnectError(Code.INVALID_ARGUMENT, f"the body is not gzip: it {why}")
+    return unpacked_data
+
+
+def _too_large(limit_bytes: int) -> ConnectError:
+    return ConnectError(Code.RESOURCE_EXHAUSTED, f"the body is larger than {limit_bytes} bytes")
