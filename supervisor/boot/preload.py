@@ -64,6 +64,7 @@ MODULES = (
     "supervisor.host.runs.spawn.scripts",
     "supervisor.host.runs.spawn.containers",
     "supervisor.host.runs.termination",
+    "supervisor.host.runs.endings",
     "supervisor.host.users.impersonation",
     "supervisor.host.runs.orphaned_fifos",
     "supervisor.host.runs.log_file",

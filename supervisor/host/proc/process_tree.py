@@ -27,11 +27,16 @@ Members = dict[str, list[ProcRef]]
 NO_GROUPS: Mapping[str, str] = MappingProxyType({})
 
 
-def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GROUPS) -> Members:
+def census(
+    runs: Mapping[str, ProcRef | None],
+    groups: Mapping[str, str] = NO_GROUPS,
+    others: Iterable[ProcRef] = (),
+) -> Members:
     """The live processes of each run, in one pass.
 
-    `runs` is `{run id: its main process, if known}`, `groups` `{run id: the folder of its control group}`.
-    Raises OSError.
+    `runs` is `{run id: its main process, if known}`, `groups` `{run id: the folder of its control group}`, `others` the
+    main processes of other runs: what is in their sessions is theirs, and its environment need not be read, which
+    takes ten times as long as all else about a process. Raises OSError.
     """
     sessions = {main.pid: run_id for run_id, main in runs.items() if main is not None}
     # No process is older than its run. So most environments need not be read.
@@ -41,11 +46,12 @@ def census(runs: Mapping[str, ProcRef | None], groups: Mapping[str, str] = NO_GR
         leader = table.get(main.pid)
         if leader and leader.ref != main:
             del sessions[main.pid]  # the run's session is empty, and its number is in use again
+    foreign = {main.pid for main in others if main.pid not in table or table[main.pid].ref == main}
     owner: dict[int, str] = {}
     for run_id, group in groups.items():
         owner.update(dict.fromkeys(_grouped(table, group), run_id))
     for pid, process in table.items():
-        if pid in owner:
+        if pid in owner or process.session in foreign:
             continue
         found = sessions.get(process.session) or variable_of(process, RUN_MARKER)
         if found is not None and found in runs:

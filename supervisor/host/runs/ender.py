@@ -12,25 +12,23 @@ from supervisor.host.proc import cgroups
 from supervisor.host.runs import exits
 from supervisor.host.runs.outlets import FactBuffer, LoopWork
 from supervisor.host.runs.run import Asked, Run
-from supervisor.host.runs.run_directory import NOTED_S, RunDir
+from supervisor.host.runs.run_directory import RunDir
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.exit import Exit, ExitUnknown
-from supervisor.model.fact import Exited, Survivor
+from supervisor.model.fact import Exited, MainExited, Survivor
 from supervisor.shim.protocol import RunsListed
 
 if TYPE_CHECKING:
     from supervisor.host.proc.cgroups import Cgroups
-    from supervisor.host.runs import orphaned_fifos, termination
+    from supervisor.host.runs import endings, orphaned_fifos, termination
+    from supervisor.host.runs.endings import Endings
     from supervisor.host.runs.orphaned_fifos import OrphanedFifos
     from supervisor.host.runs.spawn.shim_pool import ShimPool
-    from supervisor.host.runs.termination import SharedCensus
 else:
+    endings = late("supervisor.host.runs.endings")
     orphaned_fifos = late("supervisor.host.runs.orphaned_fifos")
     termination = late("supervisor.host.runs.termination")
-
-_CONTAINER_S = 10.0
-"""How long the container engine may take to end a container."""
 
 
 class Ender:
@@ -55,7 +53,10 @@ class Ender:
         self._folder = folder
         self._log_limit_bytes = log_limit_bytes
         self._cgroups = cgroups
-        self._census: SharedCensus | None = None
+        self._to_see_out: dict[str, Run] = {}
+        """The runs for which `_see_out` was asked for, until it runs."""
+        self._endings: Endings | None = None
+        """Those that it sees out; None: it does not run."""
         self._kill_explainer = exits.KillExplainer()
         self._vacated: list[Run] = []
         """The runs whose control groups `leave_groups` has to remove."""
@@ -85,12 +86,13 @@ class Ender:
             self._note_exit(run, end)
 
     def see_out(self, run: Run) -> None:
-        """Have a task wait for the end of all the run's processes, or tell that task that something has changed."""
-        if run.is_seen_out:
-            run.note_change()
+        """Have the end of all the run's processes seen to, or have it looked at what has changed about the run."""
+        if self._endings is not None:
+            self._endings.note(run)
         else:
-            run.is_seen_out = True
-            self._work.soon(self._see_out, run)
+            if not self._to_see_out:
+                self._work.soon(self._see_out)
+            self._to_see_out[run.run_id] = run
 
     def over(self, run: Run, survivors: tuple[Survivor, ...] = ()) -> None:
         """Report that a run is over."""
@@ -163,13 +165,28 @@ class Ender:
     async def _explain(self, run: Run, end: Exit) -> None:
         self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
 
-    async def _see_out(self, run: Run) -> None:
-        self._census = self._census or termination.SharedCensus()
-        survivors = await termination.see_out(run, self._census, self._facts)
-        if survivors:
-            run.dir.note(f"SIGKILL does not end {', '.join(map(str, survivors))}", NOTED_S)
-        if run.in_container and run.asked is not Asked.NOTHING:
-            from supervisor.host.runs.spawn.containers import docker_kill_argv
+    async def _see_out(self) -> None:
+        """See runs out until none is left; those that are over at the same time are reported together."""
+        self._endings = attended = endings.Endings(self._runs, self._to_see_out)
+        try:
+            while attended:
+                left = await attended.turn()
+                self._facts.begin()
+                for run, survivors in left:
+                    if survivors is None:
+                        self._facts.post(
+                            MainExited(run.run_id, run.exit or ExitUnknown(), exits.last_lines(run))
+                        )
+                    elif run.in_container and run.asked is not Asked.NOTHING:
+                        self._work.soon(self._remove_container, run, survivors)
+                    else:
+                        self.over(run, survivors)
+                self._facts.fold()
+                self.leave_groups()
+        finally:
+            attended.close()
+            self._endings = None
 
-            await termination.call(docker_kill_argv(run.run_id), _CONTAINER_S)
+    async def _remove_container(self, run: Run, survivors: tuple[Survivor, ...]) -> None:
+        await endings.remove_container(run)
         self.over(run, survivors)

@@ -8,13 +8,9 @@ import os
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_client import ShimClient
-from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit
 from supervisor.model.ids import RunId
-
-if TYPE_CHECKING:
-    import anyio
 
 
 class Asked(enum.IntEnum):
@@ -57,10 +53,8 @@ class Run:
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
         self.asked = Asked.NOTHING
-        self.is_seen_out = False
-        """Whether a task waits for the end of its process tree; `note_change` wakes that task."""
-        self.changed: anyio.Event | None = None
-        """Set when `asked` or `exit` changes; None: no task waits for that."""
+        self.has_left = False
+        """Whether all its processes have ended, after they were seen out."""
         self.log = directory.log
         """The path of the log."""
         has_outputs = kind in (RunKind.START, RunKind.TASK)
@@ -110,8 +104,3 @@ class Run:
         if self._fifo_fd >= 0:
             os.close(self._fifo_fd)
             self._fifo_fd = -1
-
-    def note_change(self) -> None:
-        """Wake the task that waits for a change of `asked` or `exit`."""
-        if self.changed is not None:
-            self.changed.set()

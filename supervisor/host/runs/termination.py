@@ -1,8 +1,7 @@
-"""How runs end: waiting for whole process trees, and making them end.
+"""How processes end that no shim tells of: waiting for them, and making them end.
 
-`tree_ending` decides; the coroutines here carry that out. Nothing blocks the event loop. A worker thread reads /proc,
-in one pass for all runs that wait for one; the end of a process is waited for by pidfd, one descriptor at a time for
-each run.
+The trees of runs are ended by `endings`. Nothing here blocks the event loop: a worker thread reads /proc, and the end
+of a process is waited for by pidfd.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 import anyio
 
@@ -24,25 +22,16 @@ from supervisor.host.proc import (
     worker_threads,
 )
 from supervisor.host.proc.process import PidfdMissing, ProcRef
-from supervisor.host.proc.process_tree import Members
-from supervisor.host.runs.exits import last_lines
-from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.tree_ending import (
     KILL_BOUND_S,
-    AwaitChange,
-    KillTree,
-    ReportMainExit,
-    TerminateProcesses,
-    TreeEnded,
-    TreeEnding,
 )
 from supervisor.model.errors import TRANSIENT_ERRNOS
 from supervisor.model.exit import Exit, ExitUnknown
-from supervisor.model.fact import MainExited, Survivor
+from supervisor.model.fact import Survivor
 
 _KILL_ROUND_S = 0.2
-_POLL_S = 0.05
+POLL_S = 0.05
 """How often to look for a process where the kernel has no pidfds."""
 _SHORT_S = 0.2
 """How long to wait for what the machine is short of."""
@@ -53,94 +42,7 @@ _SHIM_WRITES_S = 1.0
 T = TypeVar("T")
 
 
-async def see_out(run: Run, census: SharedCensus, facts: FactBuffer) -> tuple[Survivor, ...]:
-    """Do what is asked of a run until nothing of it lives; returns what SIGKILL did not end.
-
-    Posts `MainExited` if the main process of a service ends by itself while others of its tree live on.
-    """
-    ending = TreeEnding(run.kind)
-    all_ended = True
-    while True:
-        members = await census.members(run)
-        before = run.asked, run.exit
-        patience_s = None
-        match ending.next(members, run.asked, run.exit, time.monotonic(), all_ended=all_ended):
-            case TreeEnded(survivors):
-                return tuple(map(process.survivor, survivors))
-            case KillTree(processes):
-                if run.cgroup:
-                    cgroups.kill(run.cgroup)
-                await worker_threads.run(process_signals.kill, processes)
-                patience_s = _KILL_ROUND_S
-            case TerminateProcesses(processes):
-                await worker_threads.run(process_signals.terminate, processes)
-            case ReportMainExit():
-                assert run.exit is not None
-                facts.post(MainExited(run.run_id, run.exit, last_lines(run)))
-            case AwaitChange():
-                pass
-            case step:
-                assert_never(step)
-        if (run.asked, run.exit) != before:
-            all_ended = False
-            continue  # while we waited for the thread
-        all_ended = await _all_ended_or_changed(run, members, patience_s)
-
-
-async def _all_ended_or_changed(run: Run, members: Sequence[ProcRef], patience_s: float | None) -> bool:
-    """Wait until all members have ended or something about the run has changed; returns whether all have ended.
-
-    No members: the main process has just ended, and its shim will say so.
-    """
-    all_ended = False
-    run.changed = changed = anyio.Event()
-
-    async def watch(scope: anyio.CancelScope) -> None:
-        nonlocal all_ended
-        await wait_for_end(members)
-        all_ended = True
-        scope.cancel()
-
-    with anyio.move_on_after(patience_s) as scope:
-        async with anyio.create_task_group() as tasks:
-            if members:
-                tasks.start_soon(watch, scope)
-            await changed.wait()
-            tasks.cancel_scope.cancel()
-    return all_ended
-
-
 # Which processes live, and their ends ---------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Pass:
-    """Which runs wait for a pass over /proc, and what it found once it was made."""
-
-    runs: dict[str, ProcRef | None] = field(default_factory=dict)
-    groups: dict[str, str] = field(default_factory=dict)
-    found: Members | None = None
-
-
-class SharedCensus:
-    """The processes of runs. Runs that ask while a pass over /proc is under way share the next one."""
-
-    def __init__(self) -> None:
-        self._next = _Pass()
-        self._lock = anyio.Lock()
-
-    async def members(self, run: Run) -> list[ProcRef]:
-        """The live processes of a run, at a moment after this was called."""
-        mine = self._next
-        mine.runs[run.run_id] = run.main
-        if run.cgroup:
-            mine.groups[run.run_id] = run.cgroup
-        async with self._lock:
-            if mine.found is None:
-                if self._next is mine:
-                    self._next = _Pass()  # a run that asks from now on needs a later one
-                mine.found = await when_possible(lambda: process_tree.census(mine.runs, mine.groups))
-            return mine.found[run.run_id]
 
 
 async def when_possible(look: Callable[[], T]) -> T:
@@ -161,7 +63,7 @@ async def wait_for_end(refs: Iterable[ProcRef]) -> None:
             fd = process.pidfd(ref)
         except PidfdMissing:
             while process.alive(ref):  # noqa: ASYNC110 - the kernel offers nothing to wait for
-                await anyio.sleep(_POLL_S)
+                await anyio.sleep(POLL_S)
             continue
         if fd is None:
             continue
@@ -181,7 +83,7 @@ async def exit_without_shim(run: Run) -> Exit:
     # A shim that we are not connected to may hold it: that one writes the exit file while the process is a zombie.
     with anyio.move_on_after(_SHIM_WRITES_S):
         while run.dir.exit() is None and process.is_zombie_of(run.main, facts.shim_pid):  # noqa: ASYNC110
-            await anyio.sleep(_POLL_S)
+            await anyio.sleep(POLL_S)
     return run.dir.exit() or ExitUnknown()
 
 
@@ -220,7 +122,7 @@ async def dissolve(group: str) -> None:
     """Remove a control group whose last process has just ended; the kernel may hold it for a moment longer."""
     give_up_at = time.monotonic() + KILL_BOUND_S
     while not cgroups.remove(group) and not cgroups.populated(group) and time.monotonic() < give_up_at:  # noqa: ASYNC110
-        await anyio.sleep(_POLL_S)
+        await anyio.sleep(POLL_S)
 
 
 async def call(argv: Sequence[str], timeout_s: float) -> None:

@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from supervisor.host.proc import process as process_module
 from supervisor.host.proc import process_signals, process_tree
+from supervisor.host.proc.process import ProcRef, ProcStat
 from tests.host.proc.sleeper import Process, ref, sleeper
 
 __all__ = ["sleeper"]
@@ -34,6 +38,26 @@ def test_a_marker_is_compared_whole(sleeper: Process) -> None:
         "mine2": [],
         "ine": [],
     }
+
+
+def test_what_is_in_the_session_of_another_run_belongs_to_that_one(
+    sleeper: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ref(sleeper)
+    read: list[int] = []
+
+    def counted(process: ProcStat, name: str) -> str | None:
+        read.append(process.ref.pid)
+        return process_module.variable_of(process, name)
+
+    monkeypatch.setattr(process_tree, "variable_of", counted)
+    assert process_tree.census({"mine": None})["mine"] == [found]
+    assert found.pid in read
+    read.clear()
+    assert process_tree.census({"mine": None}, others=[found])["mine"] == []
+    assert found.pid not in read, "its environment is not read"
+    earlier = ProcRef(found.pid, found.start_ticks - 1)
+    assert process_tree.census({"mine": None}, others=[earlier])["mine"] == [found], "the pid was used again"
 
 
 CUT = """

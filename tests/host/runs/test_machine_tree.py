@@ -2,12 +2,15 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from supervisor.host.proc import process, process_tree
+from supervisor.host.proc.process import ProcRef
 from supervisor.model.action import Kill, RunKind, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Exited, MainExited, Started
@@ -23,8 +26,9 @@ DAEMON = "(setsid sh -c 'echo $$; exec sleep 60' &)\n"
 
 def is_gone(pid: str) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+        # X: it is being reaped at this moment.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
@@ -80,6 +84,46 @@ async def test_a_stopped_process_acts_on_terminate(tmp_path: Path) -> None:
         await until(lambda: _state(it.main().pid) == "T")
         it.machine.perform(Terminate(RunId("run")))
         assert (await it.exited()).exit == ExitCode(5)
+
+
+async def test_many_that_stop_at_once_share_the_passes_over_proc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    census = process_tree.census
+
+    def counted(runs: Mapping[str, ProcRef | None], *more: Any) -> process_tree.Members:
+        passes.append(len(runs))
+        return census(runs, *more)
+
+    monkeypatch.setattr(process_tree, "census", counted)
+    names = [f"many{number}" for number in range(40)]
+    async with bench(tmp_path) as it:
+        for name in names:
+            it.spawn("echo up; exec sleep 60", name, RunKind.START)
+        for name in names:
+            await it.words(1, name)
+        for name in names:
+            it.machine.perform(Terminate(RunId(name)))
+        for name in names:
+            assert (await it.exited(name)).exit == TERM
+        assert passes[0] == len(names)
+        assert len(passes) < len(names), "each had two of its own"
+
+
+async def test_what_is_asked_while_a_run_is_seen_out_is_done_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        for name in ("one", "two"):
+            it.spawn("trap '' TERM; echo up; while :; do sleep 0.01; done", name, RunKind.START)
+            await it.words(1, name)
+            it.machine.perform(Terminate(RunId(name)))
+        await until(lambda: it.machine._ender._endings is not None)
+        it.machine.perform(Kill(RunId("one")))
+        assert (await it.exited("one")).exit == KILL
+        assert it.of("two")[1:] == []
+        it.machine.perform(Kill(RunId("two")))
+        assert (await it.exited("two")).exit == KILL
+        await until(lambda: it.machine._ender._endings is None)
 
 
 async def test_kill_right_after_the_spawn(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ MODULES = (
     "supervisor.engine",
     *(
         f"supervisor.host.runs.{name}"
-        for name in ("machine", "ender", "exits", "outlets", "termination", "tree_ending")
+        for name in ("machine", "ender", "endings", "exits", "outlets", "tree_ending")
     ),
     *(
         f"supervisor.host.runs.spawn.{name}"
