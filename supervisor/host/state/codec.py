@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 import functools
-import json
 import types
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii as _string
 
 from supervisor.lean.frozen import as_dict, is_frozen
 from supervisor.lean.typing import Any, TypeVar
@@ -20,22 +20,102 @@ T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
-    """A record or a part of one, as one line of JSON."""
-    return _encoder.encode(value)
+    """A record or a part of one, as one line of JSON: what `json.dumps` would write of it, in a third of the time.
+
+    Each class of records has a writer of its own, made when one is first written: the names of its fields are text
+    then, and nothing is copied into a dictionary. Raises TypeError for what is a part of no record.
+    """
+    return _writer(value.__class__)(value)
 
 
-def plain(value: object) -> Any:
-    """A dataclass, an enum or a mapping as something that JSON knows; one level of it."""
-    if is_frozen(value):
-        return {"_": type(value).__name__} | as_dict(value)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"cannot write {type(value).__name__} as JSON: it is not a part of any record")
+def plain(value: object) -> dict[str, Any]:
+    """`{field: value}` of a record; only the outermost level."""
+    return {"_": type(value).__name__} | as_dict(value)
 
 
-_encoder = json.JSONEncoder(default=plain, separators=(",", ":"))
+_Writer = Callable[[Any], str]
+
+
+def _writer(kind: type[Any]) -> _Writer:
+    return _writers.get(kind) or _writers.setdefault(kind, _writer_of(kind))
+
+
+def _writer_of(kind: type[Any]) -> _Writer:
+    if is_frozen(kind):
+        return _record_writer(kind)
+    if issubclass(kind, enum.Enum):
+        return lambda value: to_json(value.value)
+    if issubclass(kind, Mapping):
+        return _mapping
+    raise TypeError(f"cannot write {kind.__name__} as JSON: it is not a part of any record")
+
+
+def _record_writer(kind: type[Any]) -> _Writer:
+    """Writes the records of a class. Of a part that is written again, such as a spec, the text is remembered."""
+    names = tuple(f",{_string(name)}:" for name in kind.__match_args__)
+    begin = f'{{"_":{_string(kind.__name__)}'
+    writers, parts = _writers, _parts
+
+    def write(record: Any) -> str:
+        pieces = [begin]
+        for name, value in zip(names, record._values, strict=True):
+            pieces.append(name)
+            cls = value.__class__
+            if cls in parts:
+                known = _texts.get(id(value))
+                pieces.append(known[1] if known and known[0] is value else _remembered(value))
+            else:
+                pieces.append((writers.get(cls) or _writer(cls))(value))
+        pieces.append("}")
+        return "".join(pieces)
+
+    return write
+
+
+_MOST_TEXTS = 4096
+_texts: dict[int, tuple[object, str]] = {}
+"""`{id of a part: (the part, its text)}`: records are replaced all the time, their specs and items are not."""
+_parts: set[type[Any]] = set()
+
+
+def remember_texts(*kinds: type[Any]) -> None:
+    """Have the texts of records of these classes remembered where they are parts of others."""
+    _parts.update(kinds)
+
+
+def _remembered(value: object) -> str:
+    text = to_json(value)
+    if len(_texts) >= _MOST_TEXTS:
+        _texts.clear()
+    _texts[id(value)] = value, text
+    return text
+
+
+def _sequence(values: tuple[Any, ...] | list[Any]) -> str:
+    return f"[{','.join([_writer(value.__class__)(value) for value in values])}]" if values else "[]"
+
+
+def _mapping(values: Mapping[str, Any]) -> str:
+    pairs = [f"{_string(name)}:{_writer(value.__class__)(value)}" for name, value in values.items()]
+    return f"{{{','.join(pairs)}}}"
+
+
+def _number(value: float) -> str:
+    if value - value == 0.0:
+        return float.__repr__(value)
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+_writers: dict[type[Any], _Writer] = {
+    str: _string,
+    int: int.__repr__,
+    float: _number,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    tuple: _sequence,
+    list: _sequence,
+    dict: _mapping,
+}
 
 
 def from_plain(kind: type[T], data: Mapping[str, Any]) -> T:

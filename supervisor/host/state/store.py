@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from supervisor.host.state.codec import from_plain, plain, to_json
+from supervisor.host.state.codec import from_plain, plain, remember_texts, to_json
 from supervisor.host.state.database import (
     DamagedDatabase,
     bare_errors,
@@ -35,6 +35,7 @@ from supervisor.model.record import (
     Task,
     TaskRun,
 )
+from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 
 if TYPE_CHECKING:
     from supervisor.lean.sqlite import sqlite
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
     kind.__name__: kind for kind in (Service, Task, TaskRun, Environment)
 }
+
+remember_texts(ServiceItem, ServiceSpec, TaskItem, TaskSpec)
 
 
 class Store:
