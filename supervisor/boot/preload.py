@@ -75,6 +75,7 @@ MODULES = (
     "supervisor.host.runs.upkeep",
     "supervisor.lean.loop_imports",
     "supervisor.host.state.file_watch",
+    "supervisor.host.state.record_reader",
     # Others'.
     "watchfiles._rust_notify",
 )

@@ -46,6 +46,12 @@ def is_frozen(value: object) -> bool:
     return hasattr(value, "_places")
 
 
+def values_of(value: Any) -> tuple[Any, ...]:
+    """The values of the fields of an instance of a class made here, in order."""
+    values: tuple[Any, ...] = value._values
+    return values
+
+
 def as_dict(value: Any) -> dict[str, Any]:
     """`{field: value}` of an instance of a class made here, in order; only the outermost level."""
     return dict(zip(value.__match_args__, value._values, strict=True))

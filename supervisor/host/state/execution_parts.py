@@ -1,32 +1,24 @@
 """The parts of executions in the store: groups of plans, and the states of groups that were passed.
 
 Executions of one firing share them, so each part is a row of its own that names the part below it. They are deleted
-with the last execution of their firing. A database from before version 2 has a plan and all steps for each execution:
-it is read as it is, and an execution is written in the new form when it changes.
+with the last execution of their firing. `record_reader` reads them.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from supervisor.host.state.codec import read_as, to_json
+from supervisor.host.state.codec import to_json
 from supervisor.lean.typing import TYPE_CHECKING, Any
-from supervisor.model.ids import derived
-from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
-    NOT_RUN,
     Execution,
-    Group,
-    Plan,
-    StepState,
     changed_steps,
-    plan_of,
 )
-from supervisor.model.shared_sequence import EMPTY, SharedSequence
+from supervisor.model.shared_sequence import SharedSequence
 
 if TYPE_CHECKING:
+    from supervisor.host.state.record_reader import Reading
     from supervisor.lean.sqlite import sqlite
 
 _WRITE = "REPLACE INTO parts VALUES (?, ?, ?, ?)"
@@ -131,69 +123,6 @@ class Parts:
         firing.live.discard(id_)
         if not firing.live:
             firing.parts = set()
-
-
-class Reading:
-    """Makes executions from rows; parts that they share are one object again."""
-
-    def __init__(self, connection: sqlite.Connection) -> None:
-        """Read from `connection`."""
-        self._connection = connection
-        self._rows: dict[str, dict[str, tuple[str, str]]] = {}
-        """`{firing: {part id: (id of the part below, body)}}`"""
-        self._parts: dict[str, SharedSequence[Any]] = {"": EMPTY}
-        self.outdated: set[str] = set()
-        """The executions that an earlier version wrote."""
-
-    def ids(self, firing: str) -> set[str]:
-        """The ids of the parts of a firing."""
-        return set(self._of(firing))
-
-    def execution(self, id_: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields that an execution's own row lacks."""
-        query = "SELECT id, body FROM steps WHERE execution_id = ?"
-        steps = {step_id: json.loads(state) for step_id, state in self._connection.execute(query, (id_,))}
-        if "plan" not in body:
-            self.outdated.add(id_)
-            return self._outdated(id_, body["group"], steps)
-        plan = self._part(body["firing"], body["plan"], Group)
-        passed = self._part(body["firing"], body["passed"], tuple[StepState, ...])
-        group = plan[body["group"]] if body["group"] < len(plan) else ()
-        current = {step.id: steps[step.id] for step in group if step.id in steps}
-        return {"plan": plan, "passed": passed, "current": current}
-
-    def _outdated(self, id_: str, group: int, steps: Mapping[str, Any]) -> dict[str, Any]:
-        (text,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
-        plan: Plan = plan_of(read_as(tuple[Group, ...], json.loads(text)))
-        states: Mapping[str, StepState] = read_as(Mapping[str, StepState], steps)
-        passed: SharedSequence[tuple[StepState, ...]] = EMPTY
-        for number, done in enumerate(plan.cut(group)):
-            passed = passed.grown(
-                tuple(states[step.id] for step in done), derived(id_, "passed", str(number))
-            )
-        now = plan[group] if group < len(plan) else ()
-        begun = any(states[step.id].phase is not ExecutionPhase.PENDING for step in now)
-        not_run = all(states[step.id] == NOT_RUN for step in now)
-        current = {step.id: steps[step.id] for step in now} if begun and not not_run else {}
-        return {"plan": plan, "passed": passed, "current": current}
-
-    def _part(self, firing: str, id_: str, kind: Any) -> SharedSequence[Any]:
-        rows = self._of(firing)
-        missing = []
-        while id_ not in self._parts:
-            missing.append(id_)
-            id_ = rows[id_][0]
-        part = self._parts[id_]
-        for id_ in reversed(missing):
-            part = self._parts[id_] = part.grown(read_as(kind, json.loads(rows[id_][1])), id_)
-        return part
-
-    def _of(self, firing: str) -> dict[str, tuple[str, str]]:
-        if firing not in self._rows:
-            query = "SELECT id, below, body FROM parts WHERE firing = ?"
-            found = self._connection.execute(query, (firing,)).fetchall()
-            self._rows[firing] = {id_: (below, body) for id_, below, body in found}
-        return self._rows[firing]
 
 
 def _unknown(part: SharedSequence[Any], known: set[str], new: set[str]) -> Iterator[SharedSequence[Any]]:

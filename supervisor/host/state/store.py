@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from supervisor.host.state.codec import from_plain, plain, remember_texts, to_json
+from supervisor.host.state.codec import plain, remember_texts, to_json
 from supervisor.host.state.database import (
     DamagedDatabase,
     bare_errors,
@@ -24,25 +24,23 @@ from supervisor.host.state.database import (
     set_side_files_aside,
     translated_errors,
 )
-from supervisor.host.state.execution_parts import Parts, Reading
+from supervisor.host.state.execution_parts import Parts
+from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.errors import MachineError
 from supervisor.model.record import (
-    Environment,
     Execution,
     Record,
     Service,
-    Task,
     TaskRun,
 )
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 
 if TYPE_CHECKING:
+    from supervisor.host.state import record_reader
     from supervisor.lean.sqlite import sqlite
-
-KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
-    kind.__name__: kind for kind in (Service, Task, TaskRun, Environment)
-}
+else:
+    record_reader = late("supervisor.host.state.record_reader")
 
 remember_texts(ServiceItem, ServiceSpec, TaskItem, TaskSpec)
 
@@ -114,8 +112,12 @@ class Store:
         try:
             with translated_errors("read", self._path):
                 rows = self._connection.execute("SELECT id, kind, body FROM records").fetchall()
-                reading = Reading(self._connection)
-                records = [_read(reading, id_, kind, json.loads(body)) for id_, kind, body in rows]
+                if not rows:
+                    return [], int(self._value("revision") or 0)
+                reading = record_reader.Reading(self._connection)
+                records = [
+                    record_reader.record_of(reading, id_, kind, json.loads(body)) for id_, kind, body in rows
+                ]
                 executions = [record for record in records if isinstance(record, Execution)]
                 self._parts.begin(executions, reading)
                 return records, int(self._value("revision") or 0)
@@ -186,17 +188,6 @@ class Store:
             body["phase"] = record.phase.value
         row = (record.id, type(record).__name__, record.revision, to_json(body))
         connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
-
-
-def _read(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
-    if kind in KINDS:
-        if "state" not in body and kind in ("Service", "TaskRun"):
-            # Imported late: only an earlier version wrote such rows.
-            from supervisor.host.state.flat_rows import with_state
-
-            body = dict(with_state(kind, body))
-        return from_plain(KINDS[kind], body)
-    return from_plain(Execution, {**body, **reading.execution(id_, body)})
 
 
 def _inode(path: str | os.PathLike[str]) -> tuple[int, int]:

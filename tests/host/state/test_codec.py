@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.host.state import codec
-from supervisor.host.state.codec import from_plain, plain, to_json
+from supervisor.host.state.codec import plain, to_json
+from supervisor.host.state.record_reader import from_plain
 from supervisor.lean.frozen import is_frozen, replace
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.ids import RunId, ServiceId

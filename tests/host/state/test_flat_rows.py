@@ -16,9 +16,10 @@ from supervisor.core.records import Records
 from supervisor.core.recovery import inherited
 from supervisor.core.state_machines.service import deadline
 from supervisor.core.world import World
-from supervisor.host.state.codec import from_plain, plain, to_json
+from supervisor.host.state.codec import plain, to_json
 from supervisor.host.state.database import MIGRATIONS
 from supervisor.host.state.flat_rows import with_state
+from supervisor.host.state.record_reader import from_plain
 from supervisor.host.state.store import Store
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
