@@ -182,7 +182,7 @@ def settings() -> str:
 
 def metrics() -> str:
     measured = Metrics(Records(), Hub(), DOCS / "nowhere", NoSignals())
-    measured._durations.labels("succeeded")  # its labels are to be seen before anything has ended
+    measured._durations.observe(0, "succeeded")  # its labels are to be seen before anything has ended
     text = asyncio.run(measured.text()).decode()
     rows = []
     for family in text_string_to_metric_families(text):

@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
+from supervisor.api.http.exposition import Counter, Family, Histogram, gauge, labelled, of_process, written
 from supervisor.core import queries
 from supervisor.core.records import Records
 from supervisor.host.proc import worker_threads
@@ -54,36 +51,31 @@ class Metrics:
             runs: the folder of run directories, for the size of the logs in them.
             activity: counts the signals to the management plane.
         """
+        self._records = records
         self._hub = hub
         self._runs = runs
-        self._registry = CollectorRegistry()
-        self._seen = _Seen(records, hub, activity)
-        self._registry.register(self._seen)
-        ProcessCollector(registry=self._registry)
+        self._activity = activity
         self._executions = Counter(
-            "supervisor_executions", "Task executions that have ended.", ["outcome"], registry=self._registry
+            "supervisor_executions_total",
+            "Task executions that have ended.",
+            "outcome",
+            dict.fromkeys(_OVER, 0),  # a series that is absent until it happens cannot be alerted on
         )
         self._durations = Histogram(
             "supervisor_execution_duration_seconds",
             "From the start of a task execution to its end.",
-            ["outcome"],
-            buckets=_DURATIONS_S,
-            registry=self._registry,
+            _DURATIONS_S,
+            "outcome",
         )
         self._probes = Counter(
-            "supervisor_probe_failures",
-            "Readiness probes that found no ready service.",
-            registry=self._registry,
+            "supervisor_probe_failures_total", "Readiness probes that found no ready service."
         )
         self.lag = Histogram(
             "supervisor_event_loop_lag_seconds",
             "How much later than asked for the event loop wakes a sleeper.",
-            buckets=_LAGS_S,
-            registry=self._registry,
+            _LAGS_S,
         )
         """Observes how late the event loop comes."""
-        for outcome in _OVER:  # a series that is absent until it happens cannot be alerted on
-            self._executions.labels(outcome)
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -101,8 +93,28 @@ class Metrics:
     async def text(self) -> bytes:
         """All numbers as they are now."""
         # Thousands of run directories: not on the loop.
-        self._seen.log_bytes = await worker_threads.run(kept_log_bytes, self._runs)
-        return generate_latest(self._registry)
+        log_bytes = await worker_threads.run(kept_log_bytes, self._runs)
+        return written(self._families(log_bytes))
+
+    def _families(self, log_bytes: int) -> Iterator[Family]:
+        services = queries.services_by_phase(self._records)
+        live = queries.executions_by_phase(self._records)
+        yield labelled("supervisor_services", "Services by phase.", "gauge", "phase", {
+            phase.value: services[phase] for phase in ServicePhase if phase is not ServicePhase.DELETED
+        })  # fmt: skip
+        yield labelled("supervisor_executions_live", "Task executions that are not over.", "gauge", "phase", {
+            phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
+        })  # fmt: skip
+        yield gauge(
+            "supervisor_subscribers", "Readers of changes: watchers and followers.", self._hub.readers
+        )
+        signals = dict(zip(("sent", "failed"), self._activity.signals(), strict=True))
+        text = "Activity signals to the management plane."
+        yield labelled("supervisor_heartbeats_total", text, "counter", "outcome", signals)
+        yield gauge("supervisor_log_bytes", "What the logs of all kept runs take on disk.", log_bytes)
+        yield from of_process()
+        for each in (self._executions, self._durations, self._probes, self.lag):
+            yield each.family()
 
     def _count(self, change: Change) -> None:
         before, after = change.before, change.after
@@ -111,51 +123,13 @@ class Metrics:
             if after.phase in EXECUTION_ENDED and not was_over:
                 self._ended(after)
         elif isinstance(before, Service) and isinstance(after, Service) and _probe_failed(before, after):
-            self._probes.inc()
+            self._probes.add()
 
     def _ended(self, execution: Execution) -> None:
         outcome = execution.phase.value
-        self._executions.labels(outcome).inc()
+        self._executions.add(outcome)
         if execution.started_s is not None and execution.ended_s is not None:
-            self._durations.labels(outcome).observe(execution.ended_s - execution.started_s)
-
-
-class _Seen(Collector):
-    """What is looked at rather than counted."""
-
-    def __init__(
-        self,
-        records: Records,
-        hub: Hub,
-        activity: SignalCounts,
-    ) -> None:
-        self._activity = activity
-        self._records = records
-        self._hub = hub
-        self.log_bytes = 0
-
-    def collect(self) -> Iterator[Metric]:
-        records = self._records
-        services = queries.services_by_phase(records)
-        live = queries.executions_by_phase(records)
-        yield _gauge("supervisor_services", "Services by phase.", "phase", {
-            phase.value: services[phase] for phase in ServicePhase if phase is not ServicePhase.DELETED
-        })  # fmt: skip
-        yield _gauge("supervisor_executions_live", "Task executions that are not over.", "phase", {
-            phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
-        })  # fmt: skip
-        yield GaugeMetricFamily(
-            "supervisor_subscribers", "Readers of changes: watchers and followers.", self._hub.readers
-        )
-        heartbeats = CounterMetricFamily(
-            "supervisor_heartbeats", "Activity signals to the management plane.", labels=["outcome"]
-        )
-        for outcome, number in zip(("sent", "failed"), self._activity.signals(), strict=True):
-            heartbeats.add_metric([outcome], number)
-        yield heartbeats
-        yield GaugeMetricFamily(
-            "supervisor_log_bytes", "What the logs of all kept runs take on disk.", self.log_bytes
-        )
+            self._durations.observe(execution.ended_s - execution.started_s, outcome)
 
 
 def kept_log_bytes(runs: Path) -> int:
@@ -177,10 +151,3 @@ def _probe_failed(before: Service, after: Service) -> bool:
     """Whether a probe has ended and there will be another one."""
     pauses = isinstance(after.state, Starting) and isinstance(after.state.probe, ProbePause)
     return before.probe is not None and pauses
-
-
-def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=[label])
-    for value, number in values.items():
-        family.add_metric([value], number)
-    return family
