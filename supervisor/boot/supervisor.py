@@ -104,7 +104,7 @@ class Supervisor:
         # Not at the top: the first commands are started before there is an event loop.
         from supervisor.lean.loop_imports import import_loop
 
-        import_loop(self.machine.turn)
+        import_loop(self.machine.turn, tls=self.settings.plane is not None)
         from supervisor.boot.serve.edges import Edges
 
         self._edges = Edges(self)

@@ -38,8 +38,19 @@ PIECES = (
 milliseconds. A missing one is passed over."""
 
 
-def import_loop(turn: Callable[[], None]) -> None:
-    """Import what an event loop needs; `turn` is called before each piece."""
+def import_loop(turn: Callable[[], None], tls: bool = True) -> None:
+    """Import what an event loop needs; `turn` is called before each piece. `tls`: whether anybody will speak it."""
+    if tls:
+        _import_pieces(turn)
+        return
+    turn()
+    from supervisor.lean.server_imports import tls_left_out
+
+    with tls_left_out():
+        _import_pieces(turn)
+
+
+def _import_pieces(turn: Callable[[], None]) -> None:
     for name in PIECES:
         turn()
         try:

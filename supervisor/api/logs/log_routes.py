@@ -25,7 +25,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
+from aiohttp.http import HttpVersion11
 
 from connect_server.connect_errors import Code, error_response
 from supervisor.api.logs import frames

@@ -18,7 +18,6 @@ Imported once the event loop is: the first commands do not wait for it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from supervisor.boot.serve.state_watch import StateWatch, Watched
 from supervisor.boot.upgrade.upgrade import Upgrade
 from supervisor.host.proc import clock, worker_threads
 from supervisor.host.proc.loop_lag import EventLoopLag
+from supervisor.lean import server_imports
 
 if TYPE_CHECKING:
     from supervisor.api.http.sockets import Sockets
@@ -111,7 +111,7 @@ class Edges:
             tasks.start_soon(receive)
             # Answer waiting clients first: these imports hold the interpreter lock for most of half a second.
             await early.first_answered(FIRST_ANSWER_S)
-            await worker_threads.run(importlib.import_module, "supervisor.api.assembly")
+            await worker_threads.run(server_imports.import_server)
             early.relieve()
         return received
 
