@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from supervisor.boot.serve.edges import Edges
     from supervisor.host.users.account import Account
 
+STARTS_S = 0.25
+"""For how long commands are started before the event loop is imported; until it runs no client is answered."""
+
 
 class Supervisor:
     """All parts of one supervisor. `start` begins, `serve` runs it, `close` lets go."""
@@ -101,6 +104,8 @@ class Supervisor:
         """Run until `work` is done or a signal came, then end; see `Lifecycle.run`."""
         signals.survive_others()
         inheritance.outlive_commands()
+        # What a turn of the engine has left to be started would wait for these imports, a tenth of a second.
+        self.engine.turn(STARTS_S)
         # Not at the top: the first commands are started before there is an event loop.
         from supervisor.lean.loop_imports import import_loop
 
