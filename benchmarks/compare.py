@@ -8,6 +8,7 @@ development tools need may be in memory, too (6 MB of cryptography, which jwt im
 from __future__ import annotations
 
 import io
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,17 @@ from benchmarks.idle import idle
 from benchmarks.measure import ROOT, SUPERVISOR, wall_s, workspace
 from benchmarks.recovery import one_round
 
+BEFORE = Path(__file__).parent / ".before"
+_RUN = (
+    "bin",
+    "supervisor",
+    "connect_server",
+    "platform_wire",
+    "schemas",
+    "requirements.lock",
+    "pyproject.toml",
+)
+"""What is needed to run a supervisor."""
 ROUNDS = 15
 IDLE_S = 20.0
 Turn = Callable[[str], dict[str, float]]
@@ -85,7 +97,7 @@ def main(revision: str, names: list[str]) -> int:
     if unknown := [name for name in names if name not in TURNS]:
         print(f"cannot compare {', '.join(unknown)}; choose from {', '.join(TURNS)}", file=sys.stderr)
         return 2
-    before = _checked_out(revision)
+    before = checked_out(revision)
     rows = [row for name in names or TURNS for row in _compared(name, before)]
     print(f"| medians of {ROUNDS} turns each | {revision} | this tree | ratio |\n|---|---:|---:|---:|")
     for what, old, new in rows:
@@ -107,17 +119,33 @@ def _compared(name: str, before: str) -> list[tuple[str, float, float]]:
     return [(what, *map(statistics.median, both)) for what, both in values.items()]
 
 
-def _checked_out(revision: str) -> str:
+def checked_out(revision: str) -> str:
     """The launcher of a revision of this repository, ready to be run."""
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run(
         [*git, "rev-parse", "--short", revision], capture_output=True, text=True, check=True
     )
-    folder = Path(__file__).parent / ".before" / commit.stdout.strip()
+    folder = BEFORE / commit.stdout.strip()
     if not folder.exists():
         archive = subprocess.run([*git, "archive", revision], capture_output=True, check=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             tar.extractall(folder, filter="data")
+    return _made_ready(folder)
+
+
+def copied() -> str:
+    """The launcher of a copy of this tree, changes included, with the packages that a user has and no others."""
+    folder = BEFORE / "this-tree"
+    for name in _RUN:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, symlinks=True)
+        else:
+            shutil.copy2(ROOT / name, folder / name)
+    return _made_ready(folder)
+
+
+def _made_ready(folder: Path) -> str:
     program = folder / "bin/supervisor"
     subprocess.run([program, "--version"], stdout=subprocess.DEVNULL, check=True)  # makes its environment
     return str(program)

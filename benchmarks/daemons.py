@@ -130,7 +130,7 @@ class Supervisord:
         self._port = free_port()
 
     def configure(self, names: Sequence[str]) -> None:
-        (self._folder / "logs").mkdir()
+        (self._folder / "logs").mkdir(exist_ok=True)
         head = (
             f"[supervisord]\nnodaemon=true\nlogfile=daemon.log\npidfile=daemon.pid\n"
             f"[inet_http_server]\nport=127.0.0.1:{self._port}\n"
@@ -183,7 +183,7 @@ class Circus:
         self._ports = free_port(), free_port()
 
     def configure(self, names: Sequence[str]) -> None:
-        (self._folder / "logs").mkdir()
+        (self._folder / "logs").mkdir(exist_ok=True)
         endpoint, pubsub = (f"tcp://127.0.0.1:{port}" for port in self._ports)
         head = f"[circus]\nendpoint = {endpoint}\npubsub_endpoint = {pubsub}\n"
         items = (

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SUPERVISOR = str(ROOT / "bin" / "supervisor")
 HONCHO = str(ROOT / "benchmarks" / ".venv" / "bin" / "honcho")
 JUST = str(ROOT / "benchmarks" / ".venv" / "bin" / "just")
+GO_TASK = str(ROOT / "benchmarks" / ".venv" / "bin" / "task")
 TIMEOUT_S = 60.0
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
