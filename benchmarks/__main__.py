@@ -22,6 +22,7 @@ from benchmarks import (
     wide,
 )
 from benchmarks.measure import Row, table
+from benchmarks.peers import suite
 
 MEASURES = {
     "first": first_instruction.measure,
@@ -41,6 +42,8 @@ TABLES = {"recovery": recovery.table, "logs": logs.tables}
 
 
 def main(names: list[str]) -> int:
+    if names[:1] == ["--peers"]:
+        return suite.main(names[1:])
     if names[:1] == ["--against"] and len(names) > 1:
         return compare.main(names[1], names[2:])
     known = [*MEASURES, *TABLES]

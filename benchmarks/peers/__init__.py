@@ -1,0 +1,1 @@
+"""The supervisor beside its peers and beside the least that the machine takes: `benchmarks/run --peers`."""

@@ -1,0 +1,69 @@
+"""What a run of the suite has found, as it is kept: every turn's numbers, and who could not do what."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from benchmarks.peers.contestants import Contestant
+
+KEPT = Path(__file__).parent / "measured.json"
+_DIGITS = 4
+
+
+@dataclass
+class Measured:
+    """Numbers of one run. Names of works, contestants and numbers are those of the modules of these names."""
+
+    machine: str = ""
+    revision: str = ""
+    against: str = ""
+    rounds: int = 0
+    minutes: float = 0.0
+    contestants: dict[str, dict[str, str]] = field(default_factory=dict)
+    """`{contestant: {"language", "kind", "origin", "less"}}`; kind is "interpreted" or "compiled"."""
+    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """`{number: {contestant: a value a turn}}`."""
+    others: dict[str, list[float]] = field(default_factory=dict)
+    """`{work: a share of the machine that others used a turn}`."""
+    cannot: dict[str, dict[str, str]] = field(default_factory=dict)
+    """`{work: {contestant: why}}`."""
+    failed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """`{work: {contestant: the problem of each turn that failed twice}}`."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """`{contestant: why it is not installed}`."""
+
+    def introduce(self, contestant: Contestant) -> None:
+        """Note who it is."""
+        self.contestants[contestant.name] = {
+            "language": contestant.language,
+            "kind": "interpreted" if contestant.interpreted else "compiled",
+            "origin": contestant.origin,
+            "less": contestant.less,
+        }
+
+    def add(self, work: str, contestant: str, numbers: Mapping[str, float], others: float) -> None:
+        """Note a turn."""
+        for key, value in numbers.items():
+            self.values.setdefault(key, {}).setdefault(contestant, []).append(_rounded(value))
+        self.others.setdefault(work, []).append(round(others, _DIGITS))
+
+    def medians(self, key: str) -> dict[str, float]:
+        """`{contestant: median}` of a number."""
+        return {name: statistics.median(values) for name, values in self.values.get(key, {}).items()}
+
+    def write(self) -> None:
+        """Keep it, in place of what was kept."""
+        KEPT.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls) -> Measured:
+        """What was kept."""
+        return cls(**json.loads(KEPT.read_text()))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
