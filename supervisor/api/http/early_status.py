@@ -29,9 +29,23 @@ _NOT_HERE = (b"\r\norigin:", b"\r\nauthorization:", b"\r\ncontent-length:", b"\r
 class EarlyStatus:
     """Answers on a listening Unix socket until the server is there."""
 
-    def __init__(self, listening: socket.socket, source: StatusSource, peers: Collection[int] = ()) -> None:
-        """`peers`: the users who may ask, beside root and our own."""
+    def __init__(
+        self,
+        listening: socket.socket,
+        source: StatusSource,
+        peers: Collection[int] = (),
+        others: Collection[socket.socket] = (),
+    ) -> None:
+        """Nothing is answered yet.
+
+        Args:
+            listening: the Unix socket.
+            source: has the status.
+            peers: the users who may ask, beside root and our own.
+            others: sockets that listen for the server alone.
+        """
         self._listening = listening
+        self._others = others
         self._answers: dict[bytes, Callable[[], Awaitable[bytes]]] = {
             b"GET /control/status HTTP/1.1": self._status,
             b"GET /healthz HTTP/1.1": self._health,
@@ -47,7 +61,11 @@ class EarlyStatus:
     async def first_answered(self, patience_s: float) -> None:
         """Wait until a client was answered, or wants the server, for so long at most."""
         with anyio.move_on_after(patience_s):
-            await self._answered.wait()
+            async with anyio.create_task_group() as tasks:
+                for other in self._others:
+                    tasks.start_soon(self._note_client, other)
+                await self._answered.wait()
+                tasks.cancel_scope.cancel()
 
     async def run(self) -> tuple[int, ...]:
         """Answer until `relieve` was called; returns the descriptors of the connections that go on."""
@@ -78,6 +96,10 @@ class EarlyStatus:
         self._relief.set()
         for scope in self._waiting:
             scope.cancel()
+
+    async def _note_client(self, listening: socket.socket) -> None:
+        await anyio.wait_readable(listening)
+        self._answered.set()
 
     async def _readable(self, sock: socket.socket) -> bool:
         """Wait for something to read; False: the server is there."""

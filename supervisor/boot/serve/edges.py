@@ -100,7 +100,7 @@ class Edges:
 
     async def _import_server(self, sockets: Sockets, operations: ApiOperations) -> tuple[int, ...]:
         """Import the server, and answer the simplest requests meanwhile. Returns the connections that go on."""
-        early = EarlyStatus(sockets.listening[0], operations, self._peers)
+        early = EarlyStatus(sockets.listening[0], operations, self._peers, sockets.listening[1:])
         received: tuple[int, ...] = ()
 
         async def receive() -> None:

@@ -136,6 +136,16 @@ async def test_server_is_waited_with_only_until_somebody_was_attended(
         client.close()
 
 
+async def test_client_of_the_server_alone_is_not_kept_waiting_for_others(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        with socket.create_server(("127.0.0.1", 0)) as tcp:
+            early = EarlyStatus(it.listening, Supervisor(), others=[tcp])
+            await early.first_answered(0.0)  # nobody is there
+            with socket.create_connection(tcp.getsockname()), anyio.fail_after(20):
+                await early.first_answered(1000.0)
+            await early.first_answered(1000.0)
+
+
 async def test_client_that_goes_is_forgotten(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         client = await it.ask(b"")
