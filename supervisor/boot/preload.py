@@ -56,6 +56,7 @@ MODULES = (
     "supervisor.config.explainer",
     "supervisor.config.suggest",
     "supervisor.config.document.syntax_errors",
+    "supervisor.core.items.item_commands",
     "supervisor.host.users.account",
     "supervisor.host.proc.child_process",
     "supervisor.host.runs.adoption",

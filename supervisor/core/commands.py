@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from supervisor.core import queries
 from supervisor.core.environment_record import update
-from supervisor.core.items.item_commands import (
-    apply_file,
-    create_service,
-    create_task,
-    delete_service,
-    delete_task,
-    update_service,
-    update_task,
-    upsert_file,
-)
+from supervisor.core.items.file_commands import apply_file, upsert_file
 from supervisor.core.plans.planner import Planner
 from supervisor.core.plans.triggers import may_fire, started_by
 from supervisor.core.records import Records
@@ -21,7 +12,8 @@ from supervisor.core.settle import want_up
 from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
 from supervisor.lean.frozen import replace
-from supervisor.lean.typing import assert_never
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -48,6 +40,11 @@ from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Execution, Task
 from supervisor.model.shared_sequence import EMPTY
 
+if TYPE_CHECKING:
+    from supervisor.core.items import item_commands
+else:
+    item_commands = late("supervisor.core.items.item_commands")
+
 
 def apply(records: Records, command: Command, now: Now) -> None:
     """Apply a command to the records. Raises NotFound, AlreadyExists or Precondition."""
@@ -61,13 +58,13 @@ def apply(records: Records, command: Command, now: Now) -> None:
         case CreateService():
             if command.session:
                 _refuse_drain(records, command.item.reference)
-            create_service(records, command, now)
+            item_commands.create_service(records, command, now)
         case UpdateService():
-            update_service(records, command)
+            item_commands.update_service(records, command)
         case CreateTask():
-            create_task(records, command, now)
+            item_commands.create_task(records, command, now)
         case UpdateTask():
-            update_task(records, command)
+            item_commands.update_task(records, command)
         case StartService(service_id, stamp):
             _refuse_drain(records, queries.present_service(records, service_id).item.reference)
             want_up(records, service_id, stamp)
@@ -80,7 +77,7 @@ def apply(records: Records, command: Command, now: Now) -> None:
             if service.want is Want.UP:
                 records.put(replace(service, want=Want.DOWN))
         case DeleteService(service_id, force):
-            delete_service(records, queries.present_service(records, service_id), force, now)
+            item_commands.delete_service(records, queries.present_service(records, service_id), force, now)
         case StartTask(task_id, stamp, started_by_name):
             task = queries.present_task(records, task_id)
             _refuse_drain(records, task.item.reference)
@@ -88,7 +85,7 @@ def apply(records: Records, command: Command, now: Now) -> None:
         case StopExecution(execution_id):
             _stop_execution(records, execution_id)
         case DeleteTask(task_id):
-            delete_task(records, queries.present_task(records, task_id))
+            item_commands.delete_task(records, queries.present_task(records, task_id))
         case UpdateEnvironment(name, spec):
             _update_environment(records, name, spec)
         case Drain(grace_s):
