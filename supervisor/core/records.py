@@ -7,8 +7,9 @@ records, and `queries` has the questions about them. Indexes forget what has end
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from itertools import chain, islice
+from itertools import chain
 
+from supervisor.core.deadlines import Deadlines
 from supervisor.core.plans.leaders import Leaders
 from supervisor.core.state_machines import execution as executions
 from supervisor.core.state_machines import service as services
@@ -55,8 +56,9 @@ class Records:
         """The records that must decide before the step ends."""
         self.unobserved: dict[ExecutionId, dict[StepId, PlanStep]] = {}
         """{execution id: {step id: a live step whose run or service may have changed since the step observed it}}"""
-        self.deadlines: dict[str, float] = {}
-        """{record id: when it must decide without an input}"""
+        self.given_up: set[ExecutionId] = set()
+        """The live executions that have told the runs of their live steps to stop."""
+        self.deadlines = Deadlines()
         self._changed: dict[str, Record] = {}
         self._removed: dict[str, Record] = {}
         self._actions: list[Action] = []
@@ -123,11 +125,12 @@ class Records:
     def remove(self, record: Record) -> None:
         """Forget a record and what only it kept."""
         self._removed[record.id] = self._table(record).pop(record.id)
-        self.deadlines.pop(record.id, None)
+        self.deadlines.drop(record.id)
         match record:
             case Execution():
                 self.history[record.task_id].pop(record.id, None)
                 self.unobserved.pop(record.id, None)
+                self.given_up.discard(record.id)
                 if record.task_id in self.ran and self.ran[record.task_id][0] == record.id:
                     del self.ran[record.task_id]
                 # Steps that waited for services used them only while the execution was live: these are runs.
@@ -211,9 +214,9 @@ class Records:
         self.touched[record.id] = None
         match record:
             case Service():
-                self._set_deadline(record.id, services.deadline(record))
+                self.deadlines.set(record.id, services.deadline(record))
             case TaskRun():
-                self._set_deadline(record.id, task_run.deadline(record))
+                self.deadlines.set(record.id, task_run.deadline(record))
             case Execution():
                 self._index_execution(record, before if isinstance(before, Execution) else None)
             case Task():
@@ -232,6 +235,7 @@ class Records:
             if not firing:
                 del self._firings[execution.firing]
             self.unobserved.pop(execution.id, None)
+            self.given_up.discard(execution.id)
             self._uses.forget(execution.id, ServiceStep)
             self.touch(self.leaders.ended(execution))
         else:
@@ -262,18 +266,17 @@ class Records:
 
     def _find_runs(self, execution: Execution, ways: set[str]) -> None:
         """Note which tasks it ran, except in the sequences of groups `ways`, which are noted already."""
-        new = [way for way in execution.passed.down_to(0) if way.id not in ways]
-        ways.update(way.id for way in new)
-        first = execution.group - len(new)
-        for group in islice(execution.plan, first, execution.group + bool(execution.current)):
-            for step in group:
+        known = execution.group
+        for way in execution.passed.down_to(0):
+            known = way.size
+            if way.id in ways:
+                break  # and so are those below it
+            ways.add(way.id)
+            known -= 1
+        begun = execution.plan.cut(execution.group + bool(execution.current))
+        for part in reversed(list(begun.down_to(known))):
+            for step in part.last:
                 self.note_run(execution.id, step)
-
-    def _set_deadline(self, id_: str, at: float | None) -> None:
-        if at is None:
-            self.deadlines.pop(id_, None)
-        else:
-            self.deadlines[id_] = at
 
     def _discard(self, run_ids: Iterable[RunId]) -> None:
         """Discard those of these runs that no record names any more.

@@ -18,7 +18,8 @@ from supervisor.lean.typing import assert_never
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, TaskId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
-from supervisor.model.record import Execution, Service, ServiceStep, StepState, Task, TaskRun, TaskStep
+from supervisor.model.record import Execution, Service, ServiceStep, Task, TaskRun, TaskStep
+from supervisor.model.step_states import StepState
 
 KEPT_EXECUTIONS = 1000
 """Executions of one task that are kept; the oldest ended ones go first."""
@@ -107,6 +108,8 @@ def _settle_execution(records: Records, execution: Execution, now: Now) -> None:
             if records.leaders.lead_of(decided.id) is not None:
                 break
         decided, requests = executions.decide(decided, _view(records, decided), now)
+    if executions.gives_up(decided):
+        records.given_up.add(decided.id)
     decided = _carry_out(records, decided, requests, now)
     if decided is not execution:
         records.put(decided)
@@ -145,11 +148,12 @@ def _take_over(records: Records, execution: Execution, now: Now) -> Execution:
 
 def _view(records: Records, execution: Execution) -> View:
     shared: set[RunId] = set()
-    if executions.gives_up(execution):
+    given_up = execution.id in records.given_up
+    if executions.gives_up(execution) and not given_up:
         mine = (state.run_id for _, state in executions.live_steps(execution))
         shared = {run_id for run_id in mine if run_id and records.needed(run_id, besides=execution.id)}
     unobserved = tuple(records.unobserved.pop(execution.id, {}).values())
-    return View(records.services, records.runs, frozenset(shared), unobserved)
+    return View(records.services, records.runs, frozenset(shared), given_up, unobserved)
 
 
 def _carry_out(
@@ -170,7 +174,7 @@ def _carry_out(
                 _release(records, run_id, now)
             case _:
                 assert_never(request)
-    return replace(execution, current={**execution.current, **started}) if started else execution
+    return replace(execution, current=execution.current.changed(started)) if started else execution
 
 
 def _close(records: Records, execution: Execution) -> None:

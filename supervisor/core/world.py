@@ -62,13 +62,13 @@ class World:
             else:
                 apply(self.records, item, now)
             settle(self.records, now)
-        self.records.touch([id_ for id_, at in self.records.deadlines.items() if at <= now.mono_s])
+        self.records.touch(self.records.deadlines.due(now.mono_s))
         settle(self.records, now)
         return Outcome(*self.records.take())
 
     def deadline(self) -> float | None:
         """When to step again without an input, on the monotonic clock; None: not before an input."""
-        return min(self.records.deadlines.values(), default=None)
+        return self.records.deadlines.earliest()
 
     def _observe(self, fact: RunFact, now: Now) -> None:
         records = self.records

@@ -8,7 +8,7 @@ A run id names a run directory; it is made from its owner's id, so that the core
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from supervisor.lean.frozen import dataclass, field
@@ -39,6 +39,7 @@ from supervisor.model.states import (
     Starting,
     Stopping,
 )
+from supervisor.model.step_states import NO_STEPS, NOT_BEGUN, NOT_RUN, StepState, StepStates
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -258,18 +259,6 @@ def with_group(plan: Plan, group: Group) -> Plan:
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """Where a step stands. `run_id` is the task run that a task step uses."""
-
-    phase: ExecutionPhase = ExecutionPhase.PENDING
-    run_id: RunId | None = None
-    reason: str = ""
-    output: Mapping[str, str] = field(default_factory=_empty)
-
-
-NOT_BEGUN = StepState()
-NOT_RUN = StepState(ExecutionPhase.STOPPED, reason="not run")
 Passed = SharedSequence[tuple[StepState, ...]]
 """The states of groups whose steps have all succeeded. Executions that went the same way share them."""
 
@@ -296,8 +285,8 @@ class Execution:
     """Index of the group that runs."""
     passed: Passed = EMPTY
     """The states of the groups before that one."""
-    current: Mapping[StepId, StepState] = field(default_factory=dict)
-    """{step id: state} of the group that runs, or ran last; empty: it has not begun."""
+    current: StepStates = NO_STEPS
+    """Of the group that runs, or ran last; empty: it has not begun."""
     reason: str = ""
     tail: str = ""
     """The last lines of output of the step that failed."""
@@ -329,11 +318,6 @@ class Execution:
             states.update(zip((step.id for step in group), passed, strict=True))
         states.update(self.current)
         return states
-
-
-def changed_steps(before: Mapping[StepId, StepState], after: Mapping[StepId, StepState]) -> Iterator[StepId]:
-    """The ids of the steps of one group whose state is another object than before."""
-    return (id_ for id_, state in after.items() if before.get(id_) is not state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supervisor.core import settle
+from supervisor.core.deadlines import Deadlines
 from supervisor.core.plans.leaders import Leaders
 from supervisor.core.records import Records
 from supervisor.core.uses import PassedRuns, Uses
@@ -31,7 +32,7 @@ def sizes(owner: object, name: str = "") -> dict[str, int]:
     """{attribute: how much it holds} of every index, those of parts too."""
     found: dict[str, int] = {}
     for attribute, value in vars(owner).items():
-        if isinstance(value, Leaders | PassedRuns | Uses):
+        if isinstance(value, Deadlines | Leaders | PassedRuns | Uses):
             found |= sizes(value, f"{attribute}.")
         elif isinstance(value, dict | list | set):
             inner = value.values() if isinstance(value, Mapping) else value

@@ -18,7 +18,8 @@ from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
 from supervisor.model.phase import EXECUTION_ENDED
-from supervisor.model.record import Execution, Service, StepState, TaskStep
+from supervisor.model.record import Execution, Service, TaskStep
+from supervisor.model.step_states import StepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from platform_wire import environment_pb2 as pb_environment
 from platform_wire import identity_pb2
 from supervisor.config.lookup import Presence
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
-from supervisor.model.record import Execution, Service, StepState, Task, TaskStep
+from supervisor.model.record import Execution, Service, Task, TaskStep
 from supervisor.model.spec import (
     Docker,
     EnvVar,
@@ -23,6 +23,7 @@ from supervisor.model.spec import (
     TaskSpec,
     Trigger,
 )
+from supervisor.model.step_states import StepState
 
 _FILE = pb_environment.EnvironmentStatus.AutomationsFile
 SERVICE_PHASES: Mapping[ServicePhase, pb.ServicePhase] = {

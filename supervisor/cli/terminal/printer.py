@@ -20,7 +20,8 @@ from supervisor.core.state_machines.execution import is_over
 from supervisor.hub import Change
 from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.record import NOT_BEGUN, NOT_RUN, Execution, PlanStep, Service, StepState, TaskStep
+from supervisor.model.record import Execution, PlanStep, Service, TaskStep
+from supervisor.model.step_states import NO_STEPS, NOT_BEGUN, NOT_RUN, StepState, StepStates
 
 if TYPE_CHECKING:
     from supervisor.cli.terminal.follower import Follower
@@ -198,13 +199,13 @@ def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[t
 
     Steps that the execution takes over from the one that it followed were shown as that one's.
     """
-    old = before.current if before is not None else {}
+    old = before.current if before is not None else NO_STEPS
     if len(execution.plan) == 1 or (is_over(execution) and not old):
         return
     first = before.group if before is not None and old else execution.group
     for index in range(first, execution.group + 1):
-        was = old if index == first else {}
-        for step, state in _states(execution, index):
+        was = old if index == first else NO_STEPS
+        for step, state in _states(execution, index, was):
             if state.phase is not was.get(step.id, NOT_BEGUN).phase:
                 yield step.reference, step.id, state
     if is_over(execution):
@@ -213,15 +214,16 @@ def _changed_steps(execution: Execution, before: Execution | None) -> Iterator[t
 
 def _not_run(execution: Execution) -> Iterator[PlanStep]:
     begun = execution.group + bool(execution.current)
-    return (step for group in islice(execution.plan, begun, None) for step in group)
+    groups = [part.last for part in execution.plan.down_to(begun)]
+    return (step for group in reversed(groups) for step in group)
 
 
-def _states(execution: Execution, index: int) -> Iterator[tuple[PlanStep, StepState]]:
-    """The steps of a group that has begun."""
+def _states(execution: Execution, index: int, was: StepStates) -> Iterator[tuple[PlanStep, StepState]]:
+    """The steps of a group that has begun, with their states; of the group that runs those not as in `was`."""
     group = execution.plan[index] if index < len(execution.plan) else ()
     if index < execution.group:
         return zip(group, execution.passed.cut(index + 1).last, strict=True)
-    return ((step, execution.current[step.id]) for step in group if execution.current)
+    return ((group[place], state) for place, _, state in execution.current.changed_since(was))
 
 
 def _stamp() -> str:

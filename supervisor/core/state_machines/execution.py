@@ -32,10 +32,10 @@ from supervisor.model.record import (
     Execution,
     PlanStep,
     ServiceStep,
-    StepState,
     TaskStep,
 )
 from supervisor.model.states import AtRest, RunEnded
+from supervisor.model.step_states import NO_STEPS, StepState, StepStates
 
 PENDING, RUNNING = ExecutionPhase.PENDING, ExecutionPhase.RUNNING
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
@@ -88,7 +88,7 @@ def _fold(execution: Execution, given: tuple[View, Mapping[StepId, StepState]], 
     )
     if failed is not None and not gives_up(execution):
         execution = _blame(execution, failed, changed[failed.id], view)
-    return replace(execution, current={**execution.current, **changed}), ()
+    return replace(execution, current=execution.current.changed(changed)), ()
 
 
 def _give_up(execution: Execution, view: View, now: Now) -> Decision:
@@ -96,20 +96,17 @@ def _give_up(execution: Execution, view: View, now: Now) -> Decision:
 
     A step whose run nobody else needs lives until that run has ended.
     """
-    steps = dict(execution.current)
+    stopped: dict[StepId, StepState] = {}
     requests: list[Request] = []
-    waiting = False
-    for step, state in live_steps(execution):
+    for step, state in () if view.given_up else live_steps(execution):
         run = view.run_of(state)
         if run is None or run.id in view.shared:
-            steps[step.id] = replace(state, phase=STOPPED)
-            continue
-        waiting = True
-        if run.phase is RunPhase.LIVE:
+            stopped[step.id] = replace(state, phase=STOPPED)
+        elif run.phase is RunPhase.LIVE:
             requests.append(ReleaseRun(run.id))
-    if steps != execution.current:
-        return replace(execution, current=steps), tuple(requests)
-    if waiting or requests:
+    if stopped:
+        execution = replace(execution, current=execution.current.changed(stopped))
+    if stopped or requests or execution.current.live:
         return execution, tuple(requests)
     return _finish(execution, FAILED if execution.reason else STOPPED, now), ()
 
@@ -120,14 +117,14 @@ def _start_group(execution: Execution, _view: View, _now: Now) -> Decision:
     requests: list[Request] = [
         StartRun(step) if isinstance(step, TaskStep) else WantService(step) for step in group
     ]
-    return replace(execution, current={step.id: _BEGUN for step in group}), tuple(requests)
+    return replace(execution, current=StepStates((step.id, _BEGUN) for step in group)), tuple(requests)
 
 
 def _pass_group(execution: Execution, _view: View, _now: Now) -> Decision:
     """Go on to the next group."""
     states = tuple(execution.current[step.id] for step in execution.plan[execution.group])
     passed = execution.passed.grown(states, derived(execution.id, "passed", str(execution.group)))
-    return replace(execution, group=execution.group + 1, passed=passed, current={}), ()
+    return replace(execution, group=execution.group + 1, passed=passed, current=NO_STEPS), ()
 
 
 def _succeed(execution: Execution, _view: View, now: Now) -> Decision:
@@ -139,7 +136,7 @@ def _take_over(execution: Execution, given: tuple[Execution, int], _now: Now) ->
     """Take over how the groups in common went; if it gives up, also the group that runs, to stop its steps."""
     leader, groups = given
     passed = leader.passed.cut(groups)
-    current = leader.current if gives_up(execution) and leader.group < groups else {}
+    current = leader.current if gives_up(execution) and leader.group < groups else NO_STEPS
     return replace(execution, group=passed.size, passed=passed, current=current), ()
 
 
@@ -238,9 +235,7 @@ def _next(execution: Execution) -> str | None:
         return ExecutionEvent.PLAN_DONE
     if not execution.current:
         return ExecutionEvent.GROUP_DUE
-    # From the end: steps end about in the order in which they began, so one that has not is found early.
-    group = execution.plan[execution.group]
-    if all(execution.current[step.id].phase is SUCCEEDED for step in reversed(group)):
+    if not execution.current.live and all(state.phase is SUCCEEDED for state in execution.current.values()):
         return ExecutionEvent.GROUP_DONE
     return None
 

@@ -21,15 +21,14 @@ from supervisor.model.exit import SUCCESS, exit_text
 from supervisor.model.ids import RunId, ServiceId, StepId
 from supervisor.model.phase import ExecutionPhase, Want
 from supervisor.model.record import (
-    NOT_BEGUN,
     PlanStep,
     Service,
     ServiceStep,
-    StepState,
     TaskRun,
     TaskStep,
 )
 from supervisor.model.states import AtRest, RunEnded, Running
+from supervisor.model.step_states import NOT_BEGUN, StepState
 
 SUCCEEDED, FAILED, STOPPED = ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.STOPPED
 
@@ -43,7 +42,9 @@ class View:
     runs: Mapping[RunId, TaskRun]
     """All, by id."""
     shared: frozenset[RunId] = frozenset()
-    """Runs that other executions need, too."""
+    """Runs that other executions need, too. Only of one that gives up its live steps now."""
+    given_up: bool = False
+    """Whether it has given them up before: the runs of those that are left were told to stop."""
     unobserved: tuple[PlanStep, ...] = ()
     """The live steps whose run or service may have changed since `decide` looked at it: of 500 steps, usually one."""
 

@@ -11,11 +11,9 @@ from itertools import chain
 
 from supervisor.host.state.codec import to_json
 from supervisor.lean.typing import TYPE_CHECKING, Any
-from supervisor.model.record import (
-    Execution,
-    changed_steps,
-)
+from supervisor.model.record import Execution
 from supervisor.model.shared_sequence import SharedSequence
+from supervisor.model.step_states import NO_STEPS
 
 if TYPE_CHECKING:
     from supervisor.host.state.record_reader import Reading
@@ -73,8 +71,8 @@ class Parts:
             connection.executemany(_WRITE, rows)
             new.update(part.id for part in parts)
         same_group = before is not None and before.group == execution.group
-        changed = changed_steps(before.current if before and same_group else {}, execution.current)
-        steps = [(execution.id, id_, to_json(execution.current[id_])) for id_ in changed]
+        changed = execution.current.changed_since(before.current if before and same_group else NO_STEPS)
+        steps = [(execution.id, id_, to_json(state)) for _, id_, state in changed]
         if steps:
             connection.executemany("REPLACE INTO steps VALUES (?, ?, ?)", steps)
         self._new.append(execution)

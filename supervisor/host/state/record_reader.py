@@ -17,22 +17,21 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from supervisor.lean.frozen import is_frozen
 from supervisor.lean.typing import TYPE_CHECKING
-from supervisor.model.ids import derived
+from supervisor.model.ids import StepId, derived
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
-    NOT_RUN,
     Environment,
     Execution,
     Group,
     Plan,
     Record,
     Service,
-    StepState,
     Task,
     TaskRun,
     plan_of,
 )
 from supervisor.model.shared_sequence import EMPTY, SharedSequence
+from supervisor.model.step_states import NO_STEPS, NOT_RUN, StepState, StepStates
 
 if TYPE_CHECKING:
     from supervisor.lean.sqlite import sqlite
@@ -81,14 +80,15 @@ class Reading:
             return self._outdated(id_, body["group"], steps)
         plan = self._part(body["firing"], body["plan"], Group)
         passed = self._part(body["firing"], body["passed"], tuple[StepState, ...])
-        group = plan[body["group"]] if body["group"] < len(plan) else ()
-        current = {step.id: steps[step.id] for step in group if step.id in steps}
-        return {"plan": plan, "passed": passed, "current": current}
+        # One that follows another has no steps of its own, and is not walked.
+        group = plan[body["group"]] if steps and body["group"] < len(plan) else ()
+        found = [(step.id, read_as(StepState, steps[step.id])) for step in group if step.id in steps]
+        return {"plan": plan, "passed": passed, "current": StepStates(found)}
 
     def _outdated(self, id_: str, group: int, steps: Mapping[str, Any]) -> dict[str, Any]:
         (text,) = self._connection.execute("SELECT body FROM plans WHERE id = ?", (id_,)).fetchone()
         plan: Plan = plan_of(read_as(tuple[Group, ...], json.loads(text)))
-        states: Mapping[str, StepState] = read_as(Mapping[str, StepState], steps)
+        states: Mapping[StepId, StepState] = read_as(Mapping[str, StepState], steps)
         passed: SharedSequence[tuple[StepState, ...]] = EMPTY
         for number, done in enumerate(plan.cut(group)):
             passed = passed.grown(
@@ -97,7 +97,9 @@ class Reading:
         now = plan[group] if group < len(plan) else ()
         begun = any(states[step.id].phase is not ExecutionPhase.PENDING for step in now)
         not_run = all(states[step.id] == NOT_RUN for step in now)
-        current = {step.id: steps[step.id] for step in now} if begun and not not_run else {}
+        current = (
+            StepStates((step.id, states[step.id]) for step in now) if begun and not not_run else NO_STEPS
+        )
         return {"plan": plan, "passed": passed, "current": current}
 
     def _part(self, firing: str, id_: str, kind: Any) -> SharedSequence[Any]:

@@ -25,13 +25,13 @@ from supervisor.model.record import (
     Service,
     ServiceStep,
     Source,
-    StepState,
     TaskStep,
     plan_of,
 )
 from supervisor.model.shared_sequence import EMPTY
 from supervisor.model.spec import ServiceItem, ServiceSpec, TaskSpec
 from supervisor.model.states import AtRest, Running, ServiceSession
+from supervisor.model.step_states import NO_STEPS, StepState, StepStates
 
 T = TypeVar("T")
 DEADLINE_S = 30.0
@@ -140,9 +140,9 @@ class Scene:
                 break
             passed = passed.grown(states, f"{BUILD}/{passed.size}")
         now = execution.plan[passed.size] if passed.size < len(execution.plan) else ()
-        current = {step.id: steps[step.id] for step in now}
+        current = StepStates((step.id, steps[step.id]) for step in now)
         if all(state.phase is ExecutionPhase.PENDING for state in current.values()):
-            current = {}
+            current = NO_STEPS
         self.put(replace(execution, group=passed.size, passed=passed, current=current))
 
 
