@@ -335,10 +335,10 @@ class Mprocs(Contestant):
 
 
 class S6(Contestant):
-    """s6-svscan with an s6-supervise for each service; for output a s6-log besides."""
+    """s6-svscan with an s6-supervise for each service and for each s6-log."""
 
     name, language, interpreted = "s6", "C", False
-    less = "no API but FIFOs; of 100 services none has a log of its own"
+    less = "no API but FIFOs"
 
     def __init__(self) -> None:
         self.origin = _debian("s6")
@@ -347,21 +347,15 @@ class S6(Contestant):
         _installed("s6-svscan", "s6")
 
     def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines, None)
-
-    def log(self, folder: Path) -> Program:
-        return self._of(folder, [FLOOD], f"s6-log n100 s268435455 {shlex.quote(str(folder / 'logs'))}")
-
-    def _of(self, folder: Path, lines: Sequence[str], logger: str | None) -> Program:
-        _write_run_scripts(folder, lines, logger)
-        return Program(["s6-svscan", "scan"], log="logs/*")
+        _write_run_scripts(folder, lines, "s6-log n100 s268435455")
+        return Program(["s6-svscan", "scan"], log="logs/1/*")
 
 
 class Runit(Contestant):
-    """runsvdir with a runsv for each service; for output an svlogd besides."""
+    """runsvdir with a runsv for each service with its svlogd."""
 
     name, language, interpreted = "runit", "C", False
-    less = "no API but FIFOs; of 100 services none has a log of its own"
+    less = "no API but FIFOs"
 
     def __init__(self) -> None:
         self.origin = _debian("runit")
@@ -370,23 +364,19 @@ class Runit(Contestant):
         _installed("runsvdir", "runit")
 
     def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines, None)
-
-    def log(self, folder: Path) -> Program:
-        (folder / "logs/config").write_text("s0\nn0\n")
-        return self._of(folder, [FLOOD], f"svlogd {shlex.quote(str(folder / 'logs'))}")
-
-    def _of(self, folder: Path, lines: Sequence[str], logger: str | None) -> Program:
-        _write_run_scripts(folder, lines, logger)
-        return Program(["runsvdir", "scan"], stop=signal.SIGHUP, log="logs/*")
+        _write_run_scripts(folder, lines, "svlogd")
+        for number in range(1, len(lines) + 1):
+            (folder / f"logs/{number}/config").write_text("s0\nn0\n")  # no new file, whatever its size
+        return Program(["runsvdir", "scan"], stop=signal.SIGHUP, log="logs/1/*")
 
 
-def _write_run_scripts(folder: Path, lines: Sequence[str], logger: str | None) -> None:
+def _write_run_scripts(folder: Path, lines: Sequence[str], logger: str) -> None:
+    """A folder for each service, with that of its logger, which is given the folder of the log."""
     for number, line in enumerate(lines, 1):
-        place = folder / "scan" / f"s{number}"
-        _write_script(place, line)
-        if logger is not None:
-            _write_script(place / "log", logger)
+        log = folder / "logs" / str(number)
+        log.mkdir(parents=True)
+        _write_script(folder / f"scan/s{number}", line)
+        _write_script(folder / f"scan/s{number}/log", f"{logger} {shlex.quote(str(log))}")
 
 
 def _write_script(place: Path, line: str) -> None:

@@ -108,7 +108,10 @@ def _take_turns(
     for number in range(options.rounds):
         at = time.monotonic()
         for work in works:
-            print(f"benchmarks: round {number + 1} of {options.rounds}: {work.name}", file=sys.stderr)
+            if number % work.every:
+                continue
+            at_min = (time.monotonic() - began) / 60
+            print(f"benchmarks: {at_min:.1f} min: round {number + 1}, {work.name}", file=sys.stderr)
             for repeated in range(work.turns):
                 first = (number + repeated) % len(everybody)
                 for each in [*everybody[first:], *everybody[:first]]:

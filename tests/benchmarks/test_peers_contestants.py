@@ -56,6 +56,7 @@ def test_services_are_the_same_plain_lines(tmp_path: Path) -> None:
     assert [service.spec.start for service in loaded(tmp_path).services.values()] == lines
     assert (tmp_path / "Procfile").read_text() == "s1: server --port 1\ns2: server --port 2\n"
     assert (tmp_path / "scan/s2/run").read_text() == "#!/bin/sh\nexec server --port 2\n"
+    assert (tmp_path / "scan/s2/log/run").read_text().endswith(f" {tmp_path}/logs/2\n")
 
 
 def test_each_service_has_a_probe(tmp_path: Path) -> None:
