@@ -15,7 +15,16 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.measure import SUPERVISOR, TIMEOUT_S, Row, environment, percentile, until, workspace
+from benchmarks.measure import (
+    SUPERVISOR,
+    TIMEOUT_S,
+    Row,
+    environment,
+    percentile,
+    runs_begun,
+    until,
+    workspace,
+)
 
 SERVICES = 100
 ROUNDS = 11
@@ -43,7 +52,7 @@ def downtimes_ms(program: str, rounds: int) -> list[float]:
         (folder / "automations.yaml").write_text("services:\n" + "".join(items))
         process = _start(program, folder)
         try:
-            until(lambda: len(list((folder / "state").glob("runs/*/started"))) == SERVICES)
+            until(lambda: runs_begun(folder / "state") == SERVICES)
             _answered(folder / "state" / "api.sock")
             times = []
             for _ in range(rounds):

@@ -5,7 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchmarks.measure import SUPERVISOR, Row, cpu_s, keeper_of, pss_bytes, running, until, workspace
+from benchmarks.measure import (
+    SUPERVISOR,
+    Row,
+    cpu_s,
+    keeper_of,
+    pss_bytes,
+    running,
+    runs_begun,
+    until,
+    workspace,
+)
 
 SERVICES = 100
 SETTLE_S = 3.0
@@ -43,7 +53,7 @@ def idle(program: str, options: list[str], idle_s: float) -> tuple[float, float,
         (folder / "automations.yaml").write_text(f"services:\n{''.join(items)}")
         argv = [program, "run", "automations.yaml", "--state-dir", "state", *options]
         with running(argv, folder) as pids:
-            until(lambda: len(list(folder.glob("state/runs/*/started"))) == SERVICES)
+            until(lambda: runs_begun(folder / "state") == SERVICES)
             time.sleep(SETTLE_S)
             helpers = [pids[1], *keeper_of(pids[1])]
             before, began, woken = cpu_s(pids), time.monotonic(), _wakings(helpers)

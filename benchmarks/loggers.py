@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.environments import programs, version
-from benchmarks.measure import SUPERVISOR, environment, kill_group, running, started, until
+from benchmarks.measure import SUPERVISOR, environment, kill_group, running, runs_begun, started, until
 
 Argv = Sequence[str]
 
@@ -132,7 +132,7 @@ class Ours:
         (folder / "automations.yaml").write_text(f"services:\n{''.join(items)}")
         argv = [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state", *self._options]
         with running(argv, folder) as pids:
-            until(lambda: len(list(folder.glob("state/runs/*/started"))) == count)
+            until(lambda: runs_begun(folder / "state") == count)
             yield pids
 
     def logs(self, folder: Path) -> list[Path]:

@@ -207,6 +207,13 @@ def rss_bytes(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
+def runs_begun(state: Path) -> int:
+    """How many runs have begun, in a new state directory, also of an earlier version, which wrote a file for each."""
+    journal = state / "run-facts"
+    noted = journal.read_bytes().count(b'"start_ticks"') if journal.exists() else 0
+    return noted + len(list(state.glob("runs/*/started")))
+
+
 def until(condition: Callable[[], bool], every_s: float = 0.02) -> None:
     """Wait for a condition, looking so often. Raises TimeoutError."""
     deadline = time.monotonic() + TIMEOUT_S

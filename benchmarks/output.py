@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.measure import SUPERVISOR, Row, cpu_s, running, until, workspace
+from benchmarks.measure import SUPERVISOR, Row, cpu_s, running, runs_begun, until, workspace
 
 FILE = """\
 services:
@@ -36,7 +36,7 @@ def _measure(how: str, writer: str) -> list[Row]:
         (folder / "automations.yaml").write_text(FILE.replace("WRITE", writer))
         argv = [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state"]
         with running(argv, folder) as pids:
-            until(lambda: any(folder.glob("state/runs/*/started")))
+            until(lambda: runs_begun(folder / "state") > 0)
             time.sleep(REST_S)
             before, began = cpu_s(pids), time.monotonic()
             (folder / "go").touch()

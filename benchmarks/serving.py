@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import SUPERVISOR, TIMEOUT_S, environment, running, until
+from benchmarks.measure import SUPERVISOR, TIMEOUT_S, environment, running, runs_begun, until
 
 IDLE = "exec sleep 100000"
 FIRST = {"filter": {"references": ["service-0"]}}
@@ -72,7 +72,7 @@ def serving(folder: Path, first: str, idle: int) -> Iterator[Served]:
     state = folder / "state"
     argv = [SUPERVISOR, "run", "automations.yaml", "--state-dir", "state", "--listen", "127.0.0.1:0"]
     with running(argv, folder) as pids:
-        until(lambda: len(list(state.glob("runs/*/started"))) == len(commands))
+        until(lambda: runs_begun(state) == len(commands))
         status = _asked(["status"], folder)
         token = _asked(["token"], folder)["token"]
         host, _, port = status["url"].removeprefix("http://").rpartition(":")

@@ -28,7 +28,8 @@ CRASHES = 5
 CRASH_BYTES = 512 * 1024
 """Of each report. The traceback stands at its beginning, the last inputs at its end."""
 FACT_BYTES = 64 * 1024
-_FACTS = ("script.sh", "started", "exit")
+_OF_EARLIER_VERSIONS = ("script.sh", "started", "exit")
+"""What run directories of earlier versions have beside the log."""
 
 
 def state_entries(state: Path, masker: Masker) -> Iterator[BundleEntry]:
@@ -42,8 +43,9 @@ def state_entries(state: Path, masker: Masker) -> Iterator[BundleEntry]:
     yield BundleEntry("state/records.json", lambda: masker.document(_records(state)))
     yield BundleEntry("state/stacks", lambda: masked_end(state / "stacks", LOG_BYTES, masker))
     yield BundleEntry("state/stalls", lambda: masked_end(state / "stalls", LOG_BYTES, masker))
+    yield BundleEntry("state/run-facts", lambda: masked_end(state / "run-facts", LOG_BYTES, masker))
     for run in _newest(state / "runs", lambda entry: entry.is_dir(follow_symlinks=False)):
-        for name in _FACTS:
+        for name in filter(lambda name: os.path.lexists(run / name), _OF_EARLIER_VERSIONS):
             yield BundleEntry(
                 f"runs/{run.name}/{name}", functools.partial(masked_end, run / name, FACT_BYTES, masker)
             )

@@ -73,6 +73,8 @@ class Pumping:
 
 
 NOT_PUMPED = Pumping(0)
+FACTS_JOURNAL = "run-facts"
+"""The name of the file, in the state directory, in which shims write down when commands began and how they ended."""
 KEEPER_SOCKET = "keeper.sock"
 """The name of the socket, in the state directory, at which what holds the FIFOs can be reached: `log_keeper`."""
 
@@ -395,12 +397,12 @@ def decode_event(message: Message) -> Event:
 
 
 def encode_status(status: ExitStatus) -> Message:
-    """An exit status as it stands on the wire, and in an `exit` file."""
+    """An exit status as it stands on the wire, and in the journal of facts."""
     return {"signal" if status.by_signal else "code": status.number}
 
 
 def decode_status(message: object) -> ExitStatus:
-    """An exit status from the wire, or from an `exit` file. Raises ProtocolError."""
+    """An exit status from the wire, or from the journal of facts. Raises ProtocolError."""
     match message:
         case {"code": int(code)}:
             return ExitStatus(code)

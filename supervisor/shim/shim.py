@@ -5,9 +5,10 @@ modules, which need nothing but the standard library, and it imports them when i
 keeps three promises:
 
 - It does not end while a command lives. The supervisor may die or be replaced: commands go on, their exits are written
-  into their run directories, and the next supervisor connects to the socket that the last one asked for.
-- It loses no exit status. When a child has ended, the shim reads how (WNOWAIT), tells the supervisor, writes the `exit`
-  file, and only then reaps it. So a process that is gone has its file, unless the disk was full: then the shim knows.
+  into the journal of facts, and the next supervisor connects to the socket that the last one asked for.
+- It loses no exit status. When a child has ended, the shim reads how (WNOWAIT), tells the supervisor, writes that down,
+  and only then reaps it. So the end of a process that is gone is in the journal, unless the disk was full: then the
+  shim knows.
 - It does not crash. What goes wrong with one request is the answer to that request.
 
 `protocol` has the requests and events. A new request needs a class there and a case in `_answer`. Requests of a
@@ -34,7 +35,7 @@ from supervisor.lean.typing import assert_never
 from supervisor.shim.cgroup_move import join
 from supervisor.shim.command_starter import CommandStarter
 from supervisor.shim.descriptors import close_others
-from supervisor.shim.fact_files import FactFiles
+from supervisor.shim.fact_journal import FactWriter
 from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.protocol import (
@@ -59,7 +60,7 @@ from supervisor.shim.stream import Message, Stream
 from supervisor.shim.syscalls import become_subreaper
 
 RETRY_S = 1.0
-"""How long after a facts file could not be written the shim tries again."""
+"""How long after a fact could not be written the shim tries again."""
 _MOVED_S = 0.008
 """How long after a move between control groups another one takes no time: the kernel's grace period for it."""
 _READY_S = 0.5
@@ -75,7 +76,7 @@ class Shim:
         self._listener = OwnerSocket()
         self._runs: dict[int, tuple[str, str, int]] = {}
         """Live commands: `{pid: (run id, run directory, start ticks)}`."""
-        self._files = FactFiles()
+        self._facts = FactWriter()
         self._group, self._ready_until = "", 0.0
         # A signal handler alone would not end a poll (PEP 475); the byte in this pipe does.
         self._wakeup, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -89,7 +90,7 @@ class Shim:
         while self._supervisor or self._runs or self._logs.is_needed:
             for act in self._due():
                 self._try(act)
-        self._files.retry()
+        self._facts.retry()
         self._logs.close()
         self._listener.close()
 
@@ -108,7 +109,7 @@ class Shim:
             handlers[keeper] = self._logs.keeper.replace
             poll.register(keeper, 0)  # it says nothing: only its end is reported
         expectant = time.monotonic() < self._ready_until
-        patience_s = self._logs.patience_s or (RETRY_S if self._files.is_behind else None)
+        patience_s = self._logs.patience_s or (RETRY_S if self._facts.is_behind else None)
         if expectant:
             patience_s = _MOVED_S
         ready = poll.poll(patience_s and patience_s * 1000)
@@ -116,7 +117,7 @@ class Shim:
 
     def _retry(self) -> None:
         """Do what could not be done before, or took too long."""
-        self._files.retry()
+        self._facts.retry()
         self._tell_all(self._logs.retry(self._live))
 
     def _try(self, act: Callable[[], None]) -> None:
@@ -173,7 +174,7 @@ class Shim:
                 self._spawn(request)
             case ListRequest():
                 runs = {run_id: (pid, ticks) for pid, (run_id, _, ticks) in self._runs.items()}
-                self._tell(RunsListed(runs, self._files.ended, VERSION))
+                self._tell(RunsListed(runs, self._facts.ended, VERSION))
             case ListenRequest(path):
                 self._listener.listen(path)
                 self._logs.open_at(os.path.dirname(path))
@@ -200,7 +201,7 @@ class Shim:
         self._tell(answer)
         if isinstance(answer, CommandStarted):
             # After the answer: the supervisor does not wait for the disk, or for the keeper to be forked.
-            self._files.note_start(request.dir, answer)
+            self._facts.note_start(request.dir, answer)
             self._logs.keeper.flush()
 
     @property
@@ -235,9 +236,9 @@ class Shim:
             return  # the keeper, or an orphan that became our child
         run_id, folder, _ = run
         status = ExitStatus(end.si_status, by_signal=end.si_code != os.CLD_EXITED)
-        # Before the file: what the exit starts does not wait for the disk.
+        # Before it is written: what the exit starts does not wait for the disk.
         self._tell_all(self._logs.main_ended(run_id, status))
-        self._files.note_exit(run_id, folder, status)
+        self._facts.note_exit(run_id, folder, end.si_pid, status)
 
 
 def _refusal(error: ProtocolError) -> Event:

@@ -20,15 +20,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the shim's Pytho
 
 from supervisor.shim import launcher, shim
 from supervisor.shim.command_starter import CommandStarter
-from supervisor.shim.fact_files import FactFiles
+from supervisor.shim.fact_journal import FactJournal, FactWriter
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.shim import Shim
 
 POINTS: dict[str, tuple[type, str]] = {
     "answer": (Shim, "_answer"),
     "spawn": (CommandStarter, "start"),
-    "note_start": (FactFiles, "note_start"),
-    "write": (FactFiles, "_write"),
+    "note_start": (FactWriter, "note_start"),
+    "write": (FactJournal, "append"),
     "reap": (Shim, "_reap"),
     "tell": (Shim, "_tell"),
     "listen": (OwnerSocket, "listen"),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.host.runs.run_directory import RunDir
 from tests.faults.scene import Scene, until, until_or_last
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -51,6 +52,12 @@ def run_dir(scene: Scene, reference: str) -> Path:
     return scene.state / "runs" / mark
 
 
+def until_noted(scene: Scene, reference: str) -> None:
+    """Wait until the end of a run is written down."""
+    folder = run_dir(scene, reference)
+    until(lambda: RunDir(folder.parent, folder.name).facts().exit, f"the end of {reference}")
+
+
 def truncated(path: Path, dice: random.Random) -> None:
     os.truncate(path, dice.randrange(path.stat().st_size) if path.stat().st_size else 0)
 
@@ -74,21 +81,14 @@ def replaced(path: Path, dice: random.Random) -> None:
 Hurt = Callable[[Path, random.Random], None]
 HURTS: list[Hurt] = [truncated, emptied, overwritten, replaced]
 drawn = pytest.mark.parametrize("hurt", [pytest.param(hurt, id=hurt.__name__) for hurt in HURTS])
-SMALL = ["lock", "workspace", "token.key", "runs/web/started", "runs/build/started"]
-
-
-def path_of(scene: Scene, name: str) -> Path:
-    if not name.startswith("runs/"):
-        return scene.state / name
-    _, reference, file = name.split("/")
-    return run_dir(scene, reference) / file
+SMALL = ["lock", "workspace", "token.key", "run-facts"]
 
 
 @drawn
 @pytest.mark.parametrize("name", SMALL)
 def test_hurt_file_costs_nothing_that_runs(scene: Scene, name: str, hurt: Hurt, dice: random.Random) -> None:
     service = begun(scene)
-    hurt(path_of(scene, name), dice)
+    hurt(scene.state / name, dice)
 
     scene.start()
 
@@ -103,12 +103,11 @@ def test_hurt_file_costs_nothing_that_runs(scene: Scene, name: str, hurt: Hurt, 
 
 
 @drawn
-def test_hurt_exit_file_is_no_exit_status(scene: Scene, hurt: Hurt, dice: random.Random) -> None:
+def test_hurt_facts_are_no_exit_status(scene: Scene, hurt: Hurt, dice: random.Random) -> None:
     begun(scene)
     (scene.folder / "go").touch()
-    path = run_dir(scene, "build") / "exit"
-    until(path.exists, "the end of the task")
-    hurt(path, dice)
+    until_noted(scene, "build")
+    hurt(scene.state / "run-facts", dice)
 
     scene.start()
 
@@ -181,8 +180,9 @@ def test_removed_run_directory_is_a_run_that_never_began(scene: Scene) -> None:
     service = begun(scene)
     folder = run_dir(scene, "build")
     (scene.folder / "go").touch()
-    until((folder / "exit").exists, "the end of the task")
+    until_noted(scene, "build")
     shutil.rmtree(folder)
+    (scene.state / "run-facts").unlink()
 
     scene.start()
 

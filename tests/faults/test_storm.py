@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.remote.responses import ConnectionLost
+from supervisor.host.runs.run_facts import WrittenFacts
 from supervisor.model.ids import ExecutionId
 from tests.e2e.harness import Project
 from tests.faults import skewed
@@ -277,8 +278,9 @@ class Storm:
     def _has_begun(self, execution_id: str) -> bool:
         """Whether the shim has noted the start of an execution's command."""
         steps = self.scene.records().executions[ExecutionId(execution_id)].steps.values()
-        runs = [self.scene.state / "runs" / step.run_id for step in steps if step.run_id is not None]
-        return bool(runs) and all((run / "started").exists() for run in runs)
+        written = WrittenFacts(self.scene.state / "runs")
+        begun = [written.of(step.run_id).started for step in steps if step.run_id is not None]
+        return bool(begun) and all(begun)
 
     def _stored_version(self, name: str) -> int:
         command: str = self.scene.services()[name]["spec"]["commands"]["start"]

@@ -174,7 +174,10 @@ def test_planted_run_directory_is_not_written_into(scene: Scene, tmp_path: Path)
     scene.end()
 
 
-@pytest.mark.parametrize("name", ["log", "exit", "exit.new", "started", "started.new"])
+@pytest.mark.parametrize(
+    "name",
+    ["log", "exit", "exit.new", "started", "../../run-facts", "../../run-facts.new", "../../scripts/key"],
+)
 def test_command_that_plants_links_in_its_run_directory_harms_nothing(
     scene: Scene, victim: Path, name: str
 ) -> None:

@@ -30,7 +30,8 @@ def test_the_script_needs_no_file_of_the_program() -> None:
     names = set(re.findall(r"from (supervisor[\w.]+) import", script))
     assert "supervisor.shim.protocol" in names
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", script + f"\nprint(*({names!r} - sys.modules.keys()))"],
+        [sys.executable, "-I", "-S", "-"],
+        input=script + f"\nprint(*({names!r} - sys.modules.keys()))",
         capture_output=True,
         text=True,
         check=True,

@@ -113,8 +113,8 @@ async def test_a_supervisor_that_dies_leaves_the_shim_to_note_exits(tmp_path: Pa
     await leave(it)
     assert process.alive(shim)
     (it.workspace / "go").touch()
-    await until(lambda: it.folder().exit() is not None)
-    assert it.folder().exit() == ExitCode(9)
+    await until(lambda: it.folder().facts().exit is not None)
+    assert it.folder().facts().exit == ExitCode(9)
     await reaped(shim)
     assert not (it.state / "shim.sock").exists()
 
@@ -128,7 +128,7 @@ async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> No
     pids = [first.main(name).pid for name in ("task", "service")]
     await first.words(1, "service")
     await leave(first)
-    await until(lambda: first.folder("ended").exit() is not None)
+    await until(lambda: first.folder("ended").facts().exit is not None)
 
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("task"), inherited("service", RunKind.START), inherited("ended")])
@@ -136,7 +136,7 @@ async def test_the_next_supervisor_goes_on_with_what_lives(tmp_path: Path) -> No
         assert (await it.exited("ended")).exit == ExitCode(7)
         it.spawn("exit 6", "new")
         assert (await it.exited("new")).exit == ExitCode(6)
-        facts = it.folder("new").started()
+        facts = it.folder("new").facts().started
         assert facts is not None
         assert facts.shim_pid == shim.pid, "the shim that is there serves on"
         (it.workspace / "go").touch()
@@ -165,13 +165,16 @@ async def test_adoption_where_the_shim_is_gone_too(tmp_path: Path) -> None:
     first.spawn("exec sleep 60", "dies", RunKind.START)
     first.spawn("exec sleep 60", "unnoted", RunKind.START)
     first.spawn("exit 7", "ended")
-    await until(lambda: first.folder("ended").exit() is not None)
+    await until(lambda: first.folder("ended").facts().exit is not None)
     dies, main = first.main("dies"), first.main("unnoted")
     os.kill(shim.pid, signal.SIGKILL)
     await reaped(shim)
     await leave(first)
     process_signals.kill([dies])
-    os.unlink(f"{first.folder('unnoted').path}/started")
+    journal = first.state / "run-facts"
+    journal.write_bytes(
+        b"".join(line for line in journal.read_bytes().splitlines(True) if b"unnoted" not in line)
+    )
 
     async with bench(tmp_path) as it:
         names = ("live", "dies", "unnoted", "ended")
@@ -509,7 +512,7 @@ async def test_a_full_disk_costs_files_and_not_the_shim(small_disk: Path) -> Non
         assert end.why.endswith(": no space left on device")
         assert it.shim.runs().ended in ({}, {"before": ExitStatus(5)})
         (small_disk / "filler").unlink()
-        await until(lambda: it.folder("before").exit() == ExitCode(5))
+        await until(lambda: it.folder("before").facts().exit == ExitCode(5))
         assert it.shim.runs().ended == {}
         it.spawn("exit 4", "after")
         assert (await it.exited("after")).exit == ExitCode(4)

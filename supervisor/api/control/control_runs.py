@@ -11,21 +11,25 @@ from typing import Any
 from supervisor.core.kept_runs import KeptRun
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.run_facts import RunFacts, WrittenFacts
 from supervisor.model.exit import Exit, ExitUnknown, exit_text, shell_status
 from supervisor.model.timestamp import rfc3339
 
 
 def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
     """The answer, newest run first. `folder`: of the run directories. Reads files, so call it in a thread."""
-    found = [(_age(run, began_s), body) for run, began_s, body in (_run(folder, run) for run in runs)]
+    written = WrittenFacts(folder)
+    found = [
+        (_age(run, began_s), body)
+        for run, began_s, body in (_run(RunDir(folder, run.id), written.of(run.id), run) for run in runs)
+    ]
     found.sort(key=lambda one: one[0], reverse=True)
     return json.dumps({"runs": [body for _, body in found]}).encode()
 
 
-def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
-    directory = RunDir(folder, run.id)
-    began_s, (noted, ended_s) = directory.began_s(), directory.ended()
-    end = None if run.lives else run.exit or noted or _unknown(directory, began_s)
+def _run(directory: RunDir, facts: RunFacts, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
+    began_s = facts.began_s
+    end = None if run.lives else run.exit or facts.exit or _unknown(directory, began_s)
     size_bytes, kept_bytes = _sizes(directory.log)
     return (
         run,
@@ -36,7 +40,7 @@ def _run(folder: Path, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, A
             "reference": run.reference,
             "kind": run.kind.value,
             "startedAt": _text(began_s),
-            "endedAt": None if run.lives else _text(ended_s),
+            "endedAt": None if run.lives else _text(facts.ended_s),
             "end": "" if end is None else exit_text(end),
             "exitStatus": _status(end),
             "sizeBytes": size_bytes,

@@ -1,17 +1,17 @@
 """Runs that an earlier supervisor started, found again after it died or was replaced.
 
-Three sources are asked, in this order: the shim that holds the run, if it could be reached; the facts in the run
-directory; and if nothing was written there, the processes that carry the run's marker.
+Three sources are asked, in this order: the shim that holds the run, if it could be reached; the journal of facts
+(`run_facts`); and if that has nothing of it, the processes that carry the run's marker.
 
 | found | then |
 |---|---|
-| the shim holds it, or a process of this boot that `started` names, or that carries the marker | it is taken over |
-| an `exit` file, or a status that the shim could not write | it has ended like that |
-| `started` and no end | it has ended, nobody knows how |
+| the shim holds it, or a process of this boot that the journal names, or that carries the marker | it is taken over |
+| an exit in the journal, or one that the shim could not write | it has ended like that |
+| that it began, and no end | it has ended, nobody knows how |
 | no more than its log | nobody knows whether it began (its shim died at once): as if it had ended |
 | not even that | it never began |
 
-No process outlives the boot that it was started in, so after another one only exit files are looked at.
+No process outlives the boot that it was started in, so after another one only exits are looked for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.host.runs.run_facts import WrittenFacts
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.model.action import Inherited, Kill, Terminate
 from supervisor.model.exit import ExitUnknown
@@ -42,19 +43,20 @@ def found_again(
     inherited: Iterable[Inherited], folder: Path, held: RunsListed, held_by: ShimClient | None
 ) -> tuple[list[Run], list[Inherited]]:
     """The runs that did start, dead or alive, and those that never did. `held`: what the shim `held_by` holds."""
-    boot = boot_id()
+    boot, written = boot_id(), WrittenFacts(folder)
     began: list[Run] = []
     unknown: list[tuple[Run, Inherited]] = []
     for one in inherited:
         run = _run(one, folder)
-        facts = run.dir.started()
+        known = written.of(run.run_id)
+        facts, run.noted_exit = known.started, known.exit
         if facts is not None and facts.boot_id == boot:
             run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
         if run.run_id in held.runs:
             run.main, run.shim = ProcRef(*held.runs[run.run_id]), held_by
         elif facts is not None and facts.boot_id == boot:
             run.main = ProcRef(facts.pid, facts.start_ticks)
-        elif facts is None and run.run_id not in held.ended and run.dir.exit() is None:
+        elif facts is None and run.run_id not in held.ended and run.noted_exit is None:
             unknown.append((run, one))
             continue
         began.append(run)
@@ -84,9 +86,9 @@ def _is_pumped(run: Run) -> bool:
 
 def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:
     """The runs of an earlier boot, with their exits; `why`: the reason if an exit was not noted."""
-    runs = [_run(one, folder) for one in inherited]
+    runs, written = [_run(one, folder) for one in inherited], WrittenFacts(folder)
     for run in runs:
-        run.exit = run.dir.exit() or ExitUnknown(why)
+        run.exit = written.of(run.run_id).exit or ExitUnknown(why)
     return runs
 
 
@@ -95,8 +97,9 @@ def end_strays(run_ids: Sequence[str], folder: Path, grace_s: float = STRAY_GRAC
 
     Waits until they have ended: a new run may get the id of one of them, or need the port that it holds.
     """
-    facts = {run_id: RunDir(folder, run_id).started() for run_id in run_ids}
-    groups = {run_id: began.cgroup for run_id, began in facts.items() if began and began.cgroup}
+    written = WrittenFacts(folder)
+    began = {run_id: written.of(run_id).started for run_id in run_ids}
+    groups = {run_id: facts.cgroup for run_id, facts in began.items() if facts and facts.cgroup}
     members = process_tree.census(dict.fromkeys(run_ids), groups) if run_ids else {}
     live = [ref for refs in members.values() for ref in refs]
     process_signals.terminate(live)
@@ -119,9 +122,12 @@ def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
 
     A run that has a log and no process may have ended already: it counts as begun, so that no command runs twice.
     """
-    unknown = []
-    for run in (runs := list(runs)):
-        if (facts := run.dir.started()) is not None:
+    if not (runs := list(runs)):
+        return []
+
+    unknown, written = [], WrittenFacts(runs[0].dir.runs)
+    for run in runs:
+        if (facts := written.of(run.run_id).started) is not None:
             run.main = ProcRef(facts.pid, facts.start_ticks)
         else:
             unknown.append(run)

@@ -3,8 +3,8 @@
 | the run | its exit is learned from |
 |---|---|
 | is held by a shim | that shim's `CommandExited` |
-| was held by a shim that is gone | a pidfd of its main process, then the run directory: the shim wrote it there |
-| ended while no supervisor was there | the run directory, or a shim that could not write there |
+| was held by a shim that is gone | a pidfd of its main process, then the journal of facts: the shim wrote it there |
+| ended while no supervisor was there | the journal of facts, or a shim that could not write there |
 
 What happens then depends on what the run is for (see `machine`). The functions here decide; nothing is waited for.
 """
@@ -41,8 +41,8 @@ def exit_of(status: ExitStatus) -> Exit:
 
 
 def noted_exit(run: Run, held: RunsListed) -> Exit | None:
-    """How a run ended, as its directory or an earlier shim has it; None: it has not ended, or nobody saw how."""
-    if (end := run.dir.exit()) is not None:
+    """How a run ended, as its facts or an earlier shim have it; None: it has not ended, or nobody saw how."""
+    if (end := run.noted_exit or run.dir.facts().exit) is not None:
         return end
     status = held.ended.get(run.run_id)
     return None if status is None else exit_of(status)

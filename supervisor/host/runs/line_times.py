@@ -158,7 +158,7 @@ class LineTimes:
             start_ms = records.times_ns[0] // _NS_IN_MS
             return RunTimes(run.log, records, start_ms, start_ms)
         end_ms = _changed_ms(run.log)
-        start_ms = round((run.began_s() or 0.0) * 1000) or end_ms
+        start_ms = round((run.facts().began_s or 0.0) * 1000) or end_ms
         return RunTimes(run.log, records, start_ms, max(start_ms, end_ms))
 
     def catch_up(self) -> bool:

@@ -43,6 +43,7 @@ from supervisor.model.errors import MachineError, ProblemSink
 from supervisor.model.exit import ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
 from supervisor.shim.protocol import (
+    FACTS_JOURNAL,
     Bye,
     CommandExited,
     CommandStarted,
@@ -168,6 +169,12 @@ class HostMachine:
         when they began.
         """
         strays = [run_id for run_id in os.listdir(self._folder) if run_id not in known]
+        if os.path.lexists(self._folder.parent / FACTS_JOURNAL):
+            from supervisor.host.runs.run_facts import WrittenFacts
+
+            self._preparation.stale = {
+                run_id for run_id in WrittenFacts(self._folder).ids if run_id not in known
+            }
         if not strays:
             return 0
 

@@ -52,6 +52,8 @@ class Run:
         """The folder of the control group that its processes are in; empty: it has none of its own."""
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
+        self.noted_exit: Exit | None = None
+        """How it had ended when the run was found again, as the shim wrote it down."""
         self.asked = Asked.NOTHING
         self.has_left = False
         """Whether all its processes have ended, after they were seen out."""

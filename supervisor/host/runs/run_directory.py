@@ -3,29 +3,28 @@
     runs/<run id>/
       log         stdout and stderr, in the order written
       fifo        the FIFO that the shim pumps into `log`; gone once nobody can write into it any more
-      started     written by the shim once the process exists (see `run_facts`)
-      exit        written by the shim once the process ended
       container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
 
-Commands that run as another user can change nothing of it but the output file.
+When its command began and how it ended stands in the journal of all runs (`run_facts`). Commands that run as another
+user can change nothing of the directory but the output file.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from supervisor.host.users.folder_trust import give_folder
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
-from supervisor.model.exit import Exit
 from supervisor.shim.regular_file import make_regular, open_regular
 
 if TYPE_CHECKING:
     from supervisor.host.runs import log_note, run_facts
-    from supervisor.host.runs.run_facts import StartedFacts
+    from supervisor.host.runs.run_facts import RunFacts, StartedFacts
     from supervisor.host.users.account import Account
 else:
     log_note = late("supervisor.host.runs.log_note")
@@ -47,10 +46,11 @@ def output_name(kind: RunKind, reference: str) -> str:
 class RunDir:
     """The paths and facts of one run. Making the object touches nothing."""
 
-    __slots__ = ("path", "run_id")
+    __slots__ = ("path", "run_id", "runs")
 
     def __init__(self, runs: Path, run_id: str) -> None:
         """`runs` is the folder that holds all run directories."""
+        self.runs = runs
         self.run_id = run_id
         self.path = os.path.join(runs, run_id)
 
@@ -90,7 +90,7 @@ class RunDir:
         _give(output, 0o600, account)
 
     def restore(self, facts: StartedFacts, account: Account | None, output: str | None) -> None:
-        """Make again what is missing of a live run's directory, its `started` and output file. Raises OSError."""
+        """Make again what is missing of a live run: its directory, its output file, its facts. Raises OSError."""
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
@@ -99,7 +99,7 @@ class RunDir:
             give_folder(self.path, 0o710, account.gid)
             if output:
                 _give(output, 0o600, account)
-        run_facts.restore(self.path, facts)
+        run_facts.restore(self.runs, {self.run_id: facts}, time.time())
 
     def remove(self) -> None:
         """Remove the directory and all that is in it, as far as that is possible."""
@@ -119,8 +119,7 @@ class RunDir:
         except NotADirectoryError:
             os.unlink(self.path)  # a link that a command put there: what it leads to is not ours
         except OSError:
-            # It holds a folder of the command's, or a file that appeared meanwhile: the shim reports an exit before it
-            # writes it down. Imported here, as it is slow to load.
+            # It holds a folder of the command's, or a file that appeared meanwhile. `shutil` is slow to load.
             import shutil
 
             for _ in range(3):
@@ -128,21 +127,9 @@ class RunDir:
                 if not os.path.exists(self.path):
                     return
 
-    def started(self) -> StartedFacts | None:
-        """What the shim wrote when the process began; None if it wrote nothing."""
-        return run_facts.started(self.path)
-
-    def exit(self) -> Exit | None:
-        """How the process ended; None if that is not known (yet)."""
-        return run_facts.ended(self.path)[0]
-
-    def ended(self) -> tuple[Exit | None, float | None]:
-        """How the process ended, and when, on the wall clock; None for what is not known (yet)."""
-        return run_facts.ended(self.path)
-
-    def began_s(self) -> float | None:
-        """When the process began, on the wall clock; None: nothing says so (yet)."""
-        return run_facts.began_s(self.path)
+    def facts(self) -> RunFacts:
+        """What the shim wrote of it. Reads the journal of all runs: for many runs, make one `WrittenFacts`."""
+        return run_facts.WrittenFacts(self.runs).of(self.run_id)
 
     def note(self, text: str, wait_s: float = 0.0) -> bool:
         """Append lines of the supervisor's own to the log; see `log_note`."""

@@ -36,7 +36,7 @@ POLL_S = 0.05
 _SHORT_S = 0.2
 """How long to wait for what the machine is short of."""
 _SHIM_WRITES_S = 1.0
-"""How long a shim that we are not connected to may take from a command's end to its exit file."""
+"""How long a shim that we are not connected to may take from a command's end to writing that down."""
 
 
 T = TypeVar("T")
@@ -76,15 +76,16 @@ async def wait_for_end(refs: Iterable[ProcRef]) -> None:
 async def exit_without_shim(run: Run) -> Exit:
     """Wait until the main process of a run has ended that no shim reports; returns how it ended, if that was noted."""
     if run.main is None:
-        return run.dir.exit() or ExitUnknown()
+        return run.dir.facts().exit or ExitUnknown()
     await wait_for_end((run.main,))
-    if (facts := run.dir.started()) is None:
-        return run.dir.exit() or ExitUnknown()
-    # A shim that we are not connected to may hold it: that one writes the exit file while the process is a zombie.
+    facts = run.dir.facts()
+    # A shim that we are not connected to may hold it: that one writes its end down while the process is a zombie.
     with anyio.move_on_after(_SHIM_WRITES_S):
-        while run.dir.exit() is None and process.is_zombie_of(run.main, facts.shim_pid):  # noqa: ASYNC110
+        while facts.exit is None and facts.started and process.is_zombie_of(run.main, facts.started.shim_pid):
             await anyio.sleep(POLL_S)
-    return run.dir.exit() or ExitUnknown()
+            facts = run.dir.facts()
+    # The last look may have been a moment before it was written and reaped.
+    return facts.exit or run.dir.facts().exit or ExitUnknown()
 
 
 # What is left at the end ----------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from supervisor.host.proc.clock import boot_id
 from supervisor.host.proc.disk_room import room_of, why_full
+from supervisor.host.proc.process import ProcRef
+from supervisor.host.runs import run_facts
 from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import NOTED_S, RunDir
@@ -144,6 +146,7 @@ class Upkeep:
             return
         self.pace.note(await self._look_at(runs))
         self._lost = lost_logs(runs.values())
+        note_again(runs.values())
         for run in runs.values():
             if run.log_lost:
                 restore(run, self._account)
@@ -195,10 +198,8 @@ def restore(run: Run, account: Account | None) -> None:
     if run.restored or run.log_lost != _REMOVED or run.main is None:
         return
     run.log_inode = run.log_inode or _GONE
-    shim_pid = run.shim.shim_pid if run.shim else 0
-    facts = StartedFacts(run.main.pid, run.main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
     try:
-        run.dir.restore(facts, account, run.output_file)
+        run.dir.restore(_facts(run, run.main), account, run.output_file)
     except OSError:
         return  # tried again at the next look
     if run.is_pumped:
@@ -207,6 +208,26 @@ def restore(run: Run, account: Account | None) -> None:
         "the log was removed while the command ran: what it prints is lost until it is started again"
     )
     run.restored = True
+
+
+def note_again(runs: Iterable[Run]) -> None:
+    """Note the facts of live runs again if somebody has removed the journal; without effect where that fails.
+
+    The shim would do it with its next fact, and may be killed before.
+    """
+    live = [(run, run.main) for run in runs if run.main is not None]
+    if not live or run_facts.are_there(live[0][0].dir.runs):
+        return
+    facts: dict[str, StartedFacts] = {run.run_id: _facts(run, main) for run, main in live}
+    try:
+        run_facts.restore(live[0][0].dir.runs, facts, time.time())
+    except OSError:
+        pass  # tried again at the next look
+
+
+def _facts(run: Run, main: ProcRef) -> StartedFacts:
+    shim_pid = run.shim.shim_pid if run.shim else 0
+    return StartedFacts(main.pid, main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
 
 
 def is_over_limit(run: Run, limit_bytes: int) -> bool:

@@ -259,6 +259,7 @@ def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
         "workspace",
         "cwd",
         "token.key",
+        "run-facts",
         "state.db",
         "state.db-wal",
         "stacks",
@@ -279,4 +280,5 @@ def test_nothing_that_stands_in_a_state_directory_is_waited_for_or_followed(
     assert "it is a FIFO" in left_out["state/records.json"]
     assert "it is a FIFO" in left_out["runs/run/log"]
     assert "it is a FIFO" in left_out["scripts/text.sh"]
+    assert "it is a FIFO" in left_out["state/run-facts"]
     assert not [name for name in files if "planted" in name]

@@ -115,7 +115,7 @@ class Bench:
             poll.poll(100)
             self.machine.turn()
         # The shim tells first and writes afterwards.
-        while (facts := self.folder(run_id).started()) is None:
+        while (facts := self.folder(run_id).facts().started) is None:
             assert time.monotonic() < give_up_at, "its start was not noted in time"
             time.sleep(0.001)
         assert facts.pid == found[0].pid

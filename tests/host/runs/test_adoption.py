@@ -145,7 +145,7 @@ async def test_command_of_which_nothing_was_written_is_found_and_waited_for(tmp_
     first = Bench(tmp_path)
     first.spawn("until [ -e go ]; do sleep 0.01; done")
     main = first.main()
-    os.unlink(f"{first.folder().path}/started")
+    os.unlink(first.state / "run-facts")
     await gone_with_its_shim(first)
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("run")])
@@ -163,7 +163,7 @@ async def test_command_whose_exec_was_not_through_at_the_first_look_is_found(
     first = Bench(tmp_path)
     first.spawn("exec sleep 60", kind=RunKind.START)
     main = first.main()
-    os.unlink(f"{first.folder().path}/started")
+    os.unlink(first.state / "run-facts")
     await gone_with_its_shim(first)
     census, looks = process_tree.census, []
 
@@ -181,13 +181,14 @@ async def test_command_whose_exec_was_not_through_at_the_first_look_is_found(
         await it.exited()
 
 
-async def test_exit_file_without_its_final_name_counts_if_it_is_whole(tmp_path: Path) -> None:
+async def test_exit_file_of_an_older_shim_counts_without_its_final_name_if_it_is_whole(
+    tmp_path: Path,
+) -> None:
     first = Bench(tmp_path)
-    for name in ("whole", "torn"):
-        first.spawn("exit 9", name)
-        await until(lambda name=name: first.folder(name).exit() is not None)  # type: ignore[misc]
-        os.rename(f"{first.folder(name).path}/exit", f"{first.folder(name).path}/exit.new")
-    os.truncate(f"{first.folder('torn').path}/exit.new", 8)
+    for name, end in (("whole", '{"code": 9}'), ("torn", '{"code": 9')):
+        first.folder(name).create()
+        write(first.folder(name), "log")
+        write(first.folder(name), "exit.new", end)
     await gone_with_its_shim(first)
     async with bench(tmp_path) as it:
         it.machine.adopt([inherited("whole"), inherited("torn")])
@@ -217,7 +218,7 @@ async def test_whole_tree_of_a_task_that_is_stopping_is_waited_for(tmp_path: Pat
     first = Bench(tmp_path)
     first.spawn("trap '' TERM; (trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done) & exit 0")
     await first.words(1)
-    await until(lambda: first.folder().exit() is not None)
+    await until(lambda: first.folder().facts().exit is not None)
     await leave(first)
     async with bench(tmp_path) as it:
         assert it.members()

@@ -39,7 +39,7 @@ async def test_a_command_is_in_a_group_of_its_own_and_the_shim_is_not(
         it.spawn("grep ^0:: /proc/self/cgroup; sleep 60", kind=RunKind.START)
         await it.words(1)
         assert it.log().strip().endswith(f"/{os.path.basename(groups.folder)}/run")
-        facts = it.folder().started()
+        facts = it.folder().facts().started
         assert facts is not None
         assert facts.cgroup == f"{groups.folder}/run"
         shim, *keeper = cgroups.processes(groups.shims)

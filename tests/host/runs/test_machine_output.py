@@ -184,7 +184,7 @@ async def test_what_a_command_puts_in_the_place_of_its_log_holds_nobody_up(
         if what:
             assert end.tail == f"supervisor: the log cannot be read: it is {what}"
         await until(lambda: it.problems[1:] == [("logs", "")])
-        assert it.folder().started() is not None
+        assert it.folder().facts().started is not None
 
 
 @pytest.mark.parametrize("plant", ["true", "mkfifo log", "ln -s /etc/passwd log", "mkdir log"])
@@ -238,14 +238,47 @@ def said(path: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["started", "exit", "exit.new"])
-async def test_what_a_command_puts_in_the_place_of_a_fact_holds_nobody_up(tmp_path: Path, name: str) -> None:
+async def test_what_a_command_writes_beside_the_facts_is_none(tmp_path: Path, name: str) -> None:
     async with bench(tmp_path) as it:
-        it.spawn(
-            f'cd "${{GITPOD_OUTPUT%/*}}"; until [ -e started ]; do :; done; rm -f {name}; mkfifo {name}; exit 3'
-        )
+        it.spawn(f'cd "${{GITPOD_OUTPUT%/*}}"; echo \'{{"code": 4}}\' >{name}; mkfifo x; mv x {name}; exit 3')
         assert (await it.exited()).exit == ExitCode(3)
-        await until(lambda: it.folder().exit() == ExitCode(3))
-    assert it.folder().started() is None or name != "started"
+        await until(lambda: it.folder().facts().exit == ExitCode(3))
+
+
+@pytest.mark.parametrize("plant", ["mkfifo run-facts", "mkdir run-facts", "ln -s /etc/passwd run-facts"])
+async def test_what_a_command_puts_in_the_place_of_the_facts_holds_nobody_up(
+    tmp_path: Path, plant: str
+) -> None:
+    began = time.time()
+    async with bench(tmp_path) as it:
+        it.spawn(f"cd ../state; until [ -s run-facts ]; do :; done; rm -f run-facts; {plant}; exit 3")
+        assert (await it.exited()).exit == ExitCode(3)
+        assert it.folder().facts().exit is None
+        it.spawn("exit 4", "next")
+        assert (await it.exited("next")).exit == ExitCode(4)
+        assert os.stat("/etc/passwd").st_mtime < began
+        os.rename(it.state / "run-facts", it.state / "planted")
+        await until(lambda: it.folder().facts().exit == ExitCode(3))
+        assert it.folder("next").facts().exit == ExitCode(4)
+
+
+async def test_facts_that_somebody_removed_are_written_again_while_their_runs_live(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        it.spawn("exec sleep 60", "quiet", RunKind.START)
+        main = it.main("quiet")
+        for _ in range(2):
+            os.unlink(it.state / "run-facts")
+            it.spawn("exit 3", "next")  # the shim's next fact brings them along
+            await it.exited("next")
+            await until(lambda: it.folder("next").facts().exit == ExitCode(3))
+            facts = it.folder("quiet").facts().started
+            assert facts is not None
+            assert (facts.pid, facts.start_ticks) == (main.pid, main.start_ticks)
+            it.machine.perform(Discard((RunId("next"),)))
+            await until(lambda: os.listdir(it.state / "runs") == ["quiet"])
+        os.unlink(it.state / "run-facts")
+        await until(lambda: it.folder("quiet").facts().started is not None)  # upkeep writes them
+        assert it.folder("quiet").facts().exit is None
 
 
 async def test_a_link_in_the_place_of_a_run_directory_is_removed_and_not_followed(tmp_path: Path) -> None:
@@ -302,12 +335,12 @@ async def test_a_run_directory_that_is_removed_is_made_again_and_says_so(tmp_pat
             'rm -r "${GITPOD_OUTPUT%/*}"; until [ -e go ]; do sleep 0.01; done; exit 3', kind=RunKind.START
         )
         await until(lambda: "the log is a new one: it was removed" in tail(it.folder().log, 1, 200))
-        facts = it.folder().started()
+        facts = it.folder().facts().started
         assert facts is not None
         assert facts.pid == it.main().pid
         (it.workspace / "go").touch()
         assert (await it.exited()).exit == ExitCode(3)
-        await until(lambda: it.folder().exit() == ExitCode(3))
+        await until(lambda: it.folder().facts().exit == ExitCode(3))
 
 
 async def test_a_removed_log_that_the_command_writes_itself_says_so(tmp_path: Path) -> None:

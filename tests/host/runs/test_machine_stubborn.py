@@ -78,7 +78,7 @@ async def test_what_sigkill_does_not_end_is_named_with_its_state(
     monkeypatch.setattr(tree_ending, "KILL_BOUND_S", 0.5)
     async with bench(tmp_path) as it:
         it.spawn("exec sleep 60", kind=RunKind.START)
-        await until(lambda: it.folder().started() is not None)
+        await until(lambda: it.folder().facts().started is not None)
         pid = it.main().pid
         await until(lambda: name(pid) == "sleep")
         (freezer / "cgroup.procs").write_text(str(pid))

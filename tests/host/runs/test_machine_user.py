@@ -76,33 +76,31 @@ async def test_a_command_changes_no_fact_of_a_run(open_folder: Path) -> None:
     script = """
         set +e
         folder=$(dirname "$GITPOD_OUTPUT")
-        until [ -e "$folder/started" ]; do sleep 0.01; done
+        until [ -e "$folder/../../run-facts" ]; do sleep 0.01; done
         echo '{"code": 0}' >"$folder/exit"
-        echo '{}' >"$folder/started"
+        echo '{}' >>"$folder/../../run-facts"
         rm -f "$0" "$GITPOD_OUTPUT"
         ls "$(dirname "$0")"; cat "$(dirname "$0")/key"; touch "$(dirname "$0")/mine"
         ln -sf /etc/shadow "$GITPOD_OUTPUT"
         mv "$folder" "$folder.old"
         echo : >>"$0"
         touch "$folder/../mine" "$folder/../../mine"
-        cat "$folder/started"; ls "$folder" "$folder/.." "$folder/../.."
+        cat "$folder/../../run-facts"; ls "$folder" "$folder/.." "$folder/../.."
         exit 5
     """
     async with user_bench(open_folder) as it:
         it.spawn(script)
         assert (await it.exited()).exit == ExitCode(5)
-        await until(lambda: os.path.exists(f"{it.folder().path}/exit"))
-        assert it.folder().exit() == ExitCode(5)
-        facts = it.folder().started()
+        await until(lambda: it.folder().facts().exit is not None)
+        assert it.folder().facts().exit == ExitCode(5)
+        facts = it.folder().facts().started
         assert facts is not None
         assert facts.pid == it.main().pid
         assert it.log().count("ermission denied") == 16
         await until(lambda: not os.path.exists(it.folder().fifo))
         assert sorted(os.listdir(it.folder().path)) == [
-            "exit",
             "gitpod-task-run.output",
             "log",
-            "started",
         ]
         [written] = (it.state / "scripts").glob("*.sh")
         assert written.read_text() == script
@@ -193,7 +191,7 @@ async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(o
     try:
         async with user_bench(open_folder) as it:
             it.spawn("until [ -e go ]; do sleep 0.01; done", "run", RunKind.START)
-            await until(lambda: it.folder().started() is not None)
+            await until(lambda: it.folder().facts().started is not None)
             modes = {
                 entry.name: (entry.stat().st_uid, oct(stat.S_IMODE(entry.stat().st_mode)))
                 for entry in os.scandir(it.folder().path)
@@ -206,5 +204,5 @@ async def test_nobody_who_shares_the_users_first_group_can_read_what_a_run_has(o
         "log": (0, "0o600"),
         "fifo": (UID, "0o600"),
         "gitpod-service-start-run.output": (UID, "0o600"),
-        "started": (0, "0o600"),
     }
+    assert stat.S_IMODE(os.lstat(it.state / "run-facts").st_mode) == 0o600

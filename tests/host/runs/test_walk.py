@@ -19,7 +19,7 @@ MODULES = (
         for name in ("command_line", "environ", "pending_start", "run_starter", "scripts")
     ),
     *(f"supervisor.host.runs.spawn.{name}" for name in ("shim_client", "shim_pool", "spawner")),
-    *(f"supervisor.shim.{name}" for name in ("command_starter", "execute", "fact_files", "shim")),
+    *(f"supervisor.shim.{name}" for name in ("command_starter", "execute", "fact_journal", "shim")),
 )
 
 

@@ -59,6 +59,8 @@ class Preparation:
         self._pumping = pumping
         self.user = UserIds(account.uid, account.gid, account.groups) if account else None
         self._scripts: Scripts | None = None
+        self.stale: set[str] = set()
+        """The ids that the journal of facts names and no record does: a run that gets one is not that run."""
 
     @property
     def scripts(self) -> Scripts:
@@ -83,6 +85,11 @@ class Preparation:
     def request(self, run: Run, spawn: Spawn) -> SpawnRequest:
         """Make all that the command needs; returns how to start it. Raises SupervisorError, OSError."""
         output = run.dir.output(spawn.kind, spawn.reference)
+        if run.run_id in self.stale:
+            from supervisor.host.runs import run_facts
+
+            run_facts.forget(self._folder, run.run_id)
+            self.stale.discard(run.run_id)
         run.dir.create(run.in_container)
         if self._account:
             run.dir.open_to(self._account, output)
