@@ -131,9 +131,12 @@ class Supervisor:
             self.session.note_end()
         if self.sockets is not None:
             self.sockets.close()
-        self.machine.close()
-        self.store.close()
-        self.state.close()
+        self.machine.say_goodbye()
+        try:
+            self.store.close()  # it waits for the disk
+        finally:
+            self.machine.close()
+            self.state.close()
 
     def _accounts(self) -> tuple[Account | None, Account | None]:
         """The user that commands run as, if one is named; and that user again, if we must become it.

@@ -197,6 +197,10 @@ class HostMachine:
             str(self._folder), groups, self._shims.pids(), self._shims.keeper(), grace_s
         )
 
+    def say_goodbye(self) -> None:
+        """Once `run` has ended, have the shims end while other things are closed; `close` waits for them."""
+        self._shims.say_goodbye()
+
     def close(self) -> int:
         """Leave the shims, once `run` has ended; returns how many commands go on."""
         self._ender.close()
@@ -221,7 +225,7 @@ class HostMachine:
                 self._handle(event)
         finally:
             self._facts.fold()
-            self._ender.leave_groups()
+            self._ender.vacate()
 
     def _handle(self, event: Event) -> None:
         match event:

@@ -104,6 +104,8 @@ async def sweep(
         return process_tree.strays(runs_folder, groups(), shims, (keeper,))
 
     strays = await when_possible(left)
+    if not strays:
+        return ()
     await worker_threads.run(process_signals.terminate, strays)
     with anyio.move_on_after(grace_s):
         await wait_for_end(strays)

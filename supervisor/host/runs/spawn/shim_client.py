@@ -56,6 +56,7 @@ class ShimClient:
         self._stream = Stream(sock)
         self._unread: list[Event] = []
         """Events that arrived while an answer was waited for."""
+        self._is_leaving = False
 
     @classmethod
     def start(cls) -> ShimClient:
@@ -138,11 +139,20 @@ class ShimClient:
         """Leave a shim that does not answer, without waiting for it."""
         self._stream.socket.close()
 
+    def say_goodbye(self) -> None:
+        """Tell the shim that no request follows, before `close` waits for its answer."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            try:
+                self._stream.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it is gone
+
     def close(self) -> int:
         """Leave the shim, which ends if it holds no live command; returns how many it holds."""
         left = 0
+        self.say_goodbye()
         try:
-            self._stream.socket.shutdown(socket.SHUT_WR)
             left = self._wait_for(Bye).live
         except (OSError, ShimLost, ShimStuck):
             pass

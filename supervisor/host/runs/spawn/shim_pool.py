@@ -143,6 +143,11 @@ class ShimPool:
         self._clients.remove(client)
         await worker_threads.run(client.close)
 
+    def say_goodbye(self) -> None:
+        """Tell the shims that nothing follows: those that hold no command end while other things are closed."""
+        for client in self._clients:
+            client.say_goodbye()
+
     def close(self) -> int:
         """Close all connections; returns how many commands live on."""
         live = sum(client.close() for client in self._clients)
