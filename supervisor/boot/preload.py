@@ -70,6 +70,7 @@ MODULES = (
     "supervisor.host.runs.orphaned_fifos",
     "supervisor.host.runs.log_file",
     "supervisor.host.proc.kernel_log",
+    "supervisor.host.runs.kill_cause",
     "supervisor.host.runs.outputs",
     "supervisor.host.users.program_files",
     "supervisor.host.proc.event_loop",

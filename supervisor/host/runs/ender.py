@@ -12,7 +12,6 @@ from supervisor.host.proc import cgroups
 from supervisor.host.runs import exits
 from supervisor.host.runs.outlets import FactBuffer, LoopWork
 from supervisor.host.runs.run import Asked, Run
-from supervisor.host.runs.run_directory import RunDir
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.exit import Exit, ExitUnknown
@@ -128,15 +127,7 @@ class Ender:
 
     async def remove(self, run_ids: Collection[str]) -> None:
         """Remove what is left of runs."""
-        from supervisor.host.proc import worker_threads
-
-        def remove() -> None:
-            for run_id in run_ids:
-                RunDir(self._folder, run_id).remove()
-                if self._cgroups:
-                    self._cgroups.discard(run_id)  # daemons may have lived on in it
-
-        await worker_threads.run(remove)
+        await termination.remove(run_ids, self._folder, self._cgroups)
 
     def close(self) -> None:
         """Close what was opened to explain exits, and let go what runs had."""
@@ -158,9 +149,7 @@ class Ender:
             self._work.soon(termination.dissolve, run.cgroup)
 
     async def _vacate_many(self) -> None:
-        from supervisor.host.proc import worker_threads
-
-        self._dissolve(await worker_threads.run(self._let_go))
+        self._dissolve(await termination.in_thread(self._let_go))
 
     def _note_exit(self, run: Run, end: Exit) -> None:
         if self._is_settled(run):

@@ -12,7 +12,6 @@ What happens then depends on what the run is for (see `machine`). The functions 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import stat
 
@@ -32,9 +31,7 @@ else:
 
 
 TAIL_LINES, TAIL_BYTES = 20, 4096
-_KILLED = (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
-_REPORTED = r": +(\d+) +\S"  # compiled when a command ends: the first one does not wait for it
-"""A line of a shell whose command was killed."""
+KILLED = (ExitSignal(signal.SIGKILL), ExitCode(128 + signal.SIGKILL))
 
 
 def exit_of(status: ExitStatus) -> Exit:
@@ -52,7 +49,7 @@ def noted_exit(run: Run, held: RunsListed) -> Exit | None:
 
 def is_unexplained(run: Run, end: Exit) -> bool:
     """Whether the main process was killed, and not by us: it may have run out of memory."""
-    return end in _KILLED and run.asked is not Asked.KILL
+    return end in KILLED and run.asked is not Asked.KILL
 
 
 def is_over(run: Run) -> bool:
@@ -75,35 +72,6 @@ def last_lines(run: Run) -> str:
         return f"supervisor: the log cannot be read: {error.strerror}"
 
 
-def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog) -> Exit:
-    """`end`, the exit of a run's main process, with its cause if that was want of memory. `log`: the log's path.
-
-    | its main process | it ran out of memory if the kernel names |
-    |---|---|
-    | was killed by SIGKILL | the main process |
-    | exited 137 | a process that a shell's last word in the log reports: `script.sh: line 3: 1234 Killed  node` |
-    """
-    if end not in _KILLED or main is None:
-        return end
-    victims = kernel_log.victims(since=main)
-    match end:
-        case ExitSignal(number) if main.pid in victims:
-            return ExitSignal(number, out_of_memory=True)
-        case ExitCode(code) if _reported_by_shell(log) in victims:
-            return ExitCode(code, out_of_memory=True)
-        case _:
-            return end
-
-
-def _reported_by_shell(log: str) -> int | None:
-    """The pid that a shell has last reported as killed, in the last lines of a log."""
-    try:
-        reported = re.findall(_REPORTED, log_file.tail(log, TAIL_LINES, TAIL_BYTES))
-    except OSError:
-        return None
-    return int(reported[-1]) if reported else None
-
-
 class KillExplainer:
     """Finds out why a process was killed."""
 
@@ -114,6 +82,7 @@ class KillExplainer:
         """The exit with its cause, if that is known. It is looked for in a thread."""
         from supervisor.host.proc import worker_threads
         from supervisor.host.proc.kernel_log import KernelLog
+        from supervisor.host.runs.kill_cause import with_cause
 
         self._kernel_log = self._kernel_log or KernelLog()
         return await worker_threads.run(with_cause, end, main, log, self._kernel_log)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -21,8 +22,10 @@ from supervisor.host.proc import (
     process_tree,
     worker_threads,
 )
+from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import PidfdMissing, ProcRef
 from supervisor.host.runs.run import Run
+from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.tree_ending import (
     KILL_BOUND_S,
 )
@@ -119,6 +122,23 @@ async def sweep(
         with anyio.move_on_after(_KILL_ROUND_S):
             await wait_for_end(strays)
     return tuple(map(process.survivor, strays))
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Call in a thread, which the event loop does not wait for."""
+    return await worker_threads.run(call)
+
+
+async def remove(run_ids: Iterable[str], folder: Path, groups: Cgroups | None) -> None:
+    """Remove what is left of runs. `folder`: the one that holds all run directories."""
+
+    def remove_all() -> None:
+        for run_id in run_ids:
+            RunDir(folder, run_id).remove()
+            if groups:
+                groups.discard(run_id)  # daemons may have lived on in it
+
+    await worker_threads.run(remove_all)
 
 
 async def dissolve(group: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from supervisor.host.proc import kernel_log as kernel_log_module
 from supervisor.host.proc.kernel_log import KernelLog
 from supervisor.host.proc.process import ProcRef
-from supervisor.host.runs.exits import with_cause
+from supervisor.host.runs.kill_cause import with_cause
 from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal, exit_text
 from supervisor.model.fact import Started
