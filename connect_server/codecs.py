@@ -31,6 +31,23 @@ class Encoded:
         self.data = data
 
 
+class Shared:
+    """A message that many streams send: it is encoded once in each form, by the first that sends it."""
+
+    __slots__ = ("_forms", "message")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self._forms: dict[str, bytes] = {}
+
+    def form(self, name: str, encode: Callable[[Message], bytes]) -> bytes:
+        """The message in the form of this name, which `encode` makes."""
+        known = self._forms.get(name)
+        if known is None:
+            known = self._forms[name] = encode(self.message)
+        return known
+
+
 class _Answered(Protocol):
     """A call, of which only the form of its answer is needed."""
 
@@ -63,8 +80,10 @@ class BinaryCodec:
     name = "proto"
     """Its name in content types."""
 
-    def encode(self, message: Message | Encoded) -> bytes:
+    def encode(self, message: Message | Encoded | Shared) -> bytes:
         """The message as bytes."""
+        if isinstance(message, Shared):
+            return message.form(self.name, self.encode)
         return message.data if isinstance(message, Encoded) else message.SerializeToString()
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:
@@ -83,8 +102,10 @@ class JSONCodec:
     name = "json"
     """Its name in content types."""
 
-    def encode(self, message: Message | Encoded) -> bytes:
+    def encode(self, message: Message | Encoded | Shared) -> bytes:
         """The message as bytes."""
+        if isinstance(message, Shared):
+            return message.form(self.name, self.encode)
         return message.data if isinstance(message, Encoded) else strict_json.encode(message)
 
     def decode(self, data: bytes | bytearray, message_class: type[_M]) -> _M:

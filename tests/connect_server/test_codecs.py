@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from connect_server.calls import Call
-from connect_server.codecs import SMALL_BYTES, BinaryCodec, Encoded, JSONCodec, encoded
+from connect_server.codecs import SMALL_BYTES, BinaryCodec, Encoded, JSONCodec, Shared, encoded
 from platform_wire import environment_automation_pb2 as pb
 
 pytestmark = pytest.mark.anyio
@@ -41,3 +41,11 @@ async def test_large_answer_is_made_and_encoded_in_a_thread(
     assert small.id == "a"
     assert isinstance(large, Encoded)
     assert large.data.replace(b" ", b"") == data
+
+
+async def test_shared_message_is_encoded_once_in_each_form() -> None:
+    shared = Shared(pb.GetTaskRequest(id="a"))
+    for codec in (BinaryCodec(), JSONCodec()):
+        data = codec.encode(shared)
+        assert data == codec.encode(pb.GetTaskRequest(id="a"))
+        assert type(codec)().encode(shared) is data

@@ -6,11 +6,12 @@ an update of everything that exists in place of the events that it missed, so th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from connect_server.calls import Call
+from connect_server.codecs import Shared
 from platform_wire import event_pb2 as pb
 from platform_wire.event_handler import EventServiceHandler
 from supervisor.api.platform.from_wire import invalid
@@ -23,6 +24,9 @@ from supervisor.model.record import Environment, Execution, Record, Service, Tas
 CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
 DELETE, UPDATE_STATUS = pb.RESOURCE_OPERATION_DELETE, pb.RESOURCE_OPERATION_UPDATE_STATUS
 
+_RECENT = 64
+"""So many changes are told to all who watch by the same messages; who is later than that gets messages of their own."""
+
 
 class EventService(EventServiceHandler):
     """The service's one method."""
@@ -31,6 +35,8 @@ class EventService(EventServiceHandler):
         """Serve the changes that `engine` publishes."""
         self._engine = engine
         self._environment_id = environment_id
+        self._recent: dict[int, tuple[Change, list[Shared]]] = {}
+        """{id of a change: the change and its events}, the last ones"""
 
     async def watch_events(
         self, request: pb.WatchEventsRequest, _call: Call
@@ -42,9 +48,10 @@ class EventService(EventServiceHandler):
         try:
             while True:
                 for change in subscription.take():
-                    for event in self._events(change):
-                        if wanted(event):
-                            yield event
+                    for event in self._known(change):
+                        if wanted(event.message):
+                            # It stands for the message, encoded once for all who watch.
+                            yield cast(pb.WatchEventsResponse, event)
                 await changed.wait()
         finally:
             self._engine.hub.unsubscribe(subscription)
@@ -75,6 +82,18 @@ class EventService(EventServiceHandler):
             return not filtered or any(not ids or event.resource_id in ids for ids in passing)
 
         return wanted
+
+    def _known(self, change: Change | Resync) -> Iterable[Shared]:
+        """The events of a change, made once for all who watch and keep up."""
+        if not isinstance(change, Change):
+            return map(Shared, self._events(change))
+        known = self._recent.get(id(change))
+        if known is None:
+            if len(self._recent) >= _RECENT:
+                del self._recent[next(iter(self._recent))]
+            # The change is kept beside them, so that its id stays its own.
+            known = self._recent[id(change)] = change, [Shared(event) for event in self._events(change)]
+        return known[1]
 
     def _events(self, change: Change | Resync) -> Iterator[pb.WatchEventsResponse]:
         if isinstance(change, Change):
