@@ -1,8 +1,8 @@
 """Why a tree is not an automations file: the errors of the published schema in plain words, at the right places.
 
-This runs only for a file that `decode` has refused, and looks only at the items that are refused. Each broken rule
-becomes one problem or is dropped, because several rules report the same mistake (`type` and `enum`, `oneOf` and the
-rules below it).
+This runs only for a file that `decode` has refused. jsonschema, which is slow to import and to run, checks only the
+items that are refused. Each of its errors becomes one problem or is dropped, because it reports the same mistake by
+several rules (`type` and `enum`, `oneOf` and the rules below it).
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from supervisor.config import messages
 from supervisor.config.decode import REFERENCE, Undecodable, decode_service, decode_task
@@ -29,20 +33,23 @@ from supervisor.config.document.spaces import blank_name, is_blank
 from supervisor.config.document.text import Text
 from supervisor.config.problem import Path, Problem, path_text, quoted
 from supervisor.config.resources import schema_text
-from supervisor.config.schema_rules import BrokenRule, Data, Schema, SchemaRules
 from supervisor.config.suggest import Suggester
+
+# Plain JSON data and schema pieces: jsonschema knows no types for them.
+Data = Any
+Schema = dict[str, Any]
 
 
 def explain(root: Node, text: Text) -> Iterator[Problem]:
     """Every reason why the schema refuses the tree; at least one if `decode` refuses it."""
     refused, suggester = _refused_part(root), Suggester()
     explainer = _Explainer(refused, text, suggester)
-    for broken in rules().broken(plain(refused)):
-        yield from explainer.problems(broken)
+    for error in validator().iter_errors(plain(refused)):
+        yield from explainer.problems(error)
     items, paths = _listed_items(root)
     explainer = _Explainer(_refused_part(items), text, suggester, paths)
-    for broken in rules().broken(plain(explainer.root)):
-        yield from explainer.problems(broken)
+    for error in validator().iter_errors(plain(explainer.root)):
+        yield from explainer.problems(error)
 
 
 def _listed_items(root: Node) -> tuple[Mapping, dict[Path, Path]]:
@@ -62,9 +69,16 @@ def _listed_items(root: Node) -> tuple[Mapping, dict[Path, Path]]:
 
 
 @functools.cache
-def rules() -> SchemaRules:
+def validator() -> Draft202012Validator:
     """The published schema, ready to judge plain data."""
-    return SchemaRules(json.loads(schema_text()))
+    judge: type[Draft202012Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    return judge(json.loads(schema_text()))
+
+
+def _pattern(_validator: object, pattern: str, instance: Data, _schema: Schema) -> Iterator[ValidationError]:
+    r"""`$` ends the text in a schema's expressions; in Python's it also stands before a last "\n"."""
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 def plain(node: Node) -> Data:
@@ -85,7 +99,7 @@ def plain(node: Node) -> Data:
 
 
 def _refused_part(root: Node) -> Node:
-    """The tree without its valid items, of which there may be thousands."""
+    """The tree without its valid items: `decode` takes 20 microseconds for one, jsonschema a thousand."""
     if not isinstance(root, Mapping):
         return root
     kinds: dict[str, Callable[[str, Node], object]] = {"services": decode_service, "tasks": decode_task}
@@ -112,7 +126,7 @@ def _decodes(decode: Callable[[str, Node], object], reference: str, node: Node) 
 
 
 class _Explainer:
-    """Turns broken rules into problems. One method for each rule of the schema, by the rule's name."""
+    """Turns jsonschema's errors into problems. One method for each rule of the schema, by the rule's name."""
 
     def __init__(
         self, root: Node, text: Text, suggester: Suggester, paths: dict[Path, Path] | None = None
@@ -124,38 +138,38 @@ class _Explainer:
         self.suggester = suggester
         self.with_missing: set[Path] = set()
 
-    def problems(self, broken: BrokenRule) -> Iterator[Problem]:
-        path = broken.path
+    def problems(self, error: ValidationError) -> Iterator[Problem]:
+        path: Path = tuple(error.absolute_path)
         at, node = walk_to(self.root, path)
-        match broken.rule:
+        match error.validator:
             case "type":
-                yield self.wrong_type(broken, path, at, node)
+                yield self.wrong_type(error, path, at, node)
             case "additionalProperties":
-                yield from self.unknown_fields(broken, path, node)
+                yield from self.unknown_fields(error, path, node)
             case "required":
-                yield from self.missing(broken, path, at, node)
+                yield from self.missing(error, path, at, node)
             case "minLength":
                 yield self.problem(path, node.at, "must not be empty")
-            case "pattern" if "propertyNames" in broken.way:
-                yield self.bad_reference(str(broken.data), path, node)
+            case "pattern" if "propertyNames" in error.absolute_schema_path:
+                yield self.bad_reference(str(error.instance), path, node)
             case "pattern":
                 yield self.bad_text(path, node)
             case "enum":
-                yield from self.not_one_of(broken, path, node)
+                yield from self.not_one_of(error, path, node)
             case "not":
-                yield self.both_spellings(broken, path, node)
+                yield self.both_spellings(error, path, node)
             case "oneOf":
                 yield from self.not_one_target(path, at, node)
-            case rule:
-                raise AssertionError(rule)
+            case _:
+                yield self.problem(path, node.at, f"is not valid: {error.message}")
 
     def problem(self, path: Path, at: int, message: str, hint: str = "") -> Problem:
         line, column = self.text.position(at)
         path = (*self.paths.get(path[:2], path[:2]), *path[2:])
         return Problem(message, path_text(path), line, column, hint)
 
-    def wrong_type(self, broken: BrokenRule, path: Path, at: int, node: Node) -> Problem:
-        types: Data = broken.value
+    def wrong_type(self, error: ValidationError, path: Path, at: int, node: Node) -> Problem:
+        types: Data = error.validator_value
         kind = types if isinstance(types, str) else next(each for each in types if each != "null")
         expected = messages.expected(kind, path)
         if isinstance(node, Scalar) and node.kind is ScalarKind.NULL:
@@ -174,9 +188,10 @@ class _Explainer:
             'what follows "#" is a comment: put it in quotes' if line and re.search(r":\s+#", line[0]) else ""
         )
 
-    def unknown_fields(self, broken: BrokenRule, path: Path, node: Node) -> Iterator[Problem]:
+    def unknown_fields(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
         assert isinstance(node, Mapping)
-        known: dict[str, Schema] = broken.schema["properties"]
+        schema: Data = error.schema
+        known: dict[str, Schema] = schema["properties"]
         for key, entry in node.entries.items():
             if key not in known and key[:1] and is_blank(key[0]):
                 yield self.problem(
@@ -188,12 +203,12 @@ class _Explainer:
                 hint = hint or messages.known_fields(known)
                 yield self.problem((*path, key), entry.at, f"unknown field {quoted(key)}", hint)
 
-    def missing(self, broken: BrokenRule, path: Path, at: int, node: Node) -> Iterator[Problem]:
-        # The rule is broken once for each field: the first one reports all.
+    def missing(self, error: ValidationError, path: Path, at: int, node: Node) -> Iterator[Problem]:
+        # jsonschema gives one error for each field and names it only in its message: the first error reports all.
         if path in self.with_missing:
             return
         self.with_missing.add(path)
-        required: Data = broken.value
+        required: Data = error.validator_value
         for field in required:
             if isinstance(node, Mapping) and field not in node.entries:
                 yield self.problem(path, at, f'field "{field}" is missing', messages.for_missing(node, field))
@@ -211,10 +226,10 @@ class _Explainer:
             return self.problem(path, node.at, "must not hold a NUL character", 'remove the "\\0"')
         return self.problem(path, node.at, *messages.for_duration(node.text))
 
-    def not_one_of(self, broken: BrokenRule, path: Path, node: Node) -> Iterator[Problem]:
+    def not_one_of(self, error: ValidationError, path: Path, node: Node) -> Iterator[Problem]:
         if not isinstance(node, Scalar) or node.kind is not ScalarKind.STRING:
             return  # the rule "type" reports it
-        enum: Data = broken.value
+        enum: Data = error.validator_value
         choices = [choice for choice in enum if choice]
         noun = "role" if path[-1] == "role" else "trigger"
         if node.text == "beforeSnapshot":
@@ -225,11 +240,11 @@ class _Explainer:
         hint = near or f"the {noun}s are {', '.join(choices)}"
         yield self.problem(path, node.at, f"unknown {noun} {quoted(node.text)}", hint)
 
-    def both_spellings(self, broken: BrokenRule, path: Path, node: Node) -> Problem:
+    def both_spellings(self, error: ValidationError, path: Path, node: Node) -> Problem:
         assert isinstance(node, Mapping)
-        forbidden: Data = broken.value
+        forbidden: Data = error.validator_value
         [first] = forbidden["required"]
-        second = broken.way[-2]
+        second = str(error.absolute_schema_path[-2])
         if node.entries[second].at < node.entries[first].at:
             first, second = second, first
         line, _ = self.text.position(node.entries[first].at)

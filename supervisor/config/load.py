@@ -56,7 +56,7 @@ def _problems(parsed: Parsed, file: AutomationsFile | None, text: Text) -> Itera
     if file is not None:
         yield from advice(parsed.root, file, text)
     elif parsed.root is not None:
-        # Imported only for a refused file: a right one does not wait for it.
+        # Imported only for a refused file: jsonschema costs more than all the rest of the start.
         from supervisor.config.explainer import explain
 
         yield from explain(parsed.root, text)

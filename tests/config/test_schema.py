@@ -9,16 +9,17 @@ import pytest
 import yaml
 
 from supervisor.config import decode, load_bytes, resources
-from supervisor.config.explainer import rules
+from supervisor.config.explainer import validator
 from supervisor.config.resources import schema_path, starter_text
-from supervisor.config.schema_rules import ANNOTATIONS, RULES, TYPES
 from supervisor.model.spec import SERVICE_TRIGGERS, TASK_TRIGGERS, Role
 
 Schema = dict[str, Any]
 
 
 def published() -> Schema:
-    return rules().schema
+    whole = validator().schema
+    assert isinstance(whole, dict)
+    return whole
 
 
 def fields() -> Iterator[tuple[str, str, Schema]]:
@@ -38,31 +39,6 @@ def test_schema_is_valid_2020_12_and_names_no_host() -> None:
     assert published()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert published()["$id"].startswith("urn:")
     jsonschema.Draft202012Validator.check_schema(published())
-
-
-def test_schema_has_only_rules_that_are_judged() -> None:
-    names = {name for part in _schemas(published()) for name in part}
-    types = {kind for part in _schemas(published()) for kind in listed(part.get("type", []))}
-
-    assert names - ANNOTATIONS == RULES.keys()
-    assert types == TYPES.keys()
-
-
-def _schemas(schema: Schema) -> Iterator[Schema]:
-    """The schema and those inside it. What maps names to schemas is none itself."""
-    yield schema
-    for name, inner in schema.items():
-        if name in ("properties", "$defs", "dependentSchemas"):
-            for each in inner.values():
-                yield from _schemas(each)
-        elif name not in ANNOTATIONS:
-            for each in listed(inner):
-                if isinstance(each, dict):
-                    yield from _schemas(each)
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize(("path", "field"), [(path, field) for path, _, field in fields()])

@@ -25,5 +25,8 @@ def test_right_file_is_read_without_heavy_imports() -> None:
     assert run("accepted/no-triggers.yaml") == "True"
 
 
-def test_refused_file_is_explained_without_them_too() -> None:
-    assert run("refused/shape.yaml") == "False"
+def test_refused_file_is_explained_with_jsonschema() -> None:
+    verdict, *heavy = run("refused/shape.yaml").split()
+
+    assert verdict == "False"
+    assert "jsonschema" in heavy
