@@ -6,29 +6,38 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.peers import calls
 from benchmarks.peers.contestants import BEFORE, FLOOR, OURS
 from benchmarks.peers.measured import Measured
 from benchmarks.peers.rows import ROWS, Row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 BEGIN = "<!-- from here: written by `benchmarks/run --peers --write` -->\n"
+BEGIN_CALLS = "<!-- from here: written by `benchmarks/run --peers --calls --write` -->\n"
 END = "<!-- to here -->\n"
+_QUIET = 0.1
+"""What others may use of a machine on which times are worth something."""
 _SHOWN = 4
 """How many of the others the first table names in a cell; the second has all."""
 
 
-def write(measured: Measured) -> None:
-    """Write the tables in place of those that are there."""
-    PAGE.write_text(with_tables(PAGE.read_text(), measured))
+def write(measured: Measured | None = None, found: calls.Found | None = None) -> None:
+    """Write the tables in place of those that are there; of what is not given, nothing changes."""
+    text = PAGE.read_text()
+    if measured is not None:
+        text = with_part(text, BEGIN, tables(measured))
+    if found is not None:
+        text = with_part(text, BEGIN_CALLS, calls.table(found))
+    PAGE.write_text(text)
 
 
-def with_tables(text: str, measured: Measured) -> str:
-    """The page with these tables. Raises ValueError if it has no place for them."""
-    before, begin, rest = text.partition(BEGIN)
+def with_part(text: str, begin: str, part: str) -> str:
+    """The page with this part. Raises ValueError if it has no place for it."""
+    before, there, rest = text.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("the page has no place for the tables")
-    return f"{before}{begin}\n{tables(measured)}\n{end}{after}"
+    if not there or not end:
+        raise ValueError("the page has no place for it")
+    return f"{before}{begin}\n{part}\n{end}{after}"
 
 
 def tables(measured: Measured) -> str:
@@ -50,7 +59,14 @@ def _conditions(measured: Measured) -> str:
     if measured.against:
         words.append(f"beside {measured.against} (“before”)")
     rounds = f"{measured.rounds} round{'s' if measured.rounds != 1 else ''}"
-    return f"{' '.join(words)}: {rounds} in {measured.minutes:.0f} minutes, all by turns. {measured.machine}."
+    text = f"{' '.join(words)}: {rounds} in {measured.minutes:.0f} minutes, all by turns. {measured.machine}."
+    used = statistics.median([share for shares in measured.others.values() for share in shares] or [0.0])
+    if used > _QUIET:
+        text += (
+            f" **The machine was not quiet**: others used {_percent(used, 0)} of it in the median turn. Times, and"
+            " their ratios, are to be measured again; memory and processor time count."
+        )
+    return text
 
 
 def _summary(measured: Measured) -> str:
@@ -170,7 +186,11 @@ def _named(name: str, measured: Measured) -> str:
 def _others(shares: Sequence[float]) -> str:
     if not shares:
         return ""
-    return f"{statistics.median(shares):.1%}, at most {max(shares):.0%}".replace("%", " %")
+    return f"{_percent(statistics.median(shares), 1)}, at most {_percent(max(shares), 0)}"
+
+
+def _percent(share: float, digits: int) -> str:
+    return f"{share * 100:.{digits}f} %"
 
 
 def _value(value: float | None, row: Row) -> str:

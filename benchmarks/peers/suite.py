@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.compare import checked_out, copied
 from benchmarks.measure import ROOT
-from benchmarks.peers import compiled, machine, page
-from benchmarks.peers.contestants import CannotDo, Contestant, contestants
+from benchmarks.peers import calls, compiled, machine, page
+from benchmarks.peers.contestants import BEFORE, OURS, CannotDo, Contestant, contestants
 from benchmarks.peers.measured import Measured
 from benchmarks.peers.room import Room
 from benchmarks.peers.works import WORKS, NotDone, Work
@@ -29,14 +29,15 @@ def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 0, or 1 if somebody could not do what it can do otherwise."""
     options = _parser().parse_args(arguments)
     if options.render:
-        page.write(Measured.read())
+        page.write(Measured.read(), calls.read())
         return 0
     works = [work for work in WORKS if not options.works or work.name in options.works.split(",")]
     before = checked_out(options.against) if options.against else None
+    now = copied()
+    if options.calls:
+        return _count_calls(now, before, options)
     everybody = [
-        each
-        for each in contestants(copied(), before)
-        if not options.who or each.name in options.who.split(",")
+        each for each in contestants(now, before) if not options.who or each.name in options.who.split(",")
     ]
     everybody, absent = _made_ready(everybody)
     programs = compiled.folder()
@@ -59,6 +60,20 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if measured.failed or absent else 0
 
 
+def _count_calls(now: str, before: str | None, options: argparse.Namespace) -> int:
+    place = Path(tempfile.mkdtemp(prefix="bench-peers-", dir=options.folder))
+    supervisors = ({BEFORE: before} if before else {}) | {OURS: now}
+    try:
+        found = calls.measure(supervisors, place, compiled.folder())
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if options.write:
+        calls.write(found)
+        page.write(found=found)
+    print(calls.table(found))
+    return 0
+
+
 def _made_ready(everybody: Sequence[Contestant]) -> tuple[list[Contestant], dict[str, str]]:
     """Those that are installed now, and `{contestant: why not}`."""
     ready, absent = [], {}
@@ -77,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3, help="how often everybody does everything (3)")
     parser.add_argument(
         "--minutes", type=float, default=12, help="begin no round that would not be over by then (12)"
+    )
+    parser.add_argument(
+        "--calls",
+        action="store_true",
+        help="in place of all that, count what a task, a service and a probe ask of the kernel (strace)",
     )
     parser.add_argument("--against", metavar="REVISION", help="have that version take part, too")
     parser.add_argument(

@@ -95,7 +95,7 @@ def chain(contestant: Contestant, room: Room) -> Numbers:
     marks = room.await_marks(CHAIN)
     if [mark.number for mark in marks] != list(range(1, CHAIN + 1)):
         raise NotDone("the tasks ran in another order")
-    return {"hop_ms": (marks[-1].at_s - began) * 1e3 / CHAIN}
+    return {"hop_ms": (marks[-1].at_s - began) * 1e3 / CHAIN, "hop_cpu_ms": room.cpu_s() * 1e3 / CHAIN}
 
 
 def many_tasks(contestant: Contestant, room: Room) -> Numbers:
@@ -103,7 +103,7 @@ def many_tasks(contestant: Contestant, room: Room) -> Numbers:
     _, began = room.start(contestant.tasks(room.folder, TASKS))
     marks = room.await_marks(TASKS)
     _same((mark.number for mark in marks), range(1, TASKS + 1), "ran")
-    return {"tasks_ms": (marks[-1].at_s - began) * 1e3}
+    return {"tasks_ms": (marks[-1].at_s - began) * 1e3, "tasks_cpu_ms": room.cpu_s() * 1e3}
 
 
 def log(contestant: Contestant, room: Room) -> Numbers:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.peers import page
+from benchmarks.peers import calls, page
 from benchmarks.peers.contestants import contestants
 from benchmarks.peers.measured import Measured
 from benchmarks.peers.rows import Limit
@@ -45,6 +45,15 @@ def test_table_has_medians_the_ratio_and_the_verdict() -> None:
     ) in lines
 
 
+def test_machine_that_was_not_quiet_is_told() -> None:
+    noisy, quiet = measured(), measured()
+    noisy.others = {"chain": [0.3, 0.5], "log": [0.02]}
+    quiet.others = {"chain": [0.03, 0.5], "log": [0.02]}
+
+    assert "**The machine was not quiet**: others used 30 % of it" in page.tables(noisy)
+    assert "not quiet" not in page.tables(quiet)
+
+
 def test_interpreted_peers_that_are_ahead_are_named() -> None:
     text = page.tables(measured())
 
@@ -65,12 +74,17 @@ def test_everybody_stands_in_the_table_of_a_row_with_those_that_do_not_take_part
 def test_page_keeps_what_stands_around_the_tables() -> None:
     text = f"before\n{page.BEGIN}old\n{page.END}after\n"
 
-    assert (
-        page.with_tables(text, measured())
-        == f"before\n{page.BEGIN}\n{page.tables(measured())}\n{page.END}after\n"
-    )
+    assert page.with_part(text, page.BEGIN, "new\n") == f"before\n{page.BEGIN}\nnew\n\n{page.END}after\n"
     with pytest.raises(ValueError, match="no place"):
-        page.with_tables("before\nafter\n", measured())
+        page.with_part("before\nafter\n", page.BEGIN, "new\n")
+
+
+def test_page_has_the_tables_of_what_was_kept() -> None:
+    """After an edit of the rows or of how they are shown: `benchmarks/run --peers --render`."""
+    text = page.PAGE.read_text()
+
+    assert page.with_part(text, page.BEGIN, page.tables(Measured.read())) == text
+    assert page.with_part(text, page.BEGIN_CALLS, calls.table(calls.read())) == text
 
 
 def test_limit_is_a_number_or_so_many_times_another() -> None:
