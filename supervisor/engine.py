@@ -37,7 +37,7 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import StoreError, SupervisorError
 from supervisor.model.exit import NotStarted
-from supervisor.model.fact import Exited, Fact, FileRead, OutputRead
+from supervisor.model.fact import Exited, Fact, FileRead, OutputRead, ProbeEnded
 from supervisor.model.ids import RunId
 from supervisor.model.moment import Clock, Now
 from supervisor.model.record import Record
@@ -290,6 +290,8 @@ def _brief(item: Command | Fact) -> object:
     match item:
         case OutputRead(run_id, output):
             return f"OutputRead({run_id!r}, {len(output)} outputs)"
+        case ProbeEnded(run_id, end, count=count):
+            return f"ProbeEnded({run_id!r}, {end!r}, count={count})"
         case Exited(run_id, end, output=output) if output:
             return f"Exited({run_id!r}, {end!r}, {len(output)} outputs)"
         case ApplyFile(file) | UpsertFile(file):

@@ -61,6 +61,7 @@ MODULES = (
     "supervisor.host.proc.child_process",
     "supervisor.host.runs.adoption",
     "supervisor.host.runs.log_note",
+    "supervisor.host.runs.probes",
     "supervisor.host.runs.run_facts",
     "supervisor.host.runs.spawn.scripts",
     "supervisor.host.runs.spawn.containers",

@@ -1,4 +1,4 @@
-"""The runs whose directories are kept: what each was for, and how it ended as far as a record says so.
+"""The runs whose logs are kept: what each was for, and how it ended as far as a record says so.
 
 A service names its runs itself. The runs of tasks are those that the steps of executions name; executions that went the
 same way share what they passed, so each group is looked at once.
@@ -15,7 +15,7 @@ from supervisor.model.errors import NotFound
 from supervisor.model.exit import Exit
 from supervisor.model.ids import ItemId, RunId, service_of_run
 from supervisor.model.phase import RunPhase
-from supervisor.model.record import Execution, Service, TaskRun, TaskStep
+from supervisor.model.record import Execution, LastProbe, Service, TaskRun, TaskStep
 from supervisor.model.states import AtRest, Stopping
 
 
@@ -31,6 +31,8 @@ class KeptRun:
     lives: bool
     exit: Exit | None = None
     """How it ended, if a record says so; None: it lives, or only its directory says."""
+    probed: LastProbe | None = None
+    """Of probes: how the last one ended, if a record says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ def _of_service(service: Service) -> Iterator[KeptRun]:
     kinds = {service.last_probe: RunKind.READY, service.last_stop: RunKind.STOP}
     for run_id in service.directories:
         kind = kinds.get(run_id, RunKind.START)
-        end = _exit_of(service, run_id)
-        yield KeptRun(run_id, kind, service.id, service.item.reference, run_id in live, end)
+        probed = service.probed if service.probed and service.probed.id == run_id else None
+        end = probed.exit if probed else _exit_of(service, run_id)
+        yield KeptRun(run_id, kind, service.id, service.item.reference, run_id in live, end, probed)
 
 
 def _exit_of(service: Service, run_id: RunId) -> Exit | None:

@@ -8,10 +8,10 @@ process twice does no harm; to start it twice would.
 | record | its run | is started if it never was | gets |
 |---|---|---|---|
 | service STARTING | start | yes, unless it is known to have run | |
-| | probe | yes | KILL if it took too long |
+| | probes | yes | |
 | service RUNNING | start | | |
 | service STOPPING | start | no: it is to stop | TERM or KILL as the stage says; not while its stop command runs |
-| | probe | no | KILL |
+| | probes | no | KILL |
 | | stop command | yes, while it is the stage | KILL in that stage |
 | task run LIVE | itself | yes | |
 | task run STOPPING | itself | no: it is to stop | TERM, KILL once it took too long |
@@ -36,7 +36,7 @@ from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase, Want
 from supervisor.model.record import Service, TaskRun
-from supervisor.model.states import AtRest, ProbeRun, RunStopping, Starting, Stopping, StopStage
+from supervisor.model.states import AtRest, RunStopping, Starting, Stopping, StopStage
 
 RESTARTED = "ended when the machine was restarted"
 
@@ -74,8 +74,8 @@ def _of_service(service: Service) -> Iterator[Inherited]:
         yield Inherited(spawn_of_service(service, RunKind.START, start), wanted, _ending(start, stage))
     if (probe := service.probe) is not None:
         spawn = spawn_of_service(service, RunKind.READY, probe)
-        overdue = not isinstance(state, Starting) or state.probe == ProbeRun(probe, None)
-        yield Inherited(spawn, isinstance(state, Starting), Kill(probe) if overdue else None)
+        wanted = isinstance(state, Starting)
+        yield Inherited(spawn, wanted, None if wanted else Kill(probe))
     if (stop := service.stop) is not None:
         spawn = spawn_of_service(service, RunKind.STOP, stop)
         killed = stage is StopStage.KILLED

@@ -11,12 +11,18 @@ from supervisor.lean.frozen import dataclass
 from supervisor.model.ids import ItemId, RunId
 from supervisor.model.spec import EnvVar, RunsOn
 
+PROBE_INTERVAL_S = 1.0
+"""From the end of one probe to the beginning of the next."""
+PROBE_TIMEOUT_S = 10.0
+"""After so long a probe is killed."""
+
 
 class RunKind(enum.Enum):
     """What a run is for."""
 
     START = "start"
     READY = "ready"
+    """All probes of a session: the command runs again and again until it exits 0."""
     STOP = "stop"
     TASK = "task"
 

@@ -54,6 +54,27 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeEnded:
+    """A probe has ended in another way than the one before, or in the same way as all for a while.
+
+    There will be another one, unless `Exited` says that the probes are over: one has exited 0, or they were to end.
+    """
+
+    run_id: RunId
+    """Of all probes of a session."""
+    exit: Exit
+    tail: str = ""
+    """The last lines of what it printed."""
+    output: str = ""
+    """The end of what it printed; bytes that are not UTF-8 are lone surrogates."""
+    count: int = 1
+    """How many have ended since the last fact of this kind."""
+    took_s: float = 0.0
+    is_late: bool = False
+    """Whether it was killed because it took too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutputRead:
     """The `GITPOD_OUTPUT` file of a live run was read; `output` is its whole content."""
 
@@ -61,7 +82,7 @@ class OutputRead:
     output: Mapping[str, str]
 
 
-RunFact = Started | MainExited | Exited | OutputRead
+RunFact = Started | MainExited | Exited | ProbeEnded | OutputRead
 """A fact about a run."""
 
 

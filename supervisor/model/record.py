@@ -55,6 +55,23 @@ class Source(enum.Enum):
     API = "api"
 
 
+@dataclass(frozen=True, slots=True)
+class LastProbe:
+    """What is known of the last probe of a session. Probes that end as the one before change it seldom."""
+
+    id: RunId
+    """Of all probes of the session."""
+    exit: Exit
+    """How it ended."""
+    output: str = ""
+    """The end of what it printed; bytes that are not UTF-8 are lone surrogates."""
+    ended_s: float = 0.0
+    """When it ended, wall clock."""
+    took_s: float = 0.0
+    failed: int = 0
+    """How many probes of the session did not exit 0."""
+
+
 _NEW = AtRest()
 
 
@@ -79,9 +96,11 @@ class Service:
     kept_runs: tuple[RunId, ...] = ()
     """The last runs of its start command, oldest first. Their directories are kept."""
     last_probe: RunId | None = None
-    """The newest probe. Its directory is kept until another one begins."""
+    """The run id of the probes of the last session that had any. An earlier version kept a directory of that name."""
     last_stop: RunId | None = None
     """The newest run of its stop command. Its directory is kept until another one begins."""
+    probed: LastProbe | None = None
+    """How the last of these probes ended; None: none has, or an earlier version ran it."""
     spec_version: int = 1
     born: int = 0
     revision: int = 0
@@ -130,7 +149,7 @@ class Service:
 
     @property
     def probe(self) -> RunId | None:
-        """The probe that lives."""
+        """The run id of the probes that are not over."""
         match self.state:
             case Starting(probe=ProbeRun(run_id)) | Stopping(probe=run_id):
                 return run_id

@@ -3,9 +3,9 @@
 | state of a service | phase | what lives |
 |---|---|---|
 | `AtRest` | STOPPED; FAILED if `failure` says why | nothing |
-| `Starting` | STARTING | start, and a probe |
+| `Starting` | STARTING | start, and its probes |
 | `Running` | RUNNING | start |
-| `Stopping` | STOPPING | start, a probe, the stop command: at least one of them |
+| `Stopping` | STOPPING | start, its probes, the stop command: at least one of them |
 | `Deleted` | DELETED | nothing |
 
 | state of a task run | phase | what lives |
@@ -61,17 +61,10 @@ class ServiceSession:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRun:
-    """A probe that runs. `kill_at` is None once it was killed."""
+    """The probes of a session, one after the other, until one exits 0."""
 
     id: RunId
-    kill_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProbePause:
-    """No probe runs; the next one starts at `until`."""
-
-    until: float
+    """The run id that they have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,7 @@ class Starting:
     session: ServiceSession
     ready_by: float | None = None
     """When the service fails unless it is ready; None: it has all the time it needs."""
-    probe: ProbeRun | ProbePause | None = None
+    probe: ProbeRun | None = None
     """None until the process of the start command is known to run."""
     report: ProbeReport = _NO_REPORT
     phase = ServicePhase.STARTING
@@ -142,7 +135,7 @@ class Stopping:
     """None once SIGKILL was sent."""
     start_lives: bool = True
     probe: RunId | None = None
-    """The run id of a probe that lives. It was killed."""
+    """The run id of probes that are still to end. The one that ran was killed."""
     stop: RunId | None = None
     """The run id of the stop command, while it lives."""
     failure: str = ""

@@ -8,11 +8,12 @@ import time
 
 from supervisor.shim.cgroup_move import enter, leave
 from supervisor.shim.descriptors import DescriptorLimit
-from supervisor.shim.execute import ExecFailed, execute
+from supervisor.shim.execute import ExecFailed, execute, stage_of
 from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.standard_streams import StandardStreams
 from supervisor.shim.oom_score import OomScore
+from supervisor.shim.probe_protocol import ProbeRequest
 from supervisor.shim.protocol import CommandStarted, SpawnFailed, SpawnRequest
 from supervisor.shim.syscalls import leave_inherited_keyring
 
@@ -43,9 +44,8 @@ class CommandStarter:
                 # The supervisor has given it up, and has reported that it did not start.
                 streams.discard(keeper)
                 return SpawnFailed(run_id, "late", errno.ETIMEDOUT)
-            if user and not self._has_own_keyring:
-                leave_inherited_keyring()
-                self._has_own_keyring = True
+            if user:
+                self._leave_keyring()
             if request.fifo:
                 self._pump.start()
                 streams.hold(keeper)
@@ -57,10 +57,8 @@ class CommandStarter:
             latest = _now_ticks()
             streams.keep(self._pump)
         except OSError as error:
-            if isinstance(error, ExecFailed):
-                stage = error.stage
-            elif stage == "exec" and error.errno in (errno.EAGAIN, errno.ENOMEM):
-                stage = "fork"
+            if stage == "exec":
+                stage = stage_of(error)
             if streams is not None:
                 streams.discard(keeper)
             return SpawnFailed(run_id, stage, error.errno or errno.EIO)
@@ -78,6 +76,35 @@ class CommandStarter:
             os.chdir("/")  # keep no filesystem busy
         ticks = earliest if earliest == latest else _start_ticks(pid)
         return CommandStarted(run_id, pid, ticks, group, streams.inode)
+
+    def probe(self, request: ProbeRequest, out: int) -> int:
+        """Start a probe whose output goes into the pipe `out`; returns its pid. Raises OSError."""
+        try:
+            if user := request.user:
+                self._leave_keyring()
+                # A command that writes to /dev/stderr opens the pipe anew, as itself.
+                os.fchown(out, user.uid, user.gid)
+            else:
+                _enter(request.cwd)
+            self._oom_score.raise_()
+            self._descriptors.lower()
+            return execute(request, self._null, out, out)
+        finally:
+            self._oom_score.lower()
+            self._descriptors.raise_()
+            os.chdir("/")  # keep no filesystem busy
+
+    def _leave_keyring(self) -> None:
+        if not self._has_own_keyring:
+            leave_inherited_keyring()
+            self._has_own_keyring = True
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ExecFailed("chdir", error.errno or errno.EIO) from error
 
 
 def _now_ticks() -> int:

@@ -8,6 +8,7 @@ import signal
 import time
 
 from supervisor.lean.typing import NoReturn
+from supervisor.shim.probe_protocol import ProbeRequest
 from supervisor.shim.protocol import SpawnRequest, UserIds
 
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -22,7 +23,14 @@ class ExecFailed(OSError):
         self.stage = stage
 
 
-def execute(request: SpawnRequest, null: int, out: int, err: int) -> int:
+def stage_of(error: OSError) -> str:
+    """What failed in the attempt to make a process, as `SpawnFailed` has it."""
+    if isinstance(error, ExecFailed):
+        return error.stage
+    return "fork" if error.errno in (errno.EAGAIN, errno.ENOMEM) else "exec"
+
+
+def execute(request: SpawnRequest | ProbeRequest, null: int, out: int, err: int) -> int:
     """Start a process in a session of its own that inherits nothing else; returns its pid. Raises OSError.
 
     The descriptors become its standard input, output and error.

@@ -11,6 +11,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | ListenRequest | `{"ask": "listen", "path"}` | nothing |
 | JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
 | PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes", "held"?}` | LogFlushed |
+| ProbeRequest, EndProbesRequest | see `probe_protocol` | ProbeReport |
 | (the supervisor closes its side) | end of file | Bye |
 
 | event | on the wire |
@@ -20,10 +21,12 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | CommandExited | `{"exited": run id, "code" or "signal"}` |
 | RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
 | LogFlushed | `{"flushed": run id}` |
+| ProbeReport | see `probe_protocol` |
 | Bye | `{"bye": number of live commands}` |
 | ShimTrouble | `{"trouble": text}` |
 
-A message that is not in these tables raises ProtocolError here, and nowhere else. Standard library only.
+A message that is not in these tables raises ProtocolError here, and nowhere else. The first command needs no probes, so
+what is said about them is a module of its own. Standard library only.
 """
 
 from __future__ import annotations
@@ -31,12 +34,16 @@ from __future__ import annotations
 import errno
 
 from supervisor.lean.frozen import dataclass
-from supervisor.lean.typing import TYPE_CHECKING, assert_never
+from supervisor.lean.typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from supervisor.shim.probe_protocol import EndProbesRequest, ProbeReport, ProbeRequest
     from supervisor.shim.stream import Message
 
-VERSION = 5
+VERSION = 6
+"""6: probes."""
 
 
 class ProtocolError(Exception):
@@ -137,9 +144,6 @@ class PumpRequest:
     """Whether the supervisor has held the FIFO since it was made: nothing in it was lost."""
 
 
-Request = SpawnRequest | ListRequest | ListenRequest | JoinRequest | PumpRequest
-
-
 # Events ---------------------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +220,28 @@ class ShimTrouble:
     text: str
 
 
-Event = CommandStarted | SpawnFailed | CommandExited | RunsListed | LogFlushed | Bye | ShimTrouble
+if TYPE_CHECKING:
+    Request: TypeAlias = (
+        SpawnRequest
+        | ListRequest
+        | ListenRequest
+        | JoinRequest
+        | PumpRequest
+        | ProbeRequest
+        | EndProbesRequest
+    )
+    Event: TypeAlias = (
+        CommandStarted
+        | SpawnFailed
+        | CommandExited
+        | RunsListed
+        | LogFlushed
+        | ProbeReport
+        | Bye
+        | ShimTrouble
+    )
+else:
+    Request = Event = object  # for annotations alone: the classes of probes are imported late
 
 
 # To the wire and back -------------------------------------------------------------------------------------------------
@@ -238,7 +263,9 @@ def encode_request(request: Request) -> Message:
             message["limit_bytes"] = limit_bytes
             return message | {"held": True} if held else message
         case _:
-            assert_never(request)
+            from supervisor.shim.probe_protocol import encode_probe_request
+
+            return encode_probe_request(request)
 
 
 def _encode_spawn(request: SpawnRequest) -> Message:
@@ -249,8 +276,7 @@ def _encode_spawn(request: SpawnRequest) -> Message:
         "env": request.env,
         "cwd": request.cwd,
     }
-    if user := request.user:
-        message["as"] = {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)}
+    message |= encode_user(request.user)
     if request.cgroup:
         message["cgroup"] = request.cgroup
     if request.fifo:
@@ -260,11 +286,20 @@ def _encode_spawn(request: SpawnRequest) -> Message:
     return message | {"log": request.log, "dir": request.dir, "before": request.before}
 
 
+def encode_user(user: UserIds | None) -> Message:
+    """Whom a command runs as, as it stands on the wire."""
+    return {"as": {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)}} if user else {}
+
+
 def decode_request(message: Message) -> Request:
     """A request from the wire. Raises ProtocolError."""
     match message:
         case {"ask": "spawn"}:
             return _decode_spawn(message)
+        case {"ask": "probe" | "end probes"}:
+            from supervisor.shim.probe_protocol import decode_probe_request
+
+            return decode_probe_request(message)
         case {"ask": "list"}:
             return ListRequest()
         case {"ask": "listen", "path": str(path)}:
@@ -294,7 +329,7 @@ def _decode_spawn(message: Message) -> SpawnRequest:
             "dir": str(folder),
             "before": float() | int() as before,
         }:
-            user = _decode_user(run_id, message.get("as"))
+            user = decode_user(run_id, message.get("as"))
             return SpawnRequest(
                 run_id,
                 tuple(argv),
@@ -326,7 +361,8 @@ def _decode_pumping(message: Message) -> Pumping:
             return NOT_PUMPED
 
 
-def _decode_user(run_id: str, user: object) -> UserIds | None:
+def decode_user(run_id: str, user: object) -> UserIds | None:
+    """Whom a command runs as, from the wire. Raises ProtocolError."""
     match user:
         case None:
             return None
@@ -366,7 +402,9 @@ def encode_event(event: Event) -> Message:
         case ShimTrouble(text):
             return {"trouble": text}
         case _:
-            assert_never(event)
+            from supervisor.shim.probe_protocol import encode_report
+
+            return encode_report(event)
 
 
 def decode_event(message: Message) -> Event:
@@ -388,6 +426,10 @@ def decode_event(message: Message) -> Event:
             )
         case {"flushed": str(run_id)}:
             return LogFlushed(run_id)
+        case {"probed": str()}:
+            from supervisor.shim.probe_protocol import decode_report
+
+            return decode_report(message)
         case {"bye": int(live)}:
             return Bye(live)
         case {"trouble": str(text)}:

@@ -19,6 +19,7 @@ what a child inherits.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import signal
@@ -38,6 +39,8 @@ from supervisor.shim.descriptors import close_others
 from supervisor.shim.fact_journal import FactWriter
 from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.owner_socket import OwnerSocket
+from supervisor.shim.probe_protocol import EndProbesRequest, ProbeRequest
+from supervisor.shim.prober import Prober
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -71,25 +74,29 @@ _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal
 class Shim:
     """Holds the commands. `serve` returns when neither a supervisor nor a command is left."""
 
-    def __init__(self, supervisor: socket.socket) -> None:
+    def __init__(self, supervisor: socket.socket, is_subreaper: bool = True) -> None:
+        """`is_subreaper`: whether whatever a command leaves without a parent becomes our child."""
         self._supervisor: Stream | None = Stream(supervisor)
         self._listener = OwnerSocket()
         self._runs: dict[int, tuple[str, str, int]] = {}
         """Live commands: `{pid: (run id, run directory, start ticks)}`."""
         self._facts = FactWriter()
         self._group, self._ready_until = "", 0.0
+        self._retry_at = math.inf
         # A signal handler alone would not end a poll (PEP 475); the byte in this pipe does.
         self._wakeup, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._logs = RunLogs(wakeup)
         self._starter = CommandStarter(self._logs.pump)
+        self._prober = Prober(self._starter, self._runs, is_subreaper)
 
     def serve(self) -> None:
         """Answer and reap until neither a supervisor nor a command is left."""
-        while self._supervisor or self._runs or self._logs.is_needed:
+        while self._supervisor or self._runs or self._prober.live or self._logs.is_needed:
             for act in self._due():
                 self._try(act)
+        self._prober.close()
         self._facts.retry()
         self._logs.close()
         self._listener.close()
@@ -108,12 +115,26 @@ class Shim:
         if (keeper := self._logs.keeper.fileno()) >= 0:
             handlers[keeper] = self._logs.keeper.replace
             poll.register(keeper, 0)  # it says nothing: only its end is reported
-        expectant = time.monotonic() < self._ready_until
+        now = time.monotonic()
+        expectant = now < self._ready_until
         patience_s = self._logs.patience_s or (RETRY_S if self._facts.is_behind else None)
         if expectant:
             patience_s = _MOVED_S
-        ready = poll.poll(patience_s and patience_s * 1000)
-        return [handlers[fd] for fd, _ in ready] or [self._rejoin if expectant else self._retry]
+        # Probes end and begin all the time: what is to be retried does not wait until they are quiet.
+        self._retry_at = math.inf if patience_s is None else min(self._retry_at, now + patience_s)
+        wake_at = min(self._retry_at, self._prober.next_at())
+        ready = poll.poll(None if wake_at == math.inf else max(0, math.ceil((wake_at - now) * 1000)))
+        acts = [handlers[fd] for fd, _ in ready]
+        now = time.monotonic()
+        if now >= self._prober.next_at():
+            acts.append(self._probe)
+        if now >= self._retry_at:
+            self._retry_at = math.inf
+            acts.append(self._rejoin if expectant else self._retry)
+        return acts
+
+    def _probe(self) -> None:
+        self._tell_all(self._prober.act(time.monotonic()))
 
     def _retry(self) -> None:
         """Do what could not be done before, or took too long."""
@@ -136,6 +157,7 @@ class Shim:
         if self._supervisor:
             # Requests that are still in the old socket are dropped: the list that the new one gets remains true.
             self._supervisor.socket.close()
+        self._prober.lose_supervisor()
         self._supervisor = Stream(sock)
 
     def _converse(self) -> None:
@@ -151,7 +173,8 @@ class Shim:
             # The supervisor may have closed only its sending side, to be told how many commands it leaves behind.
             stream.ended = False
             self._reap()  # a command that was just killed does not count
-            stream.send(encode_event(Bye(len(self._runs))))
+            self._prober.lose_supervisor()
+            stream.send(encode_event(Bye(len(self._runs) + self._prober.live)))
             stream.socket.close()
             self._supervisor = None
 
@@ -183,6 +206,10 @@ class Shim:
             case JoinRequest(group):
                 self._group, self._ready_until = group, time.monotonic() + _READY_S
                 self._rejoin()
+            case ProbeRequest():
+                self._tell_all(self._prober.ask(request))
+            case EndProbesRequest():
+                self._tell_all(self._prober.finish(request))
             case _:
                 assert_never(request)
 
@@ -215,6 +242,7 @@ class Shim:
         except BlockingIOError:
             pass
         self._reap_all()
+        self._tell_all(self._prober.settle())
         self._tell_all(self._logs.attend(self._live))
 
     def _reap_all(self) -> None:
@@ -232,10 +260,12 @@ class Shim:
 
     def _note_exit(self, end: os.waitid_result) -> None:
         run = self._runs.pop(end.si_pid, None)
-        if run is None:
-            return  # the keeper, or an orphan that became our child
-        run_id, folder, _ = run
         status = ExitStatus(end.si_status, by_signal=end.si_code != os.CLD_EXITED)
+        if run is None:
+            if self._prober.owns(end.si_pid):
+                self._prober.main_ended(end.si_pid, status)
+            return  # else the keeper, or an orphan that became our child
+        run_id, folder, _ = run
         # Before it is written: what the exit starts does not wait for the disk.
         self._tell_all(self._logs.main_ended(run_id, status))
         self._facts.note_exit(run_id, folder, end.si_pid, status)
@@ -278,8 +308,7 @@ def main(fd: int, *wrong: str) -> None:
     supervisor = socket.socket(fileno=fd)
     supervisor.set_inheritable(False)
     os.chdir("/")
-    become_subreaper()
-    Shim(supervisor).serve()
+    Shim(supervisor, become_subreaper()).serve()
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 _SS_DISABLE = 2
 
 
-def become_subreaper() -> None:
+def become_subreaper() -> bool:
     """Have every process below us that loses its parent become our child; PR_SET_CHILD_SUBREAPER of prctl(2).
 
     So a daemon that left its session and wiped the marker out of its environment is still found, as a child of ours.
+    Returns whether it is so.
     """
-    _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def leave_inherited_keyring() -> None:
@@ -42,11 +43,11 @@ def leave_alternate_stack() -> None:
     _call("sigaltstack", struct.pack("@PiN", 0, _SS_DISABLE, 0), None)
 
 
-def _call(name: str, *arguments: int | bytes | None) -> None:
+def _call(name: str, *arguments: int | bytes | None) -> bool:
     try:
         import _ctypes  # the rest of ctypes would take 5 ms and 300 kB
 
         function = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)  # type: ignore[arg-type]  # None: this program
-        _ctypes.call_function(function, arguments)
+        return bool(_ctypes.call_function(function, arguments) == 0)
     except (ImportError, AttributeError, OSError):
-        pass  # a C library without it
+        return False  # a C library without it

@@ -16,7 +16,7 @@ from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
 from supervisor.model.shared_sequence import EMPTY
-from supervisor.model.states import AtRest, ProbePause, ProbeReport, RunEnded, Starting
+from supervisor.model.states import AtRest, ProbeReport, ProbeRun, RunEnded, Starting
 from tests.core import playbook
 
 WEB = Service(ServiceId("s"), playbook.service("web"), Source.FILE, 0.0)
@@ -92,7 +92,7 @@ def test_what_nobody_would_look_for_is_not_kept() -> None:
     assert (
         Ring().changes(
             (WEB, replace(WEB, state=AtRest(noisy, tail="pl4nted"))),
-            (waits, replace(waits, state=Starting(playbook.SESSION, probe=ProbePause(7.0)))),
+            (waits, replace(waits, state=Starting(playbook.SESSION, probe=ProbeRun(RunId("p"))))),
             (run, None),
         )
         == []

@@ -14,7 +14,7 @@ from supervisor.core.world import Outcome, World
 from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.command import ApplyFile, Command
 from supervisor.model.exit import SUCCESS, Exit, ExitCode
-from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, Started
+from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, ProbeEnded, Started
 from supervisor.model.ids import RunId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase
@@ -96,6 +96,16 @@ class Playbook:
     def exited(self, name: str, end: Exit | int = SUCCESS, **fields: object) -> list[str]:
         end = ExitCode(end) if isinstance(end, int) else end
         return self.do(Exited(self.runs[name], end, **fields))  # type: ignore[arg-type]
+
+    def probed(self, name: str, end: Exit | int, tail: str = "", **fields: object) -> list[str]:
+        """A probe has ended that did not exit 0, in another way than the one before."""
+        end = ExitCode(end) if isinstance(end, int) else end
+        return self.do(ProbeEnded(self.runs[f"{name}.ready"], end, tail, tail, **fields))  # type: ignore[arg-type]
+
+    def ready(self, name: str, tail: str = "") -> list[str]:
+        """A probe has exited 0."""
+        run_id = self.runs[f"{name}.ready"]
+        return self.do(ProbeEnded(run_id, SUCCESS, "", tail), Exited(run_id, SUCCESS))
 
     def main_exited(self, name: str, end: Exit | int = SUCCESS) -> list[str]:
         return self.do(MainExited(self.runs[name], ExitCode(end) if isinstance(end, int) else end))

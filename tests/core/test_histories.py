@@ -19,7 +19,7 @@ from supervisor.core.invariants import violations
 from supervisor.core.items.diff import digests, items
 from supervisor.core.recovery import known_runs
 from supervisor.core.world import Outcome, World
-from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -40,7 +40,16 @@ from supervisor.model.command import (
 )
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import EnvironmentStarted, Exited, Fact, MainExited, OutputRead, Started, Survivor
+from supervisor.model.fact import (
+    EnvironmentStarted,
+    Exited,
+    Fact,
+    MainExited,
+    OutputRead,
+    ProbeEnded,
+    Started,
+    Survivor,
+)
 from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, TaskId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
@@ -231,6 +240,9 @@ class ToyMachine:
 
     def fact(self, run_id: RunId) -> Fact:
         live = self.live[run_id]
+        if live.spawn.kind is RunKind.READY and self.rng.random() < 0.5:
+            end, said = self.rng.choice(EXITS), self.rng.choice(["", "no\n"])
+            return ProbeEnded(run_id, end, said, said, is_late=self.rng.random() < 0.1)
         match self.rng.randrange(4):
             case 0 if not live.main_ended:
                 return Started(run_id, 42)

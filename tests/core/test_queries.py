@@ -98,12 +98,11 @@ def test_services_that_start_and_stop_are_waited_for_and_one_that_runs_is_not() 
     )
     book.do(StartService(book.service("web").id, book.stamp()))
     book.started("web")
-    book.exited("web.ready", 1)
+    book.probed("web", 1)
     [wait] = queries.waits(records)
     assert isinstance(wait, queries.ServiceWait)
     assert (wait.until, wait.why) == ("to be ready", "probe exited 1")
     assert not queries.is_done(records)
-    book.after(1.0)
     book.exited("web.ready")
     assert (list(queries.waits(records)), queries.is_done(records), queries.is_at_rest(records)) == (
         [],

@@ -260,7 +260,16 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     ]
     assert [run["kind"] for run in runs(path, services(path)["late"]["id"])] == ["ready", "start"]
     folder = project.state / "runs"
-    until(lambda: set(os.listdir(folder)) == {run["id"] for run in runs(path)}, "that the rest is removed")
+    kept = {run["id"] for run in runs(path)}
+    until(lambda: set(os.listdir(folder)) <= kept, "that the rest is removed")
+    # Only the probe that the landed version ran has a directory.
+    with_directory = {run["id"] for run in runs(path) if run["kind"] != "ready"}
+    assert with_directory <= set(os.listdir(folder))
+    assert not any(
+        run["id"] in os.listdir(folder)
+        for run in runs(path, services(path)["web"]["id"])
+        if run["kind"] == "ready"
+    )
     assert project.stop(program) == 130
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from supervisor.lean.frozen import replace
+from supervisor.shim.probe_protocol import EndProbesRequest, ProbeReport, ProbeRequest
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -65,6 +66,12 @@ REQUESTS: list[tuple[Request, str]] = [
     (ListRequest(), '{"ask": "list"}'),
     (ListenRequest("/s/shim.sock"), '{"ask": "listen", "path": "/s/shim.sock"}'),
     (JoinRequest("/sys/fs/cgroup/s"), '{"ask": "join", "cgroup": "/sys/fs/cgroup/s"}'),
+    (
+        ProbeRequest("r", ("/bin/true",), {"A": "b\udcff"}, "/w", UserIds(1000, 1001, (4,)), 1.5, 9.0, 64),
+        '{"ask": "probe", "run_id": "r", "argv": ["/bin/true"], "env": {"A": "b\\udcff"}, "cwd": "/w",'
+        ' "interval_s": 1.5, "timeout_s": 9.0, "kept_bytes": 64, "as": {"uid": 1000, "gid": 1001, "groups": [4]}}',
+    ),
+    (EndProbesRequest("r"), '{"ask": "end probes", "run_id": "r"}'),
 ]
 EVENTS: list[tuple[Event, str]] = [
     (
@@ -80,9 +87,25 @@ EVENTS: list[tuple[Event, str]] = [
     (CommandExited("r", ExitStatus(9, by_signal=True)), '{"exited": "r", "signal": 9}'),
     (
         RunsListed({"r": (12, 345)}, {"e": ExitStatus(0), "k": ExitStatus(15, by_signal=True)}, VERSION),
-        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 5}',
+        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 6}',
     ),
     (LogFlushed("r"), '{"flushed": "r"}'),
+    (
+        ProbeReport("r", ExitStatus(1), "no\udcff", 3, 0.25),
+        '{"probed": "r", "output": "no\\udcff", "count": 3, "took_s": 0.25, "code": 1}',
+    ),
+    (
+        ProbeReport("r", ExitStatus(9, by_signal=True), "", 1, 10.0, late=True, left=True),
+        '{"probed": "r", "output": "", "count": 1, "took_s": 10.0, "signal": 9, "late": true, "left": true}',
+    ),
+    (
+        ProbeReport("r", SpawnFailed("r", "exec", 2), "", 1),
+        '{"probed": "r", "output": "", "count": 1, "took_s": 0.0, "stage": "exec", "errno": 2, "text": ""}',
+    ),
+    (
+        ProbeReport("r", None, over=True),
+        '{"probed": "r", "output": "", "count": 0, "took_s": 0.0, "over": true}',
+    ),
     (Bye(2), '{"bye": 2}'),
     (ShimTrouble("OSError()"), '{"trouble": "OSError()"}'),
 ]
@@ -120,6 +143,8 @@ def test_fields_that_are_not_known_are_ignored() -> None:
         {"ask": "join", "cgroup": None},
         {"ask": "spawn"},
         {"ask": ["spawn"]},
+        {"ask": "probe", "run_id": "r"},
+        {"ask": "end probes"},
     ],
 )
 def test_a_request_that_is_not_in_the_table_is_refused(message: dict[str, Any]) -> None:
@@ -156,9 +181,9 @@ def test_a_spawn_request_that_is_wrong_is_refused_in_the_name_of_its_run(wrong: 
         {"failed": "r"},
         {"exited": "r"},
         {"exited": "r", "code": None},
-        {"runs": [], "ended": {}, "version": 5},
-        {"runs": {"r": [1]}, "ended": {}, "version": 5},
-        {"runs": {}, "ended": {"r": {}}, "version": 5},
+        {"runs": [], "ended": {}, "version": 6},
+        {"runs": {"r": [1]}, "ended": {}, "version": 6},
+        {"runs": {}, "ended": {"r": {}}, "version": 6},
         {"bye": "2"},
         {"trouble": 1},
     ],

@@ -13,6 +13,7 @@ from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.run_facts import RunFacts, WrittenFacts
 from supervisor.model.exit import Exit, ExitUnknown, exit_text, shell_status
+from supervisor.model.record import LastProbe
 from supervisor.model.timestamp import rfc3339
 
 
@@ -28,25 +29,43 @@ def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
 
 
 def _run(directory: RunDir, facts: RunFacts, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
+    if run.probed is not None:
+        return _probe(run, run.probed)
     began_s = facts.began_s
     end = None if run.lives else run.exit or facts.exit or _unknown(directory, began_s)
     size_bytes, kept_bytes = _sizes(directory.log)
-    return (
-        run,
-        began_s,
-        {
-            "id": run.id,
-            "itemId": run.item_id,
-            "reference": run.reference,
-            "kind": run.kind.value,
-            "startedAt": _text(began_s),
-            "endedAt": None if run.lives else _text(facts.ended_s),
-            "end": "" if end is None else exit_text(end),
-            "exitStatus": _status(end),
-            "sizeBytes": size_bytes,
-            "keptBytes": kept_bytes,
-        },
-    )
+    body = _body(run, began_s, None if run.lives else facts.ended_s, end, size_bytes, kept_bytes)
+    return run, began_s, body
+
+
+def _body(
+    run: KeptRun,
+    began_s: float | None,
+    ended_s: float | None,
+    end: Exit | None,
+    size_bytes: int,
+    kept_bytes: int,
+) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "itemId": run.item_id,
+        "reference": run.reference,
+        "kind": run.kind.value,
+        "startedAt": _text(began_s),
+        "endedAt": _text(ended_s),
+        "end": "" if end is None else exit_text(end),
+        "exitStatus": _status(end),
+        "sizeBytes": size_bytes,
+        "keptBytes": kept_bytes,
+    }
+
+
+def _probe(run: KeptRun, last: LastProbe) -> tuple[KeptRun, float | None, dict[str, Any]]:
+    """The last one of a session's probes, whether there will be another one or not."""
+    began_s = last.ended_s - last.took_s
+    size_bytes = len(last.output.encode("utf-8", "surrogateescape"))
+    body = _body(run, began_s, last.ended_s, last.exit, size_bytes, size_bytes)
+    return run, began_s, body
 
 
 def _unknown(directory: RunDir, began_s: float | None) -> ExitUnknown:

@@ -19,7 +19,6 @@ from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Change, ChangeEvent, Hub
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service
-from supervisor.model.states import ProbePause, Starting
 
 _DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -122,8 +121,8 @@ class Metrics:
             was_over = isinstance(before, Execution) and before.phase in EXECUTION_ENDED
             if after.phase in EXECUTION_ENDED and not was_over:
                 self._ended(after)
-        elif isinstance(before, Service) and isinstance(after, Service) and _probe_failed(before, after):
-            self._probes.add()
+        elif isinstance(before, Service) and isinstance(after, Service):
+            self._probes.add(number=_failed_probes(before, after))
 
     def _ended(self, execution: Execution) -> None:
         outcome = execution.phase.value
@@ -147,7 +146,9 @@ def kept_log_bytes(runs: Path) -> int:
     return total
 
 
-def _probe_failed(before: Service, after: Service) -> bool:
-    """Whether a probe has ended and there will be another one."""
-    pauses = isinstance(after.state, Starting) and isinstance(after.state.probe, ProbePause)
-    return before.probe is not None and pauses
+def _failed_probes(before: Service, after: Service) -> int:
+    """How many probes have failed between two versions of a record."""
+    if after.probed is None:
+        return 0
+    known = before.probed.failed if before.probed and before.probed.id == after.probed.id else 0
+    return after.probed.failed - known

@@ -46,12 +46,12 @@ from supervisor.api.logs.log_source import (
 )
 from supervisor.api.logs.log_stream import SILENCE, LogReader
 from supervisor.api.logs.log_tail import TailSearch
+from supervisor.api.logs.probe_logs import ProbeLogs
 from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.core.records import Records
 from supervisor.host.runs import log_file
 from supervisor.host.runs.line_times import LineTimes
-from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
@@ -81,9 +81,13 @@ class Logs:
     def __init__(self, records: Records, hub: Hub, runs: Path, secrets: Secrets) -> None:
         """`runs` holds the run directories, in the state directory; `secrets` is asked at each read."""
         self._records = records
-        self._runs = runs
+        probe_logs = ProbeLogs(records)
         self._shared = ReaderResources(
-            runs, ChunkCache(secrets), LogWaiters(hub, records.leaders), LineTimes(runs.parent)
+            runs,
+            ChunkCache(secrets),
+            LogWaiters(hub, records.leaders),
+            LineTimes(runs.parent, probe_logs),
+            probe_logs,
         )
         self._search = TailSearch()
 
@@ -155,7 +159,7 @@ class Logs:
             return _Begin(source.sections)
         (section,) = source.sections
         run_id = section.run()
-        size = 0 if run_id is None else log_file.size(RunDir(self._runs, run_id).log)
+        size = 0 if run_id is None else log_file.size(self._shared.log(run_id))
         offset = query.offset if query.offset is not None else max(0, size - (query.last or 0))
         grows = query.follow and not section.over(run_id)
         if offset > size or (query.ranged and offset == size and not grows):

@@ -16,7 +16,7 @@ from supervisor.api.logs.log_section import Section
 from supervisor.core import kept_runs, queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
-from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
+from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, service_of_run
 from supervisor.model.phase import EXECUTION_ENDED
 from supervisor.model.record import Execution, Service, TaskStep
 from supervisor.model.step_states import StepState
@@ -147,7 +147,12 @@ class _KeptRun:
         return self._run_id
 
     def over(self, run_id: str | None) -> bool:
-        return not kept_runs.lives(self._records, self._run_id)
+        # Of probes the log is what the last one printed, whether there will be another one or not.
+        return not kept_runs.lives(self._records, self._run_id) or self._has_ended_probe()
+
+    def _has_ended_probe(self) -> bool:
+        service = self._records.services.get(service_of_run(self._run_id))
+        return service is not None and service.probed is not None and service.probed.id == self._run_id
 
 
 class _StepRun:

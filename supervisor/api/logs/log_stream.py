@@ -26,7 +26,6 @@ from supervisor.api.logs.log_query import WantedLines
 from supervisor.api.logs.log_section import Section
 from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.host.runs import log_file
-from supervisor.host.runs.run_directory import RunDir
 
 KEEP_ALIVE_S = 15.0
 _SEARCHED_BYTES = 8192
@@ -82,7 +81,7 @@ class LogReader:
                 return
             if await self._wait(section, None):
                 yield SILENCE
-        place = _Place(RunDir(self._shared.runs, run_id).log, section.name or run_id, offset)
+        place = _Place(self._shared.log(run_id), section.name or run_id, offset)
         try:
             if not self._is_plain:
                 await self._begin_view(place, section, run_id)
@@ -111,6 +110,8 @@ class LogReader:
         while not self._client.gone():
             # First whether it is over, then the log: bytes that come between the two looks are read.
             over = section.over(run_id)
+            if over:
+                place.path = self._shared.log(run_id)  # a probe's is known once it has ended
             if limit is None and (over or not self._goes_on()):
                 limit = log_file.size(place.path)
             chunk = await self._chunk(place, run_id, over)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import anyio
 
@@ -21,7 +20,6 @@ from supervisor.api.logs.log_section import Section
 from supervisor.api.logs.reader_resources import ReaderResources
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
-from supervisor.host.runs.run_directory import RunDir
 
 SEARCHES = 2
 """How many searches go on at once."""
@@ -47,7 +45,7 @@ class TailSearch:
         left = threading.Event()
         try:
             async with self._limiter:
-                return await worker_threads.run(tail_start, shared.runs, sections, lines, left.is_set)
+                return await worker_threads.run(tail_start, shared, sections, lines, left.is_set)
         finally:
             left.set()
 
@@ -61,7 +59,7 @@ async def _passing_tail(
         run_id, start = sections[index].run(), 0
         if run_id is None:
             continue
-        path = RunDir(shared.runs, run_id).log
+        path = shared.log(run_id)
         first = await shared.first_line(run_id, wanted)
         start = log_file.size(path)
         await shared.times.refresh()
@@ -99,7 +97,7 @@ async def _passing(
     `over`: nothing will be written any more.
     """
     found = array("Q")
-    path = RunDir(shared.runs, run_id).log
+    path = shared.log(run_id)
     view = LineView(wanted, shared.times, run_id)
     while start < end:
         async with shared.search_turn():
@@ -115,7 +113,7 @@ async def _passing(
 
 
 def tail_start(
-    runs: Path, sections: Sequence[Section], lines: int, stop: Callable[[], bool] = lambda: False
+    shared: ReaderResources, sections: Sequence[Section], lines: int, stop: Callable[[], bool] = lambda: False
 ) -> tuple[tuple[Section, ...], int]:
     """The sections, and the offset in the first of them, from which the last `lines` lines follow.
 
@@ -129,7 +127,7 @@ def tail_start(
         run_id = sections[index].run()
         if run_id is None:
             continue
-        found = log_file.find_tail(RunDir(runs, run_id).log, lines, budget_bytes, stop)
+        found = log_file.find_tail(shared.log(run_id), lines, budget_bytes, stop)
         lines -= found.lines
         budget_bytes -= found.searched_bytes
         if lines <= 0 or found.cut or index == 0 or budget_bytes <= 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from supervisor.api.logs.chunks import ChunkCache, LogChunk
 from supervisor.api.logs.log_query import WantedLines
+from supervisor.api.logs.probe_logs import ProbeLogs
 from supervisor.api.logs.waiters import LogWaiters
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
@@ -33,8 +34,14 @@ class ReaderResources:
     cache: ChunkCache
     waiters: LogWaiters
     times: LineTimes
+    probe_logs: ProbeLogs
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SERVED_AT_ONCE))
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    def log(self, run_id: str) -> str:
+        """The path of a run's log, for the functions of `log_file`."""
+        path = RunDir(self.runs, run_id).log
+        return self.probe_logs.held(run_id, path) or path
 
     @asynccontextmanager
     async def search_turn(self) -> AsyncGenerator[None]:
@@ -52,7 +59,7 @@ class ReaderResources:
         if wanted.since_ms is None:
             return 0
         # The size before the times: so what is written meanwhile passes.
-        end = log_file.size(RunDir(self.runs, run_id).log)
+        end = log_file.size(self.log(run_id))
         await self.times.refresh()
         times = self.times.of(run_id)
         if times.first_at(wanted.since_ms) == 0:

@@ -23,14 +23,13 @@ from supervisor.core.state_machines.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.exit import SUCCESS
-from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
+from supervisor.model.fact import Exited, MainExited, OutputRead, ProbeEnded, RunFact, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Service
 from supervisor.model.states import (
     AtRest,
     Deleted,
-    ProbePause,
     ProbeRun,
     Running,
     ServiceState,
@@ -53,14 +52,13 @@ class ServiceEvent:
     OUTPUT = "the start command wrote outputs"
     MAIN_ENDED = "the start command ended, others of its process tree live"
     START_ENDED = "the process tree of the start command ended"
-    PROBE_SUCCEEDED = "the probe exited 0"
-    PROBE_FAILED = "the probe ended otherwise"
+    PROBE_ENDED = "a probe ended otherwise than the one before"
+    PROBE_SUCCEEDED = "the probes are over: one exited 0"
+    PROBES_LOST = "the probes are over, and none exited 0"
     STOP_ENDED = "the stop command ended"
     OTHER_FACT = "any other fact"
     READY_LATE = "the readiness deadline has come"
     PROBE_SAID = "the last probe said something new, and the log is to have it"
-    PROBE_LATE = "the probe has run for 10 s"
-    PROBE_DUE = "the next probe is due"
     KILL_DUE = "the kill deadline has come"
 
 
@@ -79,14 +77,13 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: NEVER,
         E.MAIN_ENDED: NEVER,
         E.START_ENDED: NEVER,
+        E.PROBE_ENDED: NEVER,
         E.PROBE_SUCCEEDED: NEVER,
-        E.PROBE_FAILED: NEVER,
+        E.PROBES_LOST: NEVER,
         E.STOP_ENDED: NEVER,
         E.OTHER_FACT: IGNORED,
         E.READY_LATE: NEVER,
         E.PROBE_SAID: NEVER,
-        E.PROBE_LATE: NEVER,
-        E.PROBE_DUE: NEVER,
         E.KILL_DUE: NEVER,
     },
     Starting: {
@@ -98,14 +95,13 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: (steps.read_output, (STARTING,)),
         E.MAIN_ENDED: (steps.end_tree, (STOPPING,)),
         E.START_ENDED: (steps.end, (STOPPED, FAILED, STOPPING)),
+        E.PROBE_ENDED: (probes.see_probe, (STARTING,)),
         E.PROBE_SUCCEEDED: (probes.be_ready, (RUNNING,)),
-        E.PROBE_FAILED: (probes.probe_again, (STARTING,)),
+        E.PROBES_LOST: (probes.lose_probes, (STOPPING,)),
         E.STOP_ENDED: NEVER,
         E.OTHER_FACT: IGNORED,
         E.READY_LATE: (probes.give_up_readiness, (STOPPING,)),
         E.PROBE_SAID: (probes.note_probe, (STARTING,)),
-        E.PROBE_LATE: (probes.kill_probe, (STARTING,)),
-        E.PROBE_DUE: (probes.start_probe, (STARTING,)),
         E.KILL_DUE: NEVER,
     },
     Running: {
@@ -117,14 +113,13 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: (steps.read_output, (RUNNING,)),
         E.MAIN_ENDED: (steps.end_tree, (STOPPING,)),
         E.START_ENDED: (steps.end, (STOPPED, FAILED)),
+        E.PROBE_ENDED: NEVER,
         E.PROBE_SUCCEEDED: NEVER,
-        E.PROBE_FAILED: NEVER,
+        E.PROBES_LOST: NEVER,
         E.STOP_ENDED: NEVER,
         E.OTHER_FACT: IGNORED,
         E.READY_LATE: NEVER,
         E.PROBE_SAID: NEVER,
-        E.PROBE_LATE: NEVER,
-        E.PROBE_DUE: NEVER,
         E.KILL_DUE: NEVER,
     },
     Stopping: {
@@ -136,14 +131,13 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: (steps.read_output, (STOPPING,)),
         E.MAIN_ENDED: (steps.note_exit, (STOPPING,)),
         E.START_ENDED: (steps.see_end, (STOPPED, FAILED, STOPPING)),
+        E.PROBE_ENDED: (steps.note_probe, (STOPPING,)),
         E.PROBE_SUCCEEDED: (steps.see_probe_end, (STOPPED, FAILED, STOPPING)),
-        E.PROBE_FAILED: (steps.see_probe_end, (STOPPED, FAILED, STOPPING)),
+        E.PROBES_LOST: (steps.see_probe_end, (STOPPED, FAILED, STOPPING)),
         E.STOP_ENDED: (steps.see_stop_end, (STOPPED, FAILED, STOPPING)),
         E.OTHER_FACT: IGNORED,
         E.READY_LATE: NEVER,
         E.PROBE_SAID: NEVER,
-        E.PROBE_LATE: NEVER,
-        E.PROBE_DUE: NEVER,
         E.KILL_DUE: (steps.kill, (STOPPING,)),
     },
     Deleted: {
@@ -155,14 +149,13 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: NEVER,
         E.MAIN_ENDED: NEVER,
         E.START_ENDED: NEVER,
+        E.PROBE_ENDED: NEVER,
         E.PROBE_SUCCEEDED: NEVER,
-        E.PROBE_FAILED: NEVER,
+        E.PROBES_LOST: NEVER,
         E.STOP_ENDED: NEVER,
         E.OTHER_FACT: NEVER,
         E.READY_LATE: NEVER,
         E.PROBE_SAID: NEVER,
-        E.PROBE_LATE: NEVER,
-        E.PROBE_DUE: NEVER,
         E.KILL_DUE: NEVER,
     },
 }
@@ -199,9 +192,9 @@ def take(service: Service, event: str, given: RunFact | float | None, now: Now) 
 def deadline(service: Service) -> float | None:
     """When `decide` must look again although no fact came, on the monotonic clock; None: never."""
     match service.state:
-        case Starting(probe=ProbeRun(kill_at=at)) | Starting(probe=ProbePause(until=at)):
-            ready_by = service.state.ready_by
-            return min((due for due in (at, ready_by) if due is not None), default=None)
+        case Starting(ready_by=ready_by, probe=ProbeRun()):
+            moments = (ready_by, probes.note_at(service.state))
+            return min((due for due in moments if due is not None), default=None)
         case Stopping(kill_at=at):
             return at
         case _:
@@ -221,10 +214,14 @@ def _event_of(service: Service, fact: RunFact) -> str:
                 return ServiceEvent.MAIN_ENDED
             case Exited():
                 return ServiceEvent.START_ENDED
+            case ProbeEnded():
+                return ServiceEvent.OTHER_FACT
             case _:
                 assert_never(fact)
+    if run_id == service.probe and isinstance(fact, ProbeEnded):
+        return ServiceEvent.PROBE_ENDED
     if run_id == service.probe and isinstance(fact, Exited):
-        return ServiceEvent.PROBE_SUCCEEDED if fact.exit == SUCCESS else ServiceEvent.PROBE_FAILED
+        return ServiceEvent.PROBE_SUCCEEDED if fact.exit == SUCCESS else ServiceEvent.PROBES_LOST
     if run_id == service.stop and isinstance(fact, Exited):
         return ServiceEvent.STOP_ENDED
     return ServiceEvent.OTHER_FACT
@@ -244,21 +241,9 @@ def _due(state: ServiceState, now: Now) -> str | None:
     match state:
         case Stopping():
             return ServiceEvent.KILL_DUE if is_due(state.kill_at, now) else None
-        case Starting(probe=ProbeRun() | ProbePause()):
+        case Starting(probe=ProbeRun()):
             if is_due(state.ready_by, now):
                 return ServiceEvent.READY_LATE
-            if probes.is_to_note(state, now):
-                return ServiceEvent.PROBE_SAID
-            return _due_probe(state.probe, now)
-        case _:
-            return None
-
-
-def _due_probe(probe: ProbeRun | ProbePause | None, now: Now) -> str | None:
-    match probe:
-        case ProbeRun(kill_at=at):
-            return ServiceEvent.PROBE_LATE if is_due(at, now) else None
-        case ProbePause(until=at):
-            return ServiceEvent.PROBE_DUE if is_due(at, now) else None
+            return ServiceEvent.PROBE_SAID if is_due(probes.note_at(state), now) else None
         case _:
             return None

@@ -9,11 +9,11 @@ from __future__ import annotations
 from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.exit import SUCCESS, Exit, exit_text
-from supervisor.model.fact import Exited, MainExited, OutputRead
+from supervisor.model.fact import Exited, MainExited, OutputRead, ProbeEnded
 from supervisor.model.ids import RunId
 from supervisor.model.moment import Now
 from supervisor.model.phase import Want
-from supervisor.model.record import Service
+from supervisor.model.record import LastProbe, Service
 from supervisor.model.states import (
     AtRest,
     Deleted,
@@ -28,7 +28,7 @@ from supervisor.model.states import (
 
 STOP_GRACE_S = 120.0
 KEPT_RUNS = 20
-"""Runs of a service's start command whose logs are kept; of probes and of stop commands the newest one is."""
+"""Runs of a service's start command whose logs are kept; of its stop command the newest one is."""
 _LAST_LINE = 200
 
 Decision = tuple[Service, tuple[Action, ...]]
@@ -121,6 +121,11 @@ def see_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decisi
         failure="; ".join(text for text in failures if text),
     )
     return _stopped(service, state, now)
+
+
+def note_probe(service: Service, state: Stopping, fact: ProbeEnded, now: Now) -> Decision:
+    """Keep how it ended."""
+    return with_probe(service, fact, now), ()
 
 
 def see_probe_end(service: Service, state: Stopping, _fact: Exited, now: Now) -> Decision:
@@ -248,7 +253,7 @@ def new_run(service: Service, kind: RunKind) -> tuple[RunId, Service, tuple[Disc
     match kind:
         case RunKind.READY:
             discarded = () if service.last_probe is None else (service.last_probe,)
-            service = replace(service, last_probe=run_id)
+            service = replace(service, last_probe=run_id, probed=None)
         case RunKind.STOP:
             discarded = () if service.last_stop is None else (service.last_stop,)
             service = replace(service, last_stop=run_id)
@@ -257,6 +262,14 @@ def new_run(service: Service, kind: RunKind) -> tuple[RunId, Service, tuple[Disc
             discarded = kept[:-KEPT_RUNS]
             service = replace(service, kept_runs=kept[-KEPT_RUNS:])
     return run_id, service, (Discard(discarded),) if discarded else ()
+
+
+def with_probe(service: Service, fact: ProbeEnded, now: Now) -> Service:
+    """The record once one more of the probes has ended."""
+    before = service.probed.failed if service.probed else 0
+    failed = before + fact.count - (fact.exit == SUCCESS)
+    probed = LastProbe(fact.run_id, fact.exit, fact.output, now.wall_s, fact.took_s, failed)
+    return replace(service, probed=probed)
 
 
 def with_last_line(text: str, tail: str) -> str:

@@ -12,7 +12,7 @@ from supervisor.core.state_machines.transitions import IGNORED, NEVER, step_of
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import Any, assert_never
 from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
-from supervisor.model.fact import Exited, MainExited, OutputRead, RunFact, Started
+from supervisor.model.fact import Exited, MainExited, OutputRead, ProbeEnded, RunFact, Started
 from supervisor.model.moment import Now
 from supervisor.model.phase import RunPhase
 from supervisor.model.record import TaskRun
@@ -111,6 +111,8 @@ def spawn_of(run: TaskRun) -> Spawn:
 
 def observe(run: TaskRun, fact: RunFact, now: Now) -> Decision:
     """The record with a fact of this run folded in."""
+    if isinstance(fact, ProbeEnded):
+        return run, ()  # only services have probes
     return take(run, _event_of(fact), fact, now)
 
 
@@ -141,7 +143,7 @@ def deadline(run: TaskRun) -> float | None:
     return run.state.kill_at if isinstance(run.state, RunStopping) else None
 
 
-def _event_of(fact: RunFact) -> str:
+def _event_of(fact: Started | OutputRead | MainExited | Exited) -> str:
     match fact:
         case Started():
             return TaskRunEvent.STARTED

@@ -28,7 +28,7 @@ from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.run_facts import WrittenFacts
 from supervisor.host.runs.spawn.shim_client import ShimClient
-from supervisor.model.action import Inherited, Kill, Terminate
+from supervisor.model.action import Inherited, Kill, RunKind, Terminate
 from supervisor.model.exit import ExitUnknown
 from supervisor.shim.protocol import RunsListed
 
@@ -37,6 +37,14 @@ STRAY_GRACE_S = 2.0
 _POLL_S = 0.01
 _LOOKS_AFTER_S = (0.0, 0.02, 0.1)
 """How long before each look at /proc for a run."""
+
+
+def without_probes(inherited: Iterable[Inherited]) -> tuple[list[Inherited], list[Inherited]]:
+    """The runs that have directories, and the probes, which have none."""
+    runs, probes = list[Inherited](), list[Inherited]()
+    for one in inherited:
+        (probes if one.spawn.kind is RunKind.READY else runs).append(one)
+    return runs, probes
 
 
 def found_again(
@@ -86,7 +94,7 @@ def _is_pumped(run: Run) -> bool:
 
 def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:
     """The runs of an earlier boot, with their exits; `why`: the reason if an exit was not noted."""
-    runs, written = [_run(one, folder) for one in inherited], WrittenFacts(folder)
+    runs, written = [_run(one, folder) for one in without_probes(inherited)[0]], WrittenFacts(folder)
     for run in runs:
         run.exit = written.of(run.run_id).exit or ExitUnknown(why)
     return runs

@@ -64,7 +64,7 @@ class _Ending:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.tree = TreeEnding(run.kind)
+        self.tree = TreeEnding()
         self.alive: set[ProcRef] = set()
         """The processes of the last look that are not known to have ended."""
         self.fd = -1

@@ -21,6 +21,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs import log_file
@@ -140,11 +141,19 @@ class RunTimes:
         return offsets[index] if index < len(offsets) else None
 
 
+class HeldLogs(Protocol):
+    """The logs that are in no file."""
+
+    def held(self, run_id: str, path: str) -> log_file.HeldLog | None:
+        """The log of a run whose log would be at `path`; None: it is in that file, if anywhere."""
+
+
 class LineTimes:
     """The journal of a state directory. Used on one thread, the event loop's if there is one."""
 
-    def __init__(self, state: str | os.PathLike[str]) -> None:
-        """`state`: the state directory. Nothing is read yet."""
+    def __init__(self, state: str | os.PathLike[str], others: HeldLogs | None = None) -> None:
+        """`state`: the state directory; `others`: the logs that are in no file. Nothing is read yet."""
+        self._others = others
         self._path = os.path.join(state, NAME)
         self._runs = Path(state, "runs")
         self._journal = _Journal()
@@ -153,6 +162,9 @@ class LineTimes:
     def of(self, run_id: str) -> RunTimes:
         """The times of a run, as far as the journal was read."""
         run = RunDir(self._runs, run_id)
+        if self._others and (held := self._others.held(run_id, run.log)) is not None:
+            at_ms = round(held.at_s * 1000)
+            return RunTimes(held, _NONE, at_ms, at_ms)
         records = self._journal.runs.get(key(run_id), _NONE)
         if records.offsets and records.offsets[0] == 0:
             start_ms = records.times_ns[0] // _NS_IN_MS

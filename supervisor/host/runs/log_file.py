@@ -42,6 +42,21 @@ _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
 _LARGEST = 1 << 60
 
 
+class HeldLog(str):
+    """The path of a log that is in no file but here, for all functions that take a path."""
+
+    __slots__ = ("at_s", "data")
+
+    def __new__(cls, path: str, data: bytes, at_s: float) -> HeldLog:
+        """`at_s`: when all of it was written, as far as that is known."""
+        log = super().__new__(cls, path)
+        log.data, log.at_s = data, at_s
+        return log
+
+    data: bytes
+    at_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Bytes of a log, where they begin, and how many before them were asked for and are not there."""
@@ -259,11 +274,22 @@ def _pieces(line: str) -> list[str]:
 
 @contextmanager
 def _opened(path: str, mode: int = os.O_RDONLY) -> Iterator[int]:
-    fd = open_regular(path, mode)
+    fd = _in_memory(path.data) if isinstance(path, HeldLog) else open_regular(path, mode)
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _in_memory(data: bytes) -> int:
+    """A file of its own that holds some bytes, 4 KiB or so. Raises OSError."""
+    fd = os.memfd_create("log", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, data)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _read(fd: int, base: int, offset: int, max_bytes: int) -> Chunk | None:

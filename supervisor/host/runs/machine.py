@@ -8,11 +8,11 @@ depends on what the run is for:
 | kind | main process ended, nothing asked | something asked |
 |---|---|---|
 | start | `Exited` once no process of it lives; `MainExited` first if one does | `Exited` once none lives |
-| ready | what it left behind is killed, then `Exited` | the same |
 | stop, task | `Exited` at once: people start daemons in tasks | `Exited` once none lives |
 
-Asked means `Terminate` or `Kill`; asking is without effect on a run that is over. `perform`, `adopt` and `turn` work
-before there is an event loop. What needs one waits for `run`.
+Probes, the runs of the kind ready, have a table of their own (`probes`). Asked means `Terminate` or `Kill`; asking is
+without effect on a run that is over. `perform`, `adopt` and `turn` work before there is an event loop. What needs one
+waits for `run`.
 
 The decisions are in `pending_start`, `exits` and `tree_ending`: plain functions and values.
 """
@@ -38,7 +38,7 @@ from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.host.runs.spawn.spawner import Settled
 from supervisor.lean.late import anyio, late, logging
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
-from supervisor.model.action import Action, Discard, Inherited, Kill, Note, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Inherited, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.errors import MachineError, ProblemSink
 from supervisor.model.exit import ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Survivor
@@ -58,6 +58,7 @@ from supervisor.shim.protocol import (
 if TYPE_CHECKING:
     from supervisor.host.proc.cgroups import Cgroups
     from supervisor.host.runs import adoption
+    from supervisor.host.runs.probes import Probes
     from supervisor.host.runs.upkeep import Upkeep
     from supervisor.host.users.account import Account
 else:
@@ -113,6 +114,7 @@ class HostMachine:
         self._preparation = Preparation(self._runs, self._folder, environment, account, cgroups, pumping)
         self._starter = RunStarter(self._runs, self._facts, self._ender, self._shims, self._preparation)
         self._spawner = self._starter.spawner
+        self._probes_made: Probes | None = None
         if os.path.isdir(self._folder.parent / "scripts"):
             self._work.soon(self._tidy_scripts)
         self._attend_to_new_shims()
@@ -122,9 +124,13 @@ class HostMachine:
     def perform(self, action: Action) -> None:
         """Do it. Never raises: a failure is a fact."""
         match action:
+            case Spawn(kind=RunKind.READY):
+                self._probes.start(action)
             case Spawn():
                 self._starter.start(action)
-                self._after_asking()
+                self.after_asking()
+            case Terminate(run_id) | Kill(run_id) if self._probes_made and run_id in self._probes_made:
+                self._probes_made.kill(run_id)
             case Terminate(run_id):
                 self._ask(run_id, Asked.TERMINATE)
             case Kill(run_id):
@@ -145,7 +151,10 @@ class HostMachine:
             return
 
         shims = self._shims
-        began, never = adoption.found_again(inherited, self._folder, shims.held, shims.held_by)
+        runs, probes = adoption.without_probes(inherited)
+        if probes:
+            self._probes.adopt(probes)
+        began, never = adoption.found_again(runs, self._folder, shims.held, shims.held_by)
         for run in began:
             self._starter.began(run)
         for one in never:
@@ -243,17 +252,27 @@ class HostMachine:
                 self._ender.orphaned_fifos.done(run_id)
             case RunsListed() | Bye():
                 pass  # an answer that came after its question was given up
-            case _:
-                assert_never(event)
+            case _:  # ProbeReport, whose class is imported late
+                self._probes.take(event)
 
     # Requests --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _probes(self) -> Probes:
+        if self._probes_made is None:
+            from supervisor.host.runs.probes import (
+                Probes,  # not at the top: they come after the first command
+            )
+
+            self._probes_made = Probes(self._preparation, self._shims, self._facts, self._work, self)
+        return self._probes_made
 
     def _settle(self, settled: Settled) -> None:
         """Go on with the starts of which it is known what became of them, and with what their requests led to."""
         self._starter.settle(settled)
-        self._after_asking()
+        self.after_asking()
 
-    def _after_asking(self) -> None:
+    def after_asking(self) -> None:
         """Do what follows from requests to shims, apart from their answers."""
         self._attend_to_new_shims()
         for client in self._shims.clients():
@@ -349,6 +368,8 @@ class HostMachine:
             self._settle(self._spawner.find(runs, began, time.monotonic()))
         if await self._ender.orphaned_fifos.are_there():
             self._work.soon(self._replace_shim)
+        if self._probes_made:
+            self._probes_made.lose(client)
         for run in self._held_by(client):
             run.shim = None
             self._ender.watch(run, self._shims.held)

@@ -22,7 +22,7 @@ class Asked(enum.IntEnum):
 
 
 _SHORT_LOG_BYTES = 1 << 20
-"""How large the log of a probe or of a stop command may be: they have little to say, and every service has them."""
+"""How large the log of a stop command may be: it has little to say, and every service may have one."""
 
 
 class Run:
@@ -84,8 +84,7 @@ class Run:
 
     def log_limit_bytes(self, limit_bytes: int) -> int:
         """How large its log may be, where other logs may have `limit_bytes`."""
-        is_short = self.kind in (RunKind.READY, RunKind.STOP)
-        return min(limit_bytes, _SHORT_LOG_BYTES) if is_short else limit_bytes
+        return min(limit_bytes, _SHORT_LOG_BYTES) if self.kind is RunKind.STOP else limit_bytes
 
     def hold_fifo(self) -> bool:
         """Have a read end of its FIFO, so that nothing in it is lost while we live, and its command has a reader.

@@ -3,7 +3,7 @@
 | asked of the run | its main process | then |
 |---|---|---|
 | anything | has ended, as has the rest | TreeEnded |
-| kill, or the run is a probe that has ended | any | KillTree each time, for 5 s; then TreeEnded with the survivors |
+| kill | any | KillTree each time, for 5 s; then TreeEnded with the survivors |
 | terminate | any | TerminateProcesses, each once; orphans that appear get it once all others have ended |
 | nothing | has ended, others live | ReportMainExit, once |
 | nothing | lives | AwaitChange |
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked
-from supervisor.model.action import RunKind
 from supervisor.model.exit import Exit
 
 KILL_BOUND_S = 5.0
@@ -63,9 +62,8 @@ Step = TreeEnded | TerminateProcesses | KillTree | ReportMainExit | AwaitChange
 class TreeEnding:
     """What was done about one run's process tree so far, and what comes next."""
 
-    def __init__(self, kind: RunKind) -> None:
-        """`kind`: of the run."""
-        self._kind = kind
+    def __init__(self) -> None:
+        """Nothing was done yet."""
         self._terminated: set[ProcRef] = set()
         self._reported = False
         self._give_up_at_s = math.inf
@@ -80,7 +78,7 @@ class TreeEnding:
         """
         if not members and end is not None:
             return TreeEnded()
-        if asked is Asked.KILL or (end is not None and self._kind is RunKind.READY):
+        if asked is Asked.KILL:
             self._give_up_at_s = min(self._give_up_at_s, now_s + KILL_BOUND_S)
             if now_s >= self._give_up_at_s:
                 return TreeEnded(tuple(members))

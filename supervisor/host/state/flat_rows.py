@@ -1,7 +1,7 @@
 """Rows of services and task runs from before version 3 of the database: the fields of all phases side by side.
 
 Such a row was written between two steps, when the world is settled; that says which fields have a meaning. Rows of
-version 3 may be older than `last_probe` and `last_stop`.
+version 3 may be older than `last_probe` and `last_stop`, and than the probes of a session having one run id.
 """
 
 from __future__ import annotations
@@ -17,8 +17,21 @@ def with_state(kind: str, row: _Row) -> _Row:
     """The row as it is written now. `kind` is the name of the record's class. Raises KeyError or TypeError."""
     if kind == "Service":
         row = row if "state" in row else {**row, "state": _service_state(row)}
-        return row if "last_probe" in row else {**row, **_last_runs(row)}
+        row = row if "last_probe" in row else {**row, **_last_runs(row)}
+        return {**row, **_probed_on(row)} if _pauses(row) else row
     return {**row, "state": _run_state(row)} if kind == "TaskRun" and "state" not in row else row
+
+
+def _pauses(row: _Row) -> bool:
+    """Whether the service was between two probes, each of which had a run id of its own."""
+    probe = row["state"].get("probe")
+    return isinstance(probe, Mapping) and probe.get("_") == "ProbePause"
+
+
+def _probed_on(row: _Row) -> dict[str, Any]:
+    """Probes go on under the run id of the last one, which was the last run of all."""
+    last = row["last_probe"] or f"{row['id']}.{row['runs']}"
+    return {"last_probe": last, "state": {**row["state"], "probe": {"_": "ProbeRun", "id": last}}}
 
 
 def _service_state(row: _Row) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def _session(row: _Row) -> dict[str, Any] | None:
 
 def _probe(row: _Row) -> dict[str, Any] | None:
     if row.get("probe") is not None:
-        return {"_": "ProbeRun", "id": row["probe"], "kill_at": row.get("probe_kill_at")}
+        return {"_": "ProbeRun", "id": row["probe"]}
     if row.get("probe_at") is not None:
         return {"_": "ProbePause", "until": row["probe_at"]}
     return None

@@ -46,7 +46,7 @@ T = TypeVar("T")
 def record_of(reading: Reading, id_: str, kind: str, body: dict[str, object]) -> Record:
     """The record that a row of the table of records holds. Raises ValueError, KeyError or TypeError on other data."""
     if kind in KINDS:
-        if "state" not in body and kind in ("Service", "TaskRun"):
+        if (kind == "Service" and "probed" not in body) or (kind == "TaskRun" and "state" not in body):
             # Imported late: only an earlier version wrote such rows.
             from supervisor.host.state.flat_rows import with_state
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -15,11 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from supervisor.api.http.metrics import Metrics, kept_log_bytes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
+from supervisor.model.exit import ExitCode
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
 from supervisor.model.phase import ExecutionPhase, ServicePhase
-from supervisor.model.record import Execution, Service, Source
+from supervisor.model.record import Execution, LastProbe, Service, Source
 from supervisor.model.shared_sequence import EMPTY
-from supervisor.model.states import ProbePause, ProbeRun, Starting
 from tests.core import playbook
 
 pytestmark = pytest.mark.anyio
@@ -93,16 +94,13 @@ async def test_executions_are_counted_once_by_their_outcome(tmp_path: Path) -> N
 
 
 async def test_probes_that_fail_are_counted(tmp_path: Path) -> None:
-    starting, again, probing = (
-        replace(SERVICE, state=Starting(playbook.SESSION, probe=probe))
-        for probe in (None, ProbePause(1.0), ProbeRun(RunId("p1"), 11.0))
-    )
-    ready = replace(SERVICE, state=playbook.STATES[ServicePhase.RUNNING])
+    def probed(run_id: str, failed: int) -> Service:
+        return replace(SERVICE, probed=LastProbe(RunId(run_id), ExitCode(1), failed=failed))
+
+    versions = [SERVICE, probed("p1", 1), probed("p1", 31), probed("p1", 31), SERVICE, probed("p2", 2)]
     async with counting(tmp_path) as numbers:
-        numbers.hub.publish([Change(starting, probing), Change(probing, again), Change(again, probing)])
-        numbers.hub.publish([Change(probing, again), Change(again, probing), Change(probing, ready)])
-        numbers.hub.publish([Change(probing, replace(SERVICE, state=playbook.STATES[ServicePhase.STOPPING]))])
-        assert (await numbers.read())["supervisor_probe_failures_total"] == 2
+        numbers.hub.publish([Change(before, after) for before, after in pairwise(versions)])
+        assert (await numbers.read())["supervisor_probe_failures_total"] == 33
 
 
 async def test_heartbeats_are_counted(tmp_path: Path) -> None:

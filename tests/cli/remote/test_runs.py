@@ -86,7 +86,7 @@ services:
     notes = b"supervisor: asking\nsupervisor: stop command exited 3: refused\n"
     assert log(client, start).endswith(notes)
     folders = sorted(path.name for path in (running.project.state / "runs").glob(f"{db}.*"))
-    assert folders == sorted(run["id"] for run in (stop, probe, start))
+    assert folders == sorted(run["id"] for run in (stop, start))
 
 
 def test_what_there_is_not_is_not_found(running: Running) -> None:

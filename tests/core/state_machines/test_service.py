@@ -9,10 +9,11 @@ import pytest
 from supervisor.core import queries
 from supervisor.model.command import DeleteService, Drain, RestartService, StartService, StopService
 from supervisor.model.errors import NotFound, Precondition
-from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
-from supervisor.model.fact import Exited, Survivor
+from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
+from supervisor.model.fact import Exited, ProbeEnded, Survivor
 from supervisor.model.ids import ServiceId
 from supervisor.model.phase import ServicePhase
+from supervisor.model.record import LastProbe
 from supervisor.model.states import Stopping
 from tests.core.playbook import Playbook, service
 
@@ -125,31 +126,60 @@ def test_each_session_is_a_new_run_with_a_log_of_its_own() -> None:
 # Probes
 
 
-def test_probe_runs_once_a_second_after_the_last_ended_until_it_exits_0() -> None:
+def test_ready_command_is_probed_until_a_probe_exits_0() -> None:
     web = Web(ready="probe")
     web.start()
     assert web.started("web") == ["spawn web.ready"]
+    assert web.started("web") == [], "a supervisor that takes over is told of the start again"
     web.after(0.4)
-    assert web.exited("web.ready", 7) == [], "it said nothing, so the log says nothing of it"
+    assert web.probed("web", 7) == [], "it said nothing, so the log says nothing of it"
     assert web.service("web").reason == "probe exited 7"
-    assert web.after(0.9) == []
-    assert web.after(0.1) == ["spawn web.ready"]
-    assert web.exited("web.ready") == []
+    assert web.world.deadline() is None
+    assert web.ready("web") == []
     assert web.phase is RUNNING
     assert web.service("web").reason == ""
     assert web.after(60) == []
 
 
-def test_probe_that_takes_longer_than_10_s_is_killed_and_repeated() -> None:
+def test_probe_that_was_killed_because_it_took_too_long_says_so() -> None:
     web = Web(ready="probe")
     web.start()
     web.started("web")
-    assert web.after(9.9) == []
-    assert web.after(0.1) == ["kill web.ready"]
-    assert web.after(5) == []
-    web.exited("web.ready", ExitSignal(9), tail="connecting\n")
+    assert web.after(60) == []
+    web.probed("web", ExitSignal(9), "connecting\n", is_late=True)
     assert web.service("web").reason == "probe did not end within 10 s: connecting"
-    assert web.after(1) == ["spawn web.ready"]
+
+
+def test_last_probe_is_in_the_record_and_failed_ones_are_counted() -> None:
+    web = Web(ready="probe")
+    web.start()
+    web.started("web")
+    run_id = web.runs["web.ready"]
+    assert web.service("web").probed is None
+    web.probed("web", 1, "no\n", took_s=0.5)
+    web.mono_s += 30.0
+    web.probed("web", 2, "no\n", count=30)
+    at_s = web.mono_s + 1e9
+    assert web.service("web").probed == LastProbe(run_id, ExitCode(2), "no\n", at_s, 0.0, 31)
+    web.do(ProbeEnded(run_id, SUCCESS, "", "yes\n", 3), Exited(run_id, SUCCESS))
+    assert web.service("web").probed == LastProbe(run_id, ExitCode(0), "yes\n", at_s, 0.0, 33)
+    web.restart()
+    web.exited("web")
+    web.started("web")
+    assert web.service("web").probed is None
+    assert web.service("web").last_probe != run_id
+
+
+def test_service_whose_probes_are_lost_is_stopped_and_fails() -> None:
+    web = Web(ready="probe")
+    web.start()
+    web.started("web")
+    assert web.exited("web.ready", NotStarted("the supervisor met a bug")) == ["terminate web"]
+    web.exited("web", ExitSignal(15))
+    assert (web.phase, web.service("web").reason) == (
+        FAILED,
+        "not ready: the probe could not start: the supervisor met a bug",
+    )
 
 
 def test_last_words_of_a_probe_are_in_the_reason_and_in_the_log() -> None:
@@ -157,9 +187,7 @@ def test_last_words_of_a_probe_are_in_the_reason_and_in_the_log() -> None:
     web.start()
     web.started("web")
     said = "trying port 80\nconnection refused\n"
-    assert web.exited("web.ready", 1, tail=said) == [
-        "note web: trying port 80\nprobe exited 1: connection refused"
-    ]
+    assert web.probed("web", 1, said) == ["note web: trying port 80\nprobe exited 1: connection refused"]
     assert web.service("web").reason == "probe exited 1: connection refused"
 
 
@@ -172,7 +200,7 @@ def test_log_says_of_probes_what_is_new_and_not_every_second() -> None:
         if web.phase is not STARTING:
             break
         if web.service("web").probe:
-            notes += web.exited("web.ready", 1, tail="no\n" if second < 20 else f"no at {second}\n")
+            notes += web.probed("web", 1, "no\n" if second < 20 else f"no at {second}\n")
         notes += web.after(0.5)
     told = [word.partition(": ")[2] for word in notes if word.startswith("note")]
     assert len(told) == 5
@@ -186,9 +214,10 @@ def test_service_that_is_never_ready_fails_with_the_last_probes_words() -> None:
     web = Web(ready="probe", readiness_timeout_s=3.0)
     web.start()
     web.started("web")
-    web.exited("web.ready", 1, tail="connection refused\n")
+    web.probed("web", 1, "connection refused\n")
     web.mono_s += 3.0
-    assert web.do() == ["terminate web"]
+    assert web.do() == ["kill web.ready", "terminate web"]
+    web.exited("web.ready", ExitSignal(9))
     web.exited("web", ExitSignal(15), tail="bye\n")
     assert web.service("web").reason == "not ready after 3 s (probe exited 1: connection refused)"
     assert web.service("web").tail == "connection refused\n"
@@ -221,12 +250,11 @@ def test_readiness_timeout_stops_the_service_and_fails_it_with_the_last_probe() 
     web = Web(ready="probe", readiness_timeout_s=3.0)
     web.start()
     web.started("web")
-    web.exited("web.ready", 7)
-    web.after(1)
-    web.exited("web.ready", 7)
-    web.mono_s += 2.0
-    assert web.do() == ["note web: probe exited 7", "terminate web"]
+    web.probed("web", 7)
+    web.mono_s += 3.0
+    assert web.do() == ["note web: probe exited 7", "kill web.ready", "terminate web"]
     assert web.phase is STOPPING
+    web.exited("web.ready", ExitSignal(9))
     web.exited("web", ExitSignal(15))
     assert (web.phase, web.service("web").reason) == (FAILED, "not ready after 3 s (probe exited 7)")
 
@@ -322,8 +350,9 @@ def test_first_failure_counts_and_the_stop_command_s_is_noted() -> None:
     web = Web(ready="probe", stop="halt", readiness_timeout_s=5.0)
     web.start()
     web.started("web")
-    web.exited("web.ready", 1)
+    web.probed("web", 1)
     web.after(5.0)
+    web.probed("web", ExitSignal(9))
     web.exited("web.ready", ExitSignal(9))
     web.exited("web")
     assert web.exited("web.stop", 3) == ["note web: stop command exited 3"]
@@ -498,23 +527,19 @@ def test_nothing_starts_while_draining() -> None:
         web.start()
 
 
-def test_of_probes_the_newest_is_kept_and_the_one_before_discarded() -> None:
+def test_of_the_probes_of_two_sessions_the_newer_are_kept() -> None:
     web = Web(ready="probe")
     web.start()
     web.started("web")
     first = web.runs["web.ready"]
-    web.exited("web.ready", 1)
-    assert web.discarded == []
-    web.after(1.0)
-    assert web.discarded == [first]
-    second = web.runs["web.ready"]
-    web.exited("web.ready")
+    web.ready("web")
     assert web.phase is RUNNING
-    assert web.service("web").directories == (web.runs["web"], second)
+    assert web.service("web").directories == (web.runs["web"], first)
     web.exited("web")
     web.start()
+    assert web.discarded == []
     web.started("web")
-    assert web.discarded == [first, second]
+    assert web.discarded == [first]
 
 
 def test_of_stop_commands_the_newest_is_kept_and_takes_no_place_of_a_start() -> None:

@@ -69,9 +69,8 @@ def test_a_command_that_cannot_start_says_why(it: Stage) -> None:
     assert fact.exit.why.startswith("cannot enter the workspace")
 
 
-@pytest.mark.parametrize("kind", [RunKind.START, RunKind.READY])
-def test_the_rest_of_a_service_or_probe_is_seen_out_by_the_loop(it: Stage, kind: RunKind) -> None:
-    it.spawn(kind=kind)
+def test_the_rest_of_a_service_is_seen_out_by_the_loop(it: Stage) -> None:
+    it.spawn(kind=RunKind.START)
     assert [type(fact) for fact in it.turn(it.started(), it.exited(0))] == [Started]
     assert "_see_out" in backlog(it)
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.model.action import Discard, RunKind
+from supervisor.model.action import RunKind
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import Started
-from supervisor.model.ids import RunId
-from tests.host.runs.harness import bench, until
+from tests.host.runs.harness import bench
 
 pytestmark = pytest.mark.anyio
 
@@ -67,12 +66,3 @@ async def test_a_task_ends_at_its_first_failing_command_and_a_service_does_not(t
         assert (await it.exited("task")).exit == ExitCode(1)
         assert (await it.exited("service")).exit == ExitCode(0)
         assert (it.log("task"), it.log("service")) == ("", "on\n")
-
-
-async def test_what_a_probe_printed_is_kept_until_it_is_discarded(tmp_path: Path) -> None:
-    async with bench(tmp_path) as it:
-        it.spawn("echo not yet; exit 1", "probe", RunKind.READY)
-        assert (await it.exited("probe")).exit == ExitCode(1)
-        assert it.log("probe") == "not yet\n"
-        it.machine.perform(Discard((RunId("probe"),)))
-        await until(lambda: list((it.state / "runs").iterdir()) == [])

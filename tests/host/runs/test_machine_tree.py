@@ -216,13 +216,6 @@ async def test_a_service_alone_is_over_at_once(tmp_path: Path) -> None:
         assert [type(fact) for fact in it.facts] == [Started, Exited]
 
 
-async def test_what_a_probe_leaves_behind_is_killed(tmp_path: Path) -> None:
-    async with bench(tmp_path) as it:
-        it.spawn(f"trap '' TERM; {DAEMON}", kind=RunKind.READY)
-        assert (await it.exited()).exit == ExitCode(0)
-        assert it.members() == []
-
-
 async def test_asking_a_run_that_is_over_has_no_effect(tmp_path: Path) -> None:
     async with bench(tmp_path) as it:
         it.spawn(":")

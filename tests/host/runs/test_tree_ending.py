@@ -14,18 +14,16 @@ from supervisor.host.runs.tree_ending import (
     TreeEnded,
     TreeEnding,
 )
-from supervisor.model.action import RunKind
 from supervisor.model.exit import SUCCESS, Exit
 
 MAIN, CHILD, ORPHAN = ProcRef(1, 1), ProcRef(2, 2), ProcRef(3, 3)
-KINDS = list(RunKind)
 
 
 class Playbook:
     """One run's ending, step by step."""
 
-    def __init__(self, kind: RunKind = RunKind.START) -> None:
-        self.ending = TreeEnding(kind)
+    def __init__(self) -> None:
+        self.ending = TreeEnding()
 
     def next(
         self,
@@ -38,15 +36,13 @@ class Playbook:
         return self.ending.next(members, asked, end, now_s, all_ended=all_ended)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("asked", list(Asked))
-def test_a_run_of_which_nothing_lives_is_over(kind: RunKind, asked: Asked) -> None:
-    assert Playbook(kind).next(asked=asked, end=SUCCESS) == TreeEnded()
+def test_a_run_of_which_nothing_lives_is_over(asked: Asked) -> None:
+    assert Playbook().next(asked=asked, end=SUCCESS) == TreeEnded()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_run_whose_exit_is_not_known_yet_is_not_over(kind: RunKind) -> None:
-    assert Playbook(kind).next() == AwaitChange()
+def test_a_run_whose_exit_is_not_known_yet_is_not_over() -> None:
+    assert Playbook().next() == AwaitChange()
 
 
 def test_a_service_whose_main_process_leaves_others_says_so_once() -> None:
@@ -54,12 +50,6 @@ def test_a_service_whose_main_process_leaves_others_says_so_once() -> None:
     assert it.next(CHILD, end=SUCCESS) == ReportMainExit()
     assert it.next(CHILD, end=SUCCESS) == AwaitChange()
     assert it.next(end=SUCCESS) == TreeEnded()
-
-
-def test_what_a_probe_leaves_behind_is_killed_unasked() -> None:
-    it = Playbook(RunKind.READY)
-    assert it.next(MAIN) == AwaitChange()
-    assert it.next(CHILD, end=SUCCESS) == KillTree((CHILD,))
 
 
 def test_each_process_is_terminated_once() -> None:

@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.lean.typing import Protocol
+from supervisor.lean.typing import TYPE_CHECKING, Protocol
 from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import MachineError
 from supervisor.model.spec import Docker
 from supervisor.shim.protocol import SpawnFailed, SpawnRequest
+
+if TYPE_CHECKING:
+    from supervisor.shim.probe_protocol import ProbeRequest
 
 
 class ScriptFiles(Protocol):
@@ -38,7 +41,7 @@ def argv(
             env,
             workspace,
             spawn.script,
-            folder.path,
+            "" if spawn.kind is RunKind.READY else folder.path,
             item={variable.name for variable in spawn.env},
             stop_on_error=stop_on_error,
         )
@@ -74,7 +77,7 @@ def _find(names: Sequence[str], path: str) -> str:
     raise MachineError(f'cannot run {" or ".join(names)}: not found on PATH "{path}"')
 
 
-def why_failed(failed: SpawnFailed, request: SpawnRequest) -> str:
+def why_failed(failed: SpawnFailed, request: SpawnRequest | ProbeRequest) -> str:
     """Why the shim could not start a command, as a sentence."""
     why, program = reason(failed.errno), request.argv[0]
     match failed.stage:
@@ -82,7 +85,7 @@ def why_failed(failed: SpawnFailed, request: SpawnRequest) -> str:
             return f"cannot enter the workspace {request.cwd}: {why}"
         case "user":
             return f"cannot become the user that commands run as: {why}"
-        case "log":
+        case "log" if isinstance(request, SpawnRequest):
             return f"cannot write the log {request.log}: {why}"
         case "exec":
             return f"cannot run {program}: {why}"

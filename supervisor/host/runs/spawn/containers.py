@@ -49,7 +49,7 @@ def docker_argv(
             begin with GITPOD_ or SUPERVISOR_, by name only: their values stay out of what `ps` shows.
         workspace: the folder to start in.
         script: the text of the script.
-        rundir: the run's directory, which holds its GITPOD_OUTPUT file.
+        rundir: the run's directory, which holds its GITPOD_OUTPUT file; empty: it has none.
         item: the names of the service's or task's own variables.
         stop_on_error: whether the script ends at its first failing command.
 
@@ -67,7 +67,8 @@ def docker_argv(
         # As process 1 a shell would ignore SIGTERM, and would not reap orphans.
         "--init",
         *("--network", "host"),
-        *("--mount", _bind(workspace), "--mount", _bind(rundir), "--workdir", workspace),
+        *(word for path in (workspace, rundir) if path for word in ("--mount", _bind(path))),
+        *("--workdir", workspace),
         *(word for entry in environment for word in ("--env", entry)),
         *(word for name in passed for word in ("--env", name)),
         *("--entrypoint", "sh", "--", image, "-c", _BOOT, "sh", script),

@@ -58,6 +58,8 @@ class Preparation:
         self._cgroups = cgroups
         self._pumping = pumping
         self.user = UserIds(account.uid, account.gid, account.groups) if account else None
+        self.probed: dict[str, str] = {}
+        """The ready commands that are probed, by run id."""
         self._scripts: Scripts | None = None
         self.stale: set[str] = set()
         """The ids that the journal of facts names and no record does: a run that gets one is not that run."""
@@ -69,12 +71,20 @@ class Preparation:
             # Not at the top: a command that needs no file does not wait for it.
             from supervisor.host.runs.spawn.scripts import Scripts
 
-            self._scripts = Scripts(self._folder.parent, self._account, self._runs)
+            self._scripts = Scripts(self._folder.parent, self._account, self._runs, self.probed)
         return self._scripts
 
     def script_path(self, text: str) -> str:
         """The path of a script, which is made if it is missing. Raises MachineError."""
         return self.scripts.path(text)
+
+    def command(self, spawn: Spawn, output: str) -> tuple[tuple[str, ...], dict[str, str], str]:
+        """Command line, environment and folder. `output`: the path of its GITPOD_OUTPUT. Raises SupervisorError."""
+        env = self._environment.of(spawn, output)
+        env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
+        workspace = self._environment.workspace
+        directory = RunDir(self._folder, spawn.run_id)
+        return tuple(command_line.argv(spawn, directory, env, workspace, self)), env, workspace
 
     def run(self, spawn: Spawn) -> Run:
         """A run of which nothing has been made yet."""
@@ -95,10 +105,7 @@ class Preparation:
             run.dir.open_to(self._account, output)
         if self._cgroups:
             run.cgroup = self._cgroups.make(spawn.run_id)
-        env = self._environment.of(spawn, output)
-        env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
-        workspace = self._environment.workspace
-        argv = tuple(command_line.argv(spawn, run.dir, env, workspace, self))
+        argv, env, workspace = self.command(spawn, output)
         request = SpawnRequest(
             run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
         )

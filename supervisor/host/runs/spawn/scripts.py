@@ -44,12 +44,19 @@ class Scripts:
     """The files of a state directory. Used on one thread."""
 
     def __init__(
-        self, state: str | os.PathLike[str], account: Account | None, runs: Mapping[str, Run]
+        self,
+        state: str | os.PathLike[str],
+        account: Account | None,
+        runs: Mapping[str, Run],
+        probed: Mapping[str, str],
     ) -> None:
-        """`state`: the state directory; `account`: the user that commands run as, None: ours; `runs`: the live ones."""
+        """`state`: the state directory; `account`: the user that commands run as, None: ours; `runs`: the live ones;
+        `probed`: the texts of probes that are not over.
+        """
         self._folder = os.path.join(state, "scripts")
         self._account = account
         self._runs = runs
+        self._probed = probed
         self._key = b""
         self._stamps: dict[str, _Stamp] = {}
         """`{name: its file as we left it}`, the one that was not asked for for the longest time first."""
@@ -95,7 +102,8 @@ class Scripts:
 
     def _used(self) -> set[str]:
         """The names for the texts of live runs, whether these run from a file or not."""
-        return {self._name(text) for text in {run.script for run in self._runs.values()}}
+        texts = {run.script for run in self._runs.values()} | set(self._probed.values())
+        return {self._name(text) for text in texts}
 
     def _name(self, text: str) -> str:
         return f"{sha256(self._key + _bytes(text)).hex()[:24]}.sh"

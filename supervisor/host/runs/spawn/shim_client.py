@@ -8,7 +8,7 @@ import socket
 import time
 
 from supervisor.host.proc import inheritance
-from supervisor.lean.typing import TypeVar
+from supervisor.lean.typing import TYPE_CHECKING, TypeVar
 from supervisor.model.errors import MachineError
 from supervisor.shim import launcher
 from supervisor.shim.protocol import (
@@ -32,6 +32,9 @@ ANSWER_S = 10.0
 """How long the shim may take to answer."""
 LATE_S = 1.0
 """How long before that the shim itself drops a spawn request, so that none is done that was given up here."""
+
+if TYPE_CHECKING:
+    from supervisor.shim.probe_protocol import ProbeRequest
 
 E = TypeVar("E")
 
@@ -120,6 +123,16 @@ class ShimClient:
     def pump(self, request: PumpRequest) -> None:
         """Have the shim pump a FIFO that another shim made. `LogFlushed` follows, unless the shim is lost."""
         self._stream.send(encode_request(request))
+
+    def probe(self, request: ProbeRequest) -> None:
+        """Have a command run again and again until it exits 0. `ProbeReport`s follow, unless the shim is lost."""
+        self._stream.send(encode_request(request))
+
+    def end_probes(self, run_id: str) -> None:
+        """Have probes end. A `ProbeReport` that says `over` follows, unless the shim is lost."""
+        from supervisor.shim.probe_protocol import EndProbesRequest
+
+        self._stream.send(encode_request(EndProbesRequest(run_id)))
 
     @property
     def unsent(self) -> bool:

@@ -25,10 +25,11 @@ class Folder:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.runs: dict[str, Run] = {}
+        self.probed: dict[str, str] = {}
         self.scripts = self.next_supervisor()
 
     def next_supervisor(self, account: Account | None = None) -> Scripts:
-        self.scripts = Scripts(self.state, account, self.runs)
+        self.scripts = Scripts(self.state, account, self.runs, self.probed)
         return self.scripts
 
     def run(self, text: str) -> None:
@@ -160,16 +161,17 @@ def test_a_file_that_cannot_be_written_is_a_reason(folder: Folder, tmp_path: Pat
 
 @pytest.mark.anyio
 async def test_the_next_supervisor_removes_what_no_live_run_was_started_with(folder: Folder) -> None:
-    for text in ("live", "again", "old"):
+    for text in ("live", "probed", "again", "old"):
         folder.scripts.path(text)
     (folder.state / "scripts" / "x.sh.new").touch()
     later = folder.next_supervisor()
     folder.run("live")
+    folder.probed["web.2"] = "probed"
     later.path("again")
     await later.tidy()
-    assert folder.texts() == {"live", "again"}
-    assert len(os.listdir(folder.state / "scripts")) == 3
-    await Scripts(folder.state / "nothing", None, {}).tidy()
+    assert folder.texts() == {"live", "probed", "again"}
+    assert len(os.listdir(folder.state / "scripts")) == 4
+    await Scripts(folder.state / "nothing", None, {}, {}).tidy()
 
 
 def test_of_too_many_the_one_that_was_not_run_for_longest_goes(
