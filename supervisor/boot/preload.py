@@ -54,6 +54,7 @@ MODULES = (
     "supervisor.cli.terminal.screen",
     "supervisor.cli.terminal.shown_lines",
     "supervisor.config.explainer",
+    "supervisor.core.recovery",
     "supervisor.config.suggest",
     "supervisor.config.document.syntax_errors",
     "supervisor.core.items.item_commands",

@@ -14,13 +14,19 @@ from supervisor.boot.report import Report
 from supervisor.boot.session import EnvironmentSession
 from supervisor.core import queries
 from supervisor.core.plans.triggers import ENVIRONMENT_START
-from supervisor.core.recovery import RESTARTED, inherited, known_runs
 from supervisor.engine import Engine
 from supervisor.host.runs.machine import HostMachine
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.command import FireTrigger, StartTask
 from supervisor.model.fact import MachineRestarted
 from supervisor.model.ids import ExecutionId, TaskId, fresh
 from supervisor.model.spec import Trigger
+
+if TYPE_CHECKING:
+    from supervisor.core import recovery
+else:
+    recovery = late("supervisor.core.recovery")  # a new environment has nothing to recover
 
 
 class Start:
@@ -44,7 +50,8 @@ class Start:
         """
         records = self._engine.world.records
         executions = list(records.live)
-        strays = self._machine.clear(known_runs(records))
+        is_new = records.revision == 0
+        strays = self._machine.clear(() if is_new else recovery.known_runs(records))
         if strays:
             self._report.notice(
                 f"ended {strays} commands that nothing is known of: records were lost or not written"
@@ -52,9 +59,9 @@ class Start:
         if self._session.restarted:
             self._engine.post(MachineRestarted())
             self._engine.turn(math.inf)
-            self._machine.lose(inherited(records), RESTARTED)
-        else:
-            self._machine.adopt(inherited(records))
+            self._machine.lose(recovery.inherited(records), recovery.RESTARTED)
+        elif not is_new:
+            self._machine.adopt(recovery.inherited(records))
         self._engine.turn(math.inf)
         self._session.begin()
         if crash := self._session.unreported_crash(files(self._state)):

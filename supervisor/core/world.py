@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from supervisor.core import environment_record as environments
 from supervisor.core.commands import apply
 from supervisor.core.records import Records
-from supervisor.core.recovery import lose_all
 from supervisor.core.settle import settle
 from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
@@ -58,6 +57,10 @@ class World:
             elif isinstance(item, environments.EnvironmentFact):
                 self._observe_environment(item, now)
             elif isinstance(item, MachineRestarted):
+                from supervisor.core.recovery import (
+                    lose_all,  # not at the top: a new environment has lost nothing
+                )
+
                 lose_all(self.records, now)
             else:
                 apply(self.records, item, now)
