@@ -366,3 +366,34 @@ async def test_a_removed_log_that_no_shim_told_of_stays_lost(tmp_path: Path) -> 
         assert upkeep.lost_logs([run]) != ""
         (it.workspace / "go").touch()
         await it.exited()
+
+
+def inodes(folder: Path) -> dict[str, int]:
+    """`{path: inode}` of what is in the state directory, but for its sockets."""
+    paths = (path for path in folder.rglob("*") if not path.is_socket())
+    return {str(path.relative_to(folder)): path.lstat().st_ino for path in paths}
+
+
+async def test_a_second_run_of_a_text_makes_its_folder_its_log_and_its_fifo_and_no_more(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as it:
+        script = "echo said; until [ -e go ]; do sleep 0.01; done\nexit 3"
+        it.spawn(script, "first")
+        (it.workspace / "go").touch()
+        await it.exited("first")
+        await until(lambda: not os.path.exists(it.folder("first").fifo))
+        (it.workspace / "go").unlink()
+        before = inodes(it.state)
+
+        it.spawn(script, "second")
+        await it.words(1, "second")
+        during = inodes(it.state)
+        (it.workspace / "go").touch()
+        await it.exited("second")
+        await until(lambda: it.folder("second").facts().exit == ExitCode(3))
+        await until(lambda: not os.path.exists(it.folder("second").fifo))
+        after = inodes(it.state)
+    assert during.keys() - before.keys() == {"runs/second", "runs/second/log", "runs/second/fifo"}
+    assert after.keys() - before.keys() == {"runs/second", "runs/second/log"}
+    assert {path: inode for path, inode in after.items() if path in before} == before
