@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,28 @@ def test_hurt_facts_are_no_exit_status(scene: Scene, hurt: Hurt, dice: random.Ra
     (execution,) = scene.client().pages("ListTaskExecutions", "taskExecutions")
     reason = scene.client().execution(execution["id"])["reason"]
     assert reason in ('step "build" exited 7', 'step "build" ended, exit status unknown')
+    scene.in_agreement()
+    scene.end()
+
+
+@pytest.mark.parametrize("shim", ["lives", "is killed"])
+def test_removed_facts_cost_an_exit_status_at_most(scene: Scene, shim: str) -> None:
+    service = begun(scene)
+    (scene.state / "run-facts").unlink()
+    if shim == "is killed":
+        for pid in scene.project.shims():
+            os.kill(pid, signal.SIGKILL)
+
+    scene.start()
+
+    assert web(scene) == service
+    assert scene.phases() == {"web": "running"}
+    (scene.folder / "go").touch()
+    until(lambda: not scene.client().status()["executions"], "the end of the task")
+    (execution,) = scene.client().pages("ListTaskExecutions", "taskExecutions")
+    end = "exited 7" if shim == "lives" else "ended, exit status unknown"
+    assert scene.client().execution(execution["id"])["reason"] == f'step "build" {end}'
+    until((scene.state / "run-facts").exists, "a new journal")
     scene.in_agreement()
     scene.end()
 
