@@ -60,8 +60,8 @@ class Start:
             self._engine.post(MachineRestarted())
             self._engine.turn(math.inf)
             self._machine.lose(recovery.inherited(records), recovery.RESTARTED)
-        elif not is_new:
-            self._machine.adopt(recovery.inherited(records))
+        else:
+            self._machine.adopt([] if is_new else recovery.inherited(records))
         self._engine.turn(math.inf)
         self._session.begin()
         if crash := self._session.unreported_crash(files(self._state)):
