@@ -26,7 +26,7 @@ from benchmarks.measure import ROOT, SUPERVISOR, wall_s, workspace
 from benchmarks.recovery import one_round
 
 BEFORE = Path(__file__).parent / ".before"
-_RUN = (
+RUN = (
     "bin",
     "supervisor",
     "connect_server",
@@ -136,7 +136,7 @@ def checked_out(revision: str) -> str:
 def copied() -> str:
     """The launcher of a copy of this tree, changes included, with the packages that a user has and no others."""
     folder = BEFORE / "this-tree"
-    for name in _RUN:
+    for name in RUN:
         shutil.rmtree(folder / name, ignore_errors=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, symlinks=True)

@@ -57,7 +57,7 @@ def spread(folder: Path) -> None:
 
 
 class Others:
-    """The share of the machine that was used by nobody who takes part, from when this is made."""
+    """What of the machine was used by nobody who takes part, from when this is made."""
 
     def __init__(self, ours_s: Callable[[], float]) -> None:
         """`ours_s`: processor time of those who take part, but not of this process."""
@@ -65,11 +65,10 @@ class Others:
         self._began = time.monotonic()
         self._before = _busy_s() - self._part_s()
 
-    def share(self) -> float:
-        """Between 0 and 1, of all cores. The kernel counts the machine's time in ticks of 10 ms."""
+    def used(self) -> tuple[float, float]:
+        """So many seconds, of so many of all cores. The kernel counts the machine's in ticks of 10 ms."""
         busy = _busy_s() - self._part_s() - self._before
-        whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        return min(max(busy / whole, 0.0), 1.0)
+        return max(busy, 0.0), (time.monotonic() - self._began) * (os.cpu_count() or 1)
 
     def _part_s(self) -> float:
         usage = resource.getrusage(resource.RUSAGE_SELF)

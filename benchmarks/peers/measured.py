@@ -27,8 +27,8 @@ class Measured:
     """`{contestant: {"language", "kind", "origin", "less"}}`; kind is "interpreted" or "compiled"."""
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """`{number: {contestant: a value a turn}}`."""
-    others: dict[str, list[float]] = field(default_factory=dict)
-    """`{work: a share of the machine that others used a turn}`."""
+    others: dict[str, list[list[float]]] = field(default_factory=dict)
+    """`{work: for each round the seconds that others used of the machine in its turns, and of how many}`."""
     cannot: dict[str, dict[str, str]] = field(default_factory=dict)
     """`{work: {contestant: why}}`."""
     failed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
@@ -45,11 +45,22 @@ class Measured:
             "less": contestant.less,
         }
 
-    def add(self, work: str, contestant: str, numbers: Mapping[str, float], others: float) -> None:
-        """Note a turn."""
+    def add(
+        self, work: str, contestant: str, numbers: Mapping[str, float], others: tuple[float, float]
+    ) -> None:
+        """Note a turn: its numbers, and what others used of how many seconds of the machine."""
         for key, value in numbers.items():
             self.values.setdefault(key, {}).setdefault(contestant, []).append(_rounded(value))
-        self.others.setdefault(work, []).append(round(others, _DIGITS))
+        sums = self.others[work][-1]
+        sums[:] = (round(total + new, _DIGITS) for total, new in zip(sums, others, strict=True))
+
+    def begin(self, work: str) -> None:
+        """Note that the turns of a round begin."""
+        self.others.setdefault(work, []).append([0.0, 0.0])
+
+    def shares(self, work: str) -> list[float]:
+        """The share of the machine that others used, for each round."""
+        return [used / whole for used, whole in self.others.get(work, []) if whole]
 
     def medians(self, key: str) -> dict[str, float]:
         """`{contestant: median}` of a number."""

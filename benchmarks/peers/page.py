@@ -60,10 +60,10 @@ def _conditions(measured: Measured) -> str:
         words.append(f"beside {measured.against} (“before”)")
     rounds = f"{measured.rounds} round{'s' if measured.rounds != 1 else ''}"
     text = f"{' '.join(words)}: {rounds} in {measured.minutes:.0f} minutes, all by turns. {measured.machine}."
-    used = statistics.median([share for shares in measured.others.values() for share in shares] or [0.0])
+    used = statistics.median([share for work in measured.others for share in measured.shares(work)] or [0.0])
     if used > _QUIET:
         text += (
-            f" **The machine was not quiet**: others used {_percent(used, 0)} of it in the median turn. Times, and"
+            f" **The machine was not quiet**: others used {_percent(used, 0)} of it in the median round. Times, and"
             " their ratios, are to be measured again; memory and processor time count."
         )
     return text
@@ -91,7 +91,7 @@ def _summary(measured: Measured) -> str:
         cells += [f"**{_value(ours, row)}**"]
         cells += [f"{ours / old:.2f}" if old else ""] if before else []
         cells += _limit(row, measured, ours)
-        lines.append(_line([*cells, _others(measured.others.get(row.work, []))]))
+        lines.append(_line([*cells, _others(measured.shares(row.work))]))
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.compare import checked_out, copied
+from benchmarks.compare import RUN, checked_out, copied
 from benchmarks.measure import ROOT
 from benchmarks.peers import calls, compiled, machine, page
 from benchmarks.peers.contestants import BEFORE, OURS, CannotDo, Contestant, contestants
@@ -31,6 +32,16 @@ def main(arguments: Sequence[str]) -> int:
     if options.render:
         page.write(Measured.read(), calls.read())
         return 0
+    with open(compiled.HERE / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("benchmarks: the suite runs already", file=sys.stderr)
+            return 1
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     works = [work for work in WORKS if not options.works or work.name in options.works.split(",")]
     before = checked_out(options.against) if options.against else None
     now = copied()
@@ -124,7 +135,9 @@ def _take_turns(
 ) -> None:
     began = time.monotonic()
     for each in everybody:  # its files are in the page cache from then on
-        _turn(WORKS[0], each, Measured(), place, programs)
+        warm_up = Measured()
+        warm_up.begin(WORKS[0].name)
+        _turn(WORKS[0], each, warm_up, place, programs)
     for number in range(options.rounds):
         at = time.monotonic()
         for work in works:
@@ -132,6 +145,7 @@ def _take_turns(
                 continue
             at_min = (time.monotonic() - began) / 60
             print(f"benchmarks: {at_min:.1f} min: round {number + 1}, {work.name}", file=sys.stderr)
+            measured.begin(work.name)
             for repeated in range(work.turns):
                 first = (number + repeated) % len(everybody)
                 for each in [*everybody[first:], *everybody[:first]]:
@@ -149,7 +163,7 @@ def _turn(work: Work, contestant: Contestant, measured: Measured, place: Path, p
         room = Room(place, programs)
         try:
             numbers = work.does(contestant, room)
-            measured.add(work.name, contestant.name, numbers, room.others.share())
+            measured.add(work.name, contestant.name, numbers, room.others.used())
             return
         except CannotDo as error:
             measured.cannot.setdefault(work.name, {})[contestant.name] = str(error)
@@ -164,9 +178,9 @@ def _turn(work: Work, contestant: Contestant, measured: Measured, place: Path, p
 
 
 def _revision() -> str:
+    """The commit of this tree, and whether what runs a supervisor has changes."""
     git = ["git", "-C", str(ROOT)]
     found = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
-    )
+    words = [*git, "status", "--porcelain", "--untracked-files=no", "--", *RUN]
+    changed = subprocess.run(words, capture_output=True, text=True, check=True)
     return found.stdout.strip() + (" with changes" if changed.stdout else "")

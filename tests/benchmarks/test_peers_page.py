@@ -13,7 +13,10 @@ def measured() -> Measured:
     found = Measured(machine="2 cores, ext4", revision="abc", against="def", rounds=2, minutes=3.4)
     for each in contestants("now", "then"):
         found.introduce(each)
-    for factor, others in ((1.0, 0.01), (3.0, 0.2)):
+    for factor, used_s in ((1.0, 0.01), (3.0, 0.2)):
+        others = (used_s, 1.0)
+        for work in ("chain", "hundred", "probes"):
+            found.begin(work)
         for name, value in {
             "floor": 0.5,
             "just": 1.0,
@@ -47,8 +50,8 @@ def test_table_has_medians_the_ratio_and_the_verdict() -> None:
 
 def test_machine_that_was_not_quiet_is_told() -> None:
     noisy, quiet = measured(), measured()
-    noisy.others = {"chain": [0.3, 0.5], "log": [0.02]}
-    quiet.others = {"chain": [0.03, 0.5], "log": [0.02]}
+    noisy.others = {"chain": [[0.3, 1.0], [1.0, 2.0]], "log": [[0.02, 1.0]]}
+    quiet.others = {"chain": [[0.03, 1.0], [1.0, 2.0]], "log": [[0.02, 1.0]]}
 
     assert "**The machine was not quiet**: others used 30 % of it" in page.tables(noisy)
     assert "not quiet" not in page.tables(quiet)
