@@ -31,6 +31,8 @@ REMEMBERED_BYTES = 8 * 1024
 """How much of each run's printed output is remembered. A record's last words are shorter than that."""
 REMEMBERED_RUNS = 64
 """Of how many ended runs. The record that says why a run failed comes right after its output."""
+LOOK_S = 1.0
+"""How often the follower looks at what the supervisor waits for."""
 TICK_S = 0.1
 """How often the follower looks at the logs: a log file does not report that it has grown."""
 
@@ -136,6 +138,8 @@ class Follower:
         self._logs: dict[str, FollowedLog] = {}
         self._ended: deque[bytes] = deque(maxlen=REMEMBERED_RUNS)
         self._printing = False
+        self._look_at = 0.0
+        """When to look again at what is waited for."""
         printer.use(self)
         records = supervisor.engine.world.records
         for record in (*records.services.values(), *records.runs.values()):
@@ -160,12 +164,16 @@ class Follower:
         while True:
             wake = self._wake = anyio.Event()
             more = self._print_some()
-            waits = self._printer.waiting(self._supervisor.engine.world.records)
+            # A look at what is waited for is a look at all records: in a while, not with each change.
+            waits = True
+            if time.monotonic() >= self._look_at:
+                waits = self._printer.waiting(self._supervisor.engine.world.records)
+                self._look_at = time.monotonic() + LOOK_S
             if more and not self._outlet.behind:
                 await anyio.lowlevel.checkpoint()
             else:
                 # Without a log to follow and a wait to report, only a change gives something to print.
-                with anyio.move_on_after(TICK_S if self._logs else 1.0 if waits else None):
+                with anyio.move_on_after(TICK_S if self._logs else LOOK_S if waits else None):
                     await wake.wait()
 
     def catch_up(self) -> None:

@@ -138,9 +138,12 @@ def compose(
     }
     known = {name: value for name, value in fixed.items() if value}
     composed = {**base, **given, **item_variables(item, secret), **known}
-    for name, value in composed.items():
-        if why := _unusable(name, value):
-            raise Precondition(f'cannot set the variable "{name}": {why}')
+    names = "".join(composed)
+    # All at once, since a command has fifty of them; one by one only to say which one it is.
+    if not all(composed) or "=" in names or "\0" in names or "\0" in "".join(composed.values()):
+        for name, value in composed.items():
+            if why := _unusable(name, value):
+                raise Precondition(f'cannot set the variable "{name}": {why}')
     return composed
 
 
