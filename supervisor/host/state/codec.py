@@ -9,7 +9,7 @@ import enum
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as _string
 
-from supervisor.lean.frozen import as_dict, is_frozen, values_of
+from supervisor.lean.frozen import is_frozen, values_of
 from supervisor.lean.typing import Any
 
 
@@ -20,11 +20,6 @@ def to_json(value: object) -> str:
     then, and nothing is copied into a dictionary. Raises TypeError for what is a part of no record.
     """
     return _writer(value.__class__)(value)
-
-
-def plain(value: object) -> dict[str, Any]:
-    """`{field: value}` of a record; only the outermost level."""
-    return {"_": type(value).__name__} | as_dict(value)
 
 
 _Writer = Callable[[Any], str]
@@ -45,21 +40,34 @@ def _writer_of(kind: type[Any]) -> _Writer:
 
 
 def _record_writer(kind: type[Any]) -> _Writer:
-    """Writes the records of a class. Of a part that is written again, such as a spec, the text is remembered."""
-    names = tuple(f",{_string(name)}:" for name in kind.__match_args__)
+    return record_writer(kind, {})
+
+
+def record_writer(kind: type[Any], shown: Mapping[str, Callable[[Any], str] | None]) -> _Writer:
+    """Writes the records of a class. Of a part that is written again, such as a spec, the text is remembered.
+
+    `shown`: `{name: how}` the value of a field is written as another text, or what is added; None: it is left out.
+    """
+    names = kind.__match_args__
+    fields = [(f",{_string(name)}:", place) for place, name in enumerate(names) if name not in shown]
+    others = [(f",{_string(name)}:", how) for name, how in shown.items() if how is not None]
     begin = f'{{"_":{_string(kind.__name__)}'
     writers, parts = _writers, _parts
 
     def write(record: Any) -> str:
         pieces = [begin]
-        for name, value in zip(names, values_of(record), strict=True):
+        values = values_of(record)
+        for name, place in fields:
             pieces.append(name)
+            value = values[place]
             cls = value.__class__
             if cls in parts:
                 known = _texts.get(id(value))
                 pieces.append(known[1] if known and known[0] is value else _remembered(value))
             else:
                 pieces.append((writers.get(cls) or _writer(cls))(value))
+        for name, how in others:
+            pieces += (name, _string(how(record)))
         pieces.append("}")
         return "".join(pieces)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 
-from supervisor.host.state.codec import plain, remember_texts, to_json
+from supervisor.host.state.codec import record_writer, remember_texts, to_json
 from supervisor.host.state.database import (
     DamagedDatabase,
     bare_errors,
@@ -26,7 +27,7 @@ from supervisor.host.state.database import (
 )
 from supervisor.host.state.execution_parts import Parts
 from supervisor.lean.late import late
-from supervisor.lean.typing import TYPE_CHECKING
+from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.errors import MachineError
 from supervisor.model.record import (
     Execution,
@@ -176,18 +177,22 @@ class Store:
             connection.execute("REPLACE INTO meta VALUES ('revision', ?)", (revision,))
 
     def _write(self, connection: sqlite.Connection, record: Record) -> None:
-        body = plain(record)
         if isinstance(record, Execution):
             self._parts.write(connection, record)
-            del body["current"]
-            body["plan"], body["passed"] = record.plan.id, record.passed.id
-        elif isinstance(record, Service):
-            # For people, and for a bundle, who read the row without the code.
-            body["phase"], body["reason"] = record.phase.value, record.reason
-        elif isinstance(record, TaskRun):
-            body["phase"] = record.phase.value
-        row = (record.id, type(record).__name__, record.revision, to_json(body))
+        body = _WRITERS.get(type(record), to_json)(record)
+        row = (record.id, type(record).__name__, record.revision, body)
         connection.execute("REPLACE INTO records VALUES (?, ?, ?, ?)", row)
+
+
+_WRITERS: Mapping[type[Record], Callable[[Any], str]] = {
+    # Phase and reason are for people, and for a bundle, who read the row without the code.
+    Service: record_writer(Service, {"phase": attrgetter("phase.value"), "reason": attrgetter("reason")}),
+    TaskRun: record_writer(TaskRun, {"phase": attrgetter("phase.value")}),
+    Execution: record_writer(
+        Execution, {"current": None, "plan": attrgetter("plan.id"), "passed": attrgetter("passed.id")}
+    ),
+}
+"""What is written of a record in its row, where that is not all of it or more."""
 
 
 def _inode(path: str | os.PathLike[str]) -> tuple[int, int]:
