@@ -13,7 +13,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from connect_server.connect_errors import Code, ConnectError, InvalidArgument, Violation
@@ -37,29 +38,36 @@ T = TypeVar("T", bound=Aged)
 
 
 def page(
-    items: Iterable[T], size: int, token: str, size_bytes: Callable[[T], int] = lambda _: 0
+    items: Sequence[T],
+    size: int,
+    token: str,
+    size_bytes: Callable[[T], int] = lambda _: 0,
+    wanted: Callable[[T], bool] = lambda _: True,
 ) -> tuple[list[T], str]:
     """The page that a request asks for, and the token of the next one; empty: there is none.
 
-    Ends early where it gets large. Raises InvalidArgument for a bad token.
+    Ends early where it gets large. Looks only at the items that the page shows or passes over, so that all pages of a
+    list together look at each item about once. Raises InvalidArgument for a bad token.
 
     Args:
-        items: in any order.
+        items: the oldest first.
         size: how many items; 0: the default.
         token: of the page before; empty: the first page.
         size_bytes: about how large an item is.
+        wanted: whether the list has an item.
     """
-    older_than = _read(token) if token else None
-    ordered = sorted(items, key=lambda item: -item.born)
-    rest = [item for item in ordered if older_than is None or item.born < older_than]
+    end = bisect_left(items, _read(token), key=lambda item: item.born) if token else len(items)
     shown: list[T] = []
     filled_bytes = 0
-    for item in rest[: size or DEFAULT_SIZE]:
-        if filled_bytes > PAGE_BYTES:
-            break
+    for number in range(end - 1, -1, -1):
+        item = items[number]
+        if not wanted(item):
+            continue
+        if len(shown) >= (size or DEFAULT_SIZE) or filled_bytes > PAGE_BYTES:
+            return shown, _token(shown[-1].born)
         shown.append(item)
         filled_bytes += size_bytes(item)
-    return shown, _token(shown[-1].born) if len(shown) < len(rest) else ""
+    return shown, ""
 
 
 def with_query(body: bytes, query: Mapping[str, str], encoding: str = "") -> bytes:

@@ -101,6 +101,9 @@ def _has_come_up(service: Service | None) -> bool:
 
 
 def _records(records: Records) -> Iterator[str]:
+    tables = (records.services.values(), records.tasks.values(), records.executions.values())
+    if any(older > newer for table in tables for older, newer in pairwise(record.born for record in table)):
+        yield "records do not stand in the order of their making"
     if records.touched:
         yield f"not settled: {list(records.touched)}"
     firings = {records.executions[id_].firing for id_ in records.live}

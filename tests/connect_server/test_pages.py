@@ -20,7 +20,7 @@ def born(items: list[Item]) -> list[int]:
 
 
 def test_pages_go_on_with_older_items_whatever_came_and_went_meanwhile() -> None:
-    items = [Item(number) for number in (3, 1, 5, 2, 4)]
+    items = [Item(number) for number in range(1, 6)]
 
     first, token = page(items, 2, "")
     left = [*items, Item(6)]
@@ -42,6 +42,26 @@ def test_page_that_gets_large_ends_early_and_its_token_goes_on() -> None:
 
     assert born(first) == [3, 2]
     assert born(page(items, 4, token)[0]) == [1, 0]
+
+
+def test_pages_of_a_list_look_at_each_item_about_once() -> None:
+    """A list of 5,000 in pages of 25 would otherwise look at a million."""
+    items, looked = [Item(number) for number in range(5000)], 0
+
+    def wanted(item: Item) -> bool:
+        nonlocal looked
+        looked += 1
+        return item.born % 2 == 0
+
+    seen: list[int] = []
+    token = ""
+    while True:
+        shown, token = page(items, 25, token, wanted=wanted)
+        seen += born(shown)
+        if not token:
+            break
+    assert seen == list(range(4998, -1, -2))
+    assert looked < 1.2 * len(items)
 
 
 @pytest.mark.parametrize("token", ["x", "é", base64.urlsafe_b64encode(b"older-than:x").decode()])

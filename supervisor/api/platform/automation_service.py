@@ -8,7 +8,7 @@ that start, stop or delete return at once. The errors of the model get their cod
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -102,15 +102,15 @@ class AutomationService(EnvironmentAutomationServiceHandler):
     async def list_services(self, request: pb.ListServicesRequest, call: Call) -> pb.ListServicesResponse:
         """A page of the services that match a filter."""
         wanted = request.filter
-        found = [
-            service
-            for service in self._records.services.values()
-            if self._is_mine(wanted.environment_ids)
-            and (not wanted.references or service.item.reference in wanted.references)
-            and (not wanted.service_ids or service.id in wanted.service_ids)
-            and (not wanted.roles or ROLES[service.item.role] in wanted.roles)
-        ]
-        items, pagination = _page(found, request.pagination, size_bytes)
+        references, roles = frozenset(wanted.references), frozenset(wanted.roles)
+
+        def passes(service: Service) -> bool:
+            if references and service.item.reference not in references:
+                return False
+            return not roles or ROLES[service.item.role] in roles
+
+        found = self._of_mine(self._records.services, wanted.environment_ids, wanted.service_ids)
+        items, pagination = _page(found, request.pagination, passes, size_bytes)
 
         def make() -> pb.ListServicesResponse:
             messages = [self._translator.service(service) for service in items]
@@ -196,14 +196,13 @@ class AutomationService(EnvironmentAutomationServiceHandler):
     async def list_tasks(self, request: pb.ListTasksRequest, _call: Call) -> pb.ListTasksResponse:
         """A page of the tasks that match a filter."""
         wanted = request.filter
-        found = [
-            task
-            for task in queries.present_tasks(self._records)
-            if self._is_mine(wanted.environment_ids)
-            and (not wanted.references or task.item.reference in wanted.references)
-            and (not wanted.task_ids or task.id in wanted.task_ids)
-        ]
-        items, pagination = _page(found, request.pagination)
+        references = frozenset(wanted.references)
+
+        def passes(task: Task) -> bool:
+            return not task.gone and (not references or task.item.reference in references)
+
+        found = self._of_mine(self._records.tasks, wanted.environment_ids, wanted.task_ids)
+        items, pagination = _page(found, request.pagination, passes)
         messages = [self._translator.task(task) for task in items]
         return pb.ListTasksResponse(pagination=pagination, tasks=messages)
 
@@ -242,16 +241,19 @@ class AutomationService(EnvironmentAutomationServiceHandler):
     ) -> pb.ListTaskExecutionsResponse:
         """A page of the executions that match a filter."""
         wanted = request.filter
-        found = [
-            execution
-            for execution in self._records.executions.values()
-            if self._is_mine(wanted.environment_ids)
-            and (not wanted.task_ids or execution.task_id in wanted.task_ids)
-            and (not wanted.task_references or execution.reference in wanted.task_references)
-            and (not wanted.phases or EXECUTION_PHASES[execution.phase] in wanted.phases)
-        ]
-        found, pagination = _page(found, request.pagination, size_bytes)
-        items = list(queries.shown_all(self._records, found))
+        task_ids, references = frozenset(wanted.task_ids), frozenset(wanted.task_references)
+        phases = frozenset(wanted.phases)
+
+        def passes(execution: Execution) -> bool:
+            if (task_ids and execution.task_id not in task_ids) or (
+                references and execution.reference not in references
+            ):
+                return False
+            return not phases or EXECUTION_PHASES[execution.phase] in phases
+
+        found = self._of_mine(self._records.executions, wanted.environment_ids, ())
+        shown, pagination = _page(found, request.pagination, passes, size_bytes)
+        items = list(queries.shown_all(self._records, shown))
 
         def make() -> pb.ListTaskExecutionsResponse:
             messages = [self._translator.execution(execution) for execution in items]
@@ -292,14 +294,23 @@ class AutomationService(EnvironmentAutomationServiceHandler):
         """Raises NotFound."""
         queries.environment(self._records, EnvironmentId(id_))
 
-    def _is_mine(self, environment_ids: Any) -> bool:
-        return not environment_ids or self._translator.environment_id in environment_ids
+    def _of_mine(self, table: Mapping[Any, T], environment_ids: Any, ids: Iterable[str]) -> list[T]:
+        """The records with these ids, the oldest first; all without ids; none for another environment alone."""
+        if environment_ids and self._translator.environment_id not in environment_ids:
+            return []
+        if not ids:
+            return list(table.values())  # which stand in the order of their making
+        found = [table[id_] for id_ in dict.fromkeys(ids) if id_ in table]
+        return sorted(found, key=lambda record: record.born)
 
 
 def _page(
-    found: Iterable[T], asked: pagination_pb2.PaginationRequest, size_bytes: Callable[[T], int] = lambda _: 0
+    found: Sequence[T],
+    asked: pagination_pb2.PaginationRequest,
+    wanted: Callable[[T], bool],
+    size_bytes: Callable[[T], int] = lambda _: 0,
 ) -> tuple[list[T], pagination_pb2.PaginationResponse]:
-    items, next_token = page(found, asked.page_size, asked.token, size_bytes)
+    items, next_token = page(found, asked.page_size, asked.token, size_bytes, wanted)
     return items, pagination_pb2.PaginationResponse(next_token=next_token)
 
 
