@@ -18,6 +18,7 @@ from benchmarks import (
     output,
     recovery,
     requests,
+    scale,
     startup,
     wide,
 )
@@ -33,6 +34,7 @@ MEASURES = {
     "requests": requests.measure,
     "events": events.measure,
     "followers": followers.measure,
+    "scale": scale.measure,
     "startup": startup.measure,
     "downtime": downtime.measure,
 }
