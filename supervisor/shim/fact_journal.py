@@ -53,11 +53,15 @@ class FactJournal:
     def append(self, facts: bytes, others: Iterable[bytes] = ()) -> None:
         """Append facts, as a whole or not at all to a reader. Raises OSError.
 
-        `others`: what is to be in the journal as well, if it is not the one that was last written into.
+        `others`: what is to be in the journal as well. Looked for only if it is not the one that was last written into.
         """
         is_another = self._open_and_lock()
         try:
-            data = b"".join((*others, facts)) if is_another else facts
+            data = facts
+            if is_another and (missing := b"".join(self._missing(others))):
+                data = missing + facts
+                # Of runs without a directory: the next rewrite will drop them, and they be brought along again.
+                self._limit_bytes = max(self._limit_bytes, self._max_bytes + 2 * len(missing))
             if os.write(self._fd, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
@@ -101,6 +105,11 @@ class FactJournal:
             return os.path.samestat(os.fstat(self._fd), os.stat(self._path, follow_symlinks=False))
         except FileNotFoundError:
             return False
+
+    def _missing(self, facts: Iterable[bytes]) -> Iterable[bytes]:
+        """Those of the facts that the journal does not have."""
+        written = set(os.pread(self._fd, os.fstat(self._fd).st_size, 0).split(b"\n"))
+        return (fact for fact in facts if fact.strip() not in written)
 
     def _rewrite(self) -> bool:
         """Put what is still of use in the journal's place; False: that failed, and it grows a little more."""

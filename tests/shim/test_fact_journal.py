@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.shim.fact_journal import FactJournal, FactWriter, by_run, encoded, last_facts
+from supervisor.shim.fact_journal import MAX_BYTES, FactJournal, FactWriter, by_run, encoded, last_facts
 from supervisor.shim.protocol import CommandStarted, ExitStatus
 from supervisor.shim.stream import Message
 
@@ -279,6 +279,30 @@ def test_a_removed_journal_has_the_facts_of_live_runs_after_the_next(writer: Wri
     os.unlink(writer.state / "run-facts")
     writer.end("next", 4)
     assert writer.codes == {"live": None, "next": 4}
+
+
+@pytest.mark.parametrize("has_directories", [True, False])
+@pytest.mark.parametrize("shims", [1, 2])
+def test_many_live_runs_do_not_have_the_journal_rewritten_all_the_time(
+    state: Path, shims: int, has_directories: bool
+) -> None:
+    """Whoever rewrites it has kept their facts, so they are not brought along again."""
+    writers = [Writer(state) for _ in range(shims)]
+    inode, rewrites, count = 0, 0, 3 * MAX_BYTES // 170
+    for number in range(count):
+        run_id = f"r.{number}"
+        if has_directories:
+            os.mkdir(state / "runs" / run_id)
+        writers[number % shims].begin(run_id, number)
+        before, inode = inode, (state / "run-facts").stat().st_ino
+        rewrites += before != inode
+    assert writers[0].codes == {f"r.{number}": None for number in range(count)}
+    size_bytes = len(journal_of(state))
+    for writer in writers:
+        assert writer.facts._journal is not None
+        writer.facts._journal.close()
+    assert rewrites <= 4 * shims
+    assert size_bytes < 16 * MAX_BYTES
 
 
 def test_a_removed_state_directory_is_waited_for(writer: Writer) -> None:
