@@ -65,6 +65,7 @@ MODULES = (
     "supervisor.host.runs.probes",
     "supervisor.host.runs.run_facts",
     "supervisor.host.runs.spawn.scripts",
+    "supervisor.host.runs.spawn.shell_words",
     "supervisor.host.runs.spawn.containers",
     "supervisor.host.runs.termination",
     "supervisor.host.runs.endings",

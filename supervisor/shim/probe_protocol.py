@@ -21,8 +21,10 @@ from supervisor.shim.protocol import (
     ProtocolError,
     SpawnFailed,
     UserIds,
+    decode_program,
     decode_status,
     decode_user,
+    encode_program,
     encode_status,
     encode_user,
 )
@@ -51,6 +53,9 @@ class ProbeRequest:
     """After so long one is killed."""
     kept_bytes: int = 4096
     """How much of the end of its output is reported."""
+    program: str = ""
+    """As in SpawnRequest."""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def _encode_probe(request: ProbeRequest) -> Message:
         "timeout_s": request.timeout_s,
         "kept_bytes": request.kept_bytes,
     }
-    return message | encode_user(request.user)
+    return message | encode_user(request.user) | encode_program(request.program, request.words)
 
 
 def _decode_probe(message: Message) -> ProbeRequest:
@@ -129,7 +134,10 @@ def _decode_probe(message: Message) -> ProbeRequest:
             "kept_bytes": int(kept_bytes),
         }:
             user = decode_user(run_id, message.get("as"))
-            return ProbeRequest(run_id, tuple(argv), env, cwd, user, interval_s, timeout_s, kept_bytes)
+            program, words = decode_program(message)
+            return ProbeRequest(
+                run_id, tuple(argv), env, cwd, user, interval_s, timeout_s, kept_bytes, program, words
+            )
         case _:
             raise ProtocolError("a request for probes lacks a field, or one is of another type")
 

@@ -108,6 +108,13 @@ class SpawnRequest:
     """The path of the FIFO for its output, made if it is missing, and pumped into `log`; empty: none is."""
     pumping: Pumping = NOT_PUMPED
     """How output is pumped."""
+    program: str = ""
+    """The path of what is executed in place of `argv` if the kernel does that; empty: nothing.
+
+    A shim that does not know this field executes `argv`, a shell, which does the same.
+    """
+    words: tuple[str, ...] = ()
+    """The arguments of `program`, from its name on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +290,13 @@ def _encode_spawn(request: SpawnRequest) -> Message:
         pumping = request.pumping
         message |= {"fifo": request.fifo, "limit_bytes": pumping.limit_bytes}
         message |= {"quiet_s": pumping.quiet_s, "drain_s": pumping.drain_s}
+    message |= encode_program(request.program, request.words)
     return message | {"log": request.log, "dir": request.dir, "before": request.before}
+
+
+def encode_program(program: str, words: tuple[str, ...]) -> Message:
+    """What is executed without a shell, as it stands on the wire."""
+    return {"program": program, "words": list(words)} if program else {}
 
 
 def encode_user(user: UserIds | None) -> Message:
@@ -330,6 +343,7 @@ def _decode_spawn(message: Message) -> SpawnRequest:
             "before": float() | int() as before,
         }:
             user = decode_user(run_id, message.get("as"))
+            program, words = decode_program(message)
             return SpawnRequest(
                 run_id,
                 tuple(argv),
@@ -342,11 +356,22 @@ def _decode_spawn(message: Message) -> SpawnRequest:
                 str(message.get("cgroup", "")),
                 str(message.get("fifo", "")),
                 _decode_pumping(message),
+                program,
+                words,
             )
         case {"run_id": str(run_id)}:
             raise ProtocolError("a spawn request lacks a field, or one is of another type", run_id)
         case _:
             raise ProtocolError("a spawn request names no run")
+
+
+def decode_program(message: Message) -> tuple[str, tuple[str, ...]]:
+    """What is executed without a shell, from the wire."""
+    match message:
+        case {"program": str(program), "words": [str(), *_] as words}:
+            return program, tuple(words)
+        case _:
+            return "", ()
 
 
 def _decode_pumping(message: Message) -> Pumping:

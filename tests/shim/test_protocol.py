@@ -38,7 +38,13 @@ FULL = SpawnRequest(
     "r", ("/bin/sh",), {}, "/w", "/r/log", "/r", 7.5, UserIds(1000, 1001, (1001, 4)), "/sys/fs/cgroup/r"
 )
 PUMPED = replace(SPAWN, fifo="/r/fifo", pumping=Pumping(9, 0.5, 3.0))
+DIRECT = replace(SPAWN, program="/bin/true", words=("true", "a"))
 REQUESTS: list[tuple[Request, str]] = [
+    (
+        DIRECT,
+        '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh", "-e"], "env": {"A": "b\\udcff"}, "cwd": "/w",'
+        ' "program": "/bin/true", "words": ["true", "a"], "log": "/r/log", "dir": "/r", "before": 7.5}',
+    ),
     (
         SPAWN,
         '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh", "-e"], "env": {"A": "b\\udcff"}, "cwd": "/w",'

@@ -172,10 +172,18 @@ class Probes:
     def _request(self, spawn: Spawn) -> ProbeRequest:
         """Raises SupervisorError."""
         # A probe has no outputs; a command that writes some finds a file all the same.
-        argv, env, workspace = self._preparation.command(spawn, os.devnull)
-        user = self._preparation.user
+        line = self._preparation.command_line(spawn, os.devnull)
         return ProbeRequest(
-            spawn.run_id, argv, env, workspace, user, PROBE_INTERVAL_S, PROBE_TIMEOUT_S, TAIL_BYTES
+            spawn.run_id,
+            line.argv,
+            line.env,
+            self._preparation.workspace,
+            self._preparation.user,
+            PROBE_INTERVAL_S,
+            PROBE_TIMEOUT_S,
+            TAIL_BYTES,
+            line.program,
+            line.words,
         )
 
     def _note_refusal(self, probes: _Probes, why: str) -> None:

@@ -86,8 +86,8 @@ class Stage:
     def on_problem(self, kind: str, reason: str) -> None:
         self.problems.append((kind, reason))
 
-    def spawn(self, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
-        self.machine.perform(Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, ":", None, ()))
+    def spawn(self, run_id: str = "run", kind: RunKind = RunKind.TASK, script: str = ":") -> None:
+        self.machine.perform(Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, script, None, ()))
 
     def started(self, run_id: str = "run") -> CommandStarted:
         return CommandStarted(run_id, next(self._pids), 1, "")

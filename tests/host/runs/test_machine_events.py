@@ -35,11 +35,11 @@ def backlog(it: Stage) -> list[str]:
 
 
 def test_a_spawn_is_one_request_with_all_that_the_command_is_to_see(it: Stage) -> None:
-    it.spawn()
+    it.spawn(script=": | :")
     [request] = it.shim.requests()
     assert isinstance(request, SpawnRequest)
     assert request.run_id == "run"
-    assert Path(request.argv[-1]).read_text() == ":"
+    assert Path(request.argv[-1]).read_text() == ": | :"
     assert (request.log, request.dir) == (it.folder().log, it.folder().path)
     assert request.env["SUPERVISOR_RUN_ID"] == "run"
     assert request.env["GITPOD_OUTPUT"] == it.folder().output(RunKind.TASK, "run")

@@ -14,6 +14,7 @@ from supervisor.host.runs.outlets import FactBuffer
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn import command_line
+from supervisor.host.runs.spawn.command_line import CommandLine
 from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.runs.spawn.pending_start import Began, GaveUp
 from supervisor.host.runs.spawn.shim_pool import ShimPool
@@ -54,6 +55,7 @@ class Preparation:
         self._runs = runs
         self._folder = folder
         self._environment = environment
+        self.workspace = environment.workspace
         self._account = account
         self._cgroups = cgroups
         self._pumping = pumping
@@ -78,13 +80,12 @@ class Preparation:
         """The path of a script, which is made if it is missing. Raises MachineError."""
         return self.scripts.path(text)
 
-    def command(self, spawn: Spawn, output: str) -> tuple[tuple[str, ...], dict[str, str], str]:
-        """Command line, environment and folder. `output`: the path of its GITPOD_OUTPUT. Raises SupervisorError."""
+    def command_line(self, spawn: Spawn, output: str) -> CommandLine:
+        """How a command is executed. `output`: the path of its GITPOD_OUTPUT. Raises SupervisorError."""
         env = self._environment.of(spawn, output)
         env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
-        workspace = self._environment.workspace
         directory = RunDir(self._folder, spawn.run_id)
-        return tuple(command_line.argv(spawn, directory, env, workspace, self)), env, workspace
+        return command_line.command_line(spawn, directory, env, self.workspace, self)
 
     def run(self, spawn: Spawn) -> Run:
         """A run of which nothing has been made yet."""
@@ -105,9 +106,19 @@ class Preparation:
             run.dir.open_to(self._account, output)
         if self._cgroups:
             run.cgroup = self._cgroups.make(spawn.run_id)
-        argv, env, workspace = self.command(spawn, output)
+        line = self.command_line(spawn, output)
         request = SpawnRequest(
-            run.run_id, argv, env, workspace, run.log, run.dir.path, math.inf, self.user, run.cgroup
+            run.run_id,
+            line.argv,
+            line.env,
+            self.workspace,
+            run.log,
+            run.dir.path,
+            math.inf,
+            self.user,
+            run.cgroup,
+            program=line.program,
+            words=line.words,
         )
         if self._pumping is None:
             return request
