@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.peers.contestants import OURS, Ours
 from benchmarks.peers.room import Program, Room, await_end, until
+from benchmarks.peers.rows import shown
 
 KEPT = Path(__file__).parent / "calls.json"
 FEW, MORE = 5, 25
@@ -148,23 +149,27 @@ def _difference(few: tuple[Mapping[str, int], int], more: tuple[Mapping[str, int
     return {key: round((more[0][key] - few[0][key]) / things, 2) for key in more[0]}
 
 
-def write(found: Found) -> None:
+def write(found: Found, versions: str) -> None:
     """Keep it, in place of what was kept."""
-    KEPT.write_text(json.dumps(found, indent=1) + "\n")
+    KEPT.write_text(json.dumps({"versions": versions, "found": found}, indent=1, ensure_ascii=False) + "\n")
 
 
-def read() -> Found:
-    """What was kept."""
-    found: Found = json.loads(KEPT.read_text())
-    return found
+def read() -> tuple[Found, str]:
+    """What was kept, and of which versions it is."""
+    kept = json.loads(KEPT.read_text())
+    return kept["found"], kept["versions"]
 
 
-def table(found: Found) -> str:
+def table(found: Found, versions: str) -> str:
     """Before and now, as Markdown."""
     names = list(next(iter(found.values())))
     head = [f"{kind}: {'now' if name == OURS else name}" for kind in found for name in names]
-    lines = [f"| for each | {' | '.join(head)} |", f"| --- | {' | '.join('---:' for _ in head)} |"]
+    lines = [
+        f"Counted at {versions}.\n",
+        f"| for each | {' | '.join(head)} |",
+        f"| --- | {' | '.join('---:' for _ in head)} |",
+    ]
     for what, key in KINDS.items():
-        values = (f"{found[kind][name][key]:.3g}" for kind in found for name in names)
+        values = (shown(found[kind][name][key]) for kind in found for name in names)
         lines.append(f"| {what} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.peers import calls
 from benchmarks.peers.contestants import BEFORE, FLOOR, OURS
 from benchmarks.peers.measured import Measured
-from benchmarks.peers.rows import ROWS, Row
+from benchmarks.peers.rows import ROWS, Row, shown
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 BEGIN = "<!-- from here: written by `benchmarks/run --peers --write` -->\n"
@@ -21,13 +21,13 @@ _SHOWN = 4
 """How many of the others the first table names in a cell; the second has all."""
 
 
-def write(measured: Measured | None = None, found: calls.Found | None = None) -> None:
+def write(measured: Measured | None = None, counted: tuple[calls.Found, str] | None = None) -> None:
     """Write the tables in place of those that are there; of what is not given, nothing changes."""
     text = PAGE.read_text()
     if measured is not None:
         text = with_part(text, BEGIN, tables(measured))
-    if found is not None:
-        text = with_part(text, BEGIN_CALLS, calls.table(found))
+    if counted is not None:
+        text = with_part(text, BEGIN_CALLS, calls.table(*counted))
     PAGE.write_text(text)
 
 
@@ -195,11 +195,6 @@ def _percent(share: float, digits: int) -> str:
 
 def _value(value: float | None, row: Row) -> str:
     return "" if value is None else f"{shown(value)} {row.unit}".rstrip()
-
-
-def shown(value: float) -> str:
-    """Three digits, and no fewer before the point."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -67,3 +67,8 @@ ROWS = (
     ),
     Row("one_processes", "one", "one idle service: processes beside it", "", Limit(3), False),
 )
+
+
+def shown(value: float) -> str:
+    """Three digits, and no fewer before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

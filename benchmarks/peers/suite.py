@@ -78,10 +78,11 @@ def _count_calls(now: str, before: str | None, options: argparse.Namespace) -> i
         found = calls.measure(supervisors, place, compiled.folder())
     finally:
         shutil.rmtree(place, ignore_errors=True)
+    versions = _revision() + (f" beside {options.against} (“before”)" if options.against else "")
     if options.write:
-        calls.write(found)
-        page.write(found=found)
-    print(calls.table(found))
+        calls.write(found, versions)
+        page.write(counted=(found, versions))
+    print(calls.table(found, versions))
     return 0
 
 

@@ -37,10 +37,10 @@ def test_calls_are_counted_by_what_they_do() -> None:
 
 
 def test_table_has_before_and_now_for_each_kind() -> None:
-    counts = {key: 2.0 for key in calls.KINDS.values()}
-    lines = calls.table(
-        {"a probe": {"before": counts, "supervisor": {key: 0.5 for key in counts}}}
-    ).splitlines()
+    counts = dict.fromkeys(calls.KINDS.values(), 2.0)
+    found = {"a probe": {"before": counts, "supervisor": dict.fromkeys(counts, 0.5)}}
 
-    assert lines[0] == "| for each | a probe: before | a probe: now |"
-    assert lines[3] == "| renames in it | 2 | 0.5 |"
+    text = calls.table(found, "abc beside def")
+
+    assert text.startswith("Counted at abc beside def.\n\n| for each | a probe: before | a probe: now |\n")
+    assert "\n| renames in it | 2 | 0.5 |\n" in text

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.peers import calls, page
 from benchmarks.peers.contestants import contestants
 from benchmarks.peers.measured import Measured
-from benchmarks.peers.rows import Limit
+from benchmarks.peers.rows import Limit, shown
 
 
 def measured() -> Measured:
@@ -87,7 +87,7 @@ def test_page_has_the_tables_of_what_was_kept() -> None:
     text = page.PAGE.read_text()
 
     assert page.with_part(text, page.BEGIN, page.tables(Measured.read())) == text
-    assert page.with_part(text, page.BEGIN_CALLS, calls.table(calls.read())) == text
+    assert page.with_part(text, page.BEGIN_CALLS, calls.table(*calls.read())) == text
 
 
 def test_limit_is_a_number_or_so_many_times_another() -> None:
@@ -102,4 +102,4 @@ def test_limit_is_a_number_or_so_many_times_another() -> None:
     ("value", "text"), [(8123.4, "8123"), (99.96, "100"), (4.504, "4.5"), (0.0512, "0.0512")]
 )
 def test_number_has_three_digits(value: float, text: str) -> None:
-    assert page.shown(value) == text
+    assert shown(value) == text
