@@ -159,6 +159,14 @@ def test_an_answer_to_a_request_that_was_given_up_changes_nothing(it: Stage) -> 
     assert it.turn(it.started(), it.exited(0)) == []
 
 
+def test_a_start_behind_others_is_not_late_before_they_had_their_time(it: Stage) -> None:
+    for number in range(3):
+        it.spawn(str(number))
+    requests = [request for request in it.shim.requests() if isinstance(request, SpawnRequest)]
+    before = [request.before for request in requests]
+    assert before[0] + 0.1 <= before[1] <= before[2] - 0.1
+
+
 def test_the_starts_of_a_lost_shim_are_settled_by_what_is_found(it: Stage) -> None:
     it.spawn("began")
     it.spawn("never")

@@ -27,6 +27,8 @@ _ATTEMPTS = 3
 """How many shims may be lost in the attempt to start one command."""
 _PATIENCE_S = 20.0
 """How long a command waits for what the machine lacks."""
+_EACH_S = 0.1
+"""How long a shim may take for each start that comes first: the kernel may take so long to enter a control group."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 
@@ -76,9 +78,9 @@ class PendingStart:
         """Whether a shim's answer is awaited."""
         return self.answer_by_s < math.inf
 
-    def ask(self, now_s: float) -> PendingStart:
-        """The start once a shim has been sent its request."""
-        answer_by_s = now_s + shim_client.ANSWER_S
+    def ask(self, now_s: float, ahead: int = 0) -> PendingStart:
+        """The start once a shim has been sent its request. `ahead`: how many starts it has to do before this one."""
+        answer_by_s = now_s + shim_client.ANSWER_S + ahead * _EACH_S
         request = replace(self.request, before=answer_by_s - shim_client.LATE_S)
         return replace(
             self,

@@ -96,7 +96,7 @@ class Spawner:
         return settled
 
     def _ask(self, run: Run, start: PendingStart, now_s: float) -> Settled:
-        asked = start.ask(now_s)
+        asked = start.ask(now_s, len(self._pending))
         self._pending[run.run_id] = run, asked
         try:
             run.shim = self._shims.current()

@@ -100,6 +100,13 @@ def test_a_shim_has_ten_seconds_to_answer() -> None:
     assert asked().search().overdue(math.inf) is None, "no answer can come while /proc is searched"
 
 
+def test_a_shim_that_has_many_starts_to_do_first_has_longer() -> None:
+    start = pending_start(REQUEST, NOW_S).ask(NOW_S, 1000)
+    assert start.answer_by_s == NOW_S + ANSWER_S + 1000 * subject._EACH_S
+    assert start.request.before == start.answer_by_s - LATE_S
+    assert start.overdue(NOW_S + 10 * ANSWER_S) is None
+
+
 def test_a_command_that_is_to_stop_while_it_waits_is_not_started() -> None:
     waiting = asked().wait(RetryAt(NOW_S + 1, "no memory"))
     assert waiting.stop() == GaveUp("no memory; it was to stop before it could start")
