@@ -67,6 +67,10 @@ PYTHONS_OWN = {
     "_ctypes:dlopen": (TOO_SLOW, "supervisor/shim/syscalls.py"),
     "_sqlite3:connect": (TOO_SLOW, "supervisor/lean/sqlite.py"),
     "_thread:start_new_thread": (TOO_SLOW, "supervisor/boot/prestart.py", "supervisor/shim/logs/log_pump.py"),
+    **{
+        f"_heapq:{name}": (TOO_SLOW, "supervisor/core/deadlines.py")
+        for name in ("heapify", "heappop", "heappush")
+    },
     "_sha1:sha1": (TOO_SLOW, "supervisor/lean/digest.py"),
     f"{SHA256}:sha256": (TOO_SLOW, "supervisor/lean/digest.py"),
     "sys:_base_executable": ("the Python that an environment was made of", "supervisor/shim/launcher.py"),

@@ -3,7 +3,7 @@
 | left out | what it takes | when it comes back |
 |---|---|---|
 | OpenSSL: `ssl` and `_hashlib` | 5 MB, 15 ms | never: only a supervisor that calls a management plane speaks TLS |
-| aiohttp's client | 4 MB, 110 ms, most of it for the certificates that it trusts | when a name of it is asked for |
+| aiohttp's client | 3 MB, 100 ms, most of it for the certificates that it trusts | when a name of it is asked for |
 | `LATE`: modules for functions that a server does not call | 2 MB, 20 ms | when such a function is called |
 
 Who imports `ssl` or `_hashlib` later gets an ImportError, as where Python was built without OpenSSL: asyncio, aiohttp
