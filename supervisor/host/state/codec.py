@@ -74,7 +74,7 @@ def record_writer(kind: type[Any], shown: Mapping[str, Callable[[Any], str] | No
     return write
 
 
-_MOST_TEXTS = 4096
+_MOST_TEXTS = 16_384
 _texts: dict[int, tuple[object, str]] = {}
 """`{id of a part: (the part, its text)}`: records are replaced all the time, their specs and items are not."""
 _parts: set[type[Any]] = set()
