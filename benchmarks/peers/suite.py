@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,12 @@ def main(arguments: Sequence[str]) -> int:
         except BlockingIOError:
             print("benchmarks: the suite runs already", file=sys.stderr)
             return 1
+        signal.signal(signal.SIGTERM, _end)  # rooms are closed and folders removed then, too
         return _run(options)
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _run(options: argparse.Namespace) -> int:
