@@ -135,12 +135,22 @@ def began_nevertheless(runs: Iterable[Run]) -> list[Run]:
 
     unknown, written = [], WrittenFacts(runs[0].dir.runs)
     for run in runs:
-        if (facts := written.of(run.run_id).started) is not None:
+        known = written.of(run.run_id)
+        run.noted_exit = known.exit
+        if (facts := known.started) is not None:
             run.main = ProcRef(facts.pid, facts.start_ticks)
         else:
             unknown.append(run)
     _look_for(unknown)
     return [run for run in runs if run.main or os.path.lexists(run.log)]
+
+
+def look_up_exits(runs: Iterable[Run]) -> None:
+    """Note what the journal says of how these runs have ended, in one look for all: their shim is gone."""
+    written: WrittenFacts | None = None
+    for run in runs:
+        written = written or WrittenFacts(run.dir.runs)
+        run.noted_exit = written.of(run.run_id).exit
 
 
 def _look_for(runs: list[Run]) -> None:

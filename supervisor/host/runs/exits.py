@@ -41,8 +41,8 @@ def exit_of(status: ExitStatus) -> Exit:
 
 def noted_exit(run: Run, held: RunsListed) -> Exit | None:
     """How a run ended, as its facts or an earlier shim have it; None: it has not ended, or nobody saw how."""
-    if (end := run.noted_exit or run.dir.facts().exit) is not None:
-        return end
+    if run.noted_exit is not None:
+        return run.noted_exit
     status = held.ended.get(run.run_id)
     return None if status is None else exit_of(status)
 

@@ -361,8 +361,10 @@ class HostMachine:
 
     async def _lose(self, client: ShimClient) -> None:
         """A shim is gone: find out which commands it started without saying so, and watch what it held."""
+        from supervisor.host.runs import adoption
+
         if runs := self._spawner.lose(client):
-            from supervisor.host.runs import adoption, termination
+            from supervisor.host.runs import termination
 
             began = await termination.when_possible(partial(adoption.began_nevertheless, runs))
             self._settle(self._spawner.find(runs, began, time.monotonic()))
@@ -370,7 +372,9 @@ class HostMachine:
             self._work.soon(self._replace_shim)
         if self._probes_made:
             self._probes_made.lose(client)
-        for run in self._held_by(client):
+        held = self._held_by(client)
+        adoption.look_up_exits(held)
+        for run in held:
             run.shim = None
             self._ender.watch(run, self._shims.held)
 

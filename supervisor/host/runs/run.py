@@ -53,7 +53,7 @@ class Run:
         self.exit: Exit | None = None
         """How the main process ended, once it did."""
         self.noted_exit: Exit | None = None
-        """How it had ended when the run was found again, as the shim wrote it down."""
+        """How it has ended, as the shim wrote it down; looked up when it is found again, or has lost its shim."""
         self.asked = Asked.NOTHING
         self.has_left = False
         """Whether all its processes have ended, after they were seen out."""

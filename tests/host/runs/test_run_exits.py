@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.host.runs import exits
+from supervisor.host.runs import adoption, exits
 from supervisor.host.runs.run import Asked, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.model.action import RunKind
@@ -27,13 +27,14 @@ def test_an_exit_is_a_code_or_a_signal() -> None:
     assert exits.exit_of(ExitStatus(15, by_signal=True)) == ExitSignal(15)
 
 
-def test_an_exit_is_known_from_the_run_directory_then_from_the_shim(tmp_path: Path) -> None:
+def test_an_exit_is_known_from_the_facts_then_from_the_shim(tmp_path: Path) -> None:
     it = run(tmp_path)
     held = RunsListed({}, {"r": ExitStatus(4)}, 3)
     assert exits.noted_exit(it, NOTHING_HELD) is None
     assert exits.noted_exit(it, held) == ExitCode(4)
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "exit").write_text(json.dumps({"code": 3, "wall_s": 1.0}))
+    adoption.look_up_exits([it])
     assert exits.noted_exit(it, held) == ExitCode(3)
 
 
