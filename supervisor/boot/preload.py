@@ -86,7 +86,7 @@ MODULES = (
     "watchfiles._rust_notify",
 )
 """`tests/boot/test_preload.py` finds what is missing here."""
-OF_THE_API = ("supervisor.api.assembly", "google.protobuf.descriptor_pb2")
+OF_THE_API = ("supervisor.api.assembly", "google.protobuf.descriptor_pb2", "jwt")
 OF_A_PLANE = ("supervisor.activity.plane_client",)
 _STILL_S, _LONGEST_WAIT_S = 0.5, 5.0
 _PAUSE_S = 0.005

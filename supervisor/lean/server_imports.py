@@ -4,6 +4,7 @@
 |---|---|---|
 | OpenSSL: `ssl` and `_hashlib` | 5 MB, 15 ms | never: only a supervisor that calls a management plane speaks TLS |
 | aiohttp's client | 3 MB, 100 ms, most of it for the certificates that it trusts | when a name of it is asked for |
+| PyJWT's client for keys | it cannot be imported without `ssl`, and asks servers that we have none of | never |
 | `LATE`: modules for functions that a server does not call | 2 MB, 20 ms | when such a function is called |
 
 Who imports `ssl` or `_hashlib` later gets an ImportError, as where Python was built without OpenSSL: asyncio, aiohttp
@@ -47,15 +48,18 @@ def tls_left_out() -> Iterator[None]:
 
 def import_server() -> None:
     """Import the server of the API."""
-    if "aiohttp" not in sys.modules and sys.modules.get("ssl", True) is None:
-        _without_contents("aiohttp")
+    if sys.modules.get("ssl", True) is None:
+        if "aiohttp" not in sys.modules:
+            _without_contents("aiohttp")
+        # Tokens are made and read by the rest of PyJWT, which imports this module for its name alone.
+        sys.modules.setdefault("jwt.jwks_client", _Absent("jwt.jwks_client"))
     with _late_names():
         importlib.import_module("aiohttp.web")
     importlib.import_module("supervisor.api.assembly")
 
 
 class _Absent(ModuleType):
-    """Stands for `ssl` while anyio is imported, which only names its classes. None can be made."""
+    """Stands for `ssl` while anyio is imported, which only names its classes, and for others. None can be made."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -78,11 +78,13 @@ def test_nobody_speaks_tls_by_mistake() -> None:
 
 def test_tokens_are_made_and_read_without_tls() -> None:
     code = (
-        "from connect_server.http.tokens import Issuer, Tokens\n"
-        "tokens = Tokens.fleeting(Issuer('demo', 'demo-api', ['all'], 'me'))\n"
-        "print(tokens.check(tokens.mint('all', 60)).subject)"
+        "import jwt\ntoken = jwt.encode({'sub': 'me'}, 'k' * 32, algorithm='HS256')\n"
+        "print(jwt.decode(token, 'k' * 32, algorithms=['HS256'])['sub'])\n"
+        "try: jwt.PyJWKClient('https://example.com')\nexcept RuntimeError as error: print(error)"
     )
-    assert executed(code) == "me\n"
+    sub, refused = executed(code).splitlines()
+    assert sub == "me"
+    assert "no management plane" in refused
 
 
 def test_hashes_are_those_of_openssl() -> None:
