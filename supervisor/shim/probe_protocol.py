@@ -2,12 +2,12 @@
 
 | request | on the wire | answered by |
 |---|---|---|
-| ProbeRequest | `{"ask": "probe", "run_id", "argv", "env", ...}`, see `_encode_probe` | ProbeReport, when it changes |
-| EndProbesRequest | `{"ask": "end probes", "run_id"}` | a ProbeReport that says `over` |
+| ProbeRequest | `{"ask": "probe", "run_id", "argv", "env", ...}`, see `_encode_probe` | ProbeExited, when it changes |
+| EndProbesRequest | `{"ask": "end probes", "run_id"}` | a ProbeExited that says `over` |
 
 | event | on the wire |
 |---|---|
-| ProbeReport | `{"probed": run id, "output", "count", "took_s", END?, "late"?, "left"?, "over"?}` |
+| ProbeExited | `{"probed": run id, "output", "count", "took_s", END?, "late"?, "left"?, "over"?}` |
 
 END is `"code"`, `"signal"`, or `"stage"`, `"errno"` and `"text"` as in SpawnFailed.
 """
@@ -66,7 +66,7 @@ class EndProbesRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeReport:
+class ProbeExited:
     """How the last probe of a run ended, if that is another end than the one before; what is the same comes seldom."""
 
     run_id: str
@@ -142,7 +142,7 @@ def _decode_probe(message: Message) -> ProbeRequest:
             raise ProtocolError("a request for probes lacks a field, or one is of another type")
 
 
-def encode_report(report: ProbeReport) -> Message:
+def encode_report(report: ProbeExited) -> Message:
     """A report as it stands on the wire."""
     message: Message = {
         "probed": report.run_id,
@@ -163,7 +163,7 @@ def encode_report(report: ProbeReport) -> Message:
     return message | {name: True for name, is_set in flags.items() if is_set}
 
 
-def decode_report(message: Message) -> ProbeReport:
+def decode_report(message: Message) -> ProbeExited:
     """A report from the wire. Raises ProtocolError."""
     match message:
         case {
@@ -174,7 +174,7 @@ def decode_report(message: Message) -> ProbeReport:
         }:
             late, left, over = (message.get(name) is True for name in ("late", "left", "over"))
             end = _decode_end(run_id, message)
-            return ProbeReport(run_id, end, output, count, took_s, late, left, over)
+            return ProbeExited(run_id, end, output, count, took_s, late, left, over)
         case _:
             raise ProtocolError("a report about probes lacks a field, or one is of another type")
 

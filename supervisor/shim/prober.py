@@ -6,15 +6,15 @@ costs anything. Probes leave nothing on the disk. What one prints goes into an a
 
 | the probe | then |
 |---|---|
-| exited 0 | ProbeReport `over`; there is no other |
-| ended otherwise, or could not be started | ProbeReport, if that is new; the next one after the interval |
+| exited 0 | ProbeExited `over`; there is no other |
+| ended otherwise, or could not be started | ProbeExited, if that is new; the next one after the interval |
 | takes too long | SIGKILL to its process group, and it rests |
 | has ended, its pipe is open elsewhere | that is read until it is quiet: a filter prints last words; then it rests |
 | has ended and may have left a process behind | it rests |
-| is not wanted any more | SIGKILL to its process group, ProbeReport `over` |
+| is not wanted any more | SIGKILL to its process group, ProbeExited `over` |
 | loses its supervisor | no other begins; the next supervisor asks for the same again, and that goes on |
 
-It rests means: ProbeReport `left`; the supervisor ends what carries the run's marker, and asks again.
+It rests means: ProbeExited `left`; the supervisor ends what carries the run's marker, and asks again.
 
 A probe has no control group, and /proc is not searched for what it left. Its process group is killed while its main
 process is a zombie, so that the group's number cannot be another's. Whoever left the group is without a parent then,
@@ -33,7 +33,7 @@ from heapq import heappop, heappush
 
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.shim.execute import stage_of
-from supervisor.shim.probe_protocol import EndProbesRequest, ProbeReport, ProbeRequest
+from supervisor.shim.probe_protocol import EndProbesRequest, ProbeExited, ProbeRequest
 from supervisor.shim.protocol import Event, ExitStatus, SpawnFailed
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Prober:
             self._kill(series)
             return []
         self._forget(request.run_id)
-        return [ProbeReport(request.run_id, None, over=True)]
+        return [ProbeExited(request.run_id, None, over=True)]
 
     def lose_supervisor(self) -> None:
         """Nobody wants to know: begin no other probe, until the next supervisor asks for the same."""
@@ -302,7 +302,7 @@ class Prober:
         count, series.count = series.count, 0
         text = _text(series.output, request.kept_bytes)
         took_s, late = round(series.took_s, 6), series.is_late
-        return [ProbeReport(request.run_id, end, text, count, took_s, late, left, over)]
+        return [ProbeExited(request.run_id, end, text, count, took_s, late, left, over)]
 
     def _set(self, series: _Series, at: float) -> None:
         series.at = at

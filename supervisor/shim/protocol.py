@@ -11,7 +11,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | ListenRequest | `{"ask": "listen", "path"}` | nothing |
 | JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
 | PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes", "held"?}` | LogFlushed |
-| ProbeRequest, EndProbesRequest | see `probe_protocol` | ProbeReport |
+| ProbeRequest, EndProbesRequest | see `probe_protocol` | ProbeExited |
 | (the supervisor closes its side) | end of file | Bye |
 
 | event | on the wire |
@@ -21,7 +21,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | CommandExited | `{"exited": run id, "code" or "signal"}` |
 | RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
 | LogFlushed | `{"flushed": run id}` |
-| ProbeReport | see `probe_protocol` |
+| ProbeExited | see `probe_protocol` |
 | Bye | `{"bye": number of live commands}` |
 | ShimTrouble | `{"trouble": text}` |
 
@@ -39,7 +39,7 @@ from supervisor.lean.typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from supervisor.shim.probe_protocol import EndProbesRequest, ProbeReport, ProbeRequest
+    from supervisor.shim.probe_protocol import EndProbesRequest, ProbeExited, ProbeRequest
     from supervisor.shim.stream import Message
 
 VERSION = 6
@@ -243,7 +243,7 @@ if TYPE_CHECKING:
         | CommandExited
         | RunsListed
         | LogFlushed
-        | ProbeReport
+        | ProbeExited
         | Bye
         | ShimTrouble
     )

@@ -12,7 +12,7 @@ import pytest
 from supervisor.host.proc import process_tree
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.lean.frozen import replace
-from supervisor.shim.probe_protocol import ProbeReport, ProbeRequest
+from supervisor.shim.probe_protocol import ProbeExited, ProbeRequest
 from supervisor.shim.protocol import ExitStatus, SpawnFailed, UserIds
 
 BASH = shutil.which("bash") or "/bin/bash"
@@ -25,7 +25,7 @@ class Prober:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.client = ShimClient.start()
-        self.reports: list[ProbeReport] = []
+        self.reports: list[ProbeExited] = []
 
     def request(self, script: str, interval_s: float = 0.02, timeout_s: float = 10.0) -> ProbeRequest:
         env = {"PATH": os.environ["PATH"], "SUPERVISOR_RUN_ID": "web.2"}
@@ -35,11 +35,11 @@ class Prober:
     def probe(self, script: str, interval_s: float = 0.02, timeout_s: float = 10.0) -> None:
         self.client.probe(self.request(script, interval_s, timeout_s))
 
-    def receive(self) -> list[ProbeReport]:
-        self.reports += [event for event in self.client.receive() if isinstance(event, ProbeReport)]
+    def receive(self) -> list[ProbeExited]:
+        self.reports += [event for event in self.client.receive() if isinstance(event, ProbeExited)]
         return self.reports
 
-    def next(self) -> ProbeReport:
+    def next(self) -> ProbeExited:
         """The next report."""
         until(self.receive)
         return self.reports.pop(0)
@@ -217,14 +217,14 @@ def test_probes_that_are_not_wanted_end(it: Prober) -> None:
     assert report.over
     until(lambda: not it.live())
     it.client.end_probes("web.2")
-    assert it.next() == ProbeReport("web.2", None, over=True)
+    assert it.next() == ProbeExited("web.2", None, over=True)
 
 
 def test_probes_in_a_pause_end_at_once(it: Prober) -> None:
     it.probe("printf . >> runs; exit 1", interval_s=100.0)
     it.next()
     it.client.end_probes("web.2")
-    assert it.next() == ProbeReport("web.2", None, over=True)
+    assert it.next() == ProbeExited("web.2", None, over=True)
 
 
 def test_next_supervisor_goes_on_with_a_probe_that_runs(it: Prober) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from supervisor.lean.frozen import replace
-from supervisor.shim.probe_protocol import EndProbesRequest, ProbeReport, ProbeRequest
+from supervisor.shim.probe_protocol import EndProbesRequest, ProbeExited, ProbeRequest
 from supervisor.shim.protocol import (
     VERSION,
     Bye,
@@ -97,19 +97,19 @@ EVENTS: list[tuple[Event, str]] = [
     ),
     (LogFlushed("r"), '{"flushed": "r"}'),
     (
-        ProbeReport("r", ExitStatus(1), "no\udcff", 3, 0.25),
+        ProbeExited("r", ExitStatus(1), "no\udcff", 3, 0.25),
         '{"probed": "r", "output": "no\\udcff", "count": 3, "took_s": 0.25, "code": 1}',
     ),
     (
-        ProbeReport("r", ExitStatus(9, by_signal=True), "", 1, 10.0, late=True, left=True),
+        ProbeExited("r", ExitStatus(9, by_signal=True), "", 1, 10.0, late=True, left=True),
         '{"probed": "r", "output": "", "count": 1, "took_s": 10.0, "signal": 9, "late": true, "left": true}',
     ),
     (
-        ProbeReport("r", SpawnFailed("r", "exec", 2), "", 1),
+        ProbeExited("r", SpawnFailed("r", "exec", 2), "", 1),
         '{"probed": "r", "output": "", "count": 1, "took_s": 0.0, "stage": "exec", "errno": 2, "text": ""}',
     ),
     (
-        ProbeReport("r", None, over=True),
+        ProbeExited("r", None, over=True),
         '{"probed": "r", "output": "", "count": 0, "took_s": 0.0, "over": true}',
     ),
     (Bye(2), '{"bye": 2}'),

@@ -252,7 +252,7 @@ class HostMachine:
                 self._ender.orphaned_fifos.done(run_id)
             case RunsListed() | Bye():
                 pass  # an answer that came after its question was given up
-            case _:  # ProbeReport, whose class is imported late
+            case _:  # ProbeExited, whose class is imported late
                 self._probes.take(event)
 
     # Requests --------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitUnknown, NotStart
 from supervisor.model.fact import Exited, ProbeEnded, Survivor
 from supervisor.model.ids import RunId
 from supervisor.model.spec import Docker
-from supervisor.shim.probe_protocol import ProbeReport, ProbeRequest
+from supervisor.shim.probe_protocol import ProbeExited, ProbeRequest
 from supervisor.shim.protocol import ExitStatus, SpawnFailed
 
 _KILL_ROUND_S = 0.2
@@ -126,7 +126,7 @@ class Probes:
             if not probes.is_cleared:
                 self._end(probes)
 
-    def take(self, report: ProbeReport) -> None:
+    def take(self, report: ProbeExited) -> None:
         """Take what a shim reports."""
         probes = self._live.get(report.run_id)
         if probes is None or probes.client is None:
@@ -256,7 +256,7 @@ class Probes:
         return tuple(map(survivor, left))
 
 
-def _exit(report: ProbeReport, request: ProbeRequest | None) -> Exit:
+def _exit(report: ProbeExited, request: ProbeRequest | None) -> Exit:
     match report.end:
         case ExitStatus():
             return exits.exit_of(report.end)
@@ -266,7 +266,7 @@ def _exit(report: ProbeReport, request: ProbeRequest | None) -> Exit:
             return ExitUnknown()
 
 
-def _fact(report: ProbeReport, end: Exit) -> ProbeEnded:
+def _fact(report: ProbeExited, end: Exit) -> ProbeEnded:
     return ProbeEnded(
         RunId(report.run_id),
         end,

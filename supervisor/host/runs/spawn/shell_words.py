@@ -24,8 +24,8 @@ from supervisor.host.runs.spawn.simple_command import (
     KEYWORDS,
     PLAIN,
     Direct,
-    Doubt,
     Inline,
+    NotSimple,
     check_name,
 )
 from supervisor.lean.frozen import dataclass
@@ -52,7 +52,7 @@ _EXEC, _AND = _Word("exec", "exec", True), _Word("&&", "&&", False)
 
 
 def form(text: str) -> Direct | Inline:
-    """The form that a text may have. Raises Doubt."""
+    """The form that a text may have. Raises NotSimple."""
     lines, body = _trimmed(text)
     words, folder = _words(body), list[_Word]()
     if any(word.text == "&&" for word in words):
@@ -62,7 +62,7 @@ def form(text: str) -> Direct | Inline:
 
 
 def _trimmed(text: str) -> tuple[str, str]:
-    """The ends of the lines before the command, which count in messages, and the command. Raises Doubt."""
+    """The ends of the lines before the command, which count in messages, and the command. Raises NotSimple."""
     lines = text.split("\n")
     first, last = 0, len(lines)
     while first < last and _says_nothing(lines[first]):
@@ -70,7 +70,7 @@ def _trimmed(text: str) -> tuple[str, str]:
     while last > first and _says_nothing(lines[last - 1]):
         last -= 1
     if first == last or (last < len(lines) and lines[last - 1].endswith("\\")):
-        raise Doubt
+        raise NotSimple
     return "\n" * first, "\n".join(lines[first:last]).strip(" \t")
 
 
@@ -80,7 +80,7 @@ def _says_nothing(line: str) -> bool:
 
 
 def _words(body: str) -> list[_Word]:
-    """The words, redirections and `&&` of a command. Raises Doubt."""
+    """The words, redirections and `&&` of a command. Raises NotSimple."""
     words, at = [], 0
     while at < len(body):
         if body[at] in " \t":
@@ -97,10 +97,10 @@ def _words(body: str) -> list[_Word]:
 
 
 def _word(body: str, start: int) -> tuple[_Word, int]:
-    """The word that begins here, or the redirection if it is its number, and where it ends. Raises Doubt."""
+    """The word that begins here, or the redirection if it is its number, and where it ends. Raises NotSimple."""
     value, at, is_literal = "", start, True
     if body[at] in "#\n":
-        raise Doubt  # a comment, or another command
+        raise NotSimple  # a comment, or another command
     while at < len(body) and (char := body[at]) not in _ENDS:
         end = at + 1
         if char in PLAIN or char == "#":
@@ -120,46 +120,46 @@ def _word(body: str, start: int) -> tuple[_Word, int]:
             if body[at + 1] != "\n":
                 value += _quotable(body[at + 1])
         else:
-            raise Doubt
+            raise NotSimple
         at = end
     text = body[start:at]
     if at < len(body) and body[at] in "<>":
         if text in ("0", "1", "2"):
             return _redirection(body, start, at)
         if text.isdecimal() or "{" in text or "\\\n" in text:
-            raise Doubt
+            raise NotSimple
     return _Word(text, value, is_literal), at
 
 
 def _double_quoted(body: str, at: int) -> tuple[str, int, bool]:
-    """What is in double quotes from here on, where they end, and whether it is literal. Raises Doubt."""
+    """What is in double quotes from here on, where they end, and whether it is literal. Raises NotSimple."""
     start, is_literal = at, True
     while at < len(body) and (char := body[at]) != '"':
         if char == "`" or (char == "\\" and at + 1 == len(body)):
-            raise Doubt
+            raise NotSimple
         if char in "$\\":
             is_literal = False
         at = _expansion(body, at) if char == "$" else at + 1 + (char == "\\")
     if at >= len(body):
-        raise Doubt
+        raise NotSimple
     return _quotable(body[start:at]), at + 1, is_literal
 
 
 def _quotable(piece: str) -> str:
     if not _QUOTABLE.issuperset(piece):
-        raise Doubt
+        raise NotSimple
     return piece
 
 
 def _expansion(body: str, at: int) -> int:
-    """Where the expansion ends that begins here with `$`. Raises Doubt."""
+    """Where the expansion ends that begins here with `$`. Raises NotSimple."""
     begin = body[at + 1 : at + 2]
     if begin == "{":
         end = body.find("}", at)
         name, _, default = body[at + 2 : max(end, 0)].partition(":-")
         _check_variable(name)
         if not PLAIN.issuperset(default):
-            raise Doubt
+            raise NotSimple
         return end + 1
     if begin == "(":
         end = body.find(")", at)
@@ -179,7 +179,7 @@ def _check_variable(name: str) -> None:
         or name in _OTHER_WITH_C
         or name.startswith("BASH")
     ):
-        raise Doubt
+        raise NotSimple
 
 
 def _check_inner(command: str) -> None:
@@ -189,28 +189,28 @@ def _check_inner(command: str) -> None:
         if word.startswith("$"):
             _check_variable(word[1:])
         elif not PLAIN.issuperset(word):
-            raise Doubt
+            raise NotSimple
     # `set` and `declare` print what stands after -c.
     if not words[0] or words[0] in KEYWORDS or words[0] in BUILTINS - {"echo", "pwd"} or "=" in words[0]:
-        raise Doubt
+        raise NotSimple
 
 
 def _redirection(body: str, start: int, at: int) -> tuple[_Word, int]:
-    """The redirection whose operator is at `at`. Raises Doubt."""
+    """The redirection whose operator is at `at`. Raises NotSimple."""
     operator = next((one for one in _OPERATORS if body.startswith(one, at)), "")
     if not operator or (operator[0] == "&" and at != start):
-        raise Doubt
+        raise NotSimple
     at += len(operator)
     while body[at : at + 1] in (" ", "\t"):
         at += 1
     if at >= len(body) or body[at] in _ENDS:
-        raise Doubt
+        raise NotSimple
     target, end = _word(body, at)
     is_copy = operator in (">&", "<&")
     if not target.is_literal or target.is_redirection or not target.value:
-        raise Doubt
+        raise NotSimple
     if is_copy and target.text not in ("0", "1", "2"):
-        raise Doubt
+        raise NotSimple
     return _Word(body[start:end], "", False, is_redirection=True), end
 
 
@@ -218,13 +218,13 @@ def _check_folder(words: Sequence[_Word]) -> None:
     match words:
         case [_Word(text="cd"), _Word(is_redirection=False) as folder, _Word(text="&&")]:
             if folder.text.startswith("-") or folder.text == "&&":
-                raise Doubt
+                raise NotSimple
         case _:
-            raise Doubt
+            raise NotSimple
 
 
 def _form(lines: str, body: str, folder: Sequence[_Word], words: list[_Word]) -> Direct | Inline:
-    """The form of a command, which may have a `cd FOLDER &&` before it. Raises Doubt."""
+    """The form of a command, which may have a `cd FOLDER &&` before it. Raises NotSimple."""
     redirections = [word for word in words if word.is_redirection]
     words = [word for word in words if not word.is_redirection]
     variables: dict[str, str] = {}
@@ -240,14 +240,14 @@ def _form(lines: str, body: str, folder: Sequence[_Word], words: list[_Word]) ->
         if not variables:
             text = body
         elif "\n" in body:
-            raise Doubt  # the numbers of lines would change
+            raise NotSimple  # the numbers of lines would change
         return Direct(tuple(word.value for word in command), variables, lines + text, by_exec)
     if variables or (is_harmless and folder):
-        raise Doubt
+        raise NotSimple
     if is_harmless or by_exec or not redirections:
         return Inline(lines + body, by_exec)
     if "\n" in body or not is_literal:
-        raise Doubt
+        raise NotSimple
     # bash stays beside a command with redirections, but not with its own, which come before words are expanded.
     before = " ".join(word.text for word in (*folder, _EXEC, *redirections, _AND))
     return Inline(f"{lines}{before} {text}", False)
@@ -260,14 +260,14 @@ def _sets_variable(word: _Word) -> bool:
 
 def _literal(word: _Word) -> str:
     if not word.is_literal:
-        raise Doubt
+        raise NotSimple
     return word.value
 
 
 def _check_command(words: Sequence[_Word], by_exec: bool) -> None:
-    """Whether these words are a command that bash does not do itself. Raises Doubt."""
+    """Whether these words are a command that bash does not do itself. Raises NotSimple."""
     if not words or any(word.text == "&&" for word in words):
-        raise Doubt
+        raise NotSimple
     first = words[0]
     check_name(first.text, by_exec=by_exec)
     if first.text in HARMLESS and not by_exec:
@@ -275,6 +275,6 @@ def _check_command(words: Sequence[_Word], by_exec: bool) -> None:
     if first.is_literal:
         check_name(first.value, by_exec=True)
         if not by_exec and first.value in BUILTINS:
-            raise Doubt  # in quotes it is one all the same
+            raise NotSimple  # in quotes it is one all the same
     elif by_exec or "/" not in first.text:
-        raise Doubt  # it may become a builtin
+        raise NotSimple  # it may become a builtin

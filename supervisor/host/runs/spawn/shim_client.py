@@ -125,11 +125,11 @@ class ShimClient:
         self._stream.send(encode_request(request))
 
     def probe(self, request: ProbeRequest) -> None:
-        """Have a command run again and again until it exits 0. `ProbeReport`s follow, unless the shim is lost."""
+        """Have a command run again and again until it exits 0. `ProbeExited` follows unless the shim is lost."""
         self._stream.send(encode_request(request))
 
     def end_probes(self, run_id: str) -> None:
-        """Have probes end. A `ProbeReport` that says `over` follows, unless the shim is lost."""
+        """Have probes end. A `ProbeExited` that says `over` follows, unless the shim is lost."""
         from supervisor.shim.probe_protocol import EndProbesRequest
 
         self._stream.send(encode_request(EndProbesRequest(run_id)))

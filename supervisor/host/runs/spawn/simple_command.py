@@ -57,7 +57,7 @@ class Inline:
     by_exec: bool
 
 
-class Doubt(Exception):
+class NotSimple(Exception):
     """The text is not one simple command, or might not be."""
 
 
@@ -74,7 +74,7 @@ def read(text: str) -> Direct | Inline | None:
         from supervisor.host.runs.spawn import shell_words
 
         return shell_words.form(text)
-    except Doubt:
+    except NotSimple:
         return None
 
 
@@ -88,11 +88,11 @@ def _plain(text: str, words: list[str]) -> Direct | Inline:
 
 
 def check_name(name: str, *, by_exec: bool) -> None:
-    """Whether a command of this name, as it is written, is one that bash does not do itself. Raises Doubt.
+    """Whether a command of this name, as it is written, is one that bash does not do itself. Raises NotSimple.
 
     `by_exec`: whether it stands after `exec`.
     """
     if not name or name in KEYWORDS or "=" in name or name[0] in "%-+":
-        raise Doubt
+        raise NotSimple
     if not by_exec and name in BUILTINS and name not in HARMLESS:
-        raise Doubt
+        raise NotSimple
