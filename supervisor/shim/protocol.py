@@ -18,7 +18,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 |---|---|
 | CommandStarted | `{"started": run id, "pid", "start_ticks", "cgroup", "log_inode"?}` |
 | SpawnFailed | `{"failed": run id, "stage", "errno", "text"?}` |
-| CommandExited | `{"exited": run id, "code" or "signal"}` |
+| CommandExited | `{"exited": run id, "pid"?, "code" or "signal"}` |
 | RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
 | LogFlushed | `{"flushed": run id}` |
 | ProbeExited | see `probe_protocol` |
@@ -193,6 +193,8 @@ class CommandExited:
 
     run_id: str
     status: ExitStatus
+    pid: int = 0
+    """Of that process; 0: the shim is too old to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,8 +414,8 @@ def encode_event(event: Event) -> Message:
         case SpawnFailed(run_id, stage, number, text):
             message: Message = {"failed": run_id, "stage": stage, "errno": number}
             return message | ({"text": text} if text else {})
-        case CommandExited(run_id, status):
-            return {"exited": run_id} | encode_status(status)
+        case CommandExited(run_id, status, pid):
+            return {"exited": run_id, "pid": pid} | encode_status(status)
         case RunsListed(runs, ended, version):
             return {
                 "runs": {run_id: list(process) for run_id, process in runs.items()},
@@ -436,7 +438,7 @@ def decode_event(message: Message) -> Event:
     """An event from the wire. Raises ProtocolError."""
     match message:
         case {"exited": str(run_id)}:
-            return CommandExited(run_id, decode_status(message))
+            return CommandExited(run_id, decode_status(message), _int(message.get("pid")))
         case {"started": str(run_id), "pid": int(pid), "start_ticks": int(ticks)}:
             cgroup, inode = str(message.get("cgroup", "")), _int(message.get("log_inode"))
             return CommandStarted(run_id, pid, ticks, cgroup, inode)

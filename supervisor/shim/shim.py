@@ -267,7 +267,7 @@ class Shim:
             return  # else the keeper, or an orphan that became our child
         run_id, folder, _ = run
         # Before it is written: what the exit starts does not wait for the disk.
-        self._tell_all(self._logs.main_ended(run_id, status))
+        self._tell_all(self._logs.main_ended(run_id, end.si_pid, status))
         self._facts.note_exit(run_id, folder, end.si_pid, status)
 
 

@@ -89,8 +89,8 @@ EVENTS: list[tuple[Event, str]] = [
         SpawnFailed("r", "request", 22, "TypeError()"),
         '{"failed": "r", "stage": "request", "errno": 22, "text": "TypeError()"}',
     ),
-    (CommandExited("r", ExitStatus(3)), '{"exited": "r", "code": 3}'),
-    (CommandExited("r", ExitStatus(9, by_signal=True)), '{"exited": "r", "signal": 9}'),
+    (CommandExited("r", ExitStatus(3), 7), '{"exited": "r", "pid": 7, "code": 3}'),
+    (CommandExited("r", ExitStatus(9, by_signal=True), 7), '{"exited": "r", "pid": 7, "signal": 9}'),
     (
         RunsListed({"r": (12, 345)}, {"e": ExitStatus(0), "k": ExitStatus(15, by_signal=True)}, VERSION),
         '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 6}',

@@ -240,10 +240,11 @@ class HostMachine:
         match event:
             case CommandStarted() | SpawnFailed():
                 self._settle(self._spawner.answer(event, time.monotonic()))
-            case CommandExited(run_id, status):
-                # The exit of a run whose start has not been answered is that of another with the same id, which `clear`
-                # has ended: if records were lost, the same firing gives the same ids again.
-                if (run := self._runs.get(run_id)) and run_id not in self._spawner:
+            case CommandExited(run_id, status, pid):
+                # It may be the exit of another run with the same id, which `clear` has ended: if records were lost, the
+                # same firing gives the same ids again. A start that has not been answered has no process yet.
+                run = self._runs.get(run_id)
+                if run and run_id not in self._spawner and (run.main is None or pid in (0, run.main.pid)):
                     self._ender.main_ended(run, exits.exit_of(status))
             case ShimTrouble(text):
                 # In the event loop, when the log is set up.

@@ -21,6 +21,8 @@ from supervisor.shim.protocol import ExitStatus, Pumping
 class PendingExit:
     """A command that has ended, whose end is not reported yet."""
 
+    pid: int
+    """Of its main process."""
     status: ExitStatus
     pumping: Pumping
     latest_at: float
@@ -33,9 +35,9 @@ class PendingExit:
     """Whether all that was in the FIFO at the end was moved."""
 
 
-def after_exit(status: ExitStatus, pumping: Pumping, now: float, position: int) -> PendingExit:
+def after_exit(pid: int, status: ExitStatus, pumping: Pumping, now: float, position: int) -> PendingExit:
     """The state when the main process has just ended."""
-    return PendingExit(status, pumping, now + pumping.drain_s, now + pumping.quiet_s, position)
+    return PendingExit(pid, status, pumping, now + pumping.drain_s, now + pumping.quiet_s, position)
 
 
 def after_look(pending: PendingExit, now: float, position: int) -> PendingExit:

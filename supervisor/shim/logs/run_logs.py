@@ -101,11 +101,11 @@ class RunLogs:
         self.keeper.hold(request.run_id, pipe.fd)
         self.keeper.flush()
 
-    def main_ended(self, run_id: str, status: ExitStatus) -> list[Event]:
+    def main_ended(self, run_id: str, pid: int, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
         self.pump.main_ended(run_id)
         position, _ = self.pump.progress(run_id)
-        pending = after_exit(status, self.pump.pumping(run_id), time.monotonic(), position)
+        pending = after_exit(pid, status, self.pump.pumping(run_id), time.monotonic(), position)
         self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))
         return self._ends()
 
@@ -144,7 +144,7 @@ class RunLogs:
             position, has_writer = self.pump.progress(run_id)
             if is_due(pending, now, has_writer):
                 del self._pending[run_id]
-                ends.append(CommandExited(run_id, pending.status))
+                ends.append(CommandExited(run_id, pending.status, pending.pid))
                 if not has_writer:
                     self._closed.add(run_id)  # as the pump will say: `attend` need not wait for that
             else:

@@ -103,6 +103,14 @@ def test_an_exit_is_reported_once(it: Stage) -> None:
     assert len(it.turn(it.started(), it.exited(0), it.exited(1))) == 2
 
 
+def test_an_exit_of_another_process_is_that_of_an_earlier_run_with_this_id(it: Stage) -> None:
+    it.spawn()
+    started = it.started()
+    earlier = CommandExited("run", ExitStatus(1), started.pid + 1)
+    assert [type(fact) for fact in it.turn(started, earlier)] == [Started]
+    assert it.machine._runs["run"].exit is None
+
+
 def test_a_kill_that_nobody_asked_for_is_explained_in_the_loop(it: Stage) -> None:
     it.spawn()
     killed = CommandExited("run", ExitStatus(9, by_signal=True))

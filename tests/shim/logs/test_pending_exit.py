@@ -6,7 +6,7 @@ from supervisor.shim.protocol import ExitStatus, Pumping
 
 QUIET_S, DRAIN_S = 0.3, 3.0
 
-ENDED = after_exit(ExitStatus(0), Pumping(1, QUIET_S, DRAIN_S), now=100.0, position=10)
+ENDED = after_exit(7, ExitStatus(0), Pumping(1, QUIET_S, DRAIN_S), now=100.0, position=10)
 
 
 def flushed(pending: PendingExit) -> PendingExit:
