@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -184,10 +185,7 @@ def test_probe_that_leaves_a_process_outside_its_group_rests(it: Prober, leave: 
     assert (report.end, report.left, report.over) == (FAILED, True, False)
     time.sleep(0.1)
     assert it.runs() == 1
-    for pid in _children(it.client.shim_pid):
-        os.kill(pid, signal.SIGKILL)
-    for pid in it.live():
-        os.kill(pid, signal.SIGKILL)
+    _kill({*_children(it.client.shim_pid), *it.live()})
     it.probe("exit 0")
     assert it.next().over
 
@@ -205,8 +203,7 @@ def test_process_that_another_run_left_is_not_taken_for_a_probes(it: Prober) -> 
     assert it.next().left
     it.probe("exit 1")
     assert not it.next().left
-    for pid in _children(it.client.shim_pid):
-        os.kill(pid, signal.SIGKILL)
+    _kill(_children(it.client.shim_pid))
 
 
 def test_probes_that_are_not_wanted_end(it: Prober) -> None:
@@ -286,3 +283,9 @@ def _children(pid: int) -> list[int]:
 
 def _descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it may have had the same end as the one before
+            os.kill(pid, signal.SIGKILL)
