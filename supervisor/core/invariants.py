@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from supervisor.core import queries
@@ -19,13 +19,19 @@ from supervisor.model.record import Execution, Service, ServiceStep, Source, Tas
 from supervisor.model.states import AtRest, Deleted, Running, Starting, Stopping
 
 
-def violations(records: Records) -> Iterator[str]:
-    """Sentences about every record that breaks a rule; nothing if all is well."""
+def violations(records: Records, checked: Collection[Execution] = ()) -> Iterator[str]:
+    """Sentences about every record that breaks a rule; nothing if all is well.
+
+    `checked`: executions of which is known that they break none. Those that are over are not looked at again.
+    """
+    known = {id(execution) for execution in checked if is_over(execution)}
     for service in records.services.values():
         yield from (f"service {service.item.reference}: {text}" for text in _service(service))
     for run in records.runs.values():
         yield from (f"run {run.reference}: {text}" for text in _run(run, records))
     for execution in records.executions.values():
+        if id(execution) in known and execution.id not in records.live:
+            continue
         yield from (f"execution {execution.reference}: {text}" for text in _execution(execution, records))
     yield from _records(records)
 

@@ -72,6 +72,8 @@ class Playbook:
         self.runs: dict[str, RunId] = {}
         """{name: the run id of its newest spawn}"""
         self.outcome = Outcome((), (), ())
+        self._checked: list[Execution] = []
+        """The executions after the last step, which broke no rule."""
         self.pids = 0
         self.discarded: list[str] = []
         """The run ids whose directories were to be removed so far."""
@@ -83,7 +85,9 @@ class Playbook:
     def do(self, *inputs: Command | Fact) -> list[str]:
         """One step. Returns the actions as words: `spawn web`, `terminate build`, `kill web.stop`."""
         self.outcome = self.world.step(inputs, Now(self.mono_s, self.mono_s + 1e9))
-        assert list(violations(self.world.records)) == []
+        records = self.world.records
+        assert list(violations(records, self._checked)) == []
+        self._checked = [*records.executions.values()]
         return [word for action in self.outcome.actions if (word := self._word(action))]
 
     def apply(self, *items: ServiceItem | TaskItem) -> list[str]:
