@@ -189,3 +189,20 @@ async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -
     while not condition():
         assert time.monotonic() < give_up_at, "it did not come true in time"
         await anyio.sleep(0.005)
+
+
+def shims() -> list[int]:
+    """Our children that are shims, alive or dead; a live one may be a container engine."""
+    children = {
+        pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()
+    }
+    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, line in lines.items() if not line or b"shim.py" in line]
+
+
+def reaped(pid: int | None) -> bool:
+    """Whether a child, or all of them, has ended."""
+    try:
+        return pid is None or os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

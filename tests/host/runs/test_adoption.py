@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,38 +19,11 @@ from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Started
 from supervisor.model.ids import RunId
 from supervisor.shim.protocol import SpawnFailed, SpawnRequest
-from tests.host.runs.harness import DEADLINE_S, Bench, bench, inherited, leave, until
+from tests.host.runs.harness import Bench, bench, inherited, leave, reaped, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_shim_left")]
 
 TRAP = "trap 'exit 8' TERM; echo ready; while :; do sleep 0.01; done"
-
-
-@pytest.fixture(autouse=True)
-def no_shim_left() -> Iterator[None]:
-    """The shims of killed supervisors are our children; they end once they hold nothing."""
-    yield
-    deadline = time.monotonic() + DEADLINE_S
-    while any([not reaped(pid) for pid in shims()]):
-        assert time.monotonic() < deadline, "a shim is left"
-        time.sleep(0.005)
-
-
-def shims() -> list[int]:
-    """Our children that are shims, alive or dead; a live one may be a container engine."""
-    children = {
-        pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()
-    }
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [pid for pid, line in lines.items() if not line or b"shim.py" in line]
-
-
-def reaped(pid: int | None) -> bool:
-    """Whether a child, or all of them, has ended."""
-    try:
-        return pid is None or os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
 
 
 def write(folder: RunDir, name: str, data: str = "") -> None:

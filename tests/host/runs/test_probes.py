@@ -15,7 +15,7 @@ from supervisor.model.ids import RunId, ServiceId
 from supervisor.model.spec import EnvVar, SecretRef
 from tests.host.runs.harness import Bench, bench, inherited, leave, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_shim_left")]
 ID = RunId("web.2")
 DAEMON = "setsid sleep 1000 >/dev/null 2>&1 &"
 
