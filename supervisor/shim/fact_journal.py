@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterable
 
 from supervisor.shim.protocol import FACTS_JOURNAL, CommandStarted, ExitStatus, encode_status
-from supervisor.shim.regular_file import make_regular, open_regular
+from supervisor.shim.regular_file import atomic_write, open_regular
 from supervisor.shim.stream import Message
 
 MAX_BYTES = 256 << 10
@@ -116,14 +116,7 @@ class FactJournal:
         size = os.fstat(self._fd).st_size
         try:
             kept = b"".join(_kept(os.pread(self._fd, size, 0), set(os.listdir(self._runs))))
-            aside = make_regular(f"{self._path}.new")
-            try:
-                rest = kept
-                while rest:
-                    rest = rest[os.write(aside, rest) :]
-            finally:
-                os.close(aside)
-            os.replace(f"{self._path}.new", self._path)
+            atomic_write(self._path, kept)
         except OSError:  # a full disk, or there is no folder of runs at the moment
             self._limit_bytes = size + self._max_bytes
             return False

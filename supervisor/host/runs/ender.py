@@ -205,7 +205,7 @@ class Ender:
             self._endings = None
 
     async def _remove_container(self, run: Run, survivors: tuple[Survivor, ...]) -> None:
-        await endings.remove_container(run)
+        await termination.remove_container(run.run_id)
         self.over(run, survivors)
 
 

@@ -34,8 +34,9 @@ from supervisor.host.proc import cgroups, process, process_signals, process_tree
 from supervisor.host.proc.process import PidfdMissing, ProcRef
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import NOTED_S
-from supervisor.host.runs.termination import POLL_S, call, when_possible
+from supervisor.host.runs.termination import POLL_S, when_possible
 from supervisor.host.runs.tree_ending import (
+    KILL_ROUND_S,
     AwaitChange,
     KillTree,
     ReportMainExit,
@@ -45,16 +46,12 @@ from supervisor.host.runs.tree_ending import (
 )
 from supervisor.model.fact import Survivor
 
-_KILL_ROUND_S = 0.2
 _SOON_S = 0.02
 """How long after a turn processes are watched that have not ended by then."""
 _GATHER_S, _RECENT_S = 0.004, 0.1
 """How long a turn waits for more runs that are about to end, and how long after signals were sent some are."""
 _AT_ONCE = 20
 """How many are begun to be watched before the event loop does something else: each takes 30 microseconds."""
-
-_CONTAINER_S = 10.0
-"""How long the container engine may take to end a container."""
 
 
 class _Ending:
@@ -135,7 +132,7 @@ class Endings:
                     if run.cgroup:
                         cgroups.kill(run.cgroup)
                     to_kill += processes
-                    ending.again_at_s = now_s + _KILL_ROUND_S
+                    ending.again_at_s = now_s + KILL_ROUND_S
                 case TerminateProcesses(processes):
                     to_terminate += processes
                 case ReportMainExit():
@@ -256,13 +253,6 @@ class Endings:
             asyncio.get_running_loop().remove_reader(ending.fd)
             os.close(ending.fd)
             ending.fd = -1
-
-
-async def remove_container(run: Run) -> None:
-    """Remove a run's container, which outlives the client that started it."""
-    from supervisor.host.runs.spawn.containers import docker_kill_argv
-
-    await call(docker_kill_argv(run.run_id), _CONTAINER_S)
 
 
 def _survivors(run: Run, processes: Iterable[ProcRef]) -> tuple[Survivor, ...]:

@@ -18,11 +18,9 @@ directory: the end of the output is in the record.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 
-from supervisor.host.proc import process_signals, process_tree, worker_threads
-from supervisor.host.proc.process import survivor
+from supervisor.host.proc import process_tree
 from supervisor.host.runs import exits, termination
 from supervisor.host.runs.exits import TAIL_BYTES, TAIL_LINES
 from supervisor.host.runs.outlets import FactBuffer, LoopWork
@@ -30,7 +28,6 @@ from supervisor.host.runs.spawn import command_line
 from supervisor.host.runs.spawn.run_starter import Preparation
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.runs.spawn.shim_pool import ShimPool
-from supervisor.host.runs.tree_ending import KILL_BOUND_S
 from supervisor.lean.late import anyio
 from supervisor.lean.typing import Protocol
 from supervisor.model.action import PROBE_INTERVAL_S, PROBE_TIMEOUT_S, Inherited, Spawn
@@ -42,11 +39,8 @@ from supervisor.model.spec import Docker
 from supervisor.shim.probe_protocol import ProbeExited, ProbeRequest
 from supervisor.shim.protocol import ExitStatus, SpawnFailed
 
-_KILL_ROUND_S = 0.2
 _ANSWER_S = 2.0
 """How long the shim may take to end probes, before that is done without it."""
-_CONTAINER_S = 10.0
-"""How long the container engine may take to end a container."""
 _NO_SCRIPT = (ExitCode(126), ExitCode(127))
 
 
@@ -241,19 +235,10 @@ class Probes:
     async def _kill_rest(self, probes: _Probes) -> tuple[Survivor, ...]:
         """Kill all that carries the run's marker, and its container; returns what SIGKILL did not end."""
         run_id = probes.spawn.run_id
-        give_up_at = time.monotonic() + KILL_BOUND_S
-        while True:
-            members = await termination.when_possible(lambda: process_tree.census({run_id: None}))
-            if not (left := members[run_id]) or time.monotonic() >= give_up_at:
-                break
-            await worker_threads.run(process_signals.kill, left)
-            with anyio.move_on_after(_KILL_ROUND_S):
-                await termination.wait_for_end(left)
+        survivors = await termination.kill_all(lambda: process_tree.census({run_id: None})[run_id])
         if probes.in_container:
-            from supervisor.host.runs.spawn.containers import docker_kill_argv
-
-            await termination.call(docker_kill_argv(run_id), _CONTAINER_S)
-        return tuple(map(survivor, left))
+            await termination.remove_container(run_id)
+        return survivors
 
 
 def _exit(report: ProbeExited, request: ProbeRequest | None) -> Exit:

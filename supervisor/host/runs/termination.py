@@ -26,16 +26,15 @@ from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import PidfdMissing, ProcRef
 from supervisor.host.runs.run import Run
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.tree_ending import (
-    KILL_BOUND_S,
-)
+from supervisor.host.runs.tree_ending import KILL_BOUND_S, KILL_ROUND_S
 from supervisor.model.errors import TRANSIENT_ERRNOS
 from supervisor.model.exit import Exit, ExitUnknown
 from supervisor.model.fact import Survivor
 
-_KILL_ROUND_S = 0.2
 POLL_S = 0.05
 """How often to look for a process where the kernel has no pidfds."""
+_CONTAINER_S = 10.0
+"""How long the container engine may take to end a container."""
 _SHORT_S = 0.2
 """How long to wait for what the machine is short of."""
 _SHIM_WRITES_S = 1.0
@@ -112,16 +111,23 @@ async def sweep(
     await worker_threads.run(process_signals.terminate, strays)
     with anyio.move_on_after(grace_s):
         await wait_for_end(strays)
+    return await kill_all(left, groups)
+
+
+async def kill_all(
+    look: Callable[[], Sequence[ProcRef]], groups: Callable[[], list[str]] = list
+) -> tuple[Survivor, ...]:
+    """Kill what `look` finds until that is nothing; returns what SIGKILL did not end. `groups`: as for `sweep`."""
     give_up_at = time.monotonic() + KILL_BOUND_S
-    while strays := await when_possible(left):
+    while left := await when_possible(look):
         if time.monotonic() >= give_up_at:
             break
         for group in groups():
             cgroups.kill(group)
-        await worker_threads.run(process_signals.kill, strays)
-        with anyio.move_on_after(_KILL_ROUND_S):
-            await wait_for_end(strays)
-    return tuple(map(process.survivor, strays))
+        await worker_threads.run(process_signals.kill, left)
+        with anyio.move_on_after(KILL_ROUND_S):
+            await wait_for_end(left)
+    return tuple(map(process.survivor, left))
 
 
 async def in_thread(call: Callable[[], T]) -> T:
@@ -148,9 +154,11 @@ async def dissolve(group: str) -> None:
         await anyio.sleep(POLL_S)
 
 
-async def call(argv: Sequence[str], timeout_s: float) -> None:
-    """Run a small program for its effect, for at most `timeout_s`; without effect if it cannot be run."""
+async def remove_container(run_id: str) -> None:
+    """Remove a run's container, which outlives the client that started it; without effect where there is none."""
+    from supervisor.host.runs.spawn.containers import docker_kill_argv
+
     try:
-        await child_process.run(argv, timeout_s)
+        await child_process.run(docker_kill_argv(run_id), _CONTAINER_S)
     except OSError:  # TimeoutError is one
         pass  # if there is no such program, there is no container either

@@ -23,6 +23,8 @@ from supervisor.model.exit import Exit
 
 KILL_BOUND_S = 5.0
 """How long SIGKILL is repeated before what still lives is given up: it sleeps in the kernel, uninterruptibly."""
+KILL_ROUND_S = 0.2
+"""How long after a SIGKILL it is repeated."""
 
 
 @dataclass(frozen=True, slots=True)

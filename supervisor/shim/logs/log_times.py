@@ -16,7 +16,7 @@ import os
 import struct
 from collections.abc import Iterable
 
-from supervisor.shim.regular_file import make_regular, open_regular
+from supervisor.shim.regular_file import atomic_write, open_regular
 
 NAME = "log-times"
 """The journal's name in the state directory."""
@@ -91,14 +91,7 @@ class LogTimes:
         path = os.path.join(self._state, NAME)
         present = {key(name) for name in os.listdir(os.path.join(self._state, "runs"))}
         records = thinned(read_records(fd), present, self._max_bytes // 2 // RECORD.size)
-        aside = make_regular(f"{path}.new")
-        try:
-            data = b"".join(RECORD.pack(*record) for record in records)
-            while data:
-                data = data[os.write(aside, data) :]
-        finally:
-            os.close(aside)
-        os.replace(f"{path}.new", path)
+        atomic_write(path, b"".join(RECORD.pack(*record) for record in records))
 
 
 def read_records(fd: int) -> list[Record]:
