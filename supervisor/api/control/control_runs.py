@@ -11,7 +11,7 @@ from typing import Any
 from supervisor.core.kept_runs import KeptRun
 from supervisor.host.runs import log_file
 from supervisor.host.runs.run_directory import RunDir
-from supervisor.host.runs.run_facts import RunFacts, WrittenFacts
+from supervisor.host.runs.run_facts import WrittenFacts
 from supervisor.model.exit import Exit, ExitUnknown, exit_text, shell_status
 from supervisor.model.record import LastProbe
 from supervisor.model.timestamp import rfc3339
@@ -20,22 +20,20 @@ from supervisor.model.timestamp import rfc3339
 def runs_json(folder: Path, runs: Iterable[KeptRun]) -> bytes:
     """The answer, newest run first. `folder`: of the run directories. Reads files, so call it in a thread."""
     written = WrittenFacts(folder)
-    found = [
-        (_age(run, began_s), body)
-        for run, began_s, body in (_run(RunDir(folder, run.id), written.of(run.id), run) for run in runs)
-    ]
+    found = []
+    for run in runs:
+        began_s, body = _run(folder, written, run) if run.probed is None else _probe(run, run.probed)
+        found.append((_age(run, began_s), body))
     found.sort(key=lambda one: one[0], reverse=True)
     return json.dumps({"runs": [body for _, body in found]}).encode()
 
 
-def _run(directory: RunDir, facts: RunFacts, run: KeptRun) -> tuple[KeptRun, float | None, dict[str, Any]]:
-    if run.probed is not None:
-        return _probe(run, run.probed)
+def _run(folder: Path, written: WrittenFacts, run: KeptRun) -> tuple[float | None, dict[str, Any]]:
+    directory, facts = RunDir(folder, run.id), written.of(run.id)
     began_s = facts.began_s
     end = None if run.lives else run.exit or facts.exit or _unknown(directory, began_s)
     size_bytes, kept_bytes = _sizes(directory.log)
-    body = _body(run, began_s, None if run.lives else facts.ended_s, end, size_bytes, kept_bytes)
-    return run, began_s, body
+    return began_s, _body(run, began_s, None if run.lives else facts.ended_s, end, size_bytes, kept_bytes)
 
 
 def _body(
@@ -60,12 +58,11 @@ def _body(
     }
 
 
-def _probe(run: KeptRun, last: LastProbe) -> tuple[KeptRun, float | None, dict[str, Any]]:
+def _probe(run: KeptRun, last: LastProbe) -> tuple[float | None, dict[str, Any]]:
     """The last one of a session's probes, whether there will be another one or not."""
     began_s = last.ended_s - last.took_s
     size_bytes = len(last.output.encode("utf-8", "surrogateescape"))
-    body = _body(run, began_s, last.ended_s, last.exit, size_bytes, size_bytes)
-    return run, began_s, body
+    return began_s, _body(run, began_s, last.ended_s, last.exit, size_bytes, size_bytes)
 
 
 def _unknown(directory: RunDir, began_s: float | None) -> ExitUnknown:

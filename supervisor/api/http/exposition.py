@@ -8,9 +8,11 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-
 from __future__ import annotations
 
 import os
+import resource
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate
 
 Labels = tuple[tuple[str, str], ...]
@@ -107,8 +109,6 @@ def of_process() -> Iterator[Family]:
         fields = file.read().rpartition(")")[2].split()  # from the third one on, see proc(5)
     ticks = os.sysconf("SC_CLK_TCK")
     user, system, begun, virtual, resident = (int(fields[number - 3]) for number in (14, 15, 22, 23, 24))
-    with open("/proc/stat", encoding="utf-8") as file:
-        boot_s = next((int(line.split()[1]) for line in file if line.startswith("btime ")), 0)
     yield gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", virtual)
     yield gauge(
         "process_resident_memory_bytes",
@@ -118,16 +118,22 @@ def of_process() -> Iterator[Family]:
     yield gauge(
         "process_start_time_seconds",
         "Start time of the process since unix epoch in seconds.",
-        boot_s + begun / ticks,
+        _boot_s() + begun / ticks,
     )
     cpu = Counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")
     cpu.add(number=(user + system) / ticks)
     yield cpu.family()
     yield gauge("process_open_fds", "Number of open file descriptors.", len(os.listdir("/proc/self/fd")))
-    with open("/proc/self/limits", encoding="utf-8") as file:
-        limit = next((line.split()[3] for line in file if line.startswith("Max open files")), "unlimited")
-    most = float("inf") if limit == "unlimited" else float(limit)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = float("inf") if soft == resource.RLIM_INFINITY else float(soft)
     yield gauge("process_max_fds", "Maximum number of open file descriptors.", most)
+
+
+@cache
+def _boot_s() -> int:
+    """When the machine was started, on the wall clock."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        return next((int(line.split()[1]) for line in file if line.startswith("btime ")), 0)
 
 
 def written(families: Iterable[Family]) -> bytes:

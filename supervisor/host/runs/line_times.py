@@ -157,6 +157,8 @@ class LineTimes:
         self._path = os.path.join(state, NAME)
         self._runs = Path(state, "runs")
         self._journal = _Journal()
+        self._began: dict[str, int] = {}
+        """`{run id: when it began}` of those whose log has bytes without a record."""
         self._turn: asyncio.Lock | None = None
 
     def of(self, run_id: str) -> RunTimes:
@@ -170,8 +172,17 @@ class LineTimes:
             start_ms = records.times_ns[0] // _NS_IN_MS
             return RunTimes(run.log, records, start_ms, start_ms)
         end_ms = _changed_ms(run.log)
-        start_ms = round((run.facts().began_s or 0.0) * 1000) or end_ms
+        start_ms = self._began_ms(run) or end_ms
         return RunTimes(run.log, records, start_ms, max(start_ms, end_ms))
+
+    def _began_ms(self, run: RunDir) -> int:
+        """When a run began; 0: nothing says so (yet). It is looked for in the facts of all runs, once."""
+        if run.run_id not in self._began:
+            began_s = run.facts().began_s
+            if began_s is None:
+                return 0
+            self._began[run.run_id] = round(began_s * 1000)
+        return self._began[run.run_id]
 
     def catch_up(self) -> bool:
         """Read what was written since the last look; False: that is too much for the event loop."""

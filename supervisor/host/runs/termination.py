@@ -78,16 +78,16 @@ async def wait_for_end(refs: Iterable[ProcRef]) -> None:
 async def exit_without_shim(run: Run) -> Exit:
     """Wait until the main process of a run has ended that no shim reports; returns how it ended, if that was noted."""
     if run.main is None:
-        return run.dir.facts().exit or ExitUnknown()
+        return (await worker_threads.run(run.dir.facts)).exit or ExitUnknown()
     await wait_for_end((run.main,))
-    facts = run.dir.facts()
+    facts = await worker_threads.run(run.dir.facts)
     # A shim that we are not connected to may hold it: that one writes its end down while the process is a zombie.
     with anyio.move_on_after(_SHIM_WRITES_S):
         while facts.exit is None and facts.started and process.is_zombie_of(run.main, facts.started.shim_pid):
             await anyio.sleep(POLL_S)
-            facts = run.dir.facts()
+            facts = await worker_threads.run(run.dir.facts)
     # The last look may have been a moment before it was written and reaped.
-    return facts.exit or run.dir.facts().exit or ExitUnknown()
+    return facts.exit or (await worker_threads.run(run.dir.facts)).exit or ExitUnknown()
 
 
 # What is left at the end ----------------------------------------------------------------------------------------------

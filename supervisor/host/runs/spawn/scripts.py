@@ -86,11 +86,12 @@ class Scripts:
             self._key = self._key or self._read_key()
         except OSError:
             return  # there are none, or the disk is full
-        for number, name in enumerate(names):
-            if number % _AT_ONCE == 0:
-                await anyio.sleep(0)
-            if name not in self._stamps and name not in self._used():
-                _unlink(f"{self._folder}/{name}")
+        for first in range(0, len(names), _AT_ONCE):
+            await anyio.sleep(0)
+            used = self._used()
+            for name in names[first : first + _AT_ONCE]:
+                if name not in self._stamps and name not in used:
+                    _unlink(f"{self._folder}/{name}")
 
     def _drop_oldest(self) -> None:
         used = self._used()
