@@ -69,7 +69,7 @@ TRICKS = (
                 "        return made(frozen=True, slots=True)(cls)\n"
                 "    return make\n"
                 "def is_frozen(value): return hasattr(value, '__dataclass_fields__')\n"
-                "def as_dict(value): return {name: getattr(value, name) for name in value.__match_args__}\n",
+                "def values_of(value): return tuple(getattr(value, name) for name in value.__match_args__)\n",
             ),
         ),
     ),

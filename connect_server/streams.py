@@ -16,7 +16,6 @@ Source of the envelopes: https://connectrpc.com/docs/protocol#streaming-request.
 from __future__ import annotations
 
 import asyncio
-import json
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -25,7 +24,7 @@ from aiohttp import web
 
 from connect_server.body import unpacked
 from connect_server.calls import Call, Method, Surroundings, check_version, compressed, deadline
-from connect_server.connect_errors import Code, ConnectError, error_response
+from connect_server.connect_errors import Code, ConnectError, error_body, error_response
 
 JSON_LINES = "application/jsonl"
 _ENVELOPE = struct.Struct(">BI")  # flags, length
@@ -75,7 +74,7 @@ class Envelopes:
     async def end(self, error: ConnectError | None) -> web.StreamResponse:
         """Send the end."""
         await self.begin()
-        data = _json({"error": _described(error)} if error else {})
+        data = _end(error)
         await self._response.write(_ENVELOPE.pack(_END, len(data)) + data)
         await self._response.write_eof()
         return self._response
@@ -108,7 +107,7 @@ class Lines:
             return compressed(self._request, error_response(error.code, error.message))
         await self.begin()
         if error is not None:
-            await self.send(_json({"error": _described(error)}))
+            await self.send(_end(error))
         await self._response.write_eof()
         return self._response
 
@@ -162,12 +161,9 @@ async def _next(messages: AsyncIterator[Any]) -> Any:
     return await anext(messages, _NO_MORE)
 
 
-def _described(error: ConnectError) -> dict[str, str]:
-    return {"code": error.code.value, "message": error.message}
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+def _end(error: ConnectError | None) -> bytes:
+    """The JSON of a stream's end."""
+    return b'{"error": %b}' % error_body(error.code, error.message) if error else b"{}"
 
 
 def _line(content: bytes) -> bytes:

@@ -52,11 +52,6 @@ def values_of(value: Any) -> tuple[Any, ...]:
     return values
 
 
-def as_dict(value: Any) -> dict[str, Any]:
-    """`{field: value}` of an instance of a class made here, in order; only the outermost level."""
-    return dict(zip(value.__match_args__, value._values, strict=True))
-
-
 class _Factory:
     """In the class body, a default that a function makes."""
 

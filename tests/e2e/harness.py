@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests import leaks
 from tests.program import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -283,7 +284,7 @@ class Project:
         A child of a shim looks like one until its exec, or until it has become the keeper.
         """
         found = [pid for pid, command in self.processes().items() if "shim.py" in command]
-        return [pid for pid in found if parent_of(pid) not in (None, *found)]
+        return [pid for pid in found if leaks.parent(str(pid)) not in (None, *found)]
 
     def keepers(self) -> list[int]:
         """The pids of the processes that hold FIFOs."""
@@ -324,12 +325,3 @@ def _has(event: dict[str, Any], expected: Mapping[str, str]) -> bool:
         value in event.get(key, "") if key in ("text", "detail", "line") else event.get(key) == value
         for key, value in expected.items()
     )
-
-
-def parent_of(pid: int) -> int | None:
-    """The pid of a process's parent; None: it is gone."""
-    try:
-        # The second field, the name in parentheses, may hold blanks and parentheses itself.
-        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-    except OSError:
-        return None

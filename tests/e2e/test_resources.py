@@ -73,7 +73,7 @@ def test_a_full_disk_ends_nothing_and_no_record_is_lost(project: Project, state:
     assert sorted(trouble["what"] for trouble in status["troubles"]) == ["disk", "records"]
     assert status["services"] == {"running": 1}
     [failed] = status["failed"]
-    assert "no space left on device" in failed["why"]
+    assert "cannot write the script" in failed["why"]
     assert "no space left on device" in failed["why"]
 
     make_room(state)

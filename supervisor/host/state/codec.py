@@ -11,6 +11,7 @@ from json.encoder import encode_basestring_ascii as _string
 
 from supervisor.lean.frozen import is_frozen, values_of
 from supervisor.lean.typing import Any
+from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 
 
 def to_json(value: object) -> str:
@@ -77,12 +78,8 @@ def record_writer(kind: type[Any], shown: Mapping[str, Callable[[Any], str] | No
 _MOST_TEXTS = 16_384
 _texts: dict[int, tuple[object, str]] = {}
 """`{id of a part: (the part, its text)}`: records are replaced all the time, their specs and items are not."""
-_parts: set[type[Any]] = set()
-
-
-def remember_texts(*kinds: type[Any]) -> None:
-    """Have the texts of records of these classes remembered where they are parts of others."""
-    _parts.update(kinds)
+_parts = frozenset[type[Any]]((ServiceItem, ServiceSpec, TaskItem, TaskSpec))
+"""The classes of which that is true."""
 
 
 def _remembered(value: object) -> str:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
-from supervisor.host.state.codec import record_writer, remember_texts, to_json
+from supervisor.host.state.codec import record_writer, to_json
 from supervisor.host.state.database import (
     DamagedDatabase,
     bare_errors,
@@ -35,15 +35,12 @@ from supervisor.model.record import (
     Service,
     TaskRun,
 )
-from supervisor.model.spec import ServiceItem, ServiceSpec, TaskItem, TaskSpec
 
 if TYPE_CHECKING:
     from supervisor.host.state import record_reader
     from supervisor.lean.sqlite import sqlite
 else:
     record_reader = late("supervisor.host.state.record_reader")
-
-remember_texts(ServiceItem, ServiceSpec, TaskItem, TaskSpec)
 
 
 class Store:

@@ -21,7 +21,7 @@ from supervisor.core.world import World
 from supervisor.host.state.codec import to_json
 from supervisor.host.state.database import MIGRATIONS
 from supervisor.host.state.store import Store
-from supervisor.lean.frozen import as_dict
+from supervisor.lean.frozen import values_of
 from supervisor.model.command import ApplyFile, FireTrigger, StartTask
 from supervisor.model.errors import MachineError
 from supervisor.model.ids import EnvironmentId, RunId, ServiceId
@@ -296,7 +296,10 @@ def test_database_of_the_version_before_parts_is_read_and_gone_on_with(tmp_path:
     connection = sqlite3.connect(tmp_path / "db")
     connection.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
     for record in contents_of(records).values():
-        body = {"_": type(record).__name__, **as_dict(record)}
+        body = {
+            "_": type(record).__name__,
+            **dict(zip(record.__match_args__, values_of(record), strict=True)),
+        }
         if isinstance(record, Execution):
             del body["plan"], body["passed"], body["current"]
             connection.execute("INSERT INTO plans VALUES (?, ?)", (record.id, to_json(tuple(record.plan))))
