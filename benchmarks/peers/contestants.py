@@ -170,7 +170,14 @@ def _yaml(items: dict[str, object], indent: str = "") -> str:
     return "".join(lines)
 
 
-class Supervisord(Contestant):
+class LineRunner(Contestant):
+    """Runs each line of a list: services and tasks are the same to it."""
+
+    def tasks(self, folder: Path, count: int) -> Program:
+        return self.services(folder, [f"mark {n}" for n in range(1, count + 1)])
+
+
+class Supervisord(LineRunner):
     """supervisord, with its API on loopback and a log for each program."""
 
     name, language, origin = "supervisord", "Python", f"PyPI {version('supervisord')}"
@@ -178,16 +185,10 @@ class Supervisord(Contestant):
     def make_ready(self) -> None:
         programs("supervisord")
 
-    def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines)
-
-    def tasks(self, folder: Path, count: int) -> Program:
-        return self._of(folder, [f"mark {n}" for n in range(1, count + 1)])
-
     def client(self, folder: Path) -> Daemon:
         return SupervisordClient(folder)
 
-    def _of(self, folder: Path, lines: Sequence[str]) -> Program:
+    def services(self, folder: Path, lines: Sequence[str]) -> Program:
         head = (
             "[supervisord]\nnodaemon=true\nlogfile=daemon.log\npidfile=daemon.pid\nminfds=4096\n"
             f"[inet_http_server]\nport=127.0.0.1:{free_port()}\n"
@@ -203,7 +204,7 @@ class Supervisord(Contestant):
         return Program([str(programs("supervisord") / "supervisord"), "-c", "supervisord.conf"], log="logs/1")
 
 
-class Circus(Contestant):
+class Circus(LineRunner):
     """circusd, with its endpoint on loopback and a log for each watcher."""
 
     name, language, origin = "circus", "Python", f"PyPI {version('circus')}"
@@ -211,16 +212,10 @@ class Circus(Contestant):
     def make_ready(self) -> None:
         programs("circus")
 
-    def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines)
-
-    def tasks(self, folder: Path, count: int) -> Program:
-        return self._of(folder, [f"mark {n}" for n in range(1, count + 1)])
-
     def client(self, folder: Path) -> Daemon:
         return CircusClient(folder)
 
-    def _of(self, folder: Path, lines: Sequence[str]) -> Program:
+    def services(self, folder: Path, lines: Sequence[str]) -> Program:
         endpoint, pubsub = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
         head = f"[circus]\nendpoint = {endpoint}\npubsub_endpoint = {pubsub}\n"
         items = (
@@ -246,7 +241,7 @@ class Honcho(Contestant):
         raise CannotDo("ends everything when one command has ended")
 
 
-class Concurrently(Contestant):
+class Concurrently(LineRunner):
     """concurrently, which prints all output together."""
 
     name, language = "concurrently", "JavaScript"
@@ -261,11 +256,8 @@ class Concurrently(Contestant):
     def services(self, folder: Path, lines: Sequence[str]) -> Program:
         return Program([str(node_packages() / ".bin/concurrently"), *lines])
 
-    def tasks(self, folder: Path, count: int) -> Program:
-        return self.services(folder, [f"mark {n}" for n in range(1, count + 1)])
 
-
-class Pm2(Contestant):
+class Pm2(LineRunner):
     """pm2 as pm2-runtime, in the foreground, with its socket and a log for each program."""
 
     name, language = "pm2", "JavaScript"
@@ -277,12 +269,6 @@ class Pm2(Contestant):
         node_packages()
 
     def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines)
-
-    def tasks(self, folder: Path, count: int) -> Program:
-        return self._of(folder, [f"mark {n}" for n in range(1, count + 1)])
-
-    def _of(self, folder: Path, lines: Sequence[str]) -> Program:
         apps = [
             {
                 "name": f"s{n}",
@@ -305,7 +291,7 @@ class Pm2(Contestant):
         )
 
 
-class Mprocs(Contestant):
+class Mprocs(LineRunner):
     """mprocs, on a terminal whose pictures are read and dropped."""
 
     name, language, interpreted = "mprocs", "Rust", False
@@ -317,16 +303,10 @@ class Mprocs(Contestant):
     def make_ready(self) -> None:
         node_packages()
 
-    def services(self, folder: Path, lines: Sequence[str]) -> Program:
-        return self._of(folder, lines)
-
-    def tasks(self, folder: Path, count: int) -> Program:
-        return self._of(folder, [f"mark {n}" for n in range(1, count + 1)])
-
     def log(self, folder: Path) -> Program:
         raise CannotDo("takes more than a minute, by way of the terminal that it emulates")
 
-    def _of(self, folder: Path, lines: Sequence[str]) -> Program:
+    def services(self, folder: Path, lines: Sequence[str]) -> Program:
         procs = {f"s{n}": {"shell": line} for n, line in enumerate(lines, 1)}
         (folder / "mprocs.yaml").write_text(json.dumps({"procs": procs}))
         machine = f"linux-{platform.machine().replace('arm64', 'aarch64')}-musl"
@@ -394,7 +374,7 @@ class Just(Contestant):
     less = "no supervisor: keeps no output, nothing goes on without it"
 
     def __init__(self, parallel: bool = False) -> None:
-        self.name = "just, `[parallel]`" if parallel else "just"
+        self.name = "just `[parallel]`" if parallel else "just"
         self._parallel = parallel
 
     def chain(self, folder: Path, count: int) -> Program:
