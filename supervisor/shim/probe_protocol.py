@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """Run a command again and again, one after the other, until it exits 0; see `probes`.
+    """Run a command again and again, one after the other, until it exits 0; see `prober`.
 
     To ask again for probes that rest, because a process was left behind, has them go on.
     """

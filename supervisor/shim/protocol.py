@@ -97,7 +97,7 @@ class SpawnRequest:
     log: str
     """The path of the file that its standard output and standard error go to."""
     dir: str
-    """The run directory, where the shim writes `started` and `exit`."""
+    """The run directory. The journal of facts is beside the folder that it is in."""
     before: float
     """On the monotonic clock: later than this the command is not started, because the supervisor has given it up."""
     user: UserIds | None = None

@@ -1,4 +1,4 @@
-"""Moments in a log's URL and in a log's lines, in milliseconds of wall time.
+"""Moments in a log's URL, in milliseconds of wall time.
 
 `since` and `until` are RFC 3339, or a duration back from now: `5m`, `1h30m`, `2.5s`. In a URL a plus sign is a blank,
 which is often forgotten in `+02:00`: so a blank stands for a plus sign here.

@@ -52,7 +52,7 @@ class ServiceEvent:
     OUTPUT = "the start command wrote outputs"
     MAIN_ENDED = "the start command ended, others of its process tree live"
     START_ENDED = "the process tree of the start command ended"
-    PROBE_ENDED = "a probe ended otherwise than the one before"
+    PROBE_ENDED = "the shim says how a probe ended"
     PROBE_SUCCEEDED = "the probes are over: one exited 0"
     PROBES_LOST = "the probes are over, and none exited 0"
     STOP_ENDED = "the stop command ended"
@@ -131,7 +131,7 @@ TABLE: Mapping[type[ServiceState], Mapping[str, Cell]] = {
         E.OUTPUT: (steps.read_output, (STOPPING,)),
         E.MAIN_ENDED: (steps.note_exit, (STOPPING,)),
         E.START_ENDED: (steps.see_end, (STOPPED, FAILED, STOPPING)),
-        E.PROBE_ENDED: (steps.note_probe, (STOPPING,)),
+        E.PROBE_ENDED: (steps.see_probe, (STOPPING,)),
         E.PROBE_SUCCEEDED: (steps.see_probe_end, (STOPPED, FAILED, STOPPING)),
         E.PROBES_LOST: (steps.see_probe_end, (STOPPED, FAILED, STOPPING)),
         E.STOP_ENDED: (steps.see_stop_end, (STOPPED, FAILED, STOPPING)),

@@ -123,7 +123,7 @@ def see_end(service: Service, state: Stopping, fact: Exited, now: Now) -> Decisi
     return _stopped(service, state, now)
 
 
-def note_probe(service: Service, state: Stopping, fact: ProbeEnded, now: Now) -> Decision:
+def see_probe(service: Service, state: Stopping, fact: ProbeEnded, now: Now) -> Decision:
     """Keep how it ended."""
     return with_probe(service, fact, now), ()
 
