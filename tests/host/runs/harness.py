@@ -193,9 +193,10 @@ async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -
 
 def shims() -> list[int]:
     """Our children that are shims, alive or dead; a live one may be a container engine."""
-    children = {
-        pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()
-    }
+    children = set[str]()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            children.update(path.read_text().split())
     lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return [pid for pid, line in lines.items() if not line or b"shim.py" in line]
 

@@ -141,7 +141,9 @@ class ShimPool:
         from supervisor.host.proc import worker_threads
 
         self._clients.remove(client)
-        await worker_threads.run(client.close)
+        # Nobody else would close it any more.
+        with anyio.CancelScope(shield=True):
+            await worker_threads.run(client.close)
 
     def say_goodbye(self) -> None:
         """Tell the shims that nothing follows: those that hold no command end while other things are closed."""
