@@ -42,11 +42,11 @@ class Mount:
 
 
 class ConnectService:
-    """One service. `handler`: None if nothing of it is served."""
+    """One service. `handlers`: each has some of its methods, none has one that another has; empty: it is not served."""
 
-    def __init__(self, name: str, handler: Handler | None, mount: Mount) -> None:
+    def __init__(self, name: str, handlers: Sequence[Handler], mount: Mount) -> None:
         self.name = name
-        self._handler = handler
+        self._handlers = handlers
         self._mount = mount
         self._methods: dict[str, Method | None] = {}
 
@@ -56,14 +56,14 @@ class ConnectService:
         if request.method != "POST":
             message = f"cannot {request.method} a method: use POST"
             return error_response(Code.INVALID_ARGUMENT, message, 405, {"Allow": "POST"})
-        if self._handler is None:
+        if not self._handlers:
             return self._unimplemented(name)
         content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         call = _UNARY.get(content_type) or _STREAM.get(content_type)
         form = _form(content_type, request)
         if call is None and form is None:
             return _unsupported(content_type)
-        method = self._method(self._handler, name)
+        method = self._method(name)
         if method is None:
             return self._unimplemented(name)
         if method.streams != (form is not None):
@@ -75,12 +75,12 @@ class ConnectService:
             data = with_query(data, request.query, request.headers.get("Content-Encoding", "").lower())
         return await calls.answer(method, call or _JSON, self._mount.around, request, data)
 
-    def _method(self, handler: Handler, name: str) -> Method | None:
+    def _method(self, name: str) -> Method | None:
         """The method of a name; None if there is none."""
-        known = handler.DESCRIPTOR.methods_by_name
+        known = self._handlers[0].DESCRIPTOR.methods_by_name
         if name not in self._methods and name in known:  # so that nobody fills it with names of his own
             declared = known[name]
-            function: Any = getattr(handler, attribute(name), None)
+            function = _served(self._handlers, attribute(name))
             self._methods[name] = function and Method(
                 function, GetMessageClass(declared.input_type), declared.server_streaming
             )
@@ -93,13 +93,23 @@ class ConnectService:
 
 def service_routes(handlers: Iterable[Handler], mount: Mount) -> list[web.RouteDef]:
     """The routes of services that are served, and of those that the mount names."""
-    served: dict[str, Handler | None] = dict.fromkeys(mount.names)
-    served.update((handler.DESCRIPTOR.full_name, handler) for handler in handlers)
+    served: dict[str, list[Handler]] = {name: [] for name in mount.names}
+    for handler in handlers:
+        served.setdefault(handler.DESCRIPTOR.full_name, []).append(handler)
     return [
         web.route("*", f"{prefix}/{service.name}/{{method:[^/]+}}", service.answer)
-        for service in (ConnectService(name, handler, mount) for name, handler in served.items())
+        for service in (ConnectService(name, parts, mount) for name, parts in served.items())
         for prefix in mount.prefixes
     ]
+
+
+def _served(handlers: Iterable[Handler], name: str) -> Any:
+    """The method of the handler that has it for itself; None: all have it from the generated class, which refuses."""
+    for handler in handlers:
+        owner = next((kind for kind in type(handler).__mro__ if name in vars(kind)), None)
+        if owner is not None and "DESCRIPTOR" not in vars(owner):
+            return getattr(handler, name)
+    return None
 
 
 def attribute(method: str) -> str:

@@ -12,14 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from connect_server.calls import Call, Surroundings
 from connect_server.connect_errors import Code, ConnectError
+from connect_server.service_routes import ConnectService, Mount
+from connect_server.validation import Validator
 from platform_wire import SERVICES
 from platform_wire import environment_automation_pb2 as automation_pb
+from platform_wire.environment_automation_handler import EnvironmentAutomationServiceHandler
 from tests.connect_server.serving import (
     ENVIRONMENT,
     GET_SERVICE,
     ID,
     JSON,
+    PROGRAM,
     WATCH,
     Missing,
     error,
@@ -324,3 +329,28 @@ async def test_a_client_that_leaves_before_its_answer_ends_the_call(tmp_path: Pa
         await served.toy.called.wait()
         writer.close()
         await eventually(ended.is_set)
+
+
+def test_two_handlers_may_share_a_service() -> None:
+    class Gets(EnvironmentAutomationServiceHandler):
+        async def get_service(
+            self, _request: automation_pb.GetServiceRequest, _call: Call
+        ) -> automation_pb.GetServiceResponse:
+            return automation_pb.GetServiceResponse()
+
+    class Lists(EnvironmentAutomationServiceHandler):
+        async def list_services(
+            self, _request: automation_pb.ListServicesRequest, _call: Call
+        ) -> automation_pb.ListServicesResponse:
+            return automation_pb.ListServicesResponse()
+
+    gets, lists = Gets(), Lists()
+    mount = Mount(Surroundings(PROGRAM, Validator({}), asyncio.Event()))
+    service = ConnectService("s", [gets, lists], mount)
+
+    def served(name: str) -> object:
+        method = service._method(name)
+        return method and method.function
+
+    names = ("GetService", "ListServices", "GetTask", "None")
+    assert [served(name) for name in names] == [gets.get_service, lists.list_services, None, None]
