@@ -29,11 +29,11 @@ from supervisor.api.http.metrics import Metrics
 from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
-from supervisor.api.operations import Operations
 from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.environment_service import EnvironmentService, IdentityService
 from supervisor.api.platform.event_service import EventService
 from supervisor.api.platform.to_wire import Translator
+from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
 
@@ -44,7 +44,7 @@ class ApiParts:
 
     engine: Engine
     activity: Activity
-    operations: Operations
+    supervisor: SupervisorHandle
     sockets: Sockets
     lag: EventLoopLag
     environment_id: str
@@ -69,7 +69,7 @@ async def serve(parts: ApiParts) -> None:
     mint = TokenMint(tokens)
     metrics = Metrics(records, hub, runs, parts.activity)
     parts.lag.observer = metrics.lag
-    control = Control(parts.engine, parts.activity, parts.operations, mint, parts.drain_grace_s, runs)
+    control = Control(parts.engine, parts.activity, parts.supervisor, mint, parts.drain_grace_s, runs)
     server = Server(
         PROGRAM,
         parts.sockets,
@@ -87,23 +87,23 @@ async def serve(parts: ApiParts) -> None:
             *log_routes.routes(records, hub, runs, NoSecrets()),
             *control.routes(),
         ],
-        observer=_Observer(metrics, parts.operations),
+        observer=_Observer(metrics, parts.supervisor),
         limits=Limits(room_for_clients()),
         connections=parts.connections,
         stopping=stopping,
     )
-    parts.operations.on_serving(server)
+    parts.supervisor.on_serving(server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
-        await server.run(parts.operations.on_answering)
+        await server.run(parts.supervisor.on_answering)
 
 
 class _Observer:
     """What the server says of this supervisor, and reports to it."""
 
-    def __init__(self, metrics: Metrics, operations: Operations) -> None:
+    def __init__(self, metrics: Metrics, supervisor: SupervisorHandle) -> None:
         self._metrics = metrics
-        self._operations = operations
+        self._supervisor = supervisor
 
     async def metrics(self) -> bytes:
         return await self._metrics.text()
@@ -112,7 +112,7 @@ class _Observer:
         return ""  # it is ready as soon as it answers
 
     def on_shortage(self, why: str) -> None:
-        self._operations.on_shortage(why)
+        self._supervisor.on_shortage(why)
 
 
 def _tokens(parts: ApiParts) -> Tokens:
@@ -128,9 +128,9 @@ def _tokens(parts: ApiParts) -> Tokens:
 
 def _services(parts: ApiParts, mint: TokenMint) -> list[Handler]:
     """The services of the platform's API."""
-    engine, operations = parts.engine, parts.operations
+    engine, supervisor = parts.engine, parts.supervisor
     translator = Translator(parts.environment_id, (parts.public_url or parts.sockets.url).rstrip("/"))
-    environment = EnvironmentService(engine, parts.activity, translator, mint, operations, time.time())
+    environment = EnvironmentService(engine, parts.activity, translator, mint, supervisor, time.time())
     return [
         AutomationService(engine, translator),
         environment,

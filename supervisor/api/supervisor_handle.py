@@ -39,7 +39,7 @@ class ConnectionOwner(Protocol):
         """Answer what was asked, and give up the connections that go on: their descriptors."""
 
 
-class Operations(StatusSource, Protocol):
+class SupervisorHandle(StatusSource, Protocol):
     """The supervisor, as the API sees it."""
 
     async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from supervisor.api.operations import ConnectionOwner
+from supervisor.api.supervisor_handle import ConnectionOwner
 from supervisor.config import Loaded
 from supervisor.core.items.diff import Changes
 
 
-class IdleOperations:
-    """A `supervisor.api.operations.Operations`."""
+class IdleSupervisor:
+    """A `supervisor.api.supervisor_handle.SupervisorHandle`."""
 
     async def status(self) -> dict[str, Any]:
         return {}

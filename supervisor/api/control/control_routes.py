@@ -38,7 +38,7 @@ from supervisor.api.control.control_body import Body, read
 from supervisor.api.control.control_runs import runs_json
 from supervisor.api.control.control_status import execution_json, steps_json
 from supervisor.api.http.access_policy import LIFETIMES_S, Scope, TokenMint
-from supervisor.api.operations import Operations
+from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.config import Loaded, load_bytes
 from supervisor.core import queries
 from supervisor.core.items.diff import Changes, upsert
@@ -63,7 +63,7 @@ class Control:
         self,
         engine: Engine,
         activity: Activity,
-        operations: Operations,
+        supervisor: SupervisorHandle,
         mint: TokenMint,
         grace_s: float,
         run_folder: Path,
@@ -71,7 +71,7 @@ class Control:
         """`grace_s`: of a shutdown that names none; `run_folder`: the one that holds the run directories."""
         self._engine = engine
         self._activity = activity
-        self._operations = operations
+        self._supervisor = supervisor
         self._mint = mint
         self._grace_s = grace_s
         self._run_folder = run_folder
@@ -96,7 +96,7 @@ class Control:
         ]
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._operations.status())
+        return web.json_response(await self._supervisor.status())
 
     async def _execution(self, request: web.Request) -> web.Response:
         execution = queries.execution(self._engine.world.records, ExecutionId(request.match_info["id"]))
@@ -140,7 +140,7 @@ class Control:
             body.text("content")  # must be there: without it "replace" would remove everything
             path, loaded, changes = await self._upsert(content or b"", replace, dry_run)
         else:
-            path, loaded, changes = await self._operations.update_file(content, dry_run)
+            path, loaded, changes = await self._supervisor.update_file(content, dry_run)
         return {
             "path": path,
             "dryRun": dry_run,
@@ -170,7 +170,7 @@ class Control:
         grace_s = body.number("graceSeconds", 0.0, LONGEST_GRACE_S, self._grace_s)
         if self._engine.world.records.draining and not detach:
             self._engine.submit(Drain(grace_s))  # a second request with less grace is in a hurry
-        self._operations.end(grace_s, detach)
+        self._supervisor.end(grace_s, detach)
         return {}
 
     async def _steps(self, _request: web.Request) -> web.Response:
@@ -183,7 +183,7 @@ class Control:
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def _recent(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._operations.recent_changes())
+        return web.json_response(self._supervisor.recent_changes())
 
     async def _explain_activity(self, _request: web.Request) -> web.Response:
         return web.json_response(await self._activity.explain())
@@ -197,7 +197,7 @@ class Control:
 
     async def _resumed(self, _body: Body) -> dict[str, Any]:
         """Answers whether postEnvironmentStart was fired."""
-        return {"fired": self._operations.on_resume_report()}
+        return {"fired": self._supervisor.on_resume_report()}
 
     async def _upgrade(self, _body: Body) -> dict[str, Any]:
         """For the owner of the process alone: it executes whatever stands on the disk then.
@@ -210,7 +210,7 @@ class Control:
                 Code.PERMISSION_DENIED,
                 "an upgrade is for root and the supervisor's own user, on its Unix socket and without a token",
             )
-        return {"from": __version__, "to": await self._operations.upgrade()}
+        return {"from": __version__, "to": await self._supervisor.upgrade()}
 
 
 def handler(

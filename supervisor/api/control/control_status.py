@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from supervisor import __version__
-from supervisor.api.operations import Endpoints
+from supervisor.api.supervisor_handle import Endpoints
 from supervisor.config.lookup import Presence
 from supervisor.core import queries
 from supervisor.core.records import Records

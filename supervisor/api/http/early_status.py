@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 import anyio
 
-from supervisor.api.operations import StatusSource
+from supervisor.api.supervisor_handle import StatusSource
 from supervisor.shim.unix_socket import peer_credentials
 
 _LONGEST_HEAD = 8192

@@ -17,8 +17,8 @@ from platform_wire.identity_handler import IdentityServiceHandler
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.http.access_policy import Scope, TokenMint
-from supervisor.api.operations import Operations
 from supervisor.api.platform.to_wire import PRESENCES, Translator, text, timestamp, triggers
+from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.config.lookup import Presence
 from supervisor.core import queries
 from supervisor.engine import Engine
@@ -40,7 +40,7 @@ class EnvironmentService(EnvironmentServiceHandler):
         activity: Activity,
         translator: Translator,
         mint: TokenMint,
-        operations: Operations,
+        supervisor: SupervisorHandle,
         started_s: float,
     ) -> None:
         """`started_s`: when this supervisor began, on the wall clock."""
@@ -48,7 +48,7 @@ class EnvironmentService(EnvironmentServiceHandler):
         self._activity = activity
         self._translator = translator
         self._mint = mint
-        self._operations = operations
+        self._supervisor = supervisor
         self._started_s = started_s
 
     async def get_environment(
@@ -69,7 +69,7 @@ class EnvironmentService(EnvironmentServiceHandler):
             _refuse_unserved(request.spec)
             merge(spec, request.spec)
         self._engine.submit(UpdateEnvironment(name, MessageToJson(spec, indent=None)))
-        await self._operations.look_for_file()
+        await self._supervisor.look_for_file()
         return pb.UpdateEnvironmentResponse()
 
     async def mark_environment_active(

@@ -27,8 +27,8 @@ from supervisor.activity.activity import Activity
 from supervisor.activity.plane import Plane
 from supervisor.api.http.early_status import EarlyStatus
 from supervisor.boot.crash import Edge, restarted
-from supervisor.boot.serve.api_operations import ApiOperations
 from supervisor.boot.serve.resume_watch import ResumeWatch
+from supervisor.boot.serve.running_supervisor import RunningSupervisor
 from supervisor.boot.serve.state_watch import StateWatch, Watched
 from supervisor.boot.upgrade.upgrade import Upgrade
 from supervisor.host.proc import clock, worker_threads
@@ -94,13 +94,13 @@ class Edges:
         if sockets is None or api is None:
             self.on_answering()
             return
-        operations = ApiOperations(self._supervisor, self, sockets)
-        connections = await self._import_server(sockets, operations)
-        await self._serve_clients(api, sockets, operations, connections)
+        handle = RunningSupervisor(self._supervisor, self, sockets)
+        connections = await self._import_server(sockets, handle)
+        await self._serve_clients(api, sockets, handle, connections)
 
-    async def _import_server(self, sockets: Sockets, operations: ApiOperations) -> tuple[int, ...]:
+    async def _import_server(self, sockets: Sockets, handle: RunningSupervisor) -> tuple[int, ...]:
         """Import the server, and answer the simplest requests meanwhile. Returns the connections that go on."""
-        early = EarlyStatus(sockets.listening[0], operations, self._peers, sockets.listening[1:])
+        early = EarlyStatus(sockets.listening[0], handle, self._peers, sockets.listening[1:])
         received: tuple[int, ...] = ()
 
         async def receive() -> None:
@@ -116,7 +116,7 @@ class Edges:
         return received
 
     async def _serve_clients(
-        self, api: ApiSettings, sockets: Sockets, operations: ApiOperations, connections: tuple[int, ...]
+        self, api: ApiSettings, sockets: Sockets, handle: RunningSupervisor, connections: tuple[int, ...]
     ) -> None:
         from supervisor.api import assembly
 
@@ -125,7 +125,7 @@ class Edges:
         parts = assembly.ApiParts(
             engine=supervisor.engine,
             activity=self.activity,
-            operations=operations,
+            supervisor=handle,
             sockets=sockets,
             lag=self.lag,
             environment_id=supervisor.environment_id,

@@ -1,11 +1,11 @@
-"""The supervisor as its API sees it: a `supervisor.api.operations.Operations`."""
+"""The supervisor as its API sees it: a `supervisor.api.supervisor_handle.SupervisorHandle`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from supervisor.api.control.control_status import health_json, status_json
-from supervisor.api.operations import ConnectionOwner, Endpoints
+from supervisor.api.supervisor_handle import ConnectionOwner, Endpoints
 from supervisor.boot.crash import files
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from supervisor.core.items.diff import Changes
 
 
-class ApiOperations:
+class RunningSupervisor:
     """Passes on what clients want, to the part that does it."""
 
     def __init__(self, supervisor: Supervisor, edges: Edges, sockets: Sockets) -> None:

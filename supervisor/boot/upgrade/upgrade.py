@@ -52,7 +52,7 @@ from supervisor.host.proc import clock
 from supervisor.model.errors import Precondition
 
 if TYPE_CHECKING:
-    from supervisor.api.operations import ConnectionOwner
+    from supervisor.api.supervisor_handle import ConnectionOwner
     from supervisor.boot.supervisor import Supervisor
 
 

@@ -22,7 +22,7 @@ from supervisor.api.control.control_routes import Control
 from supervisor.api.control.control_status import status_json
 from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, Scope, TokenMint, host_policy, issuer
 from supervisor.api.http.sockets import Sockets
-from supervisor.api.operations import Endpoints
+from supervisor.api.supervisor_handle import Endpoints
 from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.run_settings import Settings
 from supervisor.boot.service_manager import ServiceManager
@@ -42,7 +42,7 @@ from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, TaskId, 
 from supervisor.model.record import Record, Service, Task
 from supervisor.model.spec import Trigger
 from tests.activity.fakes import Memory
-from tests.api.idle_operations import IdleOperations
+from tests.api.idle_supervisor import IdleSupervisor
 from tests.clocks import HandClock
 from tests.core.playbook import SEED
 
@@ -70,7 +70,7 @@ class Silent:
         pass
 
 
-class Bench(IdleOperations):
+class Bench(IdleSupervisor):
     """What the routes need, and a client."""
 
     def __init__(self, folder: Path) -> None:
