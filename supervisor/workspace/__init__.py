@@ -1,0 +1,1 @@
+"""Files, git and changes of the workspace, in a process of their own that acts as the user."""
