@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 
 from supervisor.lean.frozen import dataclass
-from supervisor.model.ids import ItemId, RunId
+from supervisor.model.ids import ItemId, OperationId, RunId
 from supervisor.model.spec import EnvVar, RunsOn
 
 PROBE_INTERVAL_S = 1.0
@@ -25,6 +25,8 @@ class RunKind(enum.Enum):
     """All probes of a session: the command runs again and again until it exits 0."""
     STOP = "stop"
     TASK = "task"
+    OPERATION = "operation"
+    """A command of a client; its two streams are kept apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Spawn:
 
     run_id: RunId
     kind: RunKind
-    owner_id: ItemId
-    """The id of the service or the task."""
+    owner_id: ItemId | OperationId
+    """The id of the service, the task or the operation."""
     reference: str
     script: str
     runs_on: RunsOn | None
     env: tuple[EnvVar, ...]
+    working_directory: str = ""
+    """Absolute, or below the workspace; empty: the workspace. Only an operation has one."""
 
 
 @dataclass(frozen=True, slots=True)

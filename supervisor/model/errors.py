@@ -30,6 +30,14 @@ class Precondition(SupervisorError):
     """A command cannot be carried out in the present state."""
 
 
+class Draining(Precondition):
+    """Nothing is started any more: everything is being stopped."""
+
+
+class Exhausted(SupervisorError):
+    """A command would exceed a limit. Later it may not."""
+
+
 class StateInUse(SupervisorError):
     """Another supervisor holds the state directory."""
 

@@ -32,6 +32,9 @@ class NotStarted:
     """It never ran. `why` is a phrase in lower case without a full stop."""
 
     why: str
+    errno: int = 0
+    """What the kernel refused, where that is the client's to mend: the working directory (ENOENT, ENOTDIR, EACCES) or
+    room on the disk (ENOSPC, EDQUOT). 0: another reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Exited:
     tail: str = ""
     output: Mapping[str, str] | None = None
     survivors: tuple[Survivor, ...] = ()
+    written: tuple[int, int] = (0, 0)
+    """Of an operation: how many bytes it wrote to stdout and to stderr until now."""
+    unasked: bool = False
+    """Of an operation: whether its shell had ended before it was asked to, while its last output was waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,11 @@ ExecutionId = NewType("ExecutionId", str)
 StepId = NewType("StepId", str)
 """Of a step of a plan; derived from the firing, so plans of one firing have it in common."""
 RunId = NewType("RunId", str)
-"""Of a run of a command, which names its directory: a UUID for a task's, `<service id>.<number>` for a service's."""
+"""Of a run of a command, which names its directory: a UUID for a task's and an operation's,
+`<service id>.<number>` for a service's."""
 ItemId = ServiceId | TaskId
+OperationId = NewType("OperationId", str)
+"""What a client calls an operation; a fresh one if it does not care. Any text, so it is no id of a record."""
 
 
 def item_id(text: str) -> ItemId:

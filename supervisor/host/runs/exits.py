@@ -54,7 +54,8 @@ def is_unexplained(run: Run, end: Exit) -> bool:
 
 def is_over(run: Run) -> bool:
     """Whether a run is over although others of its process tree may live: people start daemons in tasks."""
-    return run.kind in (RunKind.TASK, RunKind.STOP) and run.asked is Asked.NOTHING
+    ends_with_main = run.kind in (RunKind.TASK, RunKind.STOP, RunKind.OPERATION)
+    return ends_with_main and run.asked is Asked.NOTHING
 
 
 def last_lines(run: Run) -> str:

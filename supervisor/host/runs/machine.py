@@ -8,7 +8,7 @@ depends on what the run is for:
 | kind | main process ended, nothing asked | something asked |
 |---|---|---|
 | start | `Exited` once no process of it lives; `MainExited` first if one does | `Exited` once none lives |
-| stop, task | `Exited` at once: people start daemons in tasks | `Exited` once none lives |
+| stop, task, operation | `Exited` at once: people start daemons in them | `Exited` once none lives |
 
 Probes, the runs of the kind ready, have a table of their own (`probes`). Asked means `Terminate` or `Kill`; asking is
 without effect on a run that is over. `perform`, `adopt` and `turn` work before there is an event loop. What needs one

@@ -100,6 +100,7 @@ async def test_only_starts_and_tasks_have_outputs(tmp_path: Path) -> None:
             RunKind.TASK: {"K": "V"},
             RunKind.READY: None,  # nobody reads what it writes
             RunKind.STOP: None,
+            RunKind.OPERATION: None,
         }
 
 

@@ -57,10 +57,10 @@ def test_a_kill_that_was_not_asked_for_is_unexplained(
 
 @pytest.mark.parametrize("kind", list(RunKind))
 @pytest.mark.parametrize("asked", list(Asked))
-def test_a_task_or_stop_command_is_over_with_its_main_process_unless_it_is_to_end(
+def test_what_is_meant_to_end_is_over_with_its_main_process_unless_it_is_asked_to_end(
     tmp_path: Path, kind: RunKind, asked: Asked
 ) -> None:
-    over = kind in (RunKind.TASK, RunKind.STOP) and asked is Asked.NOTHING
+    over = kind not in (RunKind.START, RunKind.READY) and asked is Asked.NOTHING
     assert exits.is_over(run(tmp_path, kind, asked)) is over
 
 
