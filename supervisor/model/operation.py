@@ -65,7 +65,7 @@ class OperationEnded:
     why: str = ""
     """One of `EndReason`; empty: it ended by itself."""
     written: tuple[int, int] = (0, 0)
-    """How many bytes it had written to stdout and to stderr. What processes that it left behind write is not counted."""
+    """How many bytes it had written to stdout and to stderr, without what processes that it left behind write."""
     phase = RunPhase.ENDED
 
 
