@@ -5,7 +5,7 @@ import pytest
 from supervisor.lean.frozen import replace
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.ids import OperationId, RunId
-from supervisor.model.operation import EndReason, Operation, OperationEnded, OperationEnding
+from supervisor.model.operation_record import EndReason, Operation, OperationEnded, OperationEnding
 
 OPERATION = Operation(RunId("r"), OperationId("o"), "true", "", "", 0.0, 0.0)
 NEVER_BEGAN = NotStarted("there is no such folder")
