@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from google.protobuf.message import Message
 from connect_server.body import unpacked
 from connect_server.codecs import BinaryCodec, JSONCodec
 from connect_server.connect_errors import Code, ConnectError, Program, error_response, quoted
+from connect_server.http.begun_call import BODY, ENDS_AT_S
 from connect_server.validation import Validator
 
 _LONGEST_TIMEOUT = 10
@@ -41,6 +43,16 @@ class Call:
 
     codec: BinaryCodec | JSONCodec
     """The form of its answer."""
+    request: web.Request | None = None
+    """None: there is none, as in a test."""
+
+    def may_pass_on(self, message: Message) -> None:
+        """From now on, until it is answered, the program that comes next may answer `message` instead.
+
+        Then the handler is cancelled here, as if the client had left. See `begun_call`.
+        """
+        if self.request is not None:
+            self.request[BODY] = partial(self.codec.encode, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,8 @@ async def deadline(request: web.Request) -> AsyncIterator[None]:
     scope = asyncio.timeout(timeout_s(request))
     try:
         async with scope:
+            if (ends_at_s := scope.when()) is not None:
+                request[ENDS_AT_S] = ends_at_s
             yield
     except TimeoutError:
         if scope.expired():  # else it is the handler's
@@ -126,7 +140,8 @@ async def answer(
             async with deadline(request):
                 data = unpacked(body, request.headers.get("Content-Encoding", "").strip().lower())
                 message = method.message(data, call, around)
-                encoded = call.codec.encode(await method.function(message, call))
+                answered = await method.function(message, replace(call, request=request))
+                encoded = call.codec.encode(answered)
     except ConnectError as error:
         return compressed(request, error_response(error.code, error.message))
     head = {"Content-Type": f"application/{call.codec.name}"}

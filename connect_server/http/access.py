@@ -21,6 +21,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from connect_server.connect_errors import Code, ConnectError, Program, error_response, http_error_response
+from connect_server.http.begun_call import CALLER, Caller
 from connect_server.http.connection import Connection
 from connect_server.http.tokens import BadToken, Tokens
 
@@ -30,18 +31,6 @@ _IN_QUERY = ("token", "access_token", "auth_token", "authorization", "jwt")
 _PREFLIGHT_S = "7200"
 LOOK_S = 2.0
 """How often the tokens of calls in progress are checked for revocation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who makes a request."""
-
-    subject: str
-    """What it speaks for, by id."""
-    scope: str
-    """What it may do."""
-    owns_process: bool = False
-    """Whether it may have the program execute another one, as its policy says. A token never lets it."""
 
 
 _CALLER: ContextVar[Caller] = ContextVar("CALLER")
@@ -106,19 +95,25 @@ class Access:
             if transport is None:
                 raise ConnectError(Code.CANCELED, "the client is gone")
             peer = transport.get_extra_info("socket")
-            if peer.family == socket.AF_UNIX:
+            connection = request.protocol if isinstance(request.protocol, Connection) else None
+            admitted = None if connection is None else connection.admitted_caller()
+            if admitted is not None:
+                known = admitted
+            elif peer.family == socket.AF_UNIX:
                 self._check_origin(request)
                 local = self._policy.local_caller(peer)
                 # A peer that shows a token all the same, a proxy perhaps, may do what the token lets it.
-                _CALLER.set(self._bearer(request) if "Authorization" in request.headers else local)
+                known = self._bearer(request) if "Authorization" in request.headers else local
             else:
                 self._check_host(request, transport.get_extra_info("sockname"))
                 self._check_origin(request)
                 if _is_preflight(request):
                     return self._preflight(request)
-                _CALLER.set(self._bearer(request))
-                if isinstance(request.protocol, Connection):
-                    request.protocol.show_token()
+                known = self._bearer(request)
+                if connection is not None:
+                    connection.show_token()
+            _CALLER.set(known)
+            request[CALLER] = known
             return await self._handled(request, handler)
         except Exception as error:
             if request.writer.output_size > 0:

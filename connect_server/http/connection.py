@@ -18,6 +18,7 @@ from aiohttp import web
 
 from connect_server.connect_errors import Code, Program, error_body, error_response
 from connect_server.http.admission import SHOW_TOKEN_S, Admission, ConnectionKind
+from connect_server.http.begun_call import BegunCall, Caller
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,17 @@ _STATUS_OF_GARBAGE = HTTPStatus.BAD_REQUEST
 class Connection(web.RequestHandler):
     """A connection that admission counts, and that fails in JSON."""
 
-    __slots__ = ("_admission", "_begun", "_known", "_patience", "_program", "_rested_s")
+    __slots__ = (
+        "_admission",
+        "_begun",
+        "_begun_call",
+        "_behind",
+        "_caller",
+        "_known",
+        "_patience",
+        "_program",
+        "_rested_s",
+    )
 
     def __init__(
         self,
@@ -41,10 +52,17 @@ class Connection(web.RequestHandler):
         admission: Admission,
         *,
         known: bool = False,
+        begun_call: BegunCall | None = None,
         **options: Any,
     ) -> None:
-        """`known`: it counts as one that has shown a token. `options`: those of aiohttp's RequestHandler."""
+        """Not connected yet.
+
+        `known`: it counts as one that has shown a token. `begun_call`: its first request, which another program has
+        read. `options`: those of aiohttp's RequestHandler.
+        """
         super().__init__(server, **options)
+        self._begun_call = begun_call
+        self._caller = None if begun_call is None else begun_call.caller
         self._program = program
         self._admission = admission
         self._known = known
@@ -52,6 +70,8 @@ class Connection(web.RequestHandler):
         self._rested_s = self._loop.time()
         self._begun = False
         """Whether a part of a request's head has come, and not yet the whole."""
+        self._behind = False
+        """Whether more than its body has come behind the request that is being answered."""
 
     @property
     def idle_since_s(self) -> float | None:
@@ -70,6 +90,29 @@ class Connection(web.RequestHandler):
     def show_token(self) -> None:
         """Its client has shown a valid token."""
         self._admission.recognize(self)
+
+    def admitted_caller(self) -> Caller | None:
+        """Who makes the first request, if another program has let it in; None from the second request on."""
+        caller, self._caller = self._caller, None
+        return caller
+
+    def pass_on(self) -> tuple[int, BegunCall] | None:
+        """Give up the call that is being answered, if another program may answer it: its connection's descriptor.
+
+        The connection closes here, which cancels the handler. A client that has sent another request behind this one
+        keeps its connection: what was read of that would be lost.
+        """
+        transport, request = self.transport, self._current_request
+        if transport is None or transport.is_closing() or request is None:
+            return None
+        if self._messages or self._behind or request.writer.output_size > 0:
+            return None
+        call = BegunCall.of(request, self._loop.time())
+        if call is None:
+            return None
+        kept = os.dup(transport.get_extra_info("socket").fileno())
+        self.drop()
+        return kept, call
 
     def rest(self) -> bool:
         """Read no further request. Returns whether all that was read is answered, and the kernel has the answer."""
@@ -92,7 +135,10 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Note whether a request has begun, and when the last one came."""
         waits = self._waiter is not None and not self._waiter.done()
-        before = self._request_count
+        before, request = self._request_count, self._current_request
+        # Nothing at all comes when aiohttp goes on reading.
+        come_behind = bool(data) and request is not None and not request.can_read_body
+        self._behind = request is not None and (self._behind or come_behind)
         super().data_received(data)
         if waits:
             self._begun = self._request_count == before
@@ -112,6 +158,9 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         if kind is ConnectionKind.STRANGER:
             self._patience = self._loop.call_later(SHOW_TOKEN_S, self._lose_patience)
+        if self._begun_call is not None:
+            self.data_received(self._begun_call.request)
+            self._begun_call = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Make room for another one."""

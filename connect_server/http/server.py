@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from aiohttp.typedefs import Handler
 from connect_server.connect_errors import Code, Program, error_response
 from connect_server.http.access import Access
 from connect_server.http.admission import AcceptErrors, Admission
+from connect_server.http.begun_call import BegunCall
 from connect_server.http.connection import Connection
 from connect_server.http.listeners import Listeners
 
@@ -78,6 +79,16 @@ class Limits:
     idle_s: float = IDLE_S
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Connections that another program goes on with, by their descriptors."""
+
+    idle: tuple[int, ...] = ()
+    """Those between two requests."""
+    begun: Mapping[int, bytes] = field(default_factory=dict)
+    """Those whose call that program answers: `{descriptor: what it must know of the call}`, as `BegunCall` encodes."""
+
+
 class Server:
     """Serves until `run` is cancelled."""
 
@@ -90,7 +101,7 @@ class Server:
         *,
         observer: Observer | None = None,
         limits: Limits = Limits(),
-        connections: Sequence[int] = (),
+        connections: Released = Released(),
         stopping: asyncio.Event | None = None,
     ) -> None:
         """Put the parts together.
@@ -104,7 +115,7 @@ class Server:
                 goes away.
             observer: None: a silent one.
             limits: how many clients, and how long.
-            connections: descriptors of connections that a program before this one had accepted.
+            connections: those that a program before this one had accepted.
             stopping: is set when the server ends: a later cancellation is not the client's doing.
         """
         self.stopping = stopping or asyncio.Event()
@@ -112,7 +123,7 @@ class Server:
         self._listeners = listeners
         self._observer = observer or SilentObserver()
         self._limits = limits
-        self._connections = tuple(connections)
+        self._connections = connections
         self._runner: web.AppRunner | None = None
         self._servers: list[asyncio.Server] = []
         self._admission = Admission(limits.most_clients)
@@ -149,15 +160,14 @@ class Server:
                 await self._stop(runner)
             errors.close()
 
-    async def release_connections(self) -> tuple[int, ...]:
-        """Answer what was asked, end streams, and read no more; returns descriptors of the connections that go on.
+    async def release_connections(self) -> Released:
+        """Answer what was asked, end streams, and read no more; returns the connections that go on.
 
-        Listening ends here: somebody else must keep the sockets open. Calls that take longer than RELEASE_S break off,
-        as do connections in the middle of a request.
+        Calls that another program may answer go on there. Others that take longer than RELEASE_S break off, as do
+        connections in the middle of a request. Listening ends here: somebody else must keep the sockets open.
         """
         if self._runner is None or self._runner.server is None:
             return self._connections  # it had not begun to serve
-        self.stopping.set()
         self._listeners.detach()
         loop = asyncio.get_running_loop()
         for listening in self._listeners.listening:
@@ -167,14 +177,22 @@ class Server:
             await anyio.lowlevel.checkpoint()
         for server in self._servers:
             server.close()
-        self._end_streams()
+        begun: dict[int, bytes] = {}
         give_up_at = loop.time() + RELEASE_S
         while True:
             connections = [c for c in self._runner.server.connections if isinstance(c, Connection)]
+            # Again each time: a call that has just come says only after a moment that it may be passed on.
+            passed_on = [passed for connection in connections if (passed := connection.pass_on()) is not None]
+            begun.update((fd, call.encoded()) for fd, call in passed_on)
+            if not self.stopping.is_set():
+                # After the first look: what waits for something and hears that the server stops gives up.
+                self.stopping.set()
+                self._end_streams()
             resting = [connection for connection in connections if connection.rest()]
             late = loop.time() >= give_up_at
             if late or (len(resting) == len(connections) and not self._calls):
-                return tuple(fd for connection in resting if (fd := connection.keep()) is not None)
+                idle = tuple(fd for connection in resting if (fd := connection.keep()) is not None)
+                return Released(idle, begun)
             await anyio.sleep(_LOOK_S)
 
     async def rebind(self, listening: socket.socket) -> None:
@@ -200,12 +218,15 @@ class Server:
             else:
                 self._servers.append(await loop.create_server(self._connection, sock=listening))
         self._listeners.attach(self)
-        for fd in self._connections:
+        for fd in self._connections.idle:
             # Most of those that rest between two requests have shown a token; which ones is not known any more.
             made = partial(self._connection, known=True)
             await loop.connect_accepted_socket(made, socket.socket(fileno=fd))
+        for fd, call in self._connections.begun.items():
+            made = partial(self._connection, known=True, begun_call=BegunCall.decoded(call))
+            await loop.connect_accepted_socket(made, socket.socket(fileno=fd))
 
-    def _connection(self, known: bool = False) -> Connection:
+    def _connection(self, known: bool = False, begun_call: BegunCall | None = None) -> Connection:
         assert self._runner is not None
         assert self._runner.server is not None
         return Connection(
@@ -213,6 +234,7 @@ class Server:
             self._program,
             self._admission,
             known=known,
+            begun_call=begun_call,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self._limits.idle_s,
             access_log=None,

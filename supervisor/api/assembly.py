@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 
 from connect_server.calls import Handler, Surroundings
 from connect_server.http.access import Access
-from connect_server.http.server import Limits, Server
+from connect_server.http.server import Limits, Released, Server
 from connect_server.http.tokens import Tokens
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
@@ -60,6 +60,8 @@ class ApiParts:
     """Who may use the Unix socket, beside root and our own user."""
     connections: Sequence[int] = ()
     """Descriptors of connections that were accepted before there was a server."""
+    begun: Mapping[int, bytes] = field(default_factory=dict)
+    """Those of connections whose call a program before this one has begun, as it gave them up."""
 
 
 async def serve(parts: ApiParts) -> None:
@@ -89,7 +91,7 @@ async def serve(parts: ApiParts) -> None:
         ],
         observer=_Observer(metrics, parts.supervisor),
         limits=Limits(room_for_clients()),
-        connections=parts.connections,
+        connections=Released(tuple(parts.connections), parts.begun),
         stopping=stopping,
     )
     parts.supervisor.on_serving(server)

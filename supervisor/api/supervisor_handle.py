@@ -5,6 +5,7 @@ Light: the answers before the server is imported need it, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,11 +33,23 @@ class StatusSource(Protocol):
         """The supervisor at a glance, as `GET /control/status` answers it."""
 
 
+class ReleasedConnections(Protocol):
+    """Connections that go on in the next program, by their descriptors."""
+
+    @property
+    def idle(self) -> tuple[int, ...]:
+        """Those between two requests."""
+
+    @property
+    def begun(self) -> Mapping[int, bytes]:
+        """Those whose call the next program answers, with what it must know of the call."""
+
+
 class ConnectionOwner(Protocol):
     """The server, which holds the connections of clients."""
 
-    async def release_connections(self) -> tuple[int, ...]:
-        """Answer what was asked, and give up the connections that go on: their descriptors."""
+    async def release_connections(self) -> ReleasedConnections:
+        """Answer what was asked, and give up the connections that go on."""
 
 
 class SupervisorHandle(StatusSource, Protocol):

@@ -18,9 +18,11 @@ from aiohttp import web
 
 from connect_server.calls import Call, Handler, Surroundings
 from connect_server.connect_errors import Code, Program
-from connect_server.http.access import Access, Caller, CallerPolicy, HostPolicy, caller
+from connect_server.http.access import Access, CallerPolicy, HostPolicy, caller
+from connect_server.http.begun_call import Caller
+from connect_server.http.connection import Connection
 from connect_server.http.listeners import FixedListeners
-from connect_server.http.server import Limits, Observer, Server
+from connect_server.http.server import Limits, Observer, Released, Server
 from connect_server.http.tokens import Issuer, Tokens
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
@@ -93,12 +95,16 @@ class Toy(EnvironmentAutomationServiceHandler):
     watching: int = 0
     name: str = ""
     """Of the service that it answers with."""
+    passed_on: automation_pb.GetServiceRequest | None = None
+    """What another program may answer in its place; None: nothing."""
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get_service(
-        self, request: automation_pb.GetServiceRequest, _call: Call
+        self, request: automation_pb.GetServiceRequest, call: Call
     ) -> automation_pb.GetServiceResponse:
         self.callers.append(caller())
+        if self.passed_on is not None:
+            call.may_pass_on(self.passed_on)
         self.called.set()
         if self.fails_with is not None:
             raise self.fails_with
@@ -157,6 +163,12 @@ class Served:
     def port(self) -> int:
         return self.listening.port
 
+    def connections(self) -> list[Connection]:
+        """The connections that are open."""
+        assert self.server._runner is not None
+        assert self.server._runner.server is not None
+        return [one for one in self.server._runner.server.connections if isinstance(one, Connection)]
+
     async def connect(self, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A raw connection over TCP."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -183,11 +195,17 @@ async def serving(
     program: Program = PROGRAM,
     observer: Observer | None = None,
     body_timeout_s: float = 30.0,
+    connections: Released = Released(),  # noqa: B008 - frozen
+    key: bytes = b"k" * 32,
+    begins: bool = True,
     **limits: Any,
 ) -> AsyncIterator[Served]:
-    """A server for the time of a test, which fails if a task of it is left when it has stopped."""
+    """A server for the time of a test, which fails if a task of it is left when it has stopped.
+
+    `connections`: of a server before this one; `key`: of its tokens; `begins`: whether it serves at all.
+    """
     before = asyncio.all_tasks()
-    tokens, toy, stopping = Tokens(b"k" * 32, issuer()), Toy(), asyncio.Event()
+    tokens, toy, stopping = Tokens(key, issuer()), Toy(), asyncio.Event()
     listening = Listening(folder)
     around = Surroundings(program, Validator(RULES), stopping)
     host_policy = HostPolicy(host_names, origins, host_hint="--host-name", origin_hint="--allow-origin")
@@ -199,6 +217,7 @@ async def serving(
         [*service_routes(handlers, Mount(around, SERVICES, PREFIXES, body_timeout_s)), *routes],
         observer=observer,
         limits=Limits(**{"most_clients": 100, **limits}),
+        connections=connections,
         stopping=stopping,
     )
     headers = {"Authorization": f"Bearer {tokens.mint(ALL, 60)}"}
@@ -225,11 +244,14 @@ async def serving(
             aiohttp.ClientSession(served_url, response_class=Kept) as bare,
             anyio.create_task_group() as group,
         ):
-            group.start_soon(serve)
+            if begins:
+                group.start_soon(serve)
             yield Served(server, toy, tokens, listening, http, bare, serving_scope.cancel)
             serving_scope.cancel()
             for response in responses:
                 response.close()
+            if not begins:
+                listening.close()
         await eventually(lambda: not asyncio.all_tasks() - before)
     assert toy.watching == 0
 

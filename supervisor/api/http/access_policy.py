@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from aiohttp import web
 
 from connect_server.connect_errors import Code, ConnectError, Program
-from connect_server.http.access import Caller, HostPolicy
+from connect_server.http.access import HostPolicy
+from connect_server.http.begun_call import Caller
 from connect_server.http.tokens import Issuer, Tokens
 from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition
 from supervisor.shim.unix_socket import peer_credentials

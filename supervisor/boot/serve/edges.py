@@ -121,7 +121,8 @@ class Edges:
         from supervisor.api import assembly
 
         supervisor = self._supervisor
-        carried = supervisor.received.connections if supervisor.received else ()
+        received = supervisor.received
+        carried = received.connections if received else ()
         parts = assembly.ApiParts(
             engine=supervisor.engine,
             activity=self.activity,
@@ -136,6 +137,7 @@ class Edges:
             origins=api.origins,
             users=self._peers,
             connections=(*carried, *connections),
+            begun=received.take_calls() if received else {},
         )
         await assembly.serve(parts)
 

@@ -33,6 +33,11 @@ class Carried:
     unix: int | None = None
     tcp: int | None = None
     connections: tuple[int, ...] = ()
+    """Those between two requests."""
+    calls: tuple[int, ...] = ()
+    """Those whose call the new program answers."""
+    requests: int | None = None
+    """A file in memory with what it must know of them, see `take_calls`; None: there are none."""
     name: int | None = None
     """Holds the state directory's name in the kernel, see `host.state.exclusion`."""
     printed: Mapping[str, int] = MappingProxyType({})
@@ -43,12 +48,33 @@ class Carried:
         """All of them."""
         return [
             self.lock,
-            *(fd for fd in (self.name, self.unix, self.tcp) if fd is not None),
+            *(fd for fd in (self.name, self.unix, self.tcp, self.requests) if fd is not None),
             *self.connections,
+            *self.calls,
         ]
 
+    def take_calls(self) -> dict[int, bytes]:
+        """`{connection: what the server must know of its call}`. To be called once."""
+        if self.requests is None:
+            return {}
+        with open(self.requests, "rb") as file:
+            file.seek(0)
+            return {fd: file.read(int(file.readline())) for fd in self.calls}
 
-FIELDS = ("version", "began_s", "lock", "name", "listen", "unix", "tcp", "connections", "printed")
+
+FIELDS = (
+    "version",
+    "began_s",
+    "lock",
+    "name",
+    "listen",
+    "unix",
+    "tcp",
+    "connections",
+    "printed",
+    "calls",
+    "requests",
+)
 _unpacked: list[Carried] = []
 
 
@@ -65,10 +91,21 @@ def unpack() -> None:
         return  # a child inherited the variable without the descriptors
     # Another version may know more or fewer fields.
     known = {name: values[name] for name in FIELDS if name in values}
-    carried = Carried(**{**known, "connections": tuple(known.get("connections", ()))})
+    lists = {name: tuple(known.get(name, ())) for name in ("connections", "calls")}
+    carried = Carried(**{**known, **lists})
     for fd in carried.descriptors:
         os.set_inheritable(fd, False)
     _unpacked.append(carried)
+
+
+def held_requests(begun: Mapping[int, bytes]) -> int:
+    """A file in memory for `Carried.requests`: an environment variable holds 128 KiB at most. `begun`: see there."""
+    file = os.memfd_create("requests", os.MFD_CLOEXEC)
+    with open(file, "wb", closefd=False) as written:
+        for call in begun.values():
+            written.write(b"%d\n" % len(call))
+            written.write(call)
+    return file
 
 
 def take_carried() -> Carried | None:

@@ -20,7 +20,9 @@ What is carried are descriptors that must not be closed, because something would
 
 - the lock of the state directory and its name in the kernel, or another supervisor could take the directory;
 - the listening sockets: a client that connects waits in their backlog and is never refused;
-- each connection that is between two requests: the client's next request waits in the socket.
+- each connection that is between two requests: the client's next request waits in the socket;
+- each connection whose call waits for what goes on in any case (Exec): its request is carried too, and the new program
+  answers it.
 
 The race. From the moment the old program no longer reads a socket or heeds a signal until the new one does, clients,
 signals and commands go on. Nothing of it may be lost, and none of them can be asked to wait, so each is kept by the
@@ -47,7 +49,7 @@ from typing import TYPE_CHECKING
 from supervisor import __version__
 from supervisor.api.http.sockets import ListeningFds
 from supervisor.boot.upgrade import prepare
-from supervisor.boot.upgrade.carried import Carried
+from supervisor.boot.upgrade.carried import Carried, held_requests
 from supervisor.host.proc import clock
 from supervisor.model.errors import Precondition
 
@@ -101,7 +103,7 @@ class Upgrade:
         assert supervisor.settings.api is not None
         supervisor.service_manager.upgrading()
         sockets = ListeningFds() if supervisor.sockets is None else supervisor.sockets.keep()
-        connections = () if self._server is None else await self._server.release_connections()
+        released = None if self._server is None else await self._server.release_connections()
         lock, name = supervisor.state.keep()
         self.carried = Carried(
             version=__version__,
@@ -111,5 +113,7 @@ class Upgrade:
             listen=repr(supervisor.settings.api.listen),
             unix=sockets.unix,
             tcp=sockets.tcp,
-            connections=connections,
+            connections=released.idle if released else (),
+            calls=tuple(released.begun) if released else (),
+            requests=held_requests(released.begun) if released and released.begun else None,
         )

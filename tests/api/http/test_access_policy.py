@@ -14,7 +14,7 @@ import anyio
 import pytest
 from aiohttp import web
 
-from connect_server.http.access import Caller
+from connect_server.http.begun_call import Caller
 from connect_server.http.tokens import Claims, Tokens
 from supervisor.api.http.access_policy import LIFETIMES_S, PROGRAM, AccessPolicy, Scope, issuer
 from supervisor.model.errors import (

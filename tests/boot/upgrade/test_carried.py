@@ -22,12 +22,17 @@ if given is None:
     held = signals.hold()
     os.kill(os.getpid(), signal.SIGTERM)
     lock = os.open(sys.argv[2], os.O_RDONLY)
-    carried.execute(carried.Carried("1", 2.5, lock, printed={"run": 7}), held, {"TAKEN_OUT": "back"})
+    waiting = os.dup(lock)
+    requests = carried.held_requests({waiting: b"{}\\nPOST" + b"x" * 200000})
+    given = carried.Carried("1", 2.5, lock, printed={"run": 7}, calls=(waiting,), requests=requests)
+    carried.execute(given, held, {"TAKEN_OUT": "back"})
 else:
     held = signals.hold()
+    ((connection, request),) = given.take_calls().items()
     print(json.dumps({
         "lock": os.readlink(f"/proc/self/fd/{given.lock}"), "inheritable": os.get_inheritable(given.lock),
         "printed": given.printed, "version": given.version, "held": held,
+        "call": [os.readlink(f"/proc/self/fd/{connection}"), len(request), connection == given.calls[0]],
         "environ": [name in os.environ for name in (carried.VARIABLE, "TAKEN_OUT")],
     }))
 """
@@ -49,6 +54,7 @@ def test_next_program_gets_the_files_and_the_signals(tmp_path: Path) -> None:
         "printed": {"run": 7},
         "version": "1",
         "held": [15],
+        "call": [str(file), 200007, True],
         "environ": [False, True],
     }
 
@@ -77,5 +83,6 @@ def test_what_another_version_adds_or_leaves_out_is_no_matter(
 def test_what_passes_between_versions_keeps_its_names() -> None:
     """Another version reads these: more may come, none may go."""
     landed = {"version", "began_s", "lock", "name", "listen", "unix", "tcp", "connections", "printed"}
+    landed |= {"calls", "requests"}
     assert carried.VARIABLE == "SUPERVISOR_HANDOVER"
     assert landed <= set(carried.FIELDS)

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from connect_server.http.access import Caller
+from connect_server.http.begun_call import Caller
 from connect_server.http.tokens import Tokens
 from tests.connect_server.serving import (
     ALL,
