@@ -23,6 +23,7 @@ from connect_server.body import unpacked
 from connect_server.codecs import BinaryCodec, JSONCodec
 from connect_server.connect_errors import Code, ConnectError, Program, error_response, quoted
 from connect_server.http.begun_call import BODY, ENDS_AT_S
+from connect_server.large_body import LARGE_BYTES, LargeBody
 from connect_server.validation import Validator
 
 _LONGEST_TIMEOUT = 10
@@ -145,6 +146,8 @@ async def answer(
     except ConnectError as error:
         return compressed(request, error_response(error.code, error.message))
     head = {"Content-Type": f"application/{call.codec.name}"}
+    if len(encoded) > LARGE_BYTES:
+        return web.Response(body=LargeBody(encoded), headers=head)
     return compressed(request, web.Response(body=encoded, headers=head))
 
 
