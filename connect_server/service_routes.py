@@ -93,14 +93,30 @@ class ConnectService:
 
 def service_routes(handlers: Iterable[Handler], mount: Mount) -> list[web.RouteDef]:
     """The routes of services that are served, and of those that the mount names."""
-    served: dict[str, list[Handler]] = {name: [] for name in mount.names}
+    served: dict[str, list[Handler]] = {}
     for handler in handlers:
         served.setdefault(handler.DESCRIPTOR.full_name, []).append(handler)
+    services = {name: ConnectService(name, parts, mount).answer for name, parts in served.items()}
+    # One route for all that are not served: a route has its own pattern, and there may be many services.
+    others = "|".join(re.escape(name) for name in mount.names if name not in served)
+    if others:
+        services[f"{{service:{others}}}"] = _Unserved(mount).answer
     return [
-        web.route("*", f"{prefix}/{service.name}/{{method:[^/]+}}", service.answer)
-        for service in (ConnectService(name, parts, mount) for name, parts in served.items())
+        web.route("*", f"{prefix}/{name}/{{method:[^/]+}}", answer)
+        for name, answer in services.items()
         for prefix in mount.prefixes
     ]
+
+
+class _Unserved:
+    """The services that are known and not served."""
+
+    def __init__(self, mount: Mount) -> None:
+        self._mount = mount
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """An aiohttp handler, which refuses."""
+        return await ConnectService(request.match_info["service"], (), self._mount).answer(request)
 
 
 def _served(handlers: Iterable[Handler], name: str) -> Any:

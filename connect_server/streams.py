@@ -6,9 +6,10 @@
   public SDKs). An error before the first message is an ordinary one, with its status; a later one is a last line
   {"error": {"code", "message"}}.
 
-The response's head goes out as soon as the handler has begun, and so has subscribed to what it will stream. A client
-that watches first and acts then, as the public SDKs do, waits for the head before it does what causes the first
-message.
+The response's head goes out once the handler has subscribed to what it will stream. A client that watches first and
+acts then, as the public SDKs do, waits for the head before it does what causes the first message. A handler that is an
+async generator has subscribed when it waits for the first time. One that needs longer is a coroutine, and returns its
+messages when it has.
 
 Source of the envelopes: https://connectrpc.com/docs/protocol#streaming-request.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
+from inspect import isawaitable
 from typing import Any
 
 from aiohttp import web
@@ -127,20 +129,28 @@ async def answer(
             check_version(request)
             async with deadline(request):
                 message = method.message(form.content(request, body), call, around)
-                await _send_all(method.function(message, call), response, call.codec.encode)
+                messages = method.function(message, call)
+                subscribes = isawaitable(messages)
+                if subscribes:
+                    messages = await messages
+                await _send_all(messages, response, call.codec.encode, subscribes)
     except ConnectError as error:
         return await response.end(error)
     return await response.end(None)
 
 
 async def _send_all(
-    messages: AsyncIterator[Any], response: Envelopes | Lines, encode: Callable[[Any], bytes]
+    messages: AsyncIterator[Any],
+    response: Envelopes | Lines,
+    encode: Callable[[Any], bytes],
+    subscribed: bool,
 ) -> None:
-    # In a task, which shows when the handler has come to its first wait: then the head goes out.
+    # In a task, which shows when the handler has come to its first wait: then the head goes out. Until then nothing can
+    # fail, so a generator has begun, and its end cleans up.
     first = asyncio.create_task(_next(messages))
     try:
         await asyncio.sleep(0)
-        if not first.done():
+        if subscribed or not first.done():
             await response.begin()
         message = await first
         await response.begin()

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from connect_server.calls import Call
 from connect_server.connect_errors import Code, ConnectError

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from connect_server.calls import Call
 from connect_server.connect_errors import Code, ConnectError
@@ -73,7 +73,7 @@ class EnvironmentOpsServiceHandler:
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
-    def read_terminal(self, request: ReadTerminalRequest, call: Call, /) -> AsyncIterator[ReadTerminalResponse]:
+    def read_terminal(self, request: ReadTerminalRequest, call: Call, /) -> AsyncIterator[ReadTerminalResponse] | Awaitable[AsyncIterator[ReadTerminalResponse]]:
         """
         A terminal's output, as bytes.
         """
@@ -103,7 +103,7 @@ class EnvironmentOpsServiceHandler:
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
-    def attach_terminal(self, request: AttachTerminalRequest, call: Call, /) -> AsyncIterator[AttachTerminalResponse]:
+    def attach_terminal(self, request: AttachTerminalRequest, call: Call, /) -> AsyncIterator[AttachTerminalResponse] | Awaitable[AsyncIterator[AttachTerminalResponse]]:
         """
         A terminal's screen so far, then its output, then its end.
         """
@@ -121,7 +121,7 @@ class EnvironmentOpsServiceHandler:
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
-    def watch(self, request: WatchRequest, call: Call, /) -> AsyncIterator[WatchResponse]:
+    def watch(self, request: WatchRequest, call: Call, /) -> AsyncIterator[WatchResponse] | Awaitable[AsyncIterator[WatchResponse]]:
         """
         Changes of files and of the git status.
         """

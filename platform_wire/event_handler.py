@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from connect_server.calls import Call
 from connect_server.connect_errors import Code, ConnectError
@@ -19,7 +19,7 @@ class EventServiceHandler:
     """
     DESCRIPTOR = event_pb2.DESCRIPTOR.services_by_name['EventService']
 
-    def watch_events(self, request: WatchEventsRequest, call: Call, /) -> AsyncIterator[WatchEventsResponse]:
+    def watch_events(self, request: WatchEventsRequest, call: Call, /) -> AsyncIterator[WatchEventsResponse] | Awaitable[AsyncIterator[WatchEventsResponse]]:
         """
         Every change in the scope from now on. The stream ends only with its connection.
         """

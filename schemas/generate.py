@@ -46,7 +46,7 @@ HANDLER = """\
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from connect_server.calls import Call
 from connect_server.connect_errors import Code, ConnectError
@@ -63,6 +63,7 @@ class {service}Handler:{docstring}
 PROTOCOL = re.compile(
     r'^class (\w+)\(Protocol\):((?:\n    """.*?""")?)\n(.*?)\n\n\nclass ', re.MULTILINE | re.DOTALL
 )
+STREAM = re.compile(r"-> AsyncIterator\[(\w+)\]:")
 CONTEXT = re.compile(r"ctx: RequestContext\[\w+, \w+\]")
 
 
@@ -74,6 +75,7 @@ def handler(connect: str, stem: str) -> str:
         raise SystemExit(f"cannot generate {stem}_handler: the plugin writes something else now")
     service, docstring, methods = found.groups()
     methods = CONTEXT.sub("call: Call", methods).replace("ctx: RequestContext", "call: Call")
+    methods = STREAM.sub(r"-> AsyncIterator[\1] | Awaitable[AsyncIterator[\1]]:", methods)
     return HANDLER.format(
         stem=stem, messages=messages[0], service=service, docstring=docstring, methods=methods
     )

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from connect_server.http.server import Limits, Observer, Released, Server
 from connect_server.http.tokens import Issuer, Tokens
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
-from platform_wire import PREFIXES, SERVICES
+from platform_wire import OTHERS, PREFIXES, SERVICES
 from platform_wire import environment_automation_pb2 as automation_pb
 from platform_wire import event_pb2 as pb
 from platform_wire.environment_automation_handler import EnvironmentAutomationServiceHandler
@@ -93,6 +93,8 @@ class Toy(EnvironmentAutomationServiceHandler):
     answer: Callable[[], Any] | None = None
     news: asyncio.Queue[pb.WatchEventsResponse | Exception | None] = field(default_factory=asyncio.Queue)
     watching: int = 0
+    subscribes: asyncio.Event | None = None
+    """Set lets the stream's handler, a coroutine then, return its messages; None: it is an async generator."""
     name: str = ""
     """Of the service that it answers with."""
     passed_on: automation_pb.GetServiceRequest | None = None
@@ -137,7 +139,14 @@ class Events(EventServiceHandler):
 
     def watch_events(
         self, _request: pb.WatchEventsRequest, _call: Call
-    ) -> AsyncIterator[pb.WatchEventsResponse]:
+    ) -> AsyncIterator[pb.WatchEventsResponse] | Awaitable[AsyncIterator[pb.WatchEventsResponse]]:
+        return self._toy.stream() if self._toy.subscribes is None else self._subscribe(self._toy.subscribes)
+
+    async def _subscribe(self, subscribed: asyncio.Event) -> AsyncIterator[pb.WatchEventsResponse]:
+        self._toy.called.set()
+        await subscribed.wait()
+        if self._toy.fails_with is not None:
+            raise self._toy.fails_with
         return self._toy.stream()
 
 
@@ -214,7 +223,7 @@ async def serving(
         program,
         listening,
         Access(program, tokens, policy or DemoPolicy(), host_policy),
-        [*service_routes(handlers, Mount(around, SERVICES, PREFIXES, body_timeout_s)), *routes],
+        [*service_routes(handlers, Mount(around, (*SERVICES, *OTHERS), PREFIXES, body_timeout_s)), *routes],
         observer=observer,
         limits=Limits(**{"most_clients": 100, **limits}),
         connections=connections,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -176,3 +177,45 @@ async def test_a_client_that_reads_nothing_holds_up_only_itself(tmp_path: Path) 
             left = served.toy.news.qsize()
             await served.http.get("/healthz")
         assert 0 < left < 200
+
+
+@pytest.mark.parametrize(("headers", "body"), FORMS)
+async def test_a_handler_that_is_a_coroutine_sends_the_head_when_it_has_subscribed(
+    tmp_path: Path, headers: dict[str, str], body: bytes
+) -> None:
+    async with serving(tmp_path) as served:
+        served.toy.subscribes = asyncio.Event()
+        asked = asyncio.create_task(watch(served, headers, body))
+        await served.toy.called.wait()
+        assert (
+            await served.http.post(WATCH, data=b"", headers=LINES)
+        ).status == 400  # it serves others meanwhile
+        assert not asked.done()
+        served.toy.subscribes.set()
+        response = await asked
+        assert response.status == 200
+        assert served.toy.watching == 1
+        served.toy.tell("r1")
+        assert await next_id(response) == "r1"
+
+
+async def test_a_handler_that_cannot_subscribe(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        served.toy.subscribes = asyncio.Event()
+        served.toy.subscribes.set()
+        served.toy.fails_with = Missing("it is not there")
+        assert await error(await watch(served, *FORMS[1])) == (404, "not_found", "it is not there")
+        response = await watch(served, *FORMS[0])
+        flags, data = await next_envelope(response)
+        assert (flags, json.loads(data)["error"]["code"]) == (2, "not_found")
+        assert served.toy.watching == 0
+
+
+async def test_a_client_that_leaves_a_handler_which_subscribes(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        served.toy.subscribes = asyncio.Event()
+        asked = asyncio.create_task(watch(served, *FORMS[0]))
+        await served.toy.called.wait()
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert served.toy.watching == 0
