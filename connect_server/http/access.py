@@ -11,10 +11,11 @@ A call in progress ends within seconds once its token is revoked.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -27,6 +28,7 @@ from connect_server.http.tokens import BadToken, Tokens
 
 OPEN = frozenset({"/healthz", "/readyz"})
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::[0-9]{0,5})?", re.ASCII)
 _IN_QUERY = ("token", "access_token", "auth_token", "authorization", "jwt")
 _PREFLIGHT_S = "7200"
 LOOK_S = 2.0
@@ -79,7 +81,7 @@ class Access:
         self._tokens = tokens
         self._policy = policy
         self._hosts = host_policy
-        self._names = LOCAL_NAMES | {_bare(name) for name in host_policy.host_names}
+        self._names = (LOCAL_NAMES | {_bare(name) for name in host_policy.host_names}) - {""}
         self._origins = {origin.rstrip("/").lower() for origin in host_policy.origins}
         self._calls: dict[asyncio.Task[Any], int] = {}
         """Calls in progress that a token lets through, each with the generation of its key."""
@@ -105,11 +107,11 @@ class Access:
                 # A peer that shows a token all the same, a proxy perhaps, may do what the token lets it.
                 known = self._bearer(request) if "Authorization" in request.headers else local
             else:
-                self._check_host(request, transport.get_extra_info("sockname"))
+                host = self._checked_host(request, transport.get_extra_info("sockname"))
                 self._check_origin(request)
                 if _is_preflight(request):
                     return self._preflight(request)
-                known = self._bearer(request)
+                known = replace(self._bearer(request), host=host)
                 if connection is not None:
                     connection.show_token()
             _CALLER.set(known)
@@ -171,13 +173,14 @@ class Access:
         self._policy.check_scope(claims.scope, request)
         return Caller(claims.subject, claims.scope)
 
-    def _check_host(self, request: web.Request, sockname: tuple[str, int] | None) -> None:
+    def _checked_host(self, request: web.Request, sockname: tuple[str, int] | None) -> str:
+        """The header Host, which names this server. Raises ConnectError."""
         hosts = request.headers.getall("Host", [])
         name = _bare(hosts[0]) if len(hosts) == 1 else ""
         # The address that the client has connected to is not a name that a page could have made up.
         if name in self._names or (sockname is not None and name == sockname[0]):
-            return
-        shown = f"the header Host: {name[:80]}" if name else "a request without one header Host"
+            return hosts[0].strip()
+        shown = f"the header Host: {hosts[0][:80]}" if any(hosts[:1]) else "a request without one header Host"
         text = f"{shown} is not for this {self._program.name}"
         raise ConnectError(Code.PERMISSION_DENIED, _joined(text, ": ", self._hosts.host_hint))
 
@@ -185,7 +188,7 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is None or origin.lower() in self._origins:
             return
-        # A page of this server. `_check_host` has checked the name that it uses.
+        # A page of this server. `_checked_host` has checked the name that it uses.
         if origin.partition("://")[2] == request.headers.get("Host"):
             return
         text = f"pages of {origin[:80]} may not use this {self._program.name}"
@@ -226,11 +229,13 @@ def _has_token_in_url(request: web.Request) -> bool:
 
 
 def _bare(host: str) -> str:
-    """A host's name as compared: without port, brackets, final dot and capitals."""
-    name = host.strip().lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0].rstrip(".") if name.count(":") < 2 else name
+    """A host's name as compared: without port, brackets, final dot and capitals; empty if that is not all there is."""
+    text = host.strip().lower()
+    if text.count(":") > 1 and not text.startswith("["):
+        return text  # an IPv6 address as people write it
+    # What follows the name may lead elsewhere, as in `127.0.0.1:1@evil.example`, where a URL is made of it.
+    found = _HOST.fullmatch(text)
+    return (found["address"] or found["name"] or "").rstrip(".") if found else ""
 
 
 def _joined(text: str, separator: str, hint: str) -> str:

@@ -33,6 +33,8 @@ class Caller:
     """What it may do."""
     owns_process: bool = False
     """Whether it may have the program execute another one, as its policy says. A token never lets it."""
+    host: str = ""
+    """The `Host` by which it reached the server over TCP, as checked: `localhost:8080`; empty: it came another way."""
 
 
 CALLER = web.RequestKey("caller", Caller)

@@ -27,6 +27,14 @@ pytestmark = pytest.mark.anyio
 BODY = json.dumps({"id": ID}).encode()
 OTHER_USER = 65534
 PAGE = "https://app.example"
+LEADS = [
+    "localhost:1@evil.example",
+    "[::1]evil.example",
+    "[::1]:1@evil.example",
+    "localhost:1/x",
+    "127.0.0.1:x",
+]
+"""Values of Host that begin with a name of the server, and are another place in a URL."""
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ async def test_a_token_of_the_environment_opens_everything(tmp_path: Path) -> No
     async with serving(tmp_path, routes=ROUTES) as served:
         headers = bearer(served.tokens.mint(ALL, 60))
         assert (await call(served, headers)).status == 200
-        assert served.toy.callers == [Caller(ENVIRONMENT, ALL)]
+        assert served.toy.callers == [Caller(ENVIRONMENT, ALL, host=f"127.0.0.1:{served.port}")]
         assert (await served.bare.get("/logs/services/x", headers=headers)).status == 200
         headers["Authorization"] = headers["Authorization"].replace("Bearer ", "bearer   ")
         assert (await call(served, headers)).status == 200
@@ -141,10 +149,20 @@ async def test_host_must_be_a_name_of_this_server(tmp_path: Path) -> None:
         )
         for host in good:
             assert (await call(served, {**headers, "Host": host})).status == 200, host
-        for host in ("evil.example", "localhost.evil.example", "127.0.0.2", "[::2]:1", "1.2.3.4", "", "::"):
+        for host in (
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.2",
+            "[::2]:1",
+            "1.2.3.4",
+            "",
+            "::",
+            *LEADS,
+        ):
             status, code, message = await refused(served, {**headers, "Host": host})
             assert (status, code) == (403, "permission_denied"), host
             assert "--host-name" in message
+            assert host == "" or host[:80] in message
         # The name is looked at first: a page that has none learns nothing about tokens.
         assert (await refused(served, {**JSON, "Host": "evil.example"}))[0] == 403
 
