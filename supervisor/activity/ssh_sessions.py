@@ -72,22 +72,30 @@ def _sessions(now: Instant) -> list[SshSession]:
     return [*known.values(), *logins.values()]
 
 
-def _processes() -> Iterator[SshSession]:
-    """The sessions that sshd has a process for."""
+def sshd_processes() -> Iterator[psutil.Process]:
+    """The processes of sshd: those that listen, and those of sessions."""
     for pid in psutil.pids():
         # By hand: psutil takes ten times as long to name a process, and most are none of ours.
         if not _command(pid).startswith("sshd"):
             continue
         try:
             process = psutil.Process(pid)
-            title = " ".join(process.cmdline()).rstrip()
-            if not _is_sshd(process):
-                continue
+            if _is_sshd(process):
+                yield process
         except psutil.Error:
             continue  # gone by now
-        began_s = started_s(pid)
+
+
+def _processes() -> Iterator[SshSession]:
+    """The sessions that sshd has a process for."""
+    for process in sshd_processes():
+        try:
+            title = " ".join(process.cmdline()).rstrip()
+        except psutil.Error:
+            continue  # gone by now
+        began_s = started_s(process.pid)
         if (found := _TITLE.fullmatch(title)) and began_s is not None:
-            yield SshSession(_shown(found["user"]), _shown(found["terminal"]), pid, began_s)
+            yield SshSession(_shown(found["user"]), _shown(found["terminal"]), process.pid, began_s)
 
 
 def _is_sshd(process: psutil.Process) -> bool:

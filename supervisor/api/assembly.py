@@ -20,7 +20,7 @@ from connect_server.http.server import Limits, Released, Server
 from connect_server.http.tokens import Tokens
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
-from platform_wire import PREFIXES, SERVICES
+from platform_wire import OTHERS, PREFIXES, SERVICES
 from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
 from supervisor.api.control.control_routes import Control
@@ -29,8 +29,10 @@ from supervisor.api.http.metrics import Metrics
 from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
+from supervisor.api.ops.capability_calls import CapabilityCalls
 from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.environment_service import EnvironmentService, IdentityService
+from supervisor.api.platform.environment_urls import EnvironmentUrls
 from supervisor.api.platform.event_service import EventService
 from supervisor.api.platform.to_wire import Translator
 from supervisor.api.supervisor_handle import SupervisorHandle
@@ -50,6 +52,8 @@ class ApiParts:
     environment_id: str
     state: Path
     """The state directory."""
+    workspace: str
+    """The absolute path of the folder in which commands run."""
     drain_grace_s: float = 30.0
     """Of a shutdown that names none."""
     public_url: str = ""
@@ -84,7 +88,7 @@ async def serve(parts: ApiParts) -> None:
         [
             *service_routes(
                 _services(parts, mint),
-                Mount(Surroundings(PROGRAM, Validator(RULES), stopping), SERVICES, PREFIXES),
+                Mount(Surroundings(PROGRAM, Validator(RULES), stopping), (*SERVICES, *OTHERS), PREFIXES),
             ),
             *log_routes.routes(records, hub, runs, NoSecrets()),
             *control.routes(),
@@ -131,11 +135,22 @@ def _tokens(parts: ApiParts) -> Tokens:
 def _services(parts: ApiParts, mint: TokenMint) -> list[Handler]:
     """The services of the platform's API."""
     engine, supervisor = parts.engine, parts.supervisor
-    translator = Translator(parts.environment_id, (parts.public_url or parts.sockets.url).rstrip("/"))
-    environment = EnvironmentService(engine, parts.activity, translator, mint, supervisor, time.time())
+    public_url = parts.public_url.rstrip("/")
+    translator = Translator(parts.environment_id, public_url or parts.sockets.url)
+    environment = EnvironmentService(
+        engine,
+        parts.activity,
+        translator,
+        mint,
+        supervisor,
+        time.time(),
+        EnvironmentUrls(public_url, parts.sockets.url, next(iter(parts.users), None)),
+        parts.workspace,
+    )
     return [
         AutomationService(engine, translator),
         environment,
         EventService(engine, parts.environment_id),
         IdentityService(translator),
+        CapabilityCalls(),
     ]

@@ -130,6 +130,7 @@ class Bench:
             lag=EventLoopLag(folder / "stalls", Notices()),
             environment_id=SEED,
             state=folder,
+            workspace=str(folder),
         )
 
     def perform(self, action: Action) -> None:

@@ -17,6 +17,7 @@ from platform_wire.identity_handler import IdentityServiceHandler
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.api.http.access_policy import Scope, TokenMint
+from supervisor.api.platform.environment_urls import EnvironmentUrls
 from supervisor.api.platform.to_wire import PRESENCES, Translator, text, timestamp, triggers
 from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.config.lookup import Presence
@@ -42,20 +43,25 @@ class EnvironmentService(EnvironmentServiceHandler):
         mint: TokenMint,
         supervisor: SupervisorHandle,
         started_s: float,
+        urls: EnvironmentUrls,
+        workspace: str,
     ) -> None:
-        """`started_s`: when this supervisor began, on the wall clock."""
+        """`started_s`: when this supervisor began, on the wall clock; `workspace`: an absolute path."""
         self._engine = engine
         self._activity = activity
         self._translator = translator
         self._mint = mint
         self._supervisor = supervisor
         self._started_s = started_s
+        self._urls = urls
+        self._workspace = workspace
 
     async def get_environment(
         self, request: pb.GetEnvironmentRequest, _call: Call
     ) -> pb.GetEnvironmentResponse:
         """The environment."""
-        return pb.GetEnvironmentResponse(environment=self._message(self._environment(request.environment_id)))
+        message = await self._message(self._environment(request.environment_id))
+        return pb.GetEnvironmentResponse(environment=message)
 
     async def update_environment(
         self, request: pb.UpdateEnvironmentRequest, _call: Call
@@ -103,7 +109,7 @@ class EnvironmentService(EnvironmentServiceHandler):
     def _environment(self, id_: str) -> Environment:
         return queries.environment(self._engine.world.records, EnvironmentId(id_))
 
-    def _message(self, environment: Environment) -> pb.Environment:
+    async def _message(self, environment: Environment) -> pb.Environment:
         spec = spec_of(environment)
         spec.spec_version = environment.spec_version
         spec.desired_phase = pb.ENVIRONMENT_PHASE_RUNNING
@@ -119,10 +125,10 @@ class EnvironmentService(EnvironmentServiceHandler):
                 role=pb.ENVIRONMENT_ROLE_DEFAULT,
             ),
             spec=spec,
-            status=self._status(environment),
+            status=await self._status(environment),
         )
 
-    def _status(self, environment: Environment) -> pb.EnvironmentStatus:
+    async def _status(self, environment: Environment) -> pb.EnvironmentStatus:
         draining = self._engine.world.records.draining
         status = pb.EnvironmentStatus(
             status_version=environment.revision,
@@ -132,9 +138,11 @@ class EnvironmentService(EnvironmentServiceHandler):
                 phase=pb.EnvironmentStatus.Machine.PHASE_RUNNING,
                 versions=pb.EnvironmentStatus.Machine.Versions(supervisor_version=__version__),
             ),
-            environment_urls=pb.EnvironmentStatus.EnvironmentURLs(
-                logs=f"{self._translator.public_url}/logs", ops=self._translator.public_url
+            content=pb.EnvironmentStatus.Content(
+                phase=pb.EnvironmentStatus.CONTENT_PHASE_READY,
+                content_location_in_machine=text(self._workspace),
             ),
+            environment_urls=await self._urls.message(running=not draining),
         )
         if environment.active_s is not None:
             signal = pb.EnvironmentActivitySignal(

@@ -131,6 +131,7 @@ class Edges:
             lag=self.lag,
             environment_id=supervisor.environment_id,
             state=supervisor.state.path,
+            workspace=str(supervisor.settings.workspace),
             drain_grace_s=supervisor.settings.drain_grace_s,
             public_url=api.public_url,
             host_names=api.host_names,
