@@ -52,7 +52,7 @@ def ready() -> Callable[[Client], None]:
 
 @pytest.fixture
 def driver(request: pytest.FixtureRequest, ready: Callable[[Client], None]) -> Driver:
-    """Drives a supervisor with the client that the test's module names, as CLIENT and PROGRAM."""
-    client: Client = request.module.CLIENT
+    """Drives a supervisor with the PROGRAM of the test's module and its CLIENT, or those of `both_sdks`."""
+    client: Client = request.param if hasattr(request, "param") else request.module.CLIENT
     ready(client)
     return Driver(client, request.module.PROGRAM, request.getfixturevalue("supervisor"))

@@ -16,11 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.clients.set_up import Client
+import pytest
+
+from tests.clients.set_up import ONA_0_1, SDK_1_2, Client
 from tests.e2e.harness import DEADLINE_S, Program, Project, until
 
 PROGRAMS = Path(__file__).parent / "programs"
 SCENARIO_DEADLINE_S = 30.0
+both_sdks = pytest.mark.parametrize(
+    "driver", [SDK_1_2, ONA_0_1], indirect=True, ids=lambda client: str(client.name)
+)
+"""For a test whose program drives gitpod-sdk 1.2.0 and ona-sdk 0.1.1, each in an environment of its own."""
 
 
 class SocketConnection(http.client.HTTPConnection):
@@ -39,11 +45,11 @@ class SocketConnection(http.client.HTTPConnection):
 class Supervisor:
     """`supervisor run` in a project of its own, listening on a port of its own."""
 
-    def __init__(self, project: Project) -> None:
-        """Start it, and wait until it is ready."""
+    def __init__(self, project: Project, *arguments: str) -> None:
+        """Start it, and wait until it is ready. `arguments`: more of its command line."""
         self.project = project
         self.port = _free_port()
-        self.program: Program = project.run("--listen", f"127.0.0.1:{self.port}")
+        self.program: Program = project.run("--listen", f"127.0.0.1:{self.port}", *arguments)
         until(self._is_ready, "the server")
         self.environment_id: str = self.call("IdentityService/GetAuthenticatedIdentity")["subject"]["id"]
 
@@ -97,26 +103,36 @@ class Driver:
 
     def run(self, scenario: str, **arguments: Any) -> dict[str, Any]:
         """What the client's program says about a scenario; it must come to an end, and without an exception."""
-        supervisor = self.supervisor
+        return self.result(self.start(scenario, **arguments), scenario)
+
+    def start(self, scenario: str, **arguments: Any) -> subprocess.Popen[str]:
+        """The program at work, for what goes on beside it; `result` has its end."""
         everything = {
-            "environmentId": supervisor.environment_id,
-            "baseUrl": supervisor.base_url,
+            "environmentId": self.supervisor.environment_id,
+            "baseUrl": self.supervisor.base_url,
+            "workspace": str(self.supervisor.project.folder),
             **arguments,
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             [*self.client.program, PROGRAMS / self.program, scenario, json.dumps(everything)],
             cwd=self.client.folder,
             env=self._environ(),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=SCENARIO_DEADLINE_S,
-            check=False,
         )
-        assert done.returncode == 0, (
-            f"{scenario} failed:\n{done.stdout}{done.stderr}\n{supervisor.program.err}"
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
+
+    def result(self, program: subprocess.Popen[str], scenario: str) -> dict[str, Any]:
+        """What a program that was started says in the end, and does not fail."""
+        with program:
+            try:
+                out, err = program.communicate(timeout=SCENARIO_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                raise
+        assert program.returncode == 0, f"{scenario} failed:\n{out}{err}\n{self.supervisor.program.err}"
+        found: dict[str, Any] = json.loads(out)
         return found
 
     def _environ(self) -> Mapping[str, str]:
@@ -125,6 +141,7 @@ class Driver:
             **self.supervisor.project.env,
             "PATH": os.environ["PATH"],
             "GITPOD_API_KEY": token,
+            "ONA_API_KEY": token,
             "GITPOD_BASE_URL": self.supervisor.base_url,
             "ONA_BASE_URL": self.supervisor.base_url,
         }

@@ -132,8 +132,9 @@ class NodeClient:
 
 SDK_0_11 = PythonClient("gitpod-sdk-0.11")
 SDK_1_2 = PythonClient("gitpod-sdk-1.2")
+ONA_0_1 = PythonClient("ona-sdk-0.1")
 SDK_NPM = NodeClient("gitpod-sdk-npm")
-CLIENTS: tuple[Client, ...] = (SDK_0_11, SDK_1_2, SDK_NPM)
+CLIENTS: tuple[Client, ...] = (SDK_0_11, SDK_1_2, ONA_0_1, SDK_NPM)
 
 
 def make_ready(client: Client) -> bool:
