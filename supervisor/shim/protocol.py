@@ -10,7 +10,7 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 | ListRequest | `{"ask": "list"}` | RunsListed |
 | ListenRequest | `{"ask": "listen", "path"}` | nothing |
 | JoinRequest | `{"ask": "join", "cgroup"}` | nothing |
-| PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes", "held"?}` | LogFlushed |
+| PumpRequest | `{"ask": "pump", "run_id", "fifo", "log", "limit_bytes", "held"?, "head_bytes"?}` | LogFlushed |
 | ProbeRequest, EndProbesRequest | see `probe_protocol` | ProbeExited |
 | (the supervisor closes its side) | end of file | Bye |
 
@@ -18,9 +18,9 @@ without it, and fields that are not known are ignored. A supervisor uses no shim
 |---|---|
 | CommandStarted | `{"started": run id, "pid", "start_ticks", "cgroup", "log_inode"?}` |
 | SpawnFailed | `{"failed": run id, "stage", "errno", "text"?}` |
-| CommandExited | `{"exited": run id, "pid"?, "code" or "signal"}` |
+| CommandExited | `{"exited": run id, "pid"?, "code" or "signal", "written"?, "lost"?}` |
 | RunsListed | `{"runs": {run id: [pid, start ticks]}, "ended": {run id: {"code" or "signal"}}, "version"}` |
-| LogFlushed | `{"flushed": run id}` |
+| LogFlushed | `{"flushed": stream}` |
 | ProbeExited | see `probe_protocol` |
 | Bye | `{"bye": number of live commands}` |
 | ShimTrouble | `{"trouble": text}` |
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from supervisor.shim.probe_protocol import EndProbesRequest, ProbeExited, ProbeRequest
     from supervisor.shim.stream import Message
 
-VERSION = 6
-"""6: probes."""
+VERSION = 7
+"""7: standard output and standard error of a command may have a file each. 6: probes."""
 
 
 class ProtocolError(Exception):
@@ -72,11 +72,13 @@ class Pumping:
     """How the output of a command is pumped into its log."""
 
     limit_bytes: int
-    """How large the log may be."""
+    """How large the log may be; of one with a head, how many of the last bytes are kept besides."""
     quiet_s: float = 0.2
     """When the main process has ended, its end is reported once nothing has come for so long from what it left."""
     drain_s: float = 2.0
     """And after so long at the latest."""
+    head_bytes: int = 0
+    """How many of the first bytes are kept; 0: none, only the last ones are."""
 
 
 NOT_PUMPED = Pumping(0)
@@ -95,7 +97,7 @@ class SpawnRequest:
     env: dict[str, str]
     cwd: str
     log: str
-    """The path of the file that its standard output and standard error go to."""
+    """The path of the file that its standard output and standard error go to, or standard output alone."""
     dir: str
     """The run directory. The journal of facts is beside the folder that it is in."""
     before: float
@@ -115,6 +117,10 @@ class SpawnRequest:
     """
     words: tuple[str, ...] = ()
     """The arguments of `program`, from its name on."""
+    err_log: str = ""
+    """The path of the file for standard error; empty: it goes where standard output goes."""
+    err_fifo: str = ""
+    """The path of the FIFO for standard error, as `fifo` is for standard output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +150,14 @@ class PumpRequest:
     """
 
     run_id: str
+    """The stream that is pumped, see `logs/stream_name`: a run's own id is the one that both outputs go to."""
     fifo: str
     log: str
     limit_bytes: int
     held: bool = False
     """Whether the supervisor has held the FIFO since it was made: nothing in it was lost."""
+    head_bytes: int = 0
+    """See `Pumping`."""
 
 
 # Events ---------------------------------------------------------------------------------------------------------------
@@ -195,6 +204,13 @@ class CommandExited:
     status: ExitStatus
     pid: int = 0
     """Of that process; 0: the shim is too old to tell."""
+    written: tuple[int, ...] = ()
+    """Where the files of its standard output and standard error end now, if it has two that are pumped.
+
+    What is before stays, whatever processes that it left behind write.
+    """
+    lost: tuple[int, ...] = ()
+    """How many bytes of each were dropped and are not noted in the file yet, as the disk has no room; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +226,10 @@ class RunsListed:
 
 @dataclass(frozen=True, slots=True)
 class LogFlushed:
-    """What the FIFO of a run held has been moved into its log; or there is no FIFO, or it cannot be opened."""
+    """What the FIFO of a stream held has been moved into its log; or there is no FIFO, or it cannot be opened."""
 
     run_id: str
+    """As in the PumpRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +284,10 @@ def encode_request(request: Request) -> Message:
             return {"ask": "listen", "path": path}
         case JoinRequest(cgroup):
             return {"ask": "join", "cgroup": cgroup}
-        case PumpRequest(run_id, fifo, log, limit_bytes, held):
+        case PumpRequest(run_id, fifo, log, limit_bytes, held, head_bytes):
             message: Message = {"ask": "pump", "run_id": run_id, "fifo": fifo, "log": log}
             message["limit_bytes"] = limit_bytes
+            message |= {"head_bytes": head_bytes} if head_bytes else {}
             return message | {"held": True} if held else message
         case _:
             from supervisor.shim.probe_protocol import encode_probe_request
@@ -292,6 +310,9 @@ def _encode_spawn(request: SpawnRequest) -> Message:
         pumping = request.pumping
         message |= {"fifo": request.fifo, "limit_bytes": pumping.limit_bytes}
         message |= {"quiet_s": pumping.quiet_s, "drain_s": pumping.drain_s}
+        message |= {"head_bytes": pumping.head_bytes} if pumping.head_bytes else {}
+    if request.err_log:
+        message |= {"err_log": request.err_log, "err_fifo": request.err_fifo}
     message |= encode_program(request.program, request.words)
     return message | {"log": request.log, "dir": request.dir, "before": request.before}
 
@@ -328,7 +349,8 @@ def decode_request(message: Message) -> Request:
             "log": str(log),
             "limit_bytes": int(limit_bytes),
         }:
-            return PumpRequest(run_id, fifo, log, limit_bytes, message.get("held") is True)
+            held, head_bytes = message.get("held") is True, _int(message.get("head_bytes"))
+            return PumpRequest(run_id, fifo, log, limit_bytes, held, head_bytes)
         case _:
             raise ProtocolError(f"unknown request {message.get('ask')!r}")
 
@@ -360,6 +382,8 @@ def _decode_spawn(message: Message) -> SpawnRequest:
                 _decode_pumping(message),
                 program,
                 words,
+                str(message.get("err_log", "")),
+                str(message.get("err_fifo", "")),
             )
         case {"run_id": str(run_id)}:
             raise ProtocolError("a spawn request lacks a field, or one is of another type", run_id)
@@ -383,7 +407,7 @@ def _decode_pumping(message: Message) -> Pumping:
             "quiet_s": float() | int() as quiet,
             "drain_s": float() | int() as drain,
         }:
-            return Pumping(limit, quiet, drain)
+            return Pumping(limit, quiet, drain, _int(message.get("head_bytes")))
         case _:
             return NOT_PUMPED
 
@@ -414,8 +438,10 @@ def encode_event(event: Event) -> Message:
         case SpawnFailed(run_id, stage, number, text):
             message: Message = {"failed": run_id, "stage": stage, "errno": number}
             return message | ({"text": text} if text else {})
-        case CommandExited(run_id, status, pid):
-            return {"exited": run_id, "pid": pid} | encode_status(status)
+        case CommandExited(run_id, status, pid, written, lost):
+            more: Message = {"written": list(written)} if written else {}
+            more |= {"lost": list(lost)} if lost else {}
+            return {"exited": run_id, "pid": pid} | encode_status(status) | more
         case RunsListed(runs, ended, version):
             return {
                 "runs": {run_id: list(process) for run_id, process in runs.items()},
@@ -438,7 +464,8 @@ def decode_event(message: Message) -> Event:
     """An event from the wire. Raises ProtocolError."""
     match message:
         case {"exited": str(run_id)}:
-            return CommandExited(run_id, decode_status(message), _int(message.get("pid")))
+            written, lost = _ints(message.get("written")), _ints(message.get("lost"))
+            return CommandExited(run_id, decode_status(message), _int(message.get("pid")), written, lost)
         case {"started": str(run_id), "pid": int(pid), "start_ticks": int(ticks)}:
             cgroup, inode = str(message.get("cgroup", "")), _int(message.get("log_inode"))
             return CommandStarted(run_id, pid, ticks, cgroup, inode)
@@ -487,6 +514,10 @@ def _decode_process(process: object) -> tuple[int, int]:
             return pid, start_ticks
         case _:
             raise ProtocolError("a live run has no pid and start time")
+
+
+def _ints(value: object) -> tuple[int, ...]:
+    return tuple(map(_int, value)) if isinstance(value, list) else ()
 
 
 def _int(value: object) -> int:

@@ -38,6 +38,9 @@ FULL = SpawnRequest(
     "r", ("/bin/sh",), {}, "/w", "/r/log", "/r", 7.5, UserIds(1000, 1001, (1001, 4)), "/sys/fs/cgroup/r"
 )
 PUMPED = replace(SPAWN, fifo="/r/fifo", pumping=Pumping(9, 0.5, 3.0))
+APART = replace(
+    PUMPED, pumping=Pumping(9, 0.5, 3.0, head_bytes=8), err_log="/r/stderr", err_fifo="/r/stderr.fifo"
+)
 DIRECT = replace(SPAWN, program="/bin/true", words=("true", "a"))
 REQUESTS: list[tuple[Request, str]] = [
     (
@@ -60,6 +63,18 @@ REQUESTS: list[tuple[Request, str]] = [
         '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh", "-e"], "env": {"A": "b\\udcff"}, "cwd": "/w",'
         ' "fifo": "/r/fifo", "limit_bytes": 9, "quiet_s": 0.5, "drain_s": 3.0,'
         ' "log": "/r/log", "dir": "/r", "before": 7.5}',
+    ),
+    (
+        APART,
+        '{"ask": "spawn", "run_id": "r", "argv": ["/bin/sh", "-e"], "env": {"A": "b\\udcff"}, "cwd": "/w",'
+        ' "fifo": "/r/fifo", "limit_bytes": 9, "quiet_s": 0.5, "drain_s": 3.0, "head_bytes": 8,'
+        ' "err_log": "/r/stderr", "err_fifo": "/r/stderr.fifo",'
+        ' "log": "/r/log", "dir": "/r", "before": 7.5}',
+    ),
+    (
+        PumpRequest("r/stderr", "/r/stderr.fifo", "/r/stderr", 9, head_bytes=8),
+        '{"ask": "pump", "run_id": "r/stderr", "fifo": "/r/stderr.fifo", "log": "/r/stderr", "limit_bytes": 9,'
+        ' "head_bytes": 8}',
     ),
     (
         PumpRequest("r", "/r/fifo", "/r/log", 9),
@@ -92,8 +107,12 @@ EVENTS: list[tuple[Event, str]] = [
     (CommandExited("r", ExitStatus(3), 7), '{"exited": "r", "pid": 7, "code": 3}'),
     (CommandExited("r", ExitStatus(9, by_signal=True), 7), '{"exited": "r", "pid": 7, "signal": 9}'),
     (
+        CommandExited("r", ExitStatus(3), 7, (5, 6), (0, 9)),
+        '{"exited": "r", "pid": 7, "code": 3, "written": [5, 6], "lost": [0, 9]}',
+    ),
+    (
         RunsListed({"r": (12, 345)}, {"e": ExitStatus(0), "k": ExitStatus(15, by_signal=True)}, VERSION),
-        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 6}',
+        '{"runs": {"r": [12, 345]}, "ended": {"e": {"code": 0}, "k": {"signal": 15}}, "version": 7}',
     ),
     (LogFlushed("r"), '{"flushed": "r"}'),
     (

@@ -17,6 +17,17 @@ def head_to_give_back(first: int, end: int, limit_bytes: int, block_bytes: int) 
     return max(0, keep_from - keep_from % block_bytes - first)
 
 
+def middle_to_give_back(first: int, end: int, tail_bytes: int, block_bytes: int) -> int:
+    """How much of a log goes from `first`, behind its head, for its last `tail_bytes` to stay; 0: nothing, or little.
+
+    `end`: the log's size. A hole ends on a block. To make one costs the same whether it is large or small.
+    """
+    if end - tail_bytes - first < tail_bytes // 16:
+        return 0
+    keep_from = end - tail_bytes
+    return max(0, keep_from - keep_from % block_bytes - first)
+
+
 _call: Callable[[int, int, int, int], None] | None = None
 
 

@@ -6,7 +6,8 @@ While one of the two lives, no byte is lost. The supervisor holds the FIFOs of i
 before there is a keeper, and if both are killed at once. The keeper is a fork of the shim's, so it shares its memory
 and needs no file; it ignores the signals that the shim ignores, and is killed as late.
 
-Messages are packets of a SOCK_SEQPACKET socket: `+RUN ID` with the read end as SCM_RIGHTS, `-RUN ID` to let it go.
+Messages are packets of a SOCK_SEQPACKET socket: `+NAME` with the read end as SCM_RIGHTS, `-NAME` to let it go, where
+NAME is that of a stream (`stream_name`). The keeper of a shim before VERSION 7 holds the FIFO, too.
 Nothing is answered. A new shim finds the keeper at `keeper.sock` in the state directory. The keeper ends when it has
 neither a shim nor a FIFO.
 """
@@ -20,6 +21,7 @@ import time
 
 from supervisor.lean.typing import NoReturn
 from supervisor.shim.descriptors import close_others, unread_bytes
+from supervisor.shim.logs.stream_name import fifo_of
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.unix_socket import connect, peer_credentials
 
@@ -37,27 +39,27 @@ class KeeperLink:
         """Of the keeper's socket; empty: not known yet."""
         self._socket: socket.socket | None = None
         self._held: dict[str, int] = {}
-        """`{run id: read end}`, for a keeper that has to be started."""
+        """`{stream: read end}`, for a keeper that has to be started."""
         self._unsent: dict[str, bool] = {}
-        """`{run id: whether it is to be held}`"""
+        """`{stream: whether it is to be held}`"""
         self.pid = 0
         """Of the keeper, if this shim started it."""
 
-    def hold(self, run_id: str, fd: int) -> None:
-        """Have the FIFO of a run held, whose read end is `fd` here: at once, or from the next `flush` on.
+    def hold(self, name: str, fd: int) -> None:
+        """Have the FIFO of a stream held, whose read end is `fd` here: at once, or from the next `flush` on.
 
         To start a keeper takes a millisecond, so `flush` does that.
         """
-        self._held[run_id] = fd
-        self._unsent[run_id] = True
+        self._held[name] = fd
+        self._unsent[name] = True
         if self._socket is not None:
             self.flush()
 
-    def drop(self, run_id: str) -> None:
-        """Have the FIFO of a run let go."""
-        if self._held.pop(run_id, None) is None:
+    def drop(self, name: str) -> None:
+        """Have the FIFO of a stream let go."""
+        if self._held.pop(name, None) is None:
             return
-        self._unsent[run_id] = False
+        self._unsent[name] = False
         self.flush()
 
     def fileno(self) -> int:
@@ -87,9 +89,9 @@ class KeeperLink:
             if self._socket is None:
                 self._socket = self._reach()
                 self._unsent |= dict.fromkeys(self._held, True)
-            for run_id, is_held in list(self._unsent.items()):
-                _send(self._socket, run_id, self._held.get(run_id) if is_held else None)
-                del self._unsent[run_id]
+            for name, is_held in list(self._unsent.items()):
+                _send(self._socket, name, self._held.get(name) if is_held else None)
+                del self._unsent[name]
         except BlockingIOError:
             pass  # it is stopped, or slow: it is sent more with the next FIFO, and once a second
         except OSError:
@@ -182,12 +184,12 @@ class _Keeper:
         if unread_bytes(fd):
             time.sleep(_PAUSE_S)
             return
-        (run_id,) = (run_id for run_id, held in self._held.items() if held == fd)
+        (name,) = (name for name, held in self._held.items() if held == fd)
         try:
-            os.unlink(os.path.join(self._runs, run_id, "fifo"))
+            os.unlink(os.path.join(self._runs, fifo_of(name)))
         except OSError:
             pass  # the run directory was removed
-        os.close(self._held.pop(run_id))
+        os.close(self._held.pop(name))
 
     def _accept(self) -> None:
         if (sock := self._listener.accept()) is not None:
@@ -202,12 +204,12 @@ class _Keeper:
             del self._shims[shim.fileno()]
             shim.close()
             return
-        run_id = os.fsdecode(packet[1:])
-        for old in (self._held.pop(run_id, -1), *fds[1:]):
+        name = os.fsdecode(packet[1:])
+        for old in (self._held.pop(name, -1), *fds[1:]):
             if old >= 0:
                 os.close(old)
         if packet.startswith(b"+") and fds:
-            self._held[run_id] = fds[0]
+            self._held[name] = fds[0]
 
 
 def _be_the_keeper(shim: socket.socket, path: str) -> NoReturn:
@@ -236,9 +238,9 @@ def _take_title(title: bytes) -> None:
         pass
 
 
-def _send(keeper: socket.socket, run_id: str, fd: int | None) -> None:
-    name = os.fsencode(run_id)
+def _send(keeper: socket.socket, name: str, fd: int | None) -> None:
+    data = os.fsencode(name)
     if fd is None:
-        keeper.send(b"-" + name)
+        keeper.send(b"-" + data)
     else:
-        socket.send_fds(keeper, [b"+" + name], [fd])
+        socket.send_fds(keeper, [b"+" + data], [fd])

@@ -1,10 +1,10 @@
-"""One run's FIFO and the log that it is moved into.
+"""One FIFO and the log that it is moved into: of all that a command prints, or of one of its two streams.
 
 | the log | the pump |
 |---|---|
 | takes no more (a full disk, a read-only or broken filesystem) | drops what comes, counts it, and notes that later |
 | was removed or replaced | makes it anew, its offsets going on, and notes that in it |
-| is larger than its limit | gives the blocks of its head back |
+| is larger than its limit | gives the blocks of its head back, or of its middle if it has a head that is kept |
 
 What there is no room to note now is noted as soon as there is.
 """
@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 
 from supervisor.shim.descriptors import unread_bytes
-from supervisor.shim.logs.file_hole import head_to_give_back, punch
+from supervisor.shim.logs.file_hole import head_to_give_back, middle_to_give_back, punch
 from supervisor.shim.logs.log_times import RESOLUTION_NS, LogTimes, key
 from supervisor.shim.protocol import Pumping
 from supervisor.shim.regular_file import Replaced, open_regular
@@ -37,15 +37,15 @@ _REMOVED, _REPLACED = "it was removed", "another file was put in its place"
 
 
 class LogPipe:
-    """One run's FIFO and its log. The pump's thread alone uses it once it was added."""
+    """One FIFO and its log. The pump's thread alone uses it once it was added."""
 
-    def __init__(self, run_id: str, fifo: str, log: str, pumping: Pumping, is_new: bool = True) -> None:
-        """Open both; `is_new`: nothing was written yet.
+    def __init__(self, name: str, fifo: str, log: str, pumping: Pumping, is_new: bool = True) -> None:
+        """Open both; `name`: of the stream; `is_new`: nothing was written yet.
 
         Raises OSError: BlockingIOError if another pump has the log, FileNotFoundError without a FIFO.
         """
-        self.run_id = run_id
-        self.key = key(run_id)
+        self.name = name
+        self.key = key(name)
         self.fifo, self.path = fifo, log
         self.pumping = pumping
         self.fd = _opened(fifo, must_have_name=is_new)
@@ -64,7 +64,11 @@ class LogPipe:
             os.close(self.fd)
             raise
         self.first_kept = 0
-        """Before this offset nothing is left."""
+        """Before this offset nothing is left but the head."""
+        self.head_bytes = pumping.head_bytes
+        """How many of the first bytes are kept. The shim's main thread raises it when it reports the run's end."""
+        self.is_kept_whole = False
+        """Whether nothing is given back for now: the main thread is about to raise `head_bytes`."""
         self.noted_ns = 0
         self.lost_bytes = 0
         """How much was dropped since that was last noted."""
@@ -124,7 +128,8 @@ class LogPipe:
         except OSError as error:
             return self._drop(error)
         self.position += moved
-        if self.position - self.first_kept > self.pumping.limit_bytes:
+        kept_bytes = self.position - max(self.first_kept, self.head_bytes)
+        if kept_bytes > self.pumping.limit_bytes and not self.is_kept_whole:
             self._give_back()
         return moved
 
@@ -227,15 +232,24 @@ class LogPipe:
             fd = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError:
             return  # the run directory is gone, too: it is looked at again
-        old, at = self.log, max(self.checked, self.position - self.pumping.limit_bytes)
+        old, head = self.log, min(self.head_bytes, self.position)
+        at = (
+            max(self.first_kept, head)
+            if head
+            else max(self.checked, self.position - self.pumping.limit_bytes)
+        )
         self._open_log(fd, self.position)
         try:
-            # What was moved since: somebody may have removed the log before that.
+            # What was moved since: somebody may have removed the log before that. What has a head is a result that
+            # nobody else has: all of it.
+            _copy(old, fd, 0, head)
             _copy(old, fd, at, self.position)
         except OSError:
-            at = self.position  # there is no room
+            at, head = self.position, 0  # there is no room
         os.close(old)
         self.first_kept = at
+        if head:
+            return  # as if nothing had been
         missing = f", without its first {at} bytes" if at else ""
         self.note(f"the log is a new one{missing}: {why}")
 
@@ -270,24 +284,30 @@ class LogPipe:
             self.mark += written
 
     def _give_back(self) -> None:
-        block_bytes = os.fstat(self.log).st_blksize
-        length = head_to_give_back(self.first_kept, self.position, self.pumping.limit_bytes, block_bytes)
+        head_bytes, limit_bytes = self.head_bytes, self.pumping.limit_bytes
+        first = max(self.first_kept, head_bytes)
+        give_back = middle_to_give_back if head_bytes else head_to_give_back
+        length = give_back(first, self.position, limit_bytes, os.fstat(self.log).st_blksize)
         if not length:
             return
         try:
-            punch(self.log, self.first_kept, length)
-            self.first_kept += length
+            punch(self.log, first, length)
+            self.first_kept = first + length
         except OSError as error:
             if error.errno in _CANNOT_PUNCH:
-                self._begin_anew()
+                self._begin_anew(head_bytes)
 
-    def _begin_anew(self) -> None:
-        """Cut off all but the last bytes. The offsets go on: what is cut off comes back as a hole."""
-        kept_bytes = min(MOVE_BYTES, self.pumping.limit_bytes // 4)
-        self.first_kept = self.position - kept_bytes
-        kept = os.pread(self.log, kept_bytes, self.first_kept)
-        os.ftruncate(self.log, 0)
-        os.pwrite(self.log, kept, self.first_kept)
+    def _begin_anew(self, head_bytes: int) -> None:
+        """Cut off all but the head and the last bytes. The offsets go on: what is cut off comes back as a hole."""
+        limit_bytes = self.pumping.limit_bytes
+        if head_bytes and self.position - max(self.first_kept, head_bytes) < 2 * limit_bytes:
+            return  # what stays is read and written each time, so it is done less often
+        kept_bytes = limit_bytes if head_bytes else min(MOVE_BYTES, limit_bytes // 4)
+        first_kept = self.position - kept_bytes
+        kept = _read(self.log, first_kept, kept_bytes)
+        os.ftruncate(self.log, head_bytes)
+        self.first_kept = first_kept
+        _write(self.log, first_kept, kept)
 
 
 def _opened(fifo: str, must_have_name: bool) -> int:
@@ -330,9 +350,38 @@ def _why(error: OSError) -> str:
 
 
 def _copy(source: int, target: int, first: int, end: int) -> None:
-    """Copy bytes from `first` to `end` from one file into another, at the same offsets."""
-    while first < end and (copied := os.copy_file_range(source, target, end - first, first, first)):
-        first += copied
+    """Copy bytes from `first` to `end` from one file into another, at the same offsets; holes stay holes."""
+    while first < end:
+        first = _seek(source, first, os.SEEK_DATA, first, end)
+        hole_at = min(_seek(source, first, os.SEEK_HOLE, end, end), end)
+        while first < hole_at:
+            copied = os.copy_file_range(source, target, hole_at - first, first, first)
+            if not copied:
+                return
+            first += copied
+
+
+def _seek(fd: int, at: int, whence: int, unknown: int, end: int) -> int:
+    """Where data or a hole is; `unknown` if the filesystem has no holes, `end` if there is none before."""
+    try:
+        return os.lseek(fd, at, whence)
+    except OSError as error:
+        return unknown if error.errno == errno.EINVAL else end
+
+
+def _read(fd: int, at: int, size_bytes: int) -> bytearray:
+    """Bytes of a file; linux reads no more than 2 GiB at once, some filesystems less."""
+    data = bytearray()
+    while len(data) < size_bytes and (piece := os.pread(fd, size_bytes - len(data), at + len(data))):
+        data += piece
+    return data
+
+
+def _write(fd: int, at: int, data: bytearray) -> None:
+    with memoryview(data) as left:
+        done = 0
+        while done < len(left):
+            done += os.pwrite(fd, left[done:], at + done)
 
 
 def _clear(path: str) -> None:

@@ -11,7 +11,7 @@ pump that takes over after a death opens FIFO and log by their paths, and goes o
 | is empty | waits in epoll; 2 ms after it has moved something, unless a pipe was full |
 | has no writer (hangs up, or splice returns 0) | waits for the next one (edge-triggered), reports that it is closed |
 
-The shim's main thread adds FIFOs, and asks for a run to be *flushed*: moved up to what is in the FIFO at that moment.
+The shim's main thread adds FIFOs, and asks for a stream to be *flushed*: moved up to what is in its FIFO now.
 The answers wait in `take_flushed`, announced by a byte in the shim's wake-up pipe.
 """
 
@@ -28,6 +28,7 @@ from collections import deque
 from supervisor.lean.typing import TypeVar
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_times import LogTimes
+from supervisor.shim.logs.stream_name import names
 from supervisor.shim.protocol import NOT_PUMPED, Pumping
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class LogPump:
         self._control = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._control, select.EPOLLIN)
         self._pipes: dict[int, LogPipe] = {}
-        self._by_run: dict[str, LogPipe] = {}
+        self._by_name: dict[str, LogPipe] = {}
         self._to_flush: deque[LogPipe] = deque()
         self._to_remove: deque[LogPipe] = deque()
         self._to_look_at: deque[LogPipe] = deque()
@@ -85,7 +86,7 @@ class LogPump:
         """Pump a FIFO from now on; the thread must run. `has_main`: `main_ended` will be called."""
         pipe.has_main = has_main
         self._pipes[pipe.fd] = pipe
-        self._by_run[pipe.run_id] = pipe
+        self._by_name[pipe.name] = pipe
         self._epoll.register(pipe.fd, select.EPOLLIN | select.EPOLLONESHOT)
 
     def take_over(self, pipe: LogPipe) -> None:
@@ -95,47 +96,64 @@ class LogPump:
         self._to_look_at.append(pipe)
         self._wake()
 
-    def look_again(self, run_id: str) -> None:
-        """Have the log of a run made anew now, if it was removed; else that is seen with its next output."""
-        if pipe := self._by_run.get(run_id):
+    def look_again(self, name: str) -> None:
+        """Have the log of a stream made anew now, if it was removed; else that is seen with its next output."""
+        if pipe := self._by_name.get(name):
             pipe.check_at = 0.0
             self._to_look_at.append(pipe)
             self._wake()
 
-    def __contains__(self, run_id: str) -> bool:
-        return run_id in self._by_run
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
 
-    def runs(self) -> tuple[str, ...]:
-        """The ids of the runs whose FIFOs are pumped."""
-        return tuple(self._by_run)
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams that are pumped."""
+        return tuple(self._by_name)
 
-    def main_ended(self, run_id: str) -> None:
-        """The main process of a run has ended. That its FIFO is closed is announced from now on."""
-        if pipe := self._by_run.get(run_id):
+    def streams_of(self, run_id: str) -> list[str]:
+        """The names of a run's streams that are pumped."""
+        return [name for name in names(run_id) if name in self._by_name]
+
+    def main_ended(self, name: str) -> None:
+        """The main process of a stream's run has ended. That its FIFO is closed is announced from now on.
+
+        Of a log with a head nothing is given back until `keep`: what comes meanwhile may still belong to its result.
+        """
+        if pipe := self._by_name.get(name):
             pipe.has_main = False
+            pipe.is_kept_whole = pipe.head_bytes > 0
 
-    def flush(self, run_id: str) -> bool:
-        """Have a run flushed; True: it is already, or is not pumped."""
-        pipe = self._by_run.get(run_id)
+    def keep(self, name: str, head_bytes: int) -> None:
+        """Have all be kept of a log with a head that is kept now before the offset `head_bytes`."""
+        if (pipe := self._by_name.get(name)) and pipe.head_bytes:
+            pipe.head_bytes = max(pipe.head_bytes, head_bytes)
+            pipe.is_kept_whole = False
+
+    def flush(self, name: str) -> bool:
+        """Have a stream flushed; True: it is already, or is not pumped."""
+        pipe = self._by_name.get(name)
         if pipe is None or (not pipe.is_busy and pipe.unread_bytes == 0):
             return True
         self._to_flush.append(pipe)
         self._wake()
         return False
 
-    def pumping(self, run_id: str) -> Pumping:
-        """How the output of a run is pumped; NOT_PUMPED: it is not."""
-        pipe = self._by_run.get(run_id)
+    def pumping(self, name: str) -> Pumping:
+        """How a stream is pumped; NOT_PUMPED: it is not."""
+        pipe = self._by_name.get(name)
         return NOT_PUMPED if pipe is None else pipe.pumping
 
-    def progress(self, run_id: str) -> tuple[int, bool]:
-        """The position in a run's log, and whether some process may still write into its FIFO."""
-        pipe = self._by_run.get(run_id)
-        return (0, False) if pipe is None else (pipe.position + pipe.lost_bytes, pipe.has_writer)
+    def progress(self, name: str) -> tuple[int, int, bool]:
+        """The position in a stream's log, how many bytes it lacks, and whether some process may write into its FIFO.
 
-    def remove(self, run_id: str) -> None:
+        Of the bytes that it lacks it does not speak yet.
+        """
+        pipe = self._by_name.get(name)
+        return (0, 0, False) if pipe is None else (pipe.position, pipe.lost_bytes, pipe.has_writer)
+
+    def remove(self, name: str) -> None:
         """Pump a FIFO no more, and close it, once it is empty."""
-        if (pipe := self._by_run.pop(run_id, None)) is not None:
+        if (pipe := self._by_name.pop(name, None)) is not None:
             self._to_remove.append(pipe)
             self._wake()
 
@@ -152,11 +170,11 @@ class LogPump:
         os.close(self._control)
 
     def take_flushed(self) -> list[str]:
-        """The runs that were flushed since this was last asked."""
+        """The streams that were flushed since this was last asked."""
         return _taken(self._flushed)
 
     def take_closed(self) -> list[str]:
-        """The runs whose FIFO nobody has open for writing any more, since this was last asked."""
+        """The streams whose FIFO nobody has open for writing any more, since this was last asked."""
         return _taken(self._closed)
 
     def take_troubles(self) -> list[str]:
@@ -237,8 +255,8 @@ class LogPump:
             pipe.is_closed = True
             # Level-triggered, the kernel would report the hang-up for ever.
             self._epoll.modify(pipe.fd, select.EPOLLIN | select.EPOLLET)
-            if pipe.run_id in self._by_run:
-                self._closed.append(pipe.run_id)
+            if pipe.name in self._by_name:
+                self._closed.append(pipe.name)
                 if not pipe.has_main:  # else its end wakes the shim, which asks then
                     self._announce()
 
@@ -314,7 +332,7 @@ class LogPump:
             self._report(self._flushed, pipe)
 
     def _report(self, answers: deque[str], pipe: LogPipe) -> None:
-        answers.append(pipe.run_id)
+        answers.append(pipe.name)
         self._announce()
 
     def _announce(self) -> None:

@@ -1,6 +1,6 @@
 """When which byte of a log was written: one journal for all runs, which the pump writes as it moves bytes.
 
-A record is 24 bytes: the key of the run, the offset in its log, and the wall time in nanoseconds at which the bytes
+A record is 24 bytes: the key of the stream, the offset in its log, and the wall time in nanoseconds at which the bytes
 from that offset on were about to be moved. It is written before they are moved, so whatever is killed in between, no
 byte of a log is without a record at or before it. Records are appended (O_APPEND), also by two shims at once.
 
@@ -16,6 +16,7 @@ import os
 import struct
 from collections.abc import Iterable
 
+from supervisor.shim.logs.stream_name import ERR, OUT
 from supervisor.shim.regular_file import atomic_write, open_regular
 
 NAME = "log-times"
@@ -25,14 +26,17 @@ RESOLUTION_NS = 10_000_000
 """Bytes of a run that are moved within this time of its last record have none of their own."""
 RECORD = struct.Struct("<QQQ")
 Record = tuple[int, int, int]
-"""The run's key, the offset, the time."""
+"""The stream's key, the offset, the time."""
 _THINNED_NS = (1_000_000_000, 10_000_000_000)
 
 
-def key(run_id: str) -> int:
-    """What stands for a run in the journal: FNV-1a of its id, which needs no import."""
-    value = 0xCBF29CE484222325
-    for byte in run_id.encode("utf-8", "surrogateescape"):
+def key(name: str, before: int = 0xCBF29CE484222325) -> int:
+    """What stands for a stream in the journal: FNV-1a of its name, which needs no import.
+
+    `before`: the key of what the name begins with, if `name` is the rest alone.
+    """
+    value = before
+    for byte in name.encode("utf-8", "surrogateescape"):
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
     return value
 
@@ -89,9 +93,15 @@ class LogTimes:
     def _rewrite(self, fd: int) -> None:
         """Write what is to stay beside the journal, and put it in its place."""
         path = os.path.join(self._state, NAME)
-        present = {key(name) for name in os.listdir(os.path.join(self._state, "runs"))}
+        present = keys(os.listdir(os.path.join(self._state, "runs")))
         records = thinned(read_records(fd), present, self._max_bytes // 2 // RECORD.size)
         atomic_write(path, b"".join(RECORD.pack(*record) for record in records))
+
+
+def keys(run_ids: Iterable[str]) -> set[int]:
+    """What stands for the streams that these runs may have."""
+    wholes = [key(run_id) for run_id in run_ids]
+    return {key(rest, whole) for whole in wholes for rest in ("", f"/{OUT}", f"/{ERR}")}
 
 
 def read_records(fd: int) -> list[Record]:

@@ -2,9 +2,9 @@
 
 | when the main process has ended | its end is reported |
 |---|---|
-| everything in the FIFO is moved, and no process has it open | at once |
-| something is in the FIFO, and no process has it open | when that is moved |
-| another process has the FIFO open (a filter, a daemon) | when nothing came for `quiet_s` |
+| everything in its FIFOs is moved, and no process has one open | at once |
+| something is in a FIFO, and no process has one open | when that is moved |
+| another process has a FIFO open (a filter, a daemon) | when nothing came for `quiet_s` |
 | any of these | `drain_s` after the end at the latest |
 
 A shell with `exec > >(filter)` ends before its filter has written all. A daemon may keep the FIFO open for ever: what
@@ -30,9 +30,9 @@ class PendingExit:
     quiet_at: float
     """When the end is reported if nothing comes until then."""
     position: int
-    """Of the pump, when it was last looked at."""
-    is_flushed: bool = False
-    """Whether all that was in the FIFO at the end was moved."""
+    """Of the pump, when it was last looked at: the bytes moved out of all the run's FIFOs."""
+    unflushed: frozenset[str] = frozenset()
+    """The streams of which not all that was in the FIFO at the end was moved."""
 
 
 def after_exit(pid: int, status: ExitStatus, pumping: Pumping, now: float, position: int) -> PendingExit:
@@ -51,4 +51,4 @@ def is_due(pending: PendingExit, now: float, has_writer: bool) -> bool:
     """Whether the end can be reported."""
     if now >= pending.latest_at:
         return True
-    return pending.is_flushed and (not has_writer or now >= pending.quiet_at)
+    return not pending.unflushed and (not has_writer or now >= pending.quiet_at)

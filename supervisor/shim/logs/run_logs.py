@@ -16,8 +16,10 @@ from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
+from supervisor.shim.logs.stream_name import run_of
 from supervisor.shim.protocol import (
     KEEPER_SOCKET,
+    NOT_PUMPED,
     CommandExited,
     Event,
     ExitStatus,
@@ -47,11 +49,11 @@ class RunLogs:
         self._pending: dict[str, PendingExit] = {}
         """Commands that have ended, and whose end is not reported yet, by run id."""
         self._refused: dict[str, PumpRequest] = {}
-        """What could not be taken over yet, by run id."""
+        """What could not be taken over yet, by stream."""
         self._asked: set[str] = set()
-        """The runs for which a supervisor waits for `LogFlushed`."""
+        """The streams for which a supervisor waits for `LogFlushed`."""
         self._closed: set[str] = set()
-        """The runs whose FIFO no process has open for writing, and whose main process lives."""
+        """The streams whose FIFO no process has open for writing, and whose run's main process lives."""
 
     def open_at(self, state: str) -> None:
         """The state directory is known."""
@@ -61,7 +63,7 @@ class RunLogs:
     @property
     def is_needed(self) -> bool:
         """Whether a FIFO may still be written into."""
-        return bool(self.pump.runs())
+        return bool(self.pump.streams())
 
     @property
     def patience_s(self) -> float | None:
@@ -72,28 +74,30 @@ class RunLogs:
 
     def take_over(self, request: PumpRequest) -> list[Event]:
         """Go on where another shim was killed; or see to the log of a FIFO that is pumped here."""
-        run_id = request.run_id
-        self._refused.pop(run_id, None)
-        if run_id in self.pump:
-            self.pump.look_again(run_id)
+        name = request.run_id
+        self._refused.pop(name, None)
+        if name in self.pump:
+            self.pump.look_again(name)
+            self.pump.keep(name, request.head_bytes)
         else:
             try:
                 self._add(request)
             except OSError as error:
                 if error.errno in _GONE:
-                    return [LogFlushed(run_id)]
+                    return [LogFlushed(name)]
                 # A child that was being forked when its shim was killed has the log for a moment; a shim that was
                 # stopped has it as long as it lives.
-                self._refused[run_id] = request
+                self._refused[name] = request
                 return []
-        if self.pump.flush(run_id):
-            return [LogFlushed(run_id)]
-        self._asked.add(run_id)
+        if self.pump.flush(name):
+            return [LogFlushed(name)]
+        self._asked.add(name)
         return []
 
     def _add(self, request: PumpRequest) -> None:
         self.pump.start()
-        pipe = LogPipe(request.run_id, request.fifo, request.log, Pumping(request.limit_bytes), is_new=False)
+        pumping = Pumping(request.limit_bytes, head_bytes=request.head_bytes)
+        pipe = LogPipe(request.run_id, request.fifo, request.log, pumping, is_new=False)
         if not request.held and not self.keeper.is_inherited:
             # The kernel dropped what was in the FIFO, and stopped those who wrote.
             pipe.note("output may be missing here: all processes that move it into the log were killed")
@@ -103,27 +107,37 @@ class RunLogs:
 
     def main_ended(self, run_id: str, pid: int, status: ExitStatus) -> list[Event]:
         """The main process of a run has ended."""
-        self.pump.main_ended(run_id)
-        position, _ = self.pump.progress(run_id)
-        pending = after_exit(pid, status, self.pump.pumping(run_id), time.monotonic(), position)
-        self._pending[run_id] = replace(pending, is_flushed=self.pump.flush(run_id))
+        streams = self.pump.streams_of(run_id)
+        for name in streams:
+            self.pump.main_ended(name)
+        position, _ = self._progress(streams)
+        pumping = self.pump.pumping(streams[0]) if streams else NOT_PUMPED
+        pending = after_exit(pid, status, pumping, time.monotonic(), position)
+        unflushed = frozenset(name for name in streams if not self.pump.flush(name))
+        self._pending[run_id] = replace(pending, unflushed=unflushed) if unflushed else pending
         return self._ends()
+
+    def _progress(self, streams: list[str]) -> tuple[int, bool]:
+        """How many bytes were moved out of FIFOs, and whether some process has one open for writing."""
+        found = [self.pump.progress(name) for name in streams]
+        return sum(at + lost for at, lost, _ in found), any(has_writer for *_, has_writer in found)
 
     def attend(self, live: set[str]) -> list[Event]:
         """Go on with what waited for the pump. `live`: the runs whose main process lives."""
         events: list[Event] = [ShimTrouble(text) for text in self.pump.take_troubles()]
-        for run_id in self.pump.take_flushed():
-            if pending := self._pending.get(run_id):
-                self._pending[run_id] = replace(pending, is_flushed=True)
-            if run_id in self._asked:
-                self._asked.discard(run_id)
-                events.append(LogFlushed(run_id))
+        for name in self.pump.take_flushed():
+            if pending := self._pending.get(run_of(name)):
+                self._pending[run_of(name)] = replace(pending, unflushed=pending.unflushed - {name})
+            if name in self._asked:
+                self._asked.discard(name)
+                events.append(LogFlushed(name))
         events += self._ends()
         self._closed.update(self.pump.take_closed())
-        for run_id in self._closed - live - self._pending.keys():
-            self._closed.discard(run_id)
-            self.keeper.drop(run_id)
-            self.pump.remove(run_id)
+        for name in list(self._closed):
+            if run_of(name) not in live and run_of(name) not in self._pending:
+                self._closed.discard(name)
+                self.keeper.drop(name)
+                self.pump.remove(name)
         return events
 
     def retry(self, live: set[str]) -> list[Event]:
@@ -139,14 +153,25 @@ class RunLogs:
 
     def _ends(self) -> list[Event]:
         """The ends of the commands whose last words are in their logs."""
-        now, ends = time.monotonic(), []
+        now, ends = time.monotonic(), list[Event]()
         for run_id, pending in list(self._pending.items()):
-            position, has_writer = self.pump.progress(run_id)
+            streams = self.pump.streams_of(run_id)
+            position, has_writer = self._progress(streams)
             if is_due(pending, now, has_writer):
                 del self._pending[run_id]
-                ends.append(CommandExited(run_id, pending.status, pending.pid))
+                ends.append(self._end(run_id, pending, streams))
                 if not has_writer:
-                    self._closed.add(run_id)  # as the pump will say: `attend` need not wait for that
+                    self._closed.update(streams)  # as the pump will say: `attend` need not wait for that
             else:
                 self._pending[run_id] = after_look(pending, now, position)
-        return list[Event](ends)
+        return ends
+
+    def _end(self, run_id: str, pending: PendingExit, streams: list[str]) -> CommandExited:
+        """The end of a command. What it has printed is kept from now on, if it has a file for each output."""
+        if len(streams) < 2:
+            return CommandExited(run_id, pending.status, pending.pid)
+        found = [self.pump.progress(name) for name in streams]
+        for name, (position, _, _) in zip(streams, found, strict=True):
+            self.pump.keep(name, position)
+        written, lost = (tuple(each[at] for each in found) for at in (0, 1))
+        return CommandExited(run_id, pending.status, pending.pid, written, lost if any(lost) else ())

@@ -52,8 +52,8 @@ class PumpedScene(Scene):
             closed += self._pump.take_closed()
 
     def close(self) -> None:
-        for run_id in self._pump.runs():
-            self._pump.remove(run_id)
+        for name in self._pump.streams():
+            self._pump.remove(name)
         self._pump.close()
         self._times.close()
         for fd in self._fds:

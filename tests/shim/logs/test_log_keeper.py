@@ -115,6 +115,22 @@ def test_keeper_without_shim_and_writers_ends(keeper: KeeperLink, fifo: Path) ->
     assert not fifo.exists(), "the next shim would take it for one that nobody held"
 
 
+def test_keeper_removes_the_fifo_of_a_stream_of_its_own(keeper: KeeperLink, tmp_path: Path) -> None:
+    fifo = tmp_path / "runs/run/stderr.fifo"
+    fifo.parent.mkdir(parents=True)
+    os.mkfifo(fifo)
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    keeper.hold("run/stderr", fd)
+    keeper.flush()
+    os.close(fd)
+    until(lambda: is_held(fifo))
+    keeper.close()
+
+    until(lambda: has_ended(keeper.pid))
+    keeper.pid = 0
+    assert not fifo.exists()
+
+
 def test_keeper_that_a_shim_started_itself_has_held_nothing_before(keeper: KeeperLink, fifo: Path) -> None:
     assert not keeper.is_inherited
     hold(keeper, fifo)

@@ -25,6 +25,7 @@ from supervisor.shim.protocol import Pumping
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 20.0
 LARGE = 1 << 40
+MEGABYTE = 1 << 20
 
 
 class Pumped:
@@ -42,17 +43,19 @@ class Pumped:
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def open(self, name: str, limit_bytes: int = LARGE) -> LogPipe:
+    def open(self, name: str, limit_bytes: int = LARGE, head_bytes: int = 0) -> LogPipe:
         fifo = self.folder / name
         if not fifo.exists():
             os.mkfifo(fifo)
-        pipe = LogPipe(name, str(fifo), str(self.log(name)), Pumping(limit_bytes))
+        pipe = LogPipe(name, str(fifo), str(self.log(name)), Pumping(limit_bytes, head_bytes=head_bytes))
         self.pump.start()
         self.pump.add(pipe)
         return pipe
 
-    def start(self, name: str, script: str, limit_bytes: int = LARGE) -> subprocess.Popen[bytes]:
-        self.open(name, limit_bytes)
+    def start(
+        self, name: str, script: str, limit_bytes: int = LARGE, head_bytes: int = 0
+    ) -> subprocess.Popen[bytes]:
+        self.open(name, limit_bytes, head_bytes)
         out, err = (os.open(self.folder / name, os.O_WRONLY) for _ in range(2))
         process = subprocess.Popen(["bash", "-c", script], stdout=out, stderr=err, cwd=self.folder)
         os.close(out)
@@ -79,7 +82,7 @@ class Pumped:
         for process in self._processes:
             process.kill()
             process.wait()
-        for name in self.pump.runs():
+        for name in self.pump.streams():
             self.pump.remove(name)
         self.pump.close()
         self.times.close()
@@ -140,6 +143,82 @@ def test_limit_holds_while_a_command_writes(pumped: Pumped) -> None:
     until(lambda: pumped.log("a").stat().st_size == 30_000_000)
 
     assert pumped.log("a").stat().st_blocks * 512 <= (1 << 20) * 5 // 4
+
+
+NUMBERED = "seq -f %09.0f 1000000"
+"""Prints 10 bytes a line, which tell where they stand."""
+NUMBERS = b"".join(b"%09d\n" % number for number in range(1, 1_000_001))
+
+
+def test_head_and_last_bytes_of_a_log_with_a_head_are_kept(pumped: Pumped) -> None:
+    pumped.start("a", f"{NUMBERED}; sleep 100", MEGABYTE, MEGABYTE)
+    until(lambda: pumped.log("a").stat().st_size == len(NUMBERS))
+
+    data = pumped.log("a").read_bytes()
+    assert data[:MEGABYTE] == NUMBERS[:MEGABYTE]
+    assert data[-MEGABYTE:] == NUMBERS[-MEGABYTE:]
+    assert pumped.log("a").stat().st_blocks * 512 <= 2 * MEGABYTE + MEGABYTE // 8
+    assert data.count(b"\0") > len(NUMBERS) - 3 * MEGABYTE
+
+
+def test_what_is_kept_when_the_run_ends_stays_whatever_comes_then(pumped: Pumped) -> None:
+    script = f"{NUMBERED}; until [ -e go ]; do sleep 0.01; done; {NUMBERED}; sleep 100"
+    pumped.start("a", script, MEGABYTE, MEGABYTE)
+    until(lambda: pumped.log("a").stat().st_size == len(NUMBERS))
+    pumped.pump.main_ended("a")
+    end = pumped.pump.progress("a")[0]
+    pumped.pump.keep("a", end)
+    (pumped.folder / "go").touch()
+    until(lambda: pumped.log("a").stat().st_size == 2 * len(NUMBERS))
+
+    assert end == len(NUMBERS)
+    data = pumped.log("a").read_bytes()
+    assert data[:MEGABYTE] == NUMBERS[:MEGABYTE]
+    assert data[end - MEGABYTE : end] == NUMBERS[-MEGABYTE:]
+    assert data[-MEGABYTE:] == NUMBERS[-MEGABYTE:]
+    assert pumped.log("a").stat().st_blocks * 512 <= 3 * MEGABYTE + MEGABYTE // 4
+
+
+def test_nothing_is_given_back_between_the_end_of_the_run_and_its_report(pumped: Pumped) -> None:
+    pumped.start("a", f"until [ -e go ]; do sleep 0.01; done; {NUMBERED}; sleep 100", MEGABYTE, MEGABYTE)
+    pumped.pump.main_ended("a")
+    (pumped.folder / "go").touch()
+    until(lambda: pumped.log("a").stat().st_size == len(NUMBERS))
+
+    assert pumped.log("a").read_bytes() == NUMBERS
+
+
+def test_head_and_last_bytes_are_kept_where_no_holes_can_be_punched(
+    pumped: Pumped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def punch(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(log_pipe, "punch", punch)
+    pumped.start("a", f"{NUMBERED}; sleep 100", MEGABYTE, MEGABYTE)
+    until(lambda: pumped.log("a").stat().st_size == len(NUMBERS))
+
+    data = pumped.log("a").read_bytes()
+    assert data[:MEGABYTE] == NUMBERS[:MEGABYTE]
+    assert data[-MEGABYTE:] == NUMBERS[-MEGABYTE:]
+    assert pumped.log("a").stat().st_blocks * 512 <= 3 * MEGABYTE + MEGABYTE // 4
+
+
+def test_log_with_a_head_that_is_removed_comes_back_whole(
+    pumped: Pumped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_pipe, "_CHECK_S", 0.0)
+    script = f"{NUMBERED}; until [ -e go ]; do sleep 0.01; done; echo end; sleep 100"
+    pumped.start("a", script, MEGABYTE, MEGABYTE)
+    until(lambda: pumped.log("a").stat().st_size == len(NUMBERS))
+    pumped.log("a").unlink()
+    (pumped.folder / "go").touch()
+    until(lambda: pumped.log("a").exists() and pumped.log("a").stat().st_size == len(NUMBERS) + 4)
+
+    data = pumped.log("a").read_bytes()
+    assert data[:MEGABYTE] == NUMBERS[:MEGABYTE]
+    assert data[-MEGABYTE:] == NUMBERS[4 - MEGABYTE :] + b"end\n"
+    assert pumped.log("a").stat().st_blocks * 512 <= 2 * MEGABYTE + MEGABYTE // 4
 
 
 def test_two_pumps_cannot_have_one_log(pumped: Pumped) -> None:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from supervisor.shim.logs.log_times import NAME, RECORD, LogTimes, Record, key, read_records, thinned
+from supervisor.shim.logs.log_times import NAME, RECORD, LogTimes, Record, key, keys, read_records, thinned
 
 SECOND = 1_000_000_000
 A, B = key("a"), key("b")
@@ -82,3 +82,9 @@ def test_without_room_a_time_is_left_out(tmp_path: Path) -> None:
     times = LogTimes(str(tmp_path / "missing"))
     times.write((A, 0, 5))  # no error
     times.close()
+
+
+def test_keys_of_a_run_are_those_of_all_streams_that_it_may_have() -> None:
+    assert keys(["a", "b"]) == {
+        key(name) for name in ("a", "a/stdout", "a/stderr", "b", "b/stdout", "b/stderr")
+    }

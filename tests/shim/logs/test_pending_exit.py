@@ -6,11 +6,14 @@ from supervisor.shim.protocol import ExitStatus, Pumping
 
 QUIET_S, DRAIN_S = 0.3, 3.0
 
-ENDED = after_exit(7, ExitStatus(0), Pumping(1, QUIET_S, DRAIN_S), now=100.0, position=10)
+ENDED = replace(
+    after_exit(7, ExitStatus(0), Pumping(1, QUIET_S, DRAIN_S), now=100.0, position=10),
+    unflushed=frozenset({"r"}),
+)
 
 
 def flushed(pending: PendingExit) -> PendingExit:
-    return replace(pending, is_flushed=True)
+    return replace(pending, unflushed=frozenset())
 
 
 def test_end_is_reported_at_once_when_all_is_moved_and_nothing_else_can_write() -> None:

@@ -20,7 +20,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunLogs]:
     woken, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     logs = RunLogs(wakeup)
     yield logs
-    for run_id in logs.pump.runs():
+    for run_id in logs.pump.streams():
         logs.pump.remove(run_id)
     logs.pump.close()
     os.close(woken)
