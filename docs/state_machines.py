@@ -1,4 +1,4 @@
-"""The page `states.md`: diagrams and tables of the three state machines, from the tables that the machines use."""
+"""The page `states.md`: diagrams and tables of the state machines, from the tables that the machines use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from docs.markdown_page import code, page, table
-from supervisor.core.state_machines import execution, task_run
+from supervisor.core.state_machines import execution, operation, task_run
 from supervisor.core.state_machines import service as service_machine
 from supervisor.core.state_machines.transitions import IGNORED, NEVER
 
@@ -21,13 +21,14 @@ Row = tuple[str, list[enum.Enum], dict[str, Any]]
 def states() -> str:
     return page(
         "State machines",
-        "What a service, a task run and an execution do, as the core looks it up: `TABLE` in `service.py`, "
-        "`task_run.py` and `execution.py` of `supervisor/core/state_machines`. An event is a fact, a wish or a "
-        "deadline. "
+        "What a service, a task run, an operation and an execution do, as the core looks it up: `TABLE` in "
+        "`service.py`, `task_run.py`, `operation.py` and `execution.py` of `supervisor/core/state_machines`. An event "
+        "is a fact, a wish or a deadline. "
         "Where a table names several phases, it depends on the record which of them follows. A wish that is ignored is "
         "looked at again after the next event.",
         *machine("Service", service_machine),
         *machine("Task run", task_run),
+        *machine("Operation", operation),
         *machine("Execution", execution),
     )
 

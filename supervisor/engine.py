@@ -7,12 +7,14 @@ turns when a fact was posted and when a deadline has come. A command is obeyed a
 refusal reaches its sender. Facts are collected and folded together.
 
 When the store fails (the disk is full, say) the changes are kept in memory and written with the next ones: commands and
-their logs go on meanwhile, and `store_error` says what is wrong. An exception in the core is a bug: what
-the records mean is not known then, so every further step raises it again, and `run` ends the process with it.
+their logs go on meanwhile, and `store_error` says what is wrong. Only operations are not started then. An exception in
+the core is a bug: what the records mean is not known then, so every further step raises it again, and `run` ends the
+process with it.
 """
 
 from __future__ import annotations
 
+import errno
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,7 +26,7 @@ from supervisor.core.world import Outcome, World
 from supervisor.hub import Change, ChangeEvent, Hub, contained
 from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING, Protocol, assert_never
-from supervisor.model.action import Action, Discard, Kill, Note, Spawn, Terminate
+from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
     Command,
@@ -238,6 +240,11 @@ class Engine:
         """
         perform = partial(self.performer.perform, action)
         match action:
+            case Spawn(run_id=run_id, kind=RunKind.OPERATION) if self.store_error:
+                # Its command is to run once, and nobody would know of it if this process died now.
+                self._to_start.discard(run_id)
+                why = f"it cannot be written down that it runs: {self.store_error}"
+                self.post(Exited(run_id, NotStarted(why, errno.ENOSPC)))
             case Spawn(run_id=run_id):
                 self._to_start.discard(run_id)
                 if run_id in self._not_to_start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -11,18 +12,22 @@ import pytest
 from supervisor.core.records import Records
 from supervisor.core.world import World
 from supervisor.engine import MOST_FACTS, TURN_S, Engine
-from supervisor.hub import Hub
+from supervisor.hub import Change, Hub
+from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Kill, Spawn
 from supervisor.model.command import ApplyFile, Drain, FireTrigger, StartService, StopService, UpsertFile
 from supervisor.model.errors import NotFound, StoreError
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.fact import EnvironmentStarted, Exited, MainExited, OutputRead, Started
-from supervisor.model.ids import EnvironmentId, RunId, ServiceId
+from supervisor.model.ids import EnvironmentId, OperationId, RunId, ServiceId, derived
+from supervisor.model.operation_record import Operation, RunOperation
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Record, Service
 from supervisor.model.spec import Trigger
 from tests.clocks import HandClock
 from tests.core.playbook import SEED, file, service
+
+FULL = "database or disk is full"
 
 
 class Bench:
@@ -53,7 +58,7 @@ class Bench:
 
     def save(self, changed: Iterable[Record], removed: Iterable[Record]) -> None:
         if self.full:
-            raise StoreError("database or disk is full")
+            raise StoreError(FULL)
         self.log.append("store")
         self.stored.update((record.id, record) for record in changed)
         for record in removed:
@@ -134,6 +139,24 @@ def test_full_disk_keeps_changes_and_writes_them_with_the_next() -> None:
     bench.engine.turn()
     assert bench.engine.store_error == ""
     assert bench.stored[bench.web.id] == bench.web
+
+
+def test_operation_that_cannot_be_written_down_is_not_run() -> None:
+    bench = Bench()
+    call = RunOperation(OperationId("call"), "work", "", 0.0, derived(SEED, "call"))
+    bench.full = True
+    bench.engine.submit(call)
+    assert "Spawn" not in bench.log
+    changes = [change for change in bench.readers.take() if isinstance(change, Change)]
+    reasons = [change.after.exit for change in changes if isinstance(change.after, Operation)]
+    assert reasons == [None, NotStarted(f"it cannot be written down that it runs: {FULL}", errno.ENOSPC)]
+    assert changes[-1].after is None, "its id is not used up"
+
+    bench.full = False
+    bench.engine.turn()
+    assert call.stamp not in bench.stored
+    bench.engine.submit(replace(call, stamp=derived(SEED, "again")))
+    assert "Spawn" in bench.log
 
 
 def test_exception_in_the_core_names_the_recent_inputs() -> None:
@@ -331,6 +354,7 @@ def test_bug_is_reported_with_recent_inputs_and_nothing_large_of_them() -> None:
     bench.engine.turn()
     for command in (ApplyFile, UpsertFile):
         bench.engine.submit(command(file(service("other", stop="echo secret")), SEED))
+    bench.engine.submit(RunOperation(OperationId("call"), "echo secret", "", 0.0, derived(SEED, "call")))
     bench.engine.world.step = None  # type: ignore[assignment,method-assign]
     with pytest.raises(TypeError) as caught:
         bench.engine.submit(StopService(bench.web.id))

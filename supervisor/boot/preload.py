@@ -55,6 +55,7 @@ MODULES = (
     "supervisor.cli.terminal.screen",
     "supervisor.cli.terminal.shown_lines",
     "supervisor.config.explainer",
+    "supervisor.core.operations",
     "supervisor.core.recovery",
     "supervisor.config.suggest",
     "supervisor.config.document.syntax_errors",
@@ -81,6 +82,7 @@ MODULES = (
     "supervisor.host.runs.upkeep",
     "supervisor.lean.loop_imports",
     "supervisor.host.state.file_watch",
+    "supervisor.host.state.forgotten_operations",
     "supervisor.host.state.record_reader",
     # Others'.
     "watchfiles._rust_notify",

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections import deque
 
 from supervisor.hub import Change, Hub, Resync
-from supervisor.lean.typing import Any, assert_never
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, Any, assert_never
 from supervisor.model.exit import exit_text
 from supervisor.model.moment import Clock
+from supervisor.model.phase import RunPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
+
+if TYPE_CHECKING:
+    from supervisor.model import operation_record
+else:
+    operation_record = late("supervisor.model.operation_record")
 
 KEPT = 500
 REASON_CHARACTERS = 120
@@ -25,6 +32,7 @@ _KINDS: dict[type[Record], str] = {
     Execution: "execution",
     Environment: "environment",
 }
+"""Those that there may be before the first command; the other is the operation."""
 _Entry = tuple[float, str, str, str, str | None, str | None, str]
 """Wall clock, kind, id, reference, phase before (None: new) and after (None: gone), reason."""
 
@@ -56,8 +64,8 @@ class RecentChanges:
     def _note(self, change: Change) -> None:
         before = None if change.before is None else _shown(change.before)
         after = None if change.after is None else _shown(change.after)
-        # The record of a task's run is removed after its end: that is not a change of its phase.
-        if before == after or (after is None and isinstance(change.before, TaskRun)):
+        # The record of a task's run or an operation is removed after its end: that is not a change of its phase.
+        if before == after or (after is None and _is_of_a_run(change.before)):
             return
         record = change.record
         phase, reason, version = _shown(record)
@@ -67,7 +75,7 @@ class RecentChanges:
         self._entries.append(
             (
                 self._clock.now().wall_s,
-                _KINDS[type(record)],
+                _KINDS.get(type(record), "operation"),
                 record.id,
                 _reference(record),
                 before[0] if before else None,
@@ -75,6 +83,11 @@ class RecentChanges:
                 reason[:REASON_CHARACTERS],
             )
         )
+
+
+def _is_of_a_run(record: Record | None) -> bool:
+    """Whether it is the record of a task's run or of an operation."""
+    return isinstance(getattr(record, "phase", None), RunPhase)
 
 
 def _shown(record: Record) -> tuple[str, str, int]:
@@ -92,6 +105,8 @@ def _shown(record: Record) -> tuple[str, str, int]:
             # What is wrong with the file quotes it.
             refused = "the automations file is refused" if record.file_failure else ""
             return record.file_presence.lower(), refused, record.spec_version
+        case operation_record.Operation():
+            return record.phase.value, "" if record.exit is None else exit_text(record.exit), 0
         case _:
             assert_never(record)
 
@@ -104,5 +119,7 @@ def _reference(record: Record) -> str:
             return record.reference
         case Environment():
             return ""
+        case operation_record.Operation():
+            return record.operation_id
         case _:
             assert_never(record)

@@ -1,4 +1,7 @@
-"""Entries from the state directory: records, the last changes, crash reports, runs and their logs. Only reads it."""
+"""Entries from the state directory: records, the last changes, crash reports, runs and their logs. Only reads it.
+
+Of operations only the records: what clients run and what that prints is theirs.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,11 @@ def _recent(state: Path) -> list[dict[str, Any]]:
 def _change(id_: str, kind: str, revision: int, body: str) -> dict[str, Any]:
     record = json.loads(body)
     item = record.get("item")
-    reference = item.get("reference", "") if isinstance(item, dict) else record.get("reference", "")
+    name = "operation_id" if kind == "Operation" else "reference"
+    reference = item.get("reference", "") if isinstance(item, dict) else record.get(name, "")
+    if kind == "Operation":
+        state = record.get("state", {})
+        record = {**record, "phase": state.get("_", ""), "ended_s": state.get("ended_s")}
     known = {
         name: record[name]
         for name in ("phase", "reason", "since_s", "started_s", "ended_s")

@@ -41,13 +41,17 @@ from supervisor.model.record import Execution, Task
 from supervisor.model.shared_sequence import EMPTY
 
 if TYPE_CHECKING:
+    from supervisor.core import operations
     from supervisor.core.items import item_commands
+    from supervisor.model import operation_record
 else:
     item_commands = late("supervisor.core.items.item_commands")
+    operations = late("supervisor.core.operations")
+    operation_record = late("supervisor.model.operation_record")
 
 
 def apply(records: Records, command: Command, now: Now) -> None:
-    """Apply a command to the records. Raises NotFound, AlreadyExists or Precondition."""
+    """Apply a command to the records. Raises NotFound, AlreadyExists, Precondition or Exhausted."""
     match command:
         case ApplyFile(file, stamp):
             apply_file(records, file, stamp, now)
@@ -90,6 +94,10 @@ def apply(records: Records, command: Command, now: Now) -> None:
             _update_environment(records, name, spec)
         case Drain(grace_s):
             _drain(records, grace_s, now)
+        case operation_record.RunOperation() | operation_record.CancelOperation():
+            operations.obey(records, command, now)
+        case operation_record.ForgetOperations():
+            operations.obey(records, command, now)
         case _:
             assert_never(command)
 
@@ -161,4 +169,6 @@ def _drain(records: Records, grace_s: float, now: Now) -> None:
             records.apply(service, *services.end_by(service, service.want, records.drain_by, now))
     for run in records.runs.values():
         records.apply(run, *task_run.hurry(run, records.drain_by, now))
+    if records.live_operations:
+        operations.drain(records, records.drain_by, now)
     records.touch([*records.live, *records.services])

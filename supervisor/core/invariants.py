@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from supervisor.core import queries
+from supervisor.core.operations import KEPT_BYTES, KEPT_RESULTS, MOST_RUNNING
 from supervisor.core.records import Records
 from supervisor.core.state_machines.execution import gives_up, is_over, live_steps
+from supervisor.model.operation_record import SHOWN_COMMAND_CHARACTERS, Operation, OperationEnded
 from supervisor.model.phase import (
     EXECUTION_ENDED,
     ExecutionPhase,
@@ -33,6 +35,9 @@ def violations(records: Records, checked: Collection[Execution] = ()) -> Iterato
         if id(execution) in known and execution.id not in records.live:
             continue
         yield from (f"execution {execution.reference}: {text}" for text in _execution(execution, records))
+    for operation in records.operations.values():
+        yield from (f"operation {operation.id}: {text}" for text in _operation(operation, records))
+    yield from _operations(records)
     yield from _records(records)
 
 
@@ -63,6 +68,36 @@ def _run(run: TaskRun, records: Records) -> Iterator[str]:
         yield "LIVE but no execution needs it"
     if run.phase is RunPhase.ENDED and waiting:
         yield "ENDED but an execution still waits for it"
+
+
+def _operation(operation: Operation, records: Records) -> Iterator[str]:
+    if records.operation_runs.get(operation.operation_id) != operation.id:
+        yield "its client would not find it"
+    match operation.state:
+        case OperationEnded():
+            if not operation.uses_up_id:
+                yield "kept although it never began"
+            if len(operation.command) > SHOWN_COMMAND_CHARACTERS:
+                yield "over, and its whole command is kept"
+        case live if operation.phase is RunPhase.LIVE and records.draining:
+            yield f"{live.phase.value} although everything is to stop"
+        case _:
+            pass
+
+
+def _operations(records: Records) -> Iterator[str]:
+    over = [one for one in records.operations.values() if isinstance(one.state, OperationEnded)]
+    live = [one.id for one in records.operations.values() if not isinstance(one.state, OperationEnded)]
+    if list(records.live_operations) != live:
+        yield "the phases of operations and the index of those that are not over differ"
+    if list(records.results) != [one.id for one in sorted(over, key=lambda one: one.revision)]:
+        yield "results do not stand in the order in which operations ended"
+    if len(records.operation_runs) != len(records.operations):
+        yield "an operation that is gone can be found"
+    if len(live) > MOST_RUNNING or len(over) > KEPT_RESULTS:
+        yield f"{len(live)} operations run, {len(over)} are kept"
+    if records.results_bytes != sum(records.results.values()) or records.results_bytes > KEPT_BYTES:
+        yield f"the results count as {records.results_bytes} bytes"
 
 
 def _execution(execution: Execution, records: Records) -> Iterator[str]:
@@ -107,7 +142,12 @@ def _has_come_up(service: Service | None) -> bool:
 
 
 def _records(records: Records) -> Iterator[str]:
-    tables = (records.services.values(), records.tasks.values(), records.executions.values())
+    tables = (
+        records.services.values(),
+        records.tasks.values(),
+        records.executions.values(),
+        records.operations.values(),
+    )
     if any(older > newer for table in tables for older, newer in pairwise(record.born for record in table)):
         yield "records do not stand in the order of their making"
     if records.touched:

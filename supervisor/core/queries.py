@@ -14,13 +14,16 @@ from collections.abc import Collection, Iterable, Iterator
 from supervisor.core.records import Records
 from supervisor.core.state_machines import execution as executions
 from supervisor.lean.frozen import dataclass, replace
-from supervisor.lean.typing import assert_never
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import shell_status
-from supervisor.model.ids import EnvironmentId, ExecutionId, ServiceId, StepId, TaskId
+from supervisor.model.ids import EnvironmentId, ExecutionId, OperationId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Environment, Execution, PlanStep, Record, Service, Task
 from supervisor.model.sysexits import EXIT_FAILED, EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from supervisor.model.operation_record import Operation
 
 # One record, by its id -----------------------------------------------------------------------------------------------
 
@@ -66,6 +69,12 @@ def environment(records: Records, environment_id: EnvironmentId) -> Environment:
     return found
 
 
+def operation(records: Records, operation_id: OperationId) -> Operation | None:
+    """The operation that a client calls so: it runs, or its result is kept. None: neither."""
+    run_id = records.operation_runs.get(operation_id)
+    return None if run_id is None else records.operations[run_id]
+
+
 def step(execution: Execution, step_id: StepId) -> tuple[int, PlanStep]:
     """A step of an execution's plan, and the index of its group. Raises NotFound."""
     for number, group in enumerate(execution.plan):
@@ -100,12 +109,13 @@ def items(records: Records) -> dict[str, Service | Task]:
 
 
 def everything(records: Records) -> Iterator[Record]:
-    """All records: the environment, services, tasks, task runs, executions."""
+    """All records: the environment, services, tasks, task runs, executions, operations."""
     yield from records.environments.values()
     yield from records.services.values()
     yield from records.tasks.values()
     yield from records.runs.values()
     yield from records.executions.values()
+    yield from records.operations.values()
 
 
 # Executions ----------------------------------------------------------------------------------------------------------
@@ -114,6 +124,11 @@ def everything(records: Records) -> Iterator[Record]:
 def live_executions(records: Records) -> list[Execution]:
     """The executions that are not over, oldest first, each as its own record has it."""
     return [records.executions[id_] for id_ in records.live]
+
+
+def live_operations(records: Records) -> list[Operation]:
+    """The operations that are not over, oldest first."""
+    return [records.operations[run_id] for run_id in records.live_operations]
 
 
 def last_execution(records: Records, task_id: TaskId) -> Execution | None:
@@ -212,12 +227,15 @@ def file_is_awaited(records: Records) -> bool:
 
 
 def is_at_rest(records: Records) -> bool:
-    """Whether nothing lives: no service, and no execution is under way."""
-    return not records.live and all(service.at_rest for service in records.services.values())
+    """Whether nothing lives: no service, and no execution or operation is under way."""
+    return records.is_idle and all(service.at_rest for service in records.services.values())
 
 
 def is_done(records: Records) -> bool:
-    """Whether nothing is under way that ends by itself: services that run are left to run."""
+    """Whether nothing is under way that ends by itself: services that run are left to run.
+
+    Operations are nobody's work but their clients': who waits for the work of the file does not wait for them.
+    """
     phases = {service.phase for service in records.services.values()}
     return not records.live and not phases & _UNDER_WAY.keys()
 

@@ -16,9 +16,10 @@ from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
 from supervisor.core.uses import PassedRuns, UsedId, Uses
 from supervisor.lean.frozen import replace
-from supervisor.lean.typing import Any
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.action import Action, Discard
-from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, StepId, TaskId
+from supervisor.model.ids import EnvironmentId, ExecutionId, OperationId, RunId, ServiceId, StepId, TaskId
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
     Environment,
@@ -33,6 +34,13 @@ from supervisor.model.record import (
 )
 from supervisor.model.states import RunEnded, RunStopping
 
+if TYPE_CHECKING:
+    from supervisor.core import operations
+    from supervisor.model import operation_record
+else:  # a new environment has none
+    operations = late("supervisor.core.operations")
+    operation_record = late("supervisor.model.operation_record")
+
 
 class Records:
     """Records by id. Read the mappings freely."""
@@ -45,11 +53,20 @@ class Records:
         self.executions: dict[ExecutionId, Execution] = {}
         self.environments: dict[EnvironmentId, Environment] = {}
         """One, once it has started."""
+        self.operations: dict[RunId, operation_record.Operation] = {}
         self.revision = revision
         self.drain_by: float | None = None
         """When a drain sends SIGKILL, on the monotonic clock; None: not draining."""
         self.live: dict[ExecutionId, None] = {}
         """The executions that are not over, oldest first."""
+        self.live_operations: dict[RunId, None] = {}
+        """The operations that are not over, oldest first."""
+        self.operation_runs: dict[OperationId, RunId] = {}
+        """{what a client calls an operation: the id of its record}"""
+        self.results: dict[RunId, int] = {}
+        """{operation that is over: bytes of its output that may be kept}, the first to end first"""
+        self.results_bytes = 0
+        """The sum of these."""
         self.history: dict[TaskId, dict[ExecutionId, None]] = {}
         """{task id: its executions, oldest first}"""
         self.touched: dict[str, None] = {}
@@ -71,6 +88,8 @@ class Records:
         for record in sorted(records, key=lambda record: record.born):
             self._table(record)[record.id] = record
             self._index(record, None)
+        if self.results:
+            operations.sort(self)
         self.touched.clear()
         ways: set[str] = set()
         for execution in self.executions.values():
@@ -145,6 +164,8 @@ class Records:
                 self._discard([record.id])
             case Environment():
                 pass
+            case operation_record.Operation():
+                operations.forget(self, record)
 
     def take(self) -> tuple[tuple[Record, ...], tuple[Record, ...], tuple[Action, ...]]:
         """Changed records, removed records and actions since the last call."""
@@ -163,6 +184,11 @@ class Records:
     def draining(self) -> bool:
         """Whether everything is being stopped for good."""
         return self.drain_by is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no execution and no operation is under way."""
+        return not self.live and not self.live_operations
 
     def users(self, id_: UsedId) -> list[ExecutionId]:
         """The live executions with a live step that uses a run or waits for a service, oldest first."""
@@ -209,6 +235,8 @@ class Records:
                 return self.executions
             case Environment():
                 return self.environments
+            case operation_record.Operation():
+                return self.operations
 
     def _index(self, record: Record, before: Record | None) -> None:
         self.touched[record.id] = None
@@ -223,6 +251,8 @@ class Records:
                 self.history.setdefault(record.id, {})
             case Environment():
                 pass
+            case operation_record.Operation():
+                operations.index(self, record)
 
     def _index_execution(self, execution: Execution, before: Execution | None) -> None:
         self.history.setdefault(execution.task_id, {})[execution.id] = None

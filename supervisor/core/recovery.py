@@ -15,17 +15,19 @@ process twice does no harm; to start it twice would.
 | | stop command | yes, while it is the stage | KILL in that stage |
 | task run LIVE | itself | yes | |
 | task run STOPPING | itself | no: it is to stop | TERM, KILL once it took too long |
+| operation LIVE | itself | yes | |
+| operation STOPPING | itself | no: it is to stop | TERM, KILL once it took too long |
 
 A restart of the machine ends every process. `lose_all` folds that into the records: deadlines of the last boot are
 dropped, services are STOPPED and not wanted until a command or a trigger asks for them, executions with groups left
-fail, and those in their last group end as their runs did, as far as that is known.
+fail, and those in their last group end as their runs did, as far as that is known. So do operations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.core import queries
+from supervisor.core import operations, queries
 from supervisor.core.records import Records
 from supervisor.core.state_machines.service_steps import spawn_of as spawn_of_service
 from supervisor.core.state_machines.task_run import spawn_of
@@ -44,22 +46,24 @@ RESTARTED = "ended when the machine was restarted"
 def inherited(records: Records) -> list[Inherited]:
     """Every run that lives according to the records, in the order in which their owners were created."""
     found = [one for service in records.services.values() for one in _of_service(service)]
-    return found + [_of_task(run) for run in records.runs.values() if run.phase is not RunPhase.ENDED]
+    found += [_of_task(run) for run in records.runs.values() if run.phase is not RunPhase.ENDED]
+    return found + operations.inherited(records)
 
 
 def known_runs(records: Records) -> set[RunId]:
     """The ids of all runs that any record names, past ones too."""
-    known = records.run_ids()
+    known = records.run_ids() | records.operations.keys()
     for service in records.services.values():
         known.update(service.directories, service.live_runs)
     return known
 
 
 def lose_all(records: Records, now: Now) -> None:
-    """The machine was restarted: nothing lives. Runs of tasks are ended by facts of their own."""
+    """The machine was restarted: nothing lives. Runs of tasks, and operations, are ended by facts of their own."""
     for service in records.services.values():
         if not service.at_rest or service.want is Want.UP:
             records.put(_lost(service, now))
+    operations.lose_all(records)
     live = queries.shown_all(records, queries.live_executions(records))
     unfinished = [records.executions[x.id] for x in live if x.group < len(x.plan) - 1 and not x.reason]
     for execution in unfinished:

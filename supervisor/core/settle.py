@@ -2,7 +2,7 @@
 
 The machines of `service`, `task_run` and `execution` see only their own record and what they are shown. What one means
 for another is written here: an execution gets runs and services, a run that no execution needs is stopped, old
-executions and deleted tasks are forgotten, and a drain stops executions first, services after them.
+executions and deleted tasks are forgotten, and a drain stops executions and operations first, services after them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
 from supervisor.core.state_machines.step_outcome import View
 from supervisor.lean.frozen import replace
-from supervisor.lean.typing import assert_never
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, TaskId, derived
 from supervisor.model.moment import Now
 from supervisor.model.phase import ServicePhase, Want
 from supervisor.model.record import Execution, Service, ServiceStep, Task, TaskRun, TaskStep
 from supervisor.model.step_states import StepState
+
+if TYPE_CHECKING:
+    from supervisor.core import operations
+else:
+    operations = late("supervisor.core.operations")
 
 KEPT_EXECUTIONS = 1000
 """Executions of one task that are kept; the oldest ended ones go first."""
@@ -38,6 +44,8 @@ def settle(records: Records, now: Now) -> None:
             _settle_execution(records, execution, now)
         elif (task := records.tasks.get(TaskId(id_))) is not None:
             _settle_task(records, task)
+        elif (operation := records.operations.get(RunId(id_))) is not None:
+            operations.settle(records, operation, now)
 
 
 def want_up(records: Records, service_id: ServiceId, session: str) -> None:
@@ -53,7 +61,7 @@ def want_up(records: Records, service_id: ServiceId, session: str) -> None:
 
 
 def _settle_service(records: Records, service: Service, now: Now) -> None:
-    if records.drain_by is not None and not records.live and service.want is Want.UP:
+    if records.drain_by is not None and records.is_idle and service.want is Want.UP:
         records.apply(service, *services.end_by(service, Want.DOWN, records.drain_by, now))
         return
     decided, actions = services.decide(service, now)
@@ -186,7 +194,7 @@ def _close(records: Records, execution: Execution) -> None:
     for old in [id_ for id_ in mine if id_ not in records.live][: max(0, len(mine) - KEPT_EXECUTIONS)]:
         records.remove(records.executions[old])
     records.touch([execution.task_id])
-    if records.draining and not records.live:
+    if records.draining and records.is_idle:
         records.touch(records.services)
 
 

@@ -18,12 +18,19 @@ from supervisor.core.settle import settle
 from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.late import late
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import Action
 from supervisor.model.command import Command
 from supervisor.model.fact import Fact, MachineRestarted, RunFact
 from supervisor.model.ids import service_of_run
 from supervisor.model.moment import Now
 from supervisor.model.record import Record
+
+if TYPE_CHECKING:
+    from supervisor.core import operations
+else:
+    operations = late("supervisor.core.operations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class World:
             records.apply(run, *task_run.observe(run, fact, now))
         elif service is not None:
             records.apply(service, *services.observe(service, fact, now))
+        elif (operation := records.operations.get(fact.run_id)) is not None:
+            operations.observe(records, operation, fact, now)
 
     def _observe_environment(self, fact: environments.EnvironmentFact, now: Now) -> None:
         environment = self.records.environment

@@ -6,6 +6,7 @@ A command that may create something carries a `stamp`, a fresh UUID made at the 
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.ids import ExecutionId, ItemId, ServiceId, TaskId
 from supervisor.model.spec import AutomationsFile, ServiceItem, TaskItem, Trigger
 
@@ -139,7 +140,7 @@ class Drain:
     grace_s: float
 
 
-Command = (
+_WithoutOperations = (
     ApplyFile
     | UpsertFile
     | FireTrigger
@@ -157,3 +158,9 @@ Command = (
     | UpdateEnvironment
     | Drain
 )
+if TYPE_CHECKING:
+    from supervisor.model.operation_record import OperationCommand
+
+    Command = _WithoutOperations | OperationCommand
+else:  # nothing is asked of operations before the first command of an environment
+    Command = _WithoutOperations

@@ -53,6 +53,8 @@ class Exited:
     survivors: tuple[Survivor, ...] = ()
     written: tuple[int, int] = (0, 0)
     """Of an operation: how many bytes it wrote to stdout and to stderr until now."""
+    lost: tuple[int, int] = (0, 0)
+    """Of these, how many the disk had no room for, as far as the files do not say so."""
     unasked: bool = False
     """Of an operation: whether its shell had ended before it was asked to, while its last output was waited for."""
 

@@ -14,14 +14,17 @@ commands that concern operations are here, too.
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass
-from supervisor.model.exit import Exit, NotStarted
-from supervisor.model.ids import OperationId, RunId
+from supervisor.model.exit import Exit, ExitUnknown, NotStarted, shell_status
+from supervisor.model.ids import OperationId, RunId, derived
 from supervisor.model.phase import RunPhase
 
 KEPT_STREAM_BYTES = 128 << 20
 """Of each stream: its first and its last 64 MiB are kept."""
 SHOWN_COMMAND_CHARACTERS = 200
 """So much of the command is kept once it has ended."""
+
+
+EXIT_LIMIT, EXIT_CANCELLED = 124, 130
 
 
 class EndReason:
@@ -66,6 +69,8 @@ class OperationEnded:
     """One of `EndReason`; empty: it ended by itself."""
     written: tuple[int, int] = (0, 0)
     """How many bytes it had written to stdout and to stderr, without what processes that it left behind write."""
+    lost: tuple[int, int] = (0, 0)
+    """Of these, how many the disk had no room for, as far as the files do not say so."""
     phase = RunPhase.ENDED
 
 
@@ -103,6 +108,23 @@ class Operation:
         return self.state.exit if isinstance(self.state, OperationEnded) else None
 
     @property
+    def status(self) -> int | None:
+        """The exit code that its callers get: the command's, 128 + N for signal N, 124 if its limit was over, 130 if it
+        was cancelled. None: nobody knows how it ended, or it has not.
+        """
+        match self.state:
+            case OperationEnded(why=EndReason.LIMIT):
+                return EXIT_LIMIT
+            case OperationEnded(why=EndReason.CANCEL):
+                return EXIT_CANCELLED
+            case OperationEnded(exit=ExitUnknown()):
+                return None
+            case OperationEnded(exit=end):
+                return shell_status(end)
+            case _:
+                return None
+
+    @property
     def uses_up_id(self) -> bool:
         """Whether its command is never run again: it began, or somebody wanted no more of it before it could."""
         if not isinstance(self.state, OperationEnded):
@@ -124,6 +146,14 @@ class ForgottenOperation:
     """Wall clock."""
 
 
+def digest_of(command: str, working_directory: str) -> str:
+    """What tells one command in one place from others."""
+    return derived(_NIL, working_directory, command)
+
+
+_NIL = "00000000-0000-0000-0000-000000000000"
+
+
 # Commands -------------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +169,10 @@ class RunOperation:
     working_directory: str
     limit_s: float
     stamp: str
+
+    def __repr__(self) -> str:
+        """Without the command, which never reaches a log of ours."""
+        return f"RunOperation({self.operation_id!r}, ..., limit_s={self.limit_s!r}, stamp={self.stamp!r})"
 
 
 @dataclass(frozen=True, slots=True)

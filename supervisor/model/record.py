@@ -1,7 +1,7 @@
-"""The state of the world: one frozen record for each service, task, task run and execution.
+"""The state of the world: one frozen record for each service, task, task run, execution and operation.
 
 Records are replaced, never changed; `revision` orders all changes of all records; `born` is the
-revision of the first, so it orders records by age. Ids are UUIDs in text form.
+revision of the first, so it orders records by age. Ids are UUIDs in text form. `operation_record` has the operation.
 A run id names a run directory; it is made from its owner's id, so that the core needs no randomness.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from supervisor.lean.frozen import dataclass, field
+from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.exit import Exit
 from supervisor.model.ids import (
     EnvironmentId,
@@ -40,6 +41,9 @@ from supervisor.model.states import (
     Stopping,
 )
 from supervisor.model.step_states import NO_STEPS, NOT_BEGUN, NOT_RUN, StepState, StepStates
+
+if TYPE_CHECKING:
+    from supervisor.model.operation_record import Operation
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -373,4 +377,7 @@ class Environment:
     revision: int = 0
 
 
-Record = Service | Task | TaskRun | Execution | Environment
+if TYPE_CHECKING:
+    Record = Service | Task | TaskRun | Execution | Environment | Operation
+else:  # nobody looks for an operation before there is one
+    Record = Service | Task | TaskRun | Execution | Environment

@@ -10,9 +10,10 @@ from typing import Any
 
 from supervisor.boot.recent_changes import KEPT, REASON_CHARACTERS, RecentChanges
 from supervisor.hub import Change, Hub
-from supervisor.model.exit import ExitCode
-from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, TaskId
+from supervisor.model.exit import ExitCode, ExitSignal
+from supervisor.model.ids import EnvironmentId, ExecutionId, OperationId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Now
+from supervisor.model.operation_record import EndReason, Operation, OperationEnded
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import Environment, Execution, Record, Service, Source, Task, TaskRun
 from supervisor.model.shared_sequence import EMPTY
@@ -67,21 +68,38 @@ def test_each_kind_of_record_is_told() -> None:
     ended = replace(run, state=RunEnded(ExitCode(7)))
     execution = Execution(ExecutionId("e"), TaskId("t"), "build", "manual", "f", EMPTY, 0.0)
     failed = replace(execution, phase=ExecutionPhase.FAILED, reason='step "build" exited 7')
+    call = Operation(RunId("o"), OperationId("call 1"), "echo pl4nted", "", "", 0.0, 0.0)
+    cancelled = replace(call, state=OperationEnded(ExitSignal(15), 5.0, EndReason.CANCEL))
     environment = Environment(EnvironmentId("n"), 0.0)
     broken = replace(environment, file_presence="DISCOVERED", file_failure="a: TOKEN=pl4nted")
     edited = replace(BUILD, spec_version=2)
 
     told = Ring().changes(
-        (run, ended), (execution, failed), (environment, broken), (BUILD, edited), (edited, None)
+        (run, ended),
+        (call, cancelled),
+        (cancelled, None),
+        (execution, failed),
+        (environment, broken),
+        (BUILD, edited),
+        (edited, None),
     )
 
     assert [(each["kind"], each["before"], each["after"], each["reason"]) for each in told] == [
         ("run", "live", "ended", "exited 7"),
+        ("operation", "live", "ended", "was killed by SIGTERM"),
         ("execution", "pending", "failed", 'step "build" exited 7'),
         ("environment", "absent", "discovered", "the automations file is refused"),
         ("task", "known", "known", "edited"),
         ("task", "known", None, ""),
     ]
+
+
+def test_an_operation_goes_by_what_its_client_calls_it() -> None:
+    call = Operation(RunId("o"), OperationId("call 1"), "echo pl4nted", "", "/pl4nted", 0.0, 0.0)
+    (told,) = Ring().changes((None, call))
+
+    assert (told["id"], told["reference"]) == ("o", "call 1")
+    assert "pl4nted" not in json.dumps(told)
 
 
 def test_what_nobody_would_look_for_is_not_kept() -> None:

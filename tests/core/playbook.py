@@ -15,8 +15,9 @@ from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn,
 from supervisor.model.command import ApplyFile, Command
 from supervisor.model.exit import SUCCESS, Exit, ExitCode
 from supervisor.model.fact import Exited, Fact, MainExited, OutputRead, ProbeEnded, Started
-from supervisor.model.ids import RunId, derived
+from supervisor.model.ids import OperationId, RunId, derived
 from supervisor.model.moment import Now
+from supervisor.model.operation_record import Operation, RunOperation
 from supervisor.model.phase import ServicePhase
 from supervisor.model.record import Execution, Service, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, ServiceSpec, TaskItem, TaskSpec, Trigger
@@ -93,6 +94,10 @@ class Playbook:
     def apply(self, *items: ServiceItem | TaskItem) -> list[str]:
         return self.do(ApplyFile(file(*items), self.stamp()))
 
+    def operate(self, name: str, command: str = "work", limit_s: float = 0.0) -> list[str]:
+        """Have a command run as the operation `name`."""
+        return self.do(RunOperation(OperationId(name), command, "", limit_s, self.stamp()))
+
     def started(self, name: str) -> list[str]:
         self.pids += 1
         return self.do(Started(self.runs[name], self.pids))
@@ -142,6 +147,9 @@ class Playbook:
     def execution(self, reference: str) -> Execution:
         return self.executions(reference)[-1]
 
+    def operation(self, name: str) -> Operation | None:
+        return queries.operation(self.world.records, OperationId(name))
+
     def phases(self, reference: str) -> dict[str, str]:
         """{step's reference: its phase} of the newest execution."""
         execution = queries.shown(self.world.records, self.execution(reference))
@@ -154,7 +162,11 @@ class Playbook:
     def _word(self, action: Action) -> str:
         match action:
             case Spawn(run_id, kind, _, reference):
-                name = reference if kind in (RunKind.START, RunKind.TASK) else f"{reference}.{kind.value}"
+                name = (
+                    reference
+                    if kind in (RunKind.START, RunKind.TASK, RunKind.OPERATION)
+                    else f"{reference}.{kind.value}"
+                )
                 self.runs[name] = run_id
                 return f"spawn {name}"
             case Terminate(run_id):

@@ -19,6 +19,7 @@ from supervisor.core.invariants import violations
 from supervisor.core.items.diff import digests, items
 from supervisor.core.recovery import known_runs
 from supervisor.core.world import Outcome, World
+from supervisor.lean.frozen import replace
 from supervisor.model.action import Action, Discard, Kill, Note, RunKind, Spawn, Terminate
 from supervisor.model.command import (
     ApplyFile,
@@ -50,8 +51,15 @@ from supervisor.model.fact import (
     Started,
     Survivor,
 )
-from supervisor.model.ids import EnvironmentId, ExecutionId, RunId, ServiceId, TaskId, derived
+from supervisor.model.ids import EnvironmentId, ExecutionId, OperationId, RunId, ServiceId, TaskId, derived
 from supervisor.model.moment import Now
+from supervisor.model.operation_record import (
+    CancelOperation,
+    ForgetOperations,
+    Operation,
+    OperationEnded,
+    RunOperation,
+)
 from supervisor.model.phase import ExecutionPhase, ServicePhase, Want
 from supervisor.model.record import Record, Service, Source, Task
 from supervisor.model.spec import AutomationsFile, ServiceItem, Trigger
@@ -96,7 +104,11 @@ EXITS: list[Exit] = [
     ExitUnknown(),
     NotStarted("no shell"),
 ]
+WRITTEN = [(0, 0), (7, 9), (300 << 20, 128 << 20)]
 SURVIVORS: list[tuple[Survivor, ...]] = [(), (), (Survivor(7, "dd", "D"),)]
+
+
+OPERATIONS = [OperationId(str(number)) for number in range(12)]
 
 
 class Live(NamedTuple):
@@ -147,6 +159,16 @@ def check_sources(
             pass
 
 
+def is_not_started(fact: Fact) -> bool:
+    return isinstance(fact, Exited | MainExited) and isinstance(fact.exit, NotStarted)
+
+
+def used_up(outcome: Outcome) -> set[OperationId]:
+    """The ids that the store keeps of operations that a step removed."""
+    gone = [record for record in outcome.removed if isinstance(record, Operation)]
+    return {record.operation_id for record in gone if record.uses_up_id}
+
+
 class ToyMachine:
     """Lives through one history."""
 
@@ -162,6 +184,14 @@ class ToyMachine:
         self.ended: dict[str, ExecutionPhase] = {}
         self.deleted: set[str] = set()
         self.acted: list[Action] = []
+        self.forgotten: set[OperationId] = set()
+        """The operations whose results are no longer kept, as the store has them."""
+        self.used: set[OperationId] = set()
+        """The operations whose command has begun."""
+        self.forgets = True
+        """Whether results become too old, which depends on the wall clock."""
+        self.results: dict[RunId, tuple[int | None, OperationEnded]] = {}
+        """{operation that is over: its exit code, its state}"""
 
     def begin(self) -> None:
         """The environment starts, with its first file."""
@@ -204,6 +234,7 @@ class ToyMachine:
         for action in outcome.actions:
             self.perform(action)
         assert self.kept <= known_runs(self.world.records), "a directory is kept that no record names"
+        self.forgotten |= used_up(outcome)
         for record in outcome.changed:
             self.check(record)
 
@@ -229,8 +260,19 @@ class ToyMachine:
             StartTask(one_task, stamp),
             StopExecution(rng.choice([*records.executions, ExecutionId("nobody")])),
             DeleteTask(one_task),
+            self.operation(stamp),
+            self.operation(stamp),
+            CancelOperation(rng.choice(OPERATIONS)),
         ]
+        if self.forgets and rng.random() < 0.02:
+            return ForgetOperations(self.mono_s - 20.0)
         return rng.choice(commands)
+
+    def operation(self, stamp: str) -> RunOperation:
+        """Some client's command. A client asks first whether its id is used, which only the store may know."""
+        unused = [id_ for id_ in OPERATIONS if id_ not in self.forgotten] or [OperationId(stamp)]
+        limit_s = self.rng.choice([0.0, 0.0, 1.0, 20.0])
+        return RunOperation(self.rng.choice(unused), "work", "", limit_s, stamp)
 
     def changed(self, service_id: ServiceId) -> ServiceItem:
         """What a client makes of a service."""
@@ -240,6 +282,19 @@ class ToyMachine:
 
     def fact(self, run_id: RunId) -> Fact:
         live = self.live[run_id]
+        fact = self.fact_of(run_id, live)
+        if isinstance(fact, Exited | MainExited):
+            fact = replace(fact, exit=self.possible(live.spawn, fact.exit))
+        if live.spawn.kind is RunKind.OPERATION and not is_not_started(fact):
+            self.used.add(OperationId(live.spawn.owner_id))
+        return fact
+
+    def possible(self, spawn: Spawn, end: Exit) -> Exit:
+        """An operation whose command has begun does not end as if it never had."""
+        began = spawn.kind is RunKind.OPERATION and spawn.owner_id in self.used
+        return ExitUnknown() if began and isinstance(end, NotStarted) else end
+
+    def fact_of(self, run_id: RunId, live: Live) -> Fact:
         if live.spawn.kind is RunKind.READY and self.rng.random() < 0.5:
             end, said = self.rng.choice(EXITS), self.rng.choice(["", "no\n"])
             return ProbeEnded(run_id, end, said, said, is_late=self.rng.random() < 0.1)
@@ -258,14 +313,19 @@ class ToyMachine:
                     self.rng.choice(EXITS),
                     tail=self.rng.choice(["", "no\n"]),
                     survivors=self.rng.choice(SURVIVORS),
+                    written=self.rng.choice(WRITTEN),
+                    unasked=self.rng.random() < 0.1,
                 )
 
     def perform(self, action: Action) -> None:
         match action:
             case Spawn(run_id, kind, owner):
                 twins = [x for x in self.live.values() if (x.spawn.owner_id, x.spawn.kind) == (owner, kind)]
-                assert kind.value == "task" or not twins, f"{kind} of {owner} is live already"
+                assert kind in (RunKind.TASK, RunKind.OPERATION) or not twins, (
+                    f"{kind} of {owner} is live already"
+                )
                 assert run_id not in self.live
+                assert owner not in self.used, "a command runs again"
                 self.live[run_id] = Live(action)
                 self.kept.add(run_id)
             case Terminate(run_id) | Kill(run_id):
@@ -278,6 +338,9 @@ class ToyMachine:
 
     def check(self, record: Record) -> None:
         """What is final stays as it is."""
+        if isinstance(record, Operation) and isinstance(record.state, OperationEnded):
+            result = record.status, record.state
+            assert self.results.setdefault(record.id, result) == result, "an operation ended twice"
         phase = getattr(record, "phase", None)
         assert record.id not in self.deleted
         if phase is ServicePhase.DELETED:
@@ -294,8 +357,8 @@ class ToyMachine:
             if not self.live:
                 break
             run_id = self.rng.choice(list(self.live))
-            del self.live[run_id]
-            self.step(Exited(run_id, self.rng.choice(EXITS)))
+            spawn = self.live.pop(run_id).spawn
+            self.step(Exited(run_id, self.possible(spawn, self.rng.choice(EXITS))))
         self.mono_s += 1000
         self.step()
         assert self.live == {}
@@ -337,7 +400,7 @@ def test_world_made_again_from_its_records_goes_on_the_same(seed: int, turns: in
     for _ in range(turns):
         machine.turn()
         old = machine.world.records
-        tables = (old.environments, old.services, old.tasks, old.runs, old.executions)
+        tables = (old.environments, old.services, old.tasks, old.runs, old.executions, old.operations)
         machine.world = World([r for table in tables for r in table.values()], old.revision)
         # Which execution follows which is not stored: those that followed join their leader again.
         assert machine.world.step((), Now(machine.mono_s, machine.mono_s)).actions == ()
@@ -360,6 +423,7 @@ class Jumping(ToyMachine):
 @settings(max_examples=100)
 def test_nothing_that_is_done_depends_on_the_wall_clock(seed: int) -> None:
     steady, jumping = ToyMachine(random.Random(seed)), Jumping(seed)
+    steady.forgets = jumping.forgets = False
     for _ in range(100):
         steady.turn()
         jumping.turn()

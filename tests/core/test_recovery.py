@@ -23,11 +23,12 @@ from supervisor.model.command import FireTrigger, StartTask, StopExecution, Stop
 from supervisor.model.exit import Exit, ExitCode, ExitUnknown, NotStarted
 from supervisor.model.fact import Exited, Fact, MachineRestarted, MainExited, Started
 from supervisor.model.ids import RunId, ServiceId
+from supervisor.model.operation_record import OperationEnding
 from supervisor.model.phase import RunPhase, ServicePhase, Want
 from supervisor.model.record import Record
 from supervisor.model.states import RunStopping, Stopping, StopStage
 from tests.core.playbook import Playbook, service, task
-from tests.core.test_histories import EXITS, START, ToyMachine
+from tests.core.test_histories import EXITS, START, ToyMachine, used_up
 
 CRASHES = 0.15
 RESTARTS = 0.1
@@ -72,6 +73,7 @@ class CrashingMachine(ToyMachine):
         self.stored.update((record.id, record) for record in outcome.changed)
         for record in outcome.removed:
             self.stored.pop(record.id, None)
+        self.forgotten |= used_up(outcome)
         self.revision = max([self.revision, *(record.revision for record in outcome.changed)])
         for record in outcome.changed:
             self.check(record)
@@ -134,6 +136,8 @@ class CrashingMachine(ToyMachine):
         records = self.world.records
         if run_id in records.runs:
             return records.runs[RunId(run_id)].phase is RunPhase.LIVE
+        if run_id in records.operations:
+            return records.operations[RunId(run_id)].phase is RunPhase.LIVE
         owner = records.services[ServiceId(run_id.partition(".")[0])]
         if run_id == owner.stop:
             return isinstance(owner.state, Stopping) and owner.state.stage is StopStage.COMMAND
@@ -156,19 +160,22 @@ class CrashingMachine(ToyMachine):
 
     def end(self, run_id: str, end: Exit) -> None:
         """A run ends while no supervisor is there."""
-        del self.live[RunId(run_id)]
-        self.exits.setdefault(run_id, end)
+        spawn = self.live.pop(RunId(run_id)).spawn
+        self.exits.setdefault(run_id, self.possible(spawn, end))
 
     def agree(self) -> None:
         """What the records say and what the machine runs is the same."""
         records = self.world.records
         slots = chain.from_iterable(one.live_runs for one in records.services.values())
         runs = [run for run in records.runs.values() if run.phase is not RunPhase.ENDED]
-        assert set(self.live) == {*slots, *(run.id for run in runs)}
+        assert set(self.live) == {*slots, *(run.id for run in runs), *records.live_operations}
         assert set(self.live) <= self.kept <= known_runs(records)
         for run in runs:
             if isinstance(run.state, RunStopping):
                 assert self.told.get(run.id, 0) >= (2 if run.state.kill_at is None else 1)
+        for operation in queries.live_operations(records):
+            if isinstance(operation.state, OperationEnding):
+                assert self.told.get(operation.id, 0) >= (2 if operation.state.kill_at is None else 1)
         for one in records.services.values():
             if isinstance(one.state, Stopping) and one.start:
                 must = {StopStage.COMMAND: 0, StopStage.TERMINATED: 1, StopStage.KILLED: 2}

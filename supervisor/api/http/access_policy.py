@@ -17,7 +17,15 @@ from connect_server.connect_errors import Code, ConnectError, Program
 from connect_server.http.access import HostPolicy
 from connect_server.http.begun_call import Caller
 from connect_server.http.tokens import Issuer, Tokens
-from supervisor.model.errors import TRANSIENT_ERRNOS, AlreadyExists, InvalidActivity, NotFound, Precondition
+from supervisor.model.errors import (
+    TRANSIENT_ERRNOS,
+    AlreadyExists,
+    Draining,
+    Exhausted,
+    InvalidActivity,
+    NotFound,
+    Precondition,
+)
 from supervisor.shim.unix_socket import peer_credentials
 
 PROGRAM = Program(
@@ -26,6 +34,8 @@ PROGRAM = Program(
         InvalidActivity: Code.INVALID_ARGUMENT,
         NotFound: Code.NOT_FOUND,
         AlreadyExists: Code.ALREADY_EXISTS,
+        Draining: Code.UNAVAILABLE,
+        Exhausted: Code.RESOURCE_EXHAUSTED,
         Precondition: Code.FAILED_PRECONDITION,
     },
     TRANSIENT_ERRNOS,

@@ -19,6 +19,7 @@ from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.hub import Change, ChangeEvent, Resync
 from supervisor.model.ids import EnvironmentId
+from supervisor.model.operation_record import Operation
 from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 CREATE, UPDATE = pb.RESOURCE_OPERATION_CREATE, pb.RESOURCE_OPERATION_UPDATE
@@ -125,7 +126,7 @@ def type_of(record: Record) -> pb.ResourceType | None:
             return pb.RESOURCE_TYPE_TASK
         case Execution():
             return pb.RESOURCE_TYPE_TASK_EXECUTION
-        case TaskRun():
+        case TaskRun() | Operation():
             return None
 
 
@@ -152,7 +153,7 @@ def _wish(record: Record) -> object:
             return record.stop_wanted
         case Environment():
             return record.name, record.spec
-        case TaskRun():
+        case TaskRun() | Operation():
             return None
 
 
@@ -175,5 +176,5 @@ def _visible(record: Record) -> object:
             return replace(record, revision=0, gone=False)
         case Environment():
             return replace(record, revision=0)
-        case TaskRun():
+        case TaskRun() | Operation():
             return None

@@ -36,6 +36,11 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     "-- Since then the row of a service holds its state; `host.state.flat_rows` reads those from before.\n",
+    """
+    CREATE TABLE forgotten_operations (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status INTEGER, ended_s REAL NOT NULL
+    );
+    """,
 )
 """Each step brings a file from one version to the next; `PRAGMA user_version` counts them. Only append."""
 
@@ -57,6 +62,11 @@ _CAUSED_BY_MACHINE = frozenset(
 """Errors caused by the machine, not by a damaged file; sqlite3_errcode(3)."""
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 """The ends of the names of SQLite's other files."""
+_NEWEST_ROWS = """
+    SELECT id, kind, revision, CASE
+        WHEN kind != 'Operation' THEN body WHEN json_valid(body) THEN json_remove(body, '$.command') ELSE '' END
+    FROM records ORDER BY revision DESC LIMIT ?
+"""
 _LOCK_WAIT_S = 2.0
 """How long a reader waits for the supervisor that writes."""
 
@@ -124,7 +134,8 @@ def copy_in_memory(path: str | os.PathLike[str]) -> sqlite.Connection:
 def newest_rows(path: str | os.PathLike[str], most: int, most_bytes: int) -> list[Row]:
     """The rows of records of a database that another process may write meanwhile, the last changed first.
 
-    At most `most` rows with `most_bytes` of JSON. The file may be damaged, and of any version. Raises StoreError; its
+    At most `most` rows with `most_bytes` of JSON, without the commands of operations, which nobody but their clients is
+    to see. The file may be damaged, and of any version. Raises StoreError; its
     text is the reason alone.
     """
     from urllib.parse import quote  # only a support bundle reads a database like this
@@ -136,8 +147,7 @@ def newest_rows(path: str | os.PathLike[str], most: int, most_bytes: int) -> lis
     with bare_errors():
         uri = f"file:{quote(os.fspath(path))}?mode=ro"
         with closing(sqlite.connect(uri, uri=True, timeout=_LOCK_WAIT_S)) as connection:
-            query = "SELECT id, kind, revision, body FROM records ORDER BY revision DESC LIMIT ?"
-            for row in connection.execute(query, (most,)):
+            for row in connection.execute(_NEWEST_ROWS, (most,)):
                 most_bytes -= len(row[3])
                 if most_bytes < 0:
                     break

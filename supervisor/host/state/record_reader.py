@@ -18,6 +18,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from supervisor.lean.frozen import is_frozen
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.ids import StepId, derived
+from supervisor.model.operation_record import Operation
 from supervisor.model.phase import ExecutionPhase
 from supervisor.model.record import (
     Environment,
@@ -36,8 +37,8 @@ from supervisor.model.step_states import NO_STEPS, NOT_RUN, StepState, StepState
 if TYPE_CHECKING:
     from supervisor.lean.sqlite import sqlite
 
-KINDS: Mapping[str, type[Service | Task | TaskRun | Environment]] = {
-    kind.__name__: kind for kind in (Service, Task, TaskRun, Environment)
+KINDS: Mapping[str, type[Service | Task | TaskRun | Environment | Operation]] = {
+    kind.__name__: kind for kind in (Service, Task, TaskRun, Environment, Operation)
 }
 
 T = TypeVar("T")

@@ -29,17 +29,15 @@ from supervisor.host.state.execution_parts import Parts
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.errors import MachineError
-from supervisor.model.record import (
-    Execution,
-    Record,
-    Service,
-    TaskRun,
-)
+from supervisor.model.record import Environment, Execution, Record, Service, Task, TaskRun
 
 if TYPE_CHECKING:
-    from supervisor.host.state import record_reader
+    from supervisor.host.state import forgotten_operations, record_reader
     from supervisor.lean.sqlite import sqlite
+    from supervisor.model.ids import OperationId
+    from supervisor.model.operation_record import ForgottenOperation
 else:
+    forgotten_operations = late("supervisor.host.state.forgotten_operations")
     record_reader = late("supervisor.host.state.record_reader")
 
 
@@ -155,6 +153,16 @@ class Store:
         with bare_errors(), self._connection as connection:
             connection.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
+    def forgotten_operation(self, operation_id: OperationId) -> ForgottenOperation | None:
+        """The operation that a client calls so, if it has ended and its result is no longer kept. Raises StoreError."""
+        with bare_errors():
+            return forgotten_operations.find(self._connection, operation_id)
+
+    def forget_operation_ids(self, before_s: float) -> None:
+        """Forget the ids of operations that ended before `before_s`, wall clock. Raises StoreError."""
+        with bare_errors(), self._connection as connection:
+            forgotten_operations.forget(connection, before_s)
+
     def _value(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
@@ -170,6 +178,8 @@ class Store:
             connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
             if isinstance(record, Execution):
                 self._parts.erase(connection, record)
+            elif not isinstance(record, Service | Task | TaskRun | Environment):
+                forgotten_operations.keep(connection, record)
         if revision:
             connection.execute("REPLACE INTO meta VALUES ('revision', ?)", (revision,))
 

@@ -9,10 +9,15 @@ import resource
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from supervisor.host.state.store import Store
+from supervisor.model.exit import ExitCode
+from supervisor.model.ids import OperationId, RunId
+from supervisor.model.operation_record import Operation, OperationEnded
 from tests.bundle.unpacking import manifest_of, unpacked
 from tests.cli.conftest import PROGRAM, Invoke
 from tests.doctor.guard import loopback_only
@@ -81,6 +86,27 @@ def test_no_planted_secret_is_in_it(supervisor: Invoke, folder: Path) -> None:
     files = unpacked((folder / "b.tar.zst").read_bytes())
 
     assert b"--password ***" in files["automations.yaml"]
+    assert [name for name, content in files.items() if b"pl4nted" in content] == []
+
+
+def test_of_an_operation_there_is_neither_its_command_nor_what_it_printed(
+    supervisor: Invoke, folder: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "other-state"
+    (state / "runs" / "r").mkdir(parents=True)
+    for stream in ("stdout", "stderr"):
+        (state / "runs" / "r" / stream).write_text("pl4nted-output")
+    over = OperationEnded(ExitCode(3), 5.0)
+    call = Operation(RunId("r"), OperationId("call"), "echo pl4nted-command", "", "", 0.0, 1.0, over, 1, 1)
+    with closing(Store(state / "state.db")) as store:
+        store.save([call], [])
+    supervisor("bundle", "b.tar.zst", "--state-dir", str(state))
+    files = unpacked((folder / "b.tar.zst").read_bytes())
+
+    (told,) = json.loads(files["state/records.json"])
+    assert (told["kind"], told["record"]["operation_id"]) == ("Operation", "call")
+    (recent,) = json.loads(files["state/recent.json"])
+    assert (recent["reference"], recent["phase"], recent["ended_s"]) == ("call", "OperationEnded", 5.0)
     assert [name for name, content in files.items() if b"pl4nted" in content] == []
 
 

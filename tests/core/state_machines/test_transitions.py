@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from supervisor.core.state_machines import execution as executions
+from supervisor.core.state_machines import operation as operations
 from supervisor.core.state_machines import service as services
 from supervisor.core.state_machines import task_run
 from supervisor.core.state_machines.step_outcome import View
 from supervisor.core.state_machines.transitions import IGNORED, NEVER
 from supervisor.model.exit import ExitCode
-from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
+from supervisor.model.ids import ExecutionId, OperationId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Now
+from supervisor.model.operation_record import Operation
 from supervisor.model.phase import ExecutionPhase, RunPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source, TaskRun
 from supervisor.model.shared_sequence import EMPTY
@@ -35,7 +37,7 @@ TURNS = 90
 
 
 class Machine(NamedTuple):
-    """One of the three state machines."""
+    """One of the state machines."""
 
     module: Any
     events: type
@@ -51,6 +53,7 @@ class Machine(NamedTuple):
 MACHINES = {
     "service": Machine(services, services.ServiceEvent, lambda record: type(record.state)),
     "task run": Machine(task_run, task_run.TaskRunEvent, lambda record: type(record.state)),
+    "operation": Machine(operations, operations.OperationEvent, lambda record: type(record.state)),
     "execution": Machine(executions, executions.ExecutionEvent, lambda record: record.phase),
 }
 Transition = tuple[Any, str, Any]
@@ -63,6 +66,10 @@ NOT_BY_HISTORIES = {
     (ExecutionPhase.PENDING, executions.ExecutionEvent.GIVEN_UP),
 }
 """Cells that a test below tries one by one."""
+
+
+BEGINS: dict[str, set[enum.Enum]] = {"operation": {RunPhase.LIVE}, "execution": {ExecutionPhase.PENDING}}
+"""The phases that records only have from their making on."""
 
 
 def events(machine: Machine) -> dict[str, str]:
@@ -110,13 +117,17 @@ def test_every_cell_is_written(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("name", "phases"),
-    [("service", ServicePhase), ("task run", RunPhase), ("execution", ExecutionPhase)],
+    [
+        ("service", ServicePhase),
+        ("task run", RunPhase),
+        ("operation", RunPhase),
+        ("execution", ExecutionPhase),
+    ],
 )
 def test_every_phase_has_a_row_and_is_led_to(name: str, phases: type[enum.Enum]) -> None:
     cells = [cell for row in MACHINES[name].table.values() for cell in row.values()]
-    assert {phase for cell in cells if not isinstance(cell, str) for phase in cell[1]} == set(phases) - {
-        ExecutionPhase.PENDING
-    }
+    led_to = {phase for cell in cells if not isinstance(cell, str) for phase in cell[1]}
+    assert led_to == set(phases) - BEGINS.get(name, set())
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -180,6 +191,11 @@ def test_execution_that_is_given_up_before_it_is_admitted_starts_nothing(
             task_run.take,
             TaskRun(RunId("r"), TaskId("t"), "build", "f", TaskSpec("make"), RunEnded(ExitCode(0))),
             task_run.TaskRunEvent.KILL_DUE,
+        ),
+        (
+            operations.take,
+            Operation(RunId("r"), OperationId("o"), "true", "", "", 0.0, 0.0),
+            operations.OperationEvent.KILL_DUE,
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """What SQLite's errors mean: the machine is told apart from a damaged file, and nobody else sees SQLite."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -11,9 +12,11 @@ import pytest
 
 from supervisor.host.state.database import DamagedDatabase, newest_rows, open_database
 from supervisor.host.state.store import Store
+from supervisor.lean.frozen import replace
 from supervisor.lean.sqlite import sqlite
 from supervisor.model.errors import StoreError
-from supervisor.model.ids import EnvironmentId
+from supervisor.model.ids import EnvironmentId, OperationId, RunId
+from supervisor.model.operation_record import Operation
 from supervisor.model.record import Environment
 
 
@@ -97,6 +100,19 @@ def test_newest_rows_are_read_beside_a_supervisor_and_change_nothing(path: Path)
         before = path.read_bytes()
         assert newest_rows(path, 1, 10_000)[0][0] == "another id"
         assert path.read_bytes() == before
+
+
+def test_newest_rows_have_no_command_of_a_client(path: Path) -> None:
+    call = Operation(RunId("r"), OperationId("call"), "echo pl4nted " * 1_000, "", "", 0.0, 0.0, revision=9)
+    with closing(Store(path)) as store:
+        store.save([call, replace(call, id=RunId("damaged"))], [])
+        with store._connection as connection:
+            connection.execute("UPDATE records SET body = 'echo pl4nted' WHERE id = 'damaged'")
+    rows = newest_rows(path, 9, 10_000)
+    assert [row[:3] for row in rows[:2]] == [("damaged", "Operation", 9), ("r", "Operation", 9)]
+    assert json.loads(rows[1][3])["operation_id"] == "call"
+    assert "pl4nted" not in repr(rows)
+    assert len(rows) == 5, "a long command leaves room for the others"
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])

@@ -85,6 +85,8 @@ def test_world_of_any_history_comes_back_from_the_store(seed: int, tmp_path: Pat
     assert (world.services, world.tasks, world.runs) == (live.services, live.tasks, live.runs)
     assert (world.executions, world.revision) == (live.executions, live.revision)
     assert list(world.live) == list(live.live)
+    assert (world.operations, world.operation_runs) == (live.operations, live.operation_runs)
+    assert list(world.results.items()) == list(live.results.items())
 
 
 def test_a_step_writes_only_itself(store: Store) -> None:
