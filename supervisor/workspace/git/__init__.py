@@ -1,0 +1,1 @@
+"""The repository that holds the workspace, by the git command line."""

@@ -1,0 +1,55 @@
+"""Paths of the working tree: what clients may name, and what lies there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import stat
+
+from supervisor.workspace.errors import OpsError, refused
+from supervisor.workspace.names import located, spellings, text
+
+
+def candidates(path: str, top: bytes) -> list[bytes]:
+    """What a path from a client can mean, relative to the top folder, the likeliest first.
+
+    There is more than one only if it holds characters that may stand for bytes. Raises OpsError if it leads elsewhere.
+    """
+    plain = posixpath.normpath(path) if path else ""
+    if not path or path.startswith("/") or plain in (".", "..") or plain.startswith("../"):
+        why = "git's paths are relative to the top folder of the repository and stay in it"
+        raise OpsError("invalid_argument", f"cannot use the path {path!r}: {why}")
+    both = spellings(plain)
+    if len(both) == 1:
+        return list(both)
+    here = located(plain, os.fsdecode(top)).removeprefix(top + b"/")
+    return list(dict.fromkeys([here, *both]))
+
+
+def status_of(top: bytes, path: bytes) -> os.stat_result | None:
+    """What lies there in the working tree itself: not below a link, and in no other repository; None if nothing does.
+
+    Raises OpsError where the kernel refuses to tell.
+    """
+    parts = path.split(b"/")
+    if any(part.lower() == b".git" for part in parts):
+        return None
+    at = top
+    for folder in parts[:-1]:
+        at = os.path.join(at, folder)
+        found = _lstat(at)
+        if found is None or not stat.S_ISDIR(found.st_mode) or _lstat(at + b"/.git") is not None:
+            return None
+    return _lstat(os.path.join(top, path))
+
+
+def _lstat(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # so nothing can be there
+            return None
+        raise refused(f"look at {text(path)!r}", error) from None
