@@ -76,7 +76,7 @@ class Job:
         *,
         cwd: str | bytes | None = None,
         stdin: bytes = b"",
-        environ: Mapping[str, str] | None = None,
+        environ: Mapping[str, str | None] | None = None,
     ) -> Completed:
         """Run a program to its end. Raises Cancelled, OSError if it cannot be run.
 
@@ -84,7 +84,7 @@ class Job:
             argv: the program, looked up on PATH, and its arguments.
             cwd: the folder that it runs in; None: the workspace.
             stdin: what it reads.
-            environ: variables beside those of commands.
+            environ: variables beside those of commands; None takes one away.
         """
         with _in_memory(stdin) as given, _in_memory() as complaints:
             with self.process(argv, cwd=cwd, stdin=given, stderr=complaints, environ=environ) as process:
@@ -103,7 +103,7 @@ class Job:
         cwd: str | bytes | None = None,
         stdin: IO[Any] | int = subprocess.DEVNULL,
         stderr: IO[Any] | int = subprocess.DEVNULL,
-        environ: Mapping[str, str] | None = None,
+        environ: Mapping[str, str | None] | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A program whose standard output is a pipe, in a process group of its own, which is killed on the way out.
 
@@ -117,7 +117,7 @@ class Job:
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=None if environ is None else {**os.environ, **environ},
+                env=None if environ is None else _merged(environ),
                 process_group=0,
             )
             self._processes.add(process.pid)
@@ -148,6 +148,11 @@ STREAM: dict[str, tuple[type[Any], Callable[[Any, Job], Iterator[Any]]]] = {}
 def _kill_group(pid: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # it may be a program that changes its user
         os.killpg(pid, signal.SIGKILL)
+
+
+def _merged(changes: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment of commands with these changes."""
+    return {name: value for name, value in {**os.environ, **changes}.items() if value is not None}
 
 
 @contextmanager

@@ -24,6 +24,14 @@ def test_a_program_runs_in_the_workspace_with_its_input_and_variables(job: Job, 
     assert done.stdout == os.fsencode(tmp_path.resolve()) + b"\nin\n"
 
 
+def test_a_variable_can_be_taken_away(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAID", "hello")
+
+    done = job.run(["sh", "-c", 'echo "${SAID-nothing}"'], environ={"SAID": None})
+
+    assert done.stdout == b"nothing\n"
+
+
 def test_much_input_and_output_and_complaints_do_not_block_each_other(job: Job) -> None:
     data = os.urandom(1 << 20)
 
