@@ -17,11 +17,14 @@ from supervisor.core.records import Records
 from supervisor.host.proc import worker_threads
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.hub import Change, ChangeEvent, Hub
+from supervisor.model.exit import SUCCESS, ExitUnknown, NotStarted
+from supervisor.model.operation_record import EndReason, Operation, OperationEnded
 from supervisor.model.phase import EXECUTION_ENDED, ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service
 
 _DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _LAGS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+_OPERATIONS_OVER = ("succeeded", "failed", "limit", "cancelled", "drained", "unknown", "not_started")
 _OVER = ("succeeded", "failed", "stopped")
 
 
@@ -66,6 +69,17 @@ class Metrics:
             _DURATIONS_S,
             "outcome",
         )
+        self._operations = Counter(
+            "supervisor_operations_total",
+            "Operations (commands that clients have run) that are over; those never started, too.",
+            "outcome",
+            dict.fromkeys(_OPERATIONS_OVER, 0),
+        )
+        self._operation_durations = Histogram(
+            "supervisor_operation_duration_seconds",
+            "From the acceptance of an operation to its end.",
+            _DURATIONS_S,
+        )
         self._probes = Counter(
             "supervisor_probe_failures_total", "Readiness probes that found no ready service."
         )
@@ -105,6 +119,21 @@ class Metrics:
             phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
         })  # fmt: skip
         yield gauge(
+            "supervisor_operations_live",
+            "Operations (commands that clients have run) that are not over.",
+            len(self._records.live_operations),
+        )
+        yield gauge(
+            "supervisor_operation_results",
+            "Operations that are over and whose results are kept.",
+            len(self._records.results),
+        )
+        yield gauge(
+            "supervisor_operation_result_bytes",
+            "How much output of operations is kept at most.",
+            self._records.results_bytes,
+        )
+        yield gauge(
             "supervisor_subscribers", "Readers of changes: watchers and followers.", self._hub.readers
         )
         signals = dict(zip(("sent", "failed"), self._activity.signals(), strict=True))
@@ -112,7 +141,8 @@ class Metrics:
         yield labelled("supervisor_heartbeats_total", text, "counter", "outcome", signals)
         yield gauge("supervisor_log_bytes", "What the logs of all kept runs take on disk.", log_bytes)
         yield from of_process()
-        for each in (self._executions, self._durations, self._probes, self.lag):
+        counted = self._executions, self._durations, self._operations, self._operation_durations
+        for each in (*counted, self._probes, self.lag):
             yield each.family()
 
     def _count(self, change: Change) -> None:
@@ -121,6 +151,9 @@ class Metrics:
             was_over = isinstance(before, Execution) and before.phase in EXECUTION_ENDED
             if after.phase in EXECUTION_ENDED and not was_over:
                 self._ended(after)
+        elif isinstance(after, Operation) and isinstance(after.state, OperationEnded):
+            self._operations.add(_outcome(after.state))
+            self._operation_durations.observe(max(0.0, after.state.ended_s - after.created_s))
         elif isinstance(before, Service) and isinstance(after, Service):
             self._probes.add(number=_failed_probes(before, after))
 
@@ -129,6 +162,22 @@ class Metrics:
         self._executions.add(outcome)
         if execution.started_s is not None and execution.ended_s is not None:
             self._durations.observe(execution.ended_s - execution.started_s, outcome)
+
+
+def _outcome(ended: OperationEnded) -> str:
+    match ended:
+        case OperationEnded(why=EndReason.LIMIT):
+            return "limit"
+        case OperationEnded(why=EndReason.CANCEL):
+            return "cancelled"
+        case OperationEnded(exit=NotStarted()):
+            return "not_started"
+        case OperationEnded(why=EndReason.DRAIN):
+            return "drained"
+        case OperationEnded(exit=ExitUnknown()):
+            return "unknown"
+        case _:
+            return "succeeded" if ended.exit == SUCCESS else "failed"
 
 
 def kept_log_bytes(runs: Path) -> int:

@@ -5,6 +5,7 @@
 | `automations.watch` | carries out edits of the automations file |
 | `resume_watch.run` | fires triggers when the machine was suspended |
 | `lag.run` | measures how late the event loop comes |
+| `result_expiry.run` | has old results of operations forgotten |
 | `state_watch.run` | restores what was taken away from the state directory |
 | `_report_activity` | has the management plane know that the environment is in use |
 | `service_manager.run` | reports to the service manager |
@@ -27,6 +28,7 @@ from supervisor.activity.activity import Activity
 from supervisor.activity.plane import Plane
 from supervisor.api.http.early_status import EarlyStatus
 from supervisor.boot.crash import Edge, restarted
+from supervisor.boot.serve.result_expiry import ResultExpiry
 from supervisor.boot.serve.resume_watch import ResumeWatch
 from supervisor.boot.serve.running_supervisor import RunningSupervisor
 from supervisor.boot.serve.state_watch import StateWatch, Watched
@@ -52,6 +54,7 @@ class Edges:
         self._supervisor = supervisor
         self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report)
         self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock)
+        self.result_expiry = ResultExpiry(supervisor.engine, supervisor.store)
         self.state_watch = StateWatch(_watched(supervisor), supervisor.conditions, supervisor.report)
         self.upgrade = Upgrade(supervisor)
         self.activity = _activity(supervisor)
@@ -65,6 +68,7 @@ class Edges:
             supervisor.automations.watch,
             self.resume_watch.run,
             self.lag.run,
+            self.result_expiry.run,
             self.state_watch.run,
             self._report_activity,
             supervisor.service_manager.run,

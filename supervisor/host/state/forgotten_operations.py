@@ -17,6 +17,13 @@ KEPT_IDS = 100_000
 KEPT_IDS_S = 30 * 24 * 3600.0
 """How long an id is kept. Who has them forgotten knows the time."""
 
+_FORGET = """
+    DELETE FROM forgotten_operations WHERE number < coalesce(
+        (SELECT number FROM forgotten_operations WHERE ended_s >= ? ORDER BY number LIMIT 1),
+        (SELECT max(number) + 1 FROM forgotten_operations)
+    )
+"""
+
 
 def keep(connection: sqlite.Connection, operation: Operation) -> None:
     """The record of an operation is removed: keep its id, unless its command may still run."""
@@ -40,4 +47,5 @@ def find(connection: sqlite.Connection, operation_id: OperationId) -> ForgottenO
 
 def forget(connection: sqlite.Connection, before_s: float) -> None:
     """Forget the ids of operations that ended before `before_s`, wall clock."""
-    connection.execute("DELETE FROM forgotten_operations WHERE ended_s < ?", (before_s,))
+    # From the oldest on, up to the first that is not too old: not all are read. They are in the order of their removal.
+    connection.execute(_FORGET, (before_s,))

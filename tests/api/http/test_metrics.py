@@ -16,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from supervisor.api.http.metrics import Metrics, kept_log_bytes
 from supervisor.core.records import Records
 from supervisor.hub import Change, Hub
-from supervisor.model.exit import ExitCode
-from supervisor.model.ids import ExecutionId, RunId, ServiceId, TaskId
+from supervisor.model.exit import Exit, ExitCode, ExitSignal, ExitUnknown, NotStarted
+from supervisor.model.ids import ExecutionId, OperationId, RunId, ServiceId, TaskId
+from supervisor.model.operation_record import EndReason, Operation, OperationEnded
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, LastProbe, Service, Source
 from supervisor.model.shared_sequence import EMPTY
@@ -31,6 +32,9 @@ EXECUTION = Execution(ExecutionId("e"), TaskId("t"), "build", "manual", "f", EMP
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+OPERATION = Operation(RunId("o"), OperationId("call"), "true", "", "", 0.0, created_s=10.0)
 
 
 class Numbers:
@@ -56,7 +60,7 @@ class Numbers:
 
 
 @asynccontextmanager
-async def counting(runs: Path, *records: Service | Execution) -> AsyncIterator[Numbers]:
+async def counting(runs: Path, *records: Service | Execution | Operation) -> AsyncIterator[Numbers]:
     numbers = Numbers(runs, Records(records))
     async with anyio.create_task_group() as group:
         group.start_soon(numbers.metrics.run)
@@ -137,3 +141,47 @@ def test_the_size_of_logs_is_what_they_take_on_disk(tmp_path: Path) -> None:
     with (tmp_path / "a" / "log").open("r+b") as file:
         file.truncate(50_000_000)  # a hole
     assert 20_000 <= kept_log_bytes(tmp_path) < 100_000
+
+
+async def test_operations_that_run_and_results_that_are_kept_are_looked_at(tmp_path: Path) -> None:
+    over = replace(
+        OPERATION,
+        id=RunId("over"),
+        operation_id=OperationId("over"),
+        state=OperationEnded(ExitCode(0), 12.0, written=(200 << 20, 5)),
+    )
+    async with counting(tmp_path, OPERATION, over) as numbers:
+        found = await numbers.read()
+    assert found["supervisor_operations_live"] == 1
+    assert found["supervisor_operation_results"] == 1
+    assert found["supervisor_operation_result_bytes"] == (128 << 20) + 5
+
+
+@pytest.mark.parametrize(
+    ("end", "why", "outcome"),
+    [
+        (ExitCode(0), "", "succeeded"),
+        (ExitCode(1), "", "failed"),
+        (ExitSignal(9), "", "failed"),
+        (ExitUnknown(), "", "unknown"),
+        (NotStarted("no folder"), "", "not_started"),
+        (NotStarted("stopped"), EndReason.DRAIN, "not_started"),
+        (NotStarted("stopped"), EndReason.CANCEL, "cancelled"),
+        (ExitCode(0), EndReason.CANCEL, "cancelled"),
+        (ExitSignal(15), EndReason.LIMIT, "limit"),
+        (ExitSignal(15), EndReason.DRAIN, "drained"),
+    ],
+)
+async def test_operations_are_counted_by_how_they_ended(
+    tmp_path: Path, end: Exit, why: str, outcome: str
+) -> None:
+    ended = replace(OPERATION, state=OperationEnded(end, 12.5, why))
+    async with counting(tmp_path) as numbers:
+        assert (await numbers.read())[f"supervisor_operations_total {outcome}"] == 0
+        numbers.hub.publish([Change(None, OPERATION), Change(OPERATION, ended), Change(ended, None)])
+        found = await numbers.read()
+    counts = {name: value for name, value in found.items() if name.startswith("supervisor_operations_total")}
+    assert {name: value for name, value in counts.items() if value} == {
+        f"supervisor_operations_total {outcome}": 1
+    }
+    assert found["supervisor_operation_duration_seconds_sum"] == 2.5

@@ -97,6 +97,11 @@ def test_ids_are_forgotten_by_age(store: Store) -> None:
     store.forget_operation_ids(3.0)
     known = [store.forgotten_operation(OperationId(str(number))) for number in range(5)]
     assert [one and one.status for one in known] == [None, None, None, 3, 4]
+    store.forget_operation_ids(99.0)
+    assert number_of_ids(store) == 0
+    store.forget_operation_ids(99.0)
+    store.save([], [ended("one more", ExitCode(0))])
+    assert store.forgotten_operation(OperationId("one more"))
 
 
 def test_a_hundred_thousand_ids_are_looked_up_without_being_read(store: Store) -> None:
