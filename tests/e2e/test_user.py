@@ -10,7 +10,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import stat
 import subprocess
@@ -25,6 +24,7 @@ from supervisor.cli.remote.client import Client
 from tests.e2e.harness import MARKER, Program, Project, until
 from tests.e2e.namespace import children, unshare
 from tests.host.users.other_user import GID, GROUP, UID, needs_root
+from tests.removal import remove
 
 pytestmark = [needs_root, pytest.mark.slow]
 
@@ -91,7 +91,7 @@ def machine() -> Iterator[Machine]:
     machine = Machine(folder)
     yield machine
     machine.close()
-    shutil.rmtree(folder)
+    remove(folder)
 
 
 def test_commands_are_the_users_and_have_no_secret_of_the_supervisor(machine: Machine) -> None:
@@ -425,7 +425,7 @@ def test_state_directory_that_is_removed_is_made_again_for_the_user(machine: Mac
     program = machine.supervise("--state-dir", str(state))
     program.event(reference="web", phase="running")
 
-    shutil.rmtree(state)
+    remove(state)
     program.event(kind="notice", text="the API's socket was removed")
     run = machine.as_user(program, "run-task", "--socket", str(state / "api.sock"), "a")
     assert machine.ended(run)[0] == 7

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from supervisor.model.sysexits import EXIT_FAILED
 from tests.faults.scene import Scene, read_errors, until
+from tests.removal import remove
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -41,7 +41,7 @@ def test_state_directory_that_is_removed_is_made_again_and_nothing_is_lost(
     until(lambda: scene.phases() == {"web": "running"}, "the service")
     main = scene.project.processes()
 
-    shutil.rmtree(scene.state)
+    remove(scene.state)
     second = scene.project.program("run", "--listen", "none")
     assert second.process.wait(60) == 4, read_errors(second)
     assert scene.supervisor.process.poll() is None
@@ -76,7 +76,7 @@ def test_each_piece_that_is_removed_is_there_again(scene: Scene, name: str) -> N
     scene.start()
     until(lambda: scene.phases() == {"web": "running"}, "the service")
     path = scene.state / name
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    remove(path) if path.is_dir() else path.unlink()
 
     until(path.exists, "the piece")
     until(lambda: answers(scene), "an answer")
@@ -133,9 +133,9 @@ def test_output_goes_on_when_its_log_is_taken_away(scene: Scene, what: str, hurt
         case "log" | "fifo":
             (run / what).unlink()
         case "folder":
-            shutil.rmtree(run)
+            remove(run)
         case _:
-            shutil.rmtree(scene.state)
+            remove(scene.state)
     if what != "fifo":
         until(lambda: b"the log is a new one" in read(log), "the log anew")
 

@@ -1,7 +1,6 @@
 """Another user for commands, who needs no entry in the password database, and a folder that this user can reach."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.host.users.account import Account
+from tests.removal import remove
 
 UID, GID, GROUP = 64321, 64322, 64323
 
@@ -26,4 +26,4 @@ def open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="open-", dir="/tmp"))
     folder.chmod(0o755)
     yield folder
-    shutil.rmtree(folder)
+    remove(folder)
