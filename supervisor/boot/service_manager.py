@@ -110,10 +110,11 @@ def summary(records: Records) -> str:
     For example `1 service and 2 tasks run; waiting for service web to be ready`.
     """
     running = queries.services_by_phase(records)[ServicePhase.RUNNING]
-    live = len(records.live)
-    parts = [text for text in (_count(running, "service"), _count(live, "task")) if text]
+    live, operations = len(records.live), len(records.live_operations)
+    counts = _count(running, "service"), _count(live, "task"), _count(operations, "operation")
+    parts = [text for text in counts if text]
     state = "stopping everything" if records.draining else " and ".join(parts) or "nothing"
-    verb = "" if records.draining else " runs" if running + live <= 1 else " run"
+    verb = "" if records.draining else " runs" if running + live + operations <= 1 else " run"
     failed = (f"service {service.item.reference}" for service in queries.failed_services(records))
     waits = _waiting_for(records)
     return "; ".join([state + verb, *_named("waiting for", waits), *_named("failed:", failed)])
@@ -130,6 +131,8 @@ def _waiting_for(records: Records) -> Iterator[str]:
                 yield f"service {service.item.reference} {until}{why}"
             case queries.ExecutionWait(execution):
                 yield f"task {execution.reference} to end"
+            case queries.OperationWait(operation):
+                yield f"operation {operation.name} to end"
             case _:
                 assert_never(wait)
 

@@ -270,11 +270,18 @@ class ExecutionWait:
     """Whether another execution of its firing runs them, which has a wait of its own."""
 
 
-Wait = ServiceWait | ExecutionWait
+@dataclass(frozen=True, slots=True)
+class OperationWait:
+    """In a drain the end of an operation is waited for."""
+
+    operation: Operation
+
+
+Wait = ServiceWait | ExecutionWait | OperationWait
 
 
 def waits(records: Records) -> Iterator[Wait]:
-    """What the supervisor waits for: services first, then executions, each from the oldest."""
+    """What the supervisor waits for: services first, then executions, then operations, each from the oldest."""
     for found in records.services.values():
         if (until := _UNDER_WAY.get(found.phase)) is not None:
             yield ServiceWait(found, until)
@@ -285,3 +292,5 @@ def waits(records: Records) -> Iterator[Wait]:
         if leader_id not in steps:
             steps[leader_id] = tuple(one for one, _ in executions.live_steps(records.executions[leader_id]))
         yield ExecutionWait(execution, steps[leader_id], leader_id != execution.id)
+    if records.draining:
+        yield from map(OperationWait, live_operations(records))

@@ -24,6 +24,7 @@ SHOWN_COMMAND_CHARACTERS = 200
 """So much of the command is kept once it has ended."""
 
 
+_NAME_CHARACTERS = 60
 EXIT_LIMIT, EXIT_CANCELLED = 124, 130
 
 
@@ -96,6 +97,12 @@ class Operation:
     state: OperationState = RUNS
     born: int = 0
     revision: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a client calls it, as a part of a line: without what cannot be printed, cut if it is long."""
+        text = "".join(filter(str.isprintable, self.operation_id))
+        return text if len(text) <= _NAME_CHARACTERS else f"{text[:_NAME_CHARACTERS]}..."
 
     @property
     def phase(self) -> RunPhase:

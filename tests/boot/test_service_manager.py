@@ -5,13 +5,15 @@ from pathlib import Path
 
 import anyio
 
-from supervisor.boot.service_manager import ServiceManager
+from supervisor.boot.service_manager import ServiceManager, summary
 from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
 from supervisor.host.proc.notify import Notifier
 from supervisor.host.state.store import Store
 from supervisor.hub import Hub
+from supervisor.model.command import Drain
+from tests.core.playbook import Playbook
 
 
 async def announce(folder: Path, *, engine_turns: bool) -> bytes:
@@ -41,3 +43,11 @@ def test_watchdog_is_soothed_while_the_engine_turns(tmp_path: Path) -> None:
 
 def test_watchdog_bites_if_only_the_event_loop_turns(tmp_path: Path) -> None:
     assert anyio.run(lambda: announce(tmp_path, engine_turns=False)) == b""
+
+
+def test_the_manager_is_told_in_one_line_that_a_drain_waits_for_an_operation() -> None:
+    book = Playbook()
+    book.operate("call\nREADY=0")
+    assert summary(book.world.records) == "1 operation runs"
+    book.do(Drain(30.0))
+    assert summary(book.world.records) == "stopping everything; waiting for operation callREADY=0 to end"

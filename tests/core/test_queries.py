@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from supervisor.core import queries
-from supervisor.model.command import DeleteService, DeleteTask, FireTrigger, StartService, StartTask
+from supervisor.model.command import DeleteService, DeleteTask, Drain, FireTrigger, StartService, StartTask
 from supervisor.model.errors import NotFound
 from supervisor.model.exit import ExitCode, ExitSignal
 from supervisor.model.fact import EnvironmentStarted
@@ -113,6 +113,19 @@ def test_services_that_start_and_stop_are_waited_for_and_one_that_runs_is_not() 
     [wait] = queries.waits(records)
     assert isinstance(wait, queries.ServiceWait)
     assert (wait.until, wait.why) == ("to end", "to end")
+
+
+def test_an_operation_is_waited_for_only_in_a_drain() -> None:
+    book = Playbook()
+    book.operate("call \n" + "x" * 100)
+    records = book.world.records
+    assert list(queries.waits(records)) == []
+    assert queries.is_done(records), "the work of the file is"
+    assert not queries.is_at_rest(records)
+    book.do(Drain(30.0))
+    [wait] = queries.waits(records)
+    assert isinstance(wait, queries.OperationWait)
+    assert wait.operation.name == "call " + "x" * 55 + "..."
 
 
 def test_execution_that_follows_waits_for_the_steps_of_its_leader() -> None:

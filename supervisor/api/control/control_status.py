@@ -109,6 +109,8 @@ def _waiting_for(records: Records, now_s: float) -> Iterator[dict[str, Any]]:
                 for step in steps:
                     why = _step_wait(step, alone=len(execution.plan) == 1)
                     yield _waiting("task", execution.reference, why, now_s, execution.started_s)
+            case queries.OperationWait(operation):
+                yield _waiting("operation", operation.name, "to end", now_s, operation.created_s)
             case _:
                 assert_never(wait)
 

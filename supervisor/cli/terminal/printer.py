@@ -107,7 +107,8 @@ class Printer:
     def waiting(self, records: Records) -> bool:
         """Print what the supervisor has been waiting for for a while. Returns whether it waits for anything."""
         now = time.monotonic()
-        for wait in queries.waits(records):
+        waits = list(queries.waits(records))
+        for wait in waits:
             match wait:
                 case queries.ServiceWait(service):
                     self._patience(service.id, f"service {service.item.reference}", wait.why, now)
@@ -116,9 +117,12 @@ class Printer:
                         if isinstance(step, TaskStep) and not follows:
                             id_ = f"{execution.id}/{step.id}"
                             self._patience(id_, f"step {step.reference}", "to end", now, factor=6)
+                case queries.OperationWait(operation):
+                    self._since.setdefault(operation.id, now)
+                    self._patience(operation.id, f"operation {operation.name}", "to end", now)
                 case _:
                     assert_never(wait)
-        return not queries.is_done(records)
+        return bool(waits)
 
     def _patience(self, id_: str, name: str, why: str, now: float, factor: int = 1) -> None:
         waited = now - self._since.get(id_, now)
