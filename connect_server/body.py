@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiohttp import web
 
 from connect_server.connect_errors import Code, ConnectError, quoted
 
 LIMIT_BYTES = 4 * 1024 * 1024
-TIMEOUT_S = 30.0
+STILL_S = 30.0
+"""How long a body may stand still."""
 _GZIP = 16 + zlib.MAX_WBITS
 """Of zlib: a gzip header and trailer around the data."""
 
 
-async def read_body(request: web.Request, limit_bytes: int, timeout_s: float) -> bytes:
-    """The whole body, as it was sent. Raises ConnectError if it is too large, too slow or broken."""
+async def read_body(request: web.Request, limit_bytes: int, still_s: float) -> bytes:
+    """The whole body, as it was sent. Raises what `pieces` does."""
+    return b"".join([piece async for piece in pieces(request, limit_bytes, still_s)])
+
+
+async def pieces(request: web.Request, limit_bytes: int, still_s: float) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ConnectError if it is too large, stands still for so long, or is broken.
+
+    What is too large is read to its end first: a client that sends everything before it reads would see a broken
+    connection in place of the error.
+    """
     if (request.content_length or 0) > limit_bytes:
+        await discard(request, still_s)
         raise _too_large(limit_bytes)
-    pieces, size = [], 0
+    size = 0
+    while piece := await _next_piece(request, still_s):
+        size += len(piece)
+        if size > limit_bytes:
+            await discard(request, still_s)
+            raise _too_large(limit_bytes)
+        yield piece
+
+
+async def discard(request: web.Request, still_s: float) -> None:
+    """Read what is left of a body, as far as it comes."""
+    with suppress(ConnectError):
+        while await _next_piece(request, still_s):
+            pass
+
+
+async def _next_piece(request: web.Request, still_s: float) -> bytes:
     try:
-        async with asyncio.timeout(timeout_s):
-            while piece := await request.content.readany():
-                pieces.append(piece)
-                size += len(piece)
-                if size > limit_bytes:
-                    raise _too_large(limit_bytes)
+        async with asyncio.timeout(still_s):
+            return await request.content.readany()
     except TimeoutError:
         raise ConnectError(
-            Code.DEADLINE_EXCEEDED, f"the body did not arrive within {timeout_s:g} seconds"
+            Code.DEADLINE_EXCEEDED, f"nothing more of the body has come for {still_s:g} seconds"
         ) from None
     except web.RequestPayloadError as error:
         raise ConnectError(Code.INVALID_ARGUMENT, f"cannot read the body: {error}") from error
-    return b"".join(pieces)
 
 
 def unpacked(data: bytes, encoding: str, limit_bytes: int = LIMIT_BYTES) -> bytes:

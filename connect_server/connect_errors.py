@@ -15,8 +15,10 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _log = logging.getLogger(__name__)
 
@@ -181,6 +183,8 @@ def error_response(
     code: Code, message: str, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """A refusal. `status`: where HTTP itself has a more exact one than the code's."""
+    from aiohttp import web  # a program that only reads and makes messages does without
+
     return web.Response(
         body=error_body(code, message),
         status=status or STATUS[code],

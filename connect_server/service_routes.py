@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from google.protobuf.message_factory import GetMessageClass
 
-from connect_server import body, calls, streams
+from connect_server import body, calls, relayed, streams
 from connect_server.calls import Call, Handler, Method, Surroundings
 from connect_server.codecs import BinaryCodec, JSONCodec
 from connect_server.connect_errors import Code, error_response
 from connect_server.pages import with_query
+from connect_server.relayed import Carried, CarriedStream
 
 _BINARY, _JSON = Call(BinaryCodec()), Call(JSONCodec())
 _UNARY = {"application/json": _JSON, "application/proto": _BINARY}
@@ -37,8 +38,8 @@ class Mount:
     """Services whose methods are never not found: those that are not served are unimplemented."""
     prefixes: Sequence[str] = ("",)
     """Paths below which every service answers."""
-    body_timeout_s: float = body.TIMEOUT_S
-    """How long the body of a call may take."""
+    body_still_s: float = body.STILL_S
+    """How long the body of a call may stand still."""
 
 
 class ConnectService:
@@ -63,17 +64,30 @@ class ConnectService:
         form = _form(content_type, request)
         if call is None and form is None:
             return _unsupported(content_type)
-        method = self._method(name)
+        carried = self._carried(name, (call or _JSON).codec.name)
+        method: CarriedStream | Method | None = CarriedStream(carried) if carried else self._method(name)
         if method is None:
             return self._unimplemented(name)
-        if method.streams != (form is not None):
+        if (carried or method).streams != (form is not None):
             return _unsupported(content_type)
-        data = await body.read_body(request, body.LIMIT_BYTES, self._mount.body_timeout_s)
+        still_s = self._mount.body_still_s
+        if carried is not None and form is None:
+            return await relayed.answer(carried, call or _JSON, self._mount.around, request, still_s)
+        data = await body.read_body(request, body.LIMIT_BYTES, still_s)
         if form is not None:
             return await streams.answer(method, call or _JSON, self._mount.around, request, data, form)
         if request.query_string and call is _JSON and name.startswith("List"):
             data = with_query(data, request.query, request.headers.get("Content-Encoding", "").lower())
+        assert isinstance(method, Method)
         return await calls.answer(method, call or _JSON, self._mount.around, request, data)
+
+    def _carried(self, name: str, form: str) -> Carried | None:
+        """The method of a name, if one of the handlers carries it elsewhere."""
+        for handler in self._handlers:
+            carry = getattr(handler, "carried", None)
+            if carry is not None and (found := carry(name, form)) is not None:
+                return cast(Carried, found)
+        return None
 
     def _method(self, name: str) -> Method | None:
         """The method of a name; None if there is none."""

@@ -20,12 +20,12 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from connect_server.body import unpacked
-from connect_server.calls import Call, Method, Surroundings, check_version, compressed, deadline
+from connect_server.calls import Call, Surroundings, check_version, compressed, deadline
 from connect_server.connect_errors import Code, ConnectError, error_body, error_response
 
 JSON_LINES = "application/jsonl"
@@ -35,6 +35,17 @@ _BLOCK = 64
 """Lines are padded to a multiple of this. gitpod-sdk 0.11 reads blocks of so many bytes, and would see the end of a
 line, and so the event, only when the next one comes: its `run_service` would wait for the last one for ever."""
 _NO_MORE = object()
+
+
+class StreamMethod(Protocol):
+    """A `calls.Method`, or one that is like it."""
+
+    @property
+    def function(self) -> Callable[[Any, Call], Any]:
+        """The handler."""
+
+    def message(self, data: bytes, call: Call, around: Surroundings) -> Any:
+        """What the handler gets for a request. Raises ConnectError and InvalidArgument."""
 
 
 class Envelopes:
@@ -115,7 +126,7 @@ class Lines:
 
 
 async def answer(
-    method: Method,
+    method: StreamMethod,
     call: Call,
     around: Surroundings,
     request: web.Request,

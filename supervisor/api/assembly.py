@@ -30,6 +30,8 @@ from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
 from supervisor.api.ops.capability_calls import CapabilityCalls
+from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.api.ops.workspace_calls import WorkspaceCalls
 from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.environment_service import EnvironmentService, IdentityService
 from supervisor.api.platform.environment_urls import EnvironmentUrls
@@ -38,6 +40,8 @@ from supervisor.api.platform.to_wire import Translator
 from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
+from supervisor.host.users.account import Account
+from supervisor.workspace.worker_process import WorkPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class ApiParts:
     """The state directory."""
     workspace: str
     """The absolute path of the folder in which commands run."""
+    environ: Mapping[str, str]
+    """What commands get, without what belongs to a run."""
+    account: Account | None = None
+    """The user that commands run as; None: our own."""
     drain_grace_s: float = 30.0
     """Of a shutdown that names none."""
     public_url: str = ""
@@ -73,6 +81,7 @@ async def serve(parts: ApiParts) -> None:
     records, hub, runs = parts.engine.world.records, parts.engine.hub, parts.state / "runs"
     tokens, stopping = _tokens(parts), asyncio.Event()
     mint = TokenMint(tokens)
+    workspace = WorkspaceCalls(WorkPlace(parts.workspace, parts.environ, parts.account), LargeAnswers())
     metrics = Metrics(records, hub, runs, parts.activity)
     parts.lag.observer = metrics.lag
     control = Control(parts.engine, parts.activity, parts.supervisor, mint, parts.drain_grace_s, runs)
@@ -87,7 +96,7 @@ async def serve(parts: ApiParts) -> None:
         ),
         [
             *service_routes(
-                _services(parts, mint),
+                _services(parts, mint, workspace),
                 Mount(Surroundings(PROGRAM, Validator(RULES), stopping), (*SERVICES, *OTHERS), PREFIXES),
             ),
             *log_routes.routes(records, hub, runs, NoSecrets()),
@@ -101,6 +110,7 @@ async def serve(parts: ApiParts) -> None:
     parts.supervisor.on_serving(server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(metrics.run)
+        tasks.start_soon(workspace.run)
         await server.run(parts.supervisor.on_answering)
 
 
@@ -132,7 +142,7 @@ def _tokens(parts: ApiParts) -> Tokens:
         return Tokens.fleeting(signer)
 
 
-def _services(parts: ApiParts, mint: TokenMint) -> list[Handler]:
+def _services(parts: ApiParts, mint: TokenMint, workspace: WorkspaceCalls) -> list[Handler]:
     """The services of the platform's API."""
     engine, supervisor = parts.engine, parts.supervisor
     public_url = parts.public_url.rstrip("/")
@@ -153,4 +163,5 @@ def _services(parts: ApiParts, mint: TokenMint) -> list[Handler]:
         EventService(engine, parts.environment_id),
         IdentityService(translator),
         CapabilityCalls(),
+        workspace,
     ]

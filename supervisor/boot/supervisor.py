@@ -85,6 +85,7 @@ class Supervisor:
         self.recent_changes = RecentChanges(self.engine.hub, self.engine)
         self.sockets = self._listen()
         self.environment_id = self._environment_id()
+        self.command_environment = self._command_environment()
         self.machine = self._machine(shim)
         self.engine.performer = self.machine
         self.session = EnvironmentSession(self.store, clock.boot_id())
@@ -189,7 +190,7 @@ class Supervisor:
         return HostMachine(
             self.state.path,
             shim,
-            self._command_environment(),
+            self.command_environment,
             self.engine,
             self.conditions,
             self.settings.log_limit_bytes,

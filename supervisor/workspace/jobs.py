@@ -3,6 +3,9 @@
 Such a function is plain and blocking: a thread of the worker calls it with the request and a `Job`, as the user, with
 the environment of commands. It registers itself in `UNARY`, or in `STREAM` if it yields responses.
 
+A large answer asks for room first (`reserve`), since one is built at a time. If there is none yet, the function is left
+and called again later, so it must not have changed anything by then.
+
 Cancellation: `check` raises, processes that the job has started are killed with their groups, and what else may block
 is woken by `on_cancel`.
 """
@@ -19,6 +22,11 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from supervisor.workspace.errors import Cancelled
+from supervisor.workspace.worker_protocol import LARGE_BYTES
+
+
+class NoRoomYet(BaseException):
+    """Another large answer is being built or sent: the worker calls the function again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +45,12 @@ class Job:
     Attributes:
         workspace: the absolute path of the workspace folder.
         cancelled: is set once nobody waits for the result any more.
+        has_room: whether its answer may be large.
     """
 
-    def __init__(self, workspace: str) -> None:
+    def __init__(self, workspace: str, has_room: bool = True) -> None:
         self.workspace = workspace
+        self.has_room = has_room
         self.cancelled = threading.Event()
         self._lock = threading.Lock()
         self._processes: set[int] = set()
@@ -50,6 +60,11 @@ class Job:
         """Raise Cancelled if nobody waits any more. Call it in loops."""
         if self.cancelled.is_set():
             raise Cancelled
+
+    def reserve(self, size_bytes: int) -> None:
+        """Ask for room for an answer of this size. Raises NoRoomYet, for the worker."""
+        if size_bytes > LARGE_BYTES and not self.has_room:
+            raise NoRoomYet
 
     def cancel(self) -> None:
         """End the work. Any thread may call this, also several times."""

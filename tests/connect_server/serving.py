@@ -203,7 +203,7 @@ async def serving(
     policy: CallerPolicy | None = None,
     program: Program = PROGRAM,
     observer: Observer | None = None,
-    body_timeout_s: float = 30.0,
+    body_still_s: float = 30.0,
     connections: Released = Released(),  # noqa: B008 - frozen
     key: bytes = b"k" * 32,
     begins: bool = True,
@@ -223,7 +223,7 @@ async def serving(
         program,
         listening,
         Access(program, tokens, policy or DemoPolicy(), host_policy),
-        [*service_routes(handlers, Mount(around, (*SERVICES, *OTHERS), PREFIXES, body_timeout_s)), *routes],
+        [*service_routes(handlers, Mount(around, (*SERVICES, *OTHERS), PREFIXES, body_still_s)), *routes],
         observer=observer,
         limits=Limits(**{"most_clients": 100, **limits}),
         connections=connections,

@@ -287,7 +287,7 @@ async def test_headers_that_are_no_utf8(tmp_path: Path) -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up(tmp_path: Path) -> None:
-    async with serving(tmp_path, body_timeout_s=0.05) as served:
+    async with serving(tmp_path, body_still_s=0.05) as served:
         head = served.head(GET_SERVICE, Content_Type="application/json", Content_Length="1000")
         reader, writer = await served.connect(head + b'{"id"')
         answer = await reader.readuntil(b"}")

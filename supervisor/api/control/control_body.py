@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connect_server.body import TIMEOUT_S, read_body
+from connect_server.body import STILL_S, read_body
 from connect_server.connect_errors import Code, ConnectError
 from supervisor.config.document.text import LIMIT_BYTES
 
@@ -89,7 +89,7 @@ class Body:
 
 async def read(request: web.Request) -> Body:
     """The body of a request. Raises ConnectError if it is not a JSON object."""
-    data = await read_body(request, BODY_LIMIT_BYTES, TIMEOUT_S)
+    data = await read_body(request, BODY_LIMIT_BYTES, STILL_S)
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:

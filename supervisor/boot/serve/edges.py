@@ -136,6 +136,8 @@ class Edges:
             environment_id=supervisor.environment_id,
             state=supervisor.state.path,
             workspace=str(supervisor.settings.workspace),
+            environ=supervisor.command_environment.outside_of_runs(),
+            account=supervisor.other_account,
             drain_grace_s=supervisor.settings.drain_grace_s,
             public_url=api.public_url,
             host_names=api.host_names,

@@ -7,6 +7,7 @@ shim that starts later gets those values on its command line, and sets them agai
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterable
 from pathlib import Path
 
 _OOM_SCORES = (-900, 0)
@@ -46,6 +47,14 @@ def outlive_commands() -> None:
 def shim_words() -> list[str]:
     """What a shim that starts now must set again, as words of its command line: `nofile=1024`."""
     return [f"{what}={before}" for what, before in _changed.items()]
+
+
+def set_again(words: Iterable[str]) -> None:
+    """Set back, in a process that the supervisor has started, what `shim_words` of the supervisor said."""
+    for word in words:
+        what, _, before = word.partition("=")
+        _changed[what] = int(before)
+    give_back()
 
 
 def give_back() -> None:

@@ -80,6 +80,14 @@ def strays(
     return _gathered(table, owner, (runs_folder,))[runs_folder]
 
 
+def of_session(session: int) -> list[ProcRef]:
+    """The live processes of a session. Its leader must not have been reaped, or its number may be another's by now.
+
+    Raises OSError.
+    """
+    return [process.ref for process in _processes(0).values() if process.session == session and process.alive]
+
+
 def _processes(since_ticks: int) -> dict[int, ProcStat]:
     """The processes that started at `since_ticks` or later.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Mapping, Sequence
 
-from supervisor.host.proc.process import RUN_MARKER
+from supervisor.host.proc.process import RUN_MARKER, RUNS_MARKER
 from supervisor.lean.frozen import dataclass
 from supervisor.model.action import Spawn
 from supervisor.model.errors import NotFound, Precondition
@@ -98,6 +98,16 @@ class CommandEnvironment:
             output=output,
             socket=self.socket,
         )
+
+    def outside_of_runs(self) -> dict[str, str]:
+        """What a process gets that acts for clients, and is no command of a run."""
+        environ = {name: value for name, value in self.base.items() if name not in (RUN_MARKER, RUNS_MARKER)}
+        known = {
+            "PWD": self.workspace,
+            "GITPOD_ENVIRONMENT_ID": self.environment_id,
+            "SUPERVISOR_SOCKET": self.socket,
+        }
+        return environ | {name: value for name, value in known.items() if value}
 
 
 def compose(

@@ -1,0 +1,224 @@
+"""Files, git and changes of the workspace: calls are carried to the worker, which is the user (`supervisor.workspace`).
+
+Nothing here reads a message, but the last git status when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from connect_server import strict_json
+from connect_server.connect_errors import Code, ConnectError
+from connect_server.relayed import Carried, CarriedCall
+from platform_wire.environment_pb2 import EnvironmentGitStatus
+from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
+from platform_wire.environmentopts_pb2 import GetGitStatusResponse
+from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.workspace.errors import OpsError
+from supervisor.workspace.methods import METHODS, REQUEST_BYTES, RelayedMethod
+from supervisor.workspace.worker_client import WorkerCall, WorkerClient
+from supervisor.workspace.worker_process import WorkPlace
+from supervisor.workspace.worker_protocol import LARGE_BYTES
+
+MOST_LARGE_REQUESTS = 2
+"""How many requests of more than 4 MiB are taken at one time: they lie in the worker's memory until they are whole."""
+_GIT_STATUS = "GetGitStatus"
+
+
+class WorkspaceCalls(EnvironmentOpsServiceHandler):
+    """Carries the methods of `supervisor.workspace.methods` to the worker. `run` must run."""
+
+    def __init__(self, place: WorkPlace, large_answers: LargeAnswers) -> None:
+        self._worker = WorkerClient(place, lambda: large_answers.turn(LARGE_BYTES + 1))
+        self._large = asyncio.Semaphore(MOST_LARGE_REQUESTS)
+        self._under_way: dict[_Question, _Shared] = {}
+        self._changes = 0
+        self._git_status = "", b""
+
+    async def run(self) -> None:
+        """Have a worker while there are calls, until cancelled."""
+        await self._worker.run()
+
+    def note_change(self) -> None:
+        """Files may have changed by something that a client was told of: later answers must show it."""
+        self._changes += 1
+
+    def last_git_status(self) -> EnvironmentGitStatus | None:
+        """What GetGitStatus answered last; None: nothing yet."""
+        form, data = self._git_status
+        if not form:
+            return None
+        if form == "json":
+            return strict_json.decode(data, GetGitStatusResponse).status
+        return GetGitStatusResponse.FromString(data).status
+
+    def carried(self, method: str, form: str) -> Carried | None:
+        """See `connect_server.relayed.Carrier`."""
+        known = METHODS.get(method)
+        if known is None:
+            return None
+        limit = known.limit_json_bytes if form == "json" else known.limit_bytes
+        begin = self._begin_shared if known.shared else self._begin
+        return Carried(partial(begin, method, known), limit, known.streams)
+
+    @asynccontextmanager
+    async def _begin(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
+        with _in_connects_words():
+            async with self._worker.call(method, form) as call:
+                carried = _WorkerCarriedCall(call, self._large)
+                try:
+                    yield carried
+                finally:
+                    carried.close()
+                    if known.carried_out:
+                        self.note_change()
+
+    @asynccontextmanager
+    async def _begin_shared(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
+        async with AsyncExitStack() as alone:
+            yield _SharedCall(
+                lambda request: self._ask(_Question(method, form, request, self._changes)),
+                lambda: alone.enter_async_context(self._begin(method, known, form)),
+            )
+
+    async def _ask(self, question: _Question) -> bytes | None:
+        """The answer to what others may be asking, too; None: it is so large that each has to ask alone."""
+        shared = self._under_way.get(question)
+        if shared is None:
+            shared = self._under_way[question] = _Shared(asyncio.create_task(self._answer(question)))
+        shared.waiting += 1
+        try:
+            return await asyncio.shield(shared.answer)
+        finally:
+            shared.waiting -= 1
+            if shared.answer.done() or not shared.waiting:
+                if self._under_way.get(question) is shared:
+                    del self._under_way[question]
+                shared.answer.cancel()
+
+    async def _answer(self, question: _Question) -> bytes | None:
+        async with self._begin(question.method, METHODS[question.method], question.form) as call:
+            await call.send(question.request)
+            await call.finish()
+            size, data = await call.answer()
+            if size > LARGE_BYTES:
+                return None
+            pieces = [data]
+            while (size := size - len(pieces[-1])) > 0:
+                pieces.append(await call.more())
+        answer = b"".join(pieces)
+        if question.method == _GIT_STATUS:
+            self._git_status = question.form, answer
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Calls with equal questions have one answer, if they are under way at one time."""
+
+    method: str
+    form: str
+    request: bytes
+    changes: int
+    """How many changes a client may know of."""
+
+
+@dataclass(slots=True)
+class _Shared:
+    answer: asyncio.Task[bytes | None]
+    waiting: int = 0
+
+
+class _WorkerCarriedCall:
+    """A call of the worker's, with its errors in Connect's words; of large requests a few are taken at one time."""
+
+    def __init__(self, call: WorkerCall, large: asyncio.Semaphore) -> None:
+        self._call = call
+        self._large = large
+        self._sent_bytes = 0
+        self._is_large = False
+
+    async def send(self, piece: bytes) -> None:
+        self._sent_bytes += len(piece)
+        if self._sent_bytes > REQUEST_BYTES and not self._is_large:
+            await self._large.acquire()
+            self._is_large = True
+        with _in_connects_words():
+            await self._call.send(piece)
+
+    async def finish(self) -> None:
+        with _in_connects_words():
+            await self._call.finish()
+
+    async def answer(self) -> tuple[int, bytes]:
+        with _in_connects_words():
+            return await self._call.answer()
+
+    async def more(self) -> bytes:
+        with _in_connects_words():
+            return await self._call.more()
+
+    async def begun(self) -> bytes | None:
+        with _in_connects_words():
+            return await self._call.begun()
+
+    async def messages(self, first: bytes | None) -> AsyncIterator[bytes]:
+        with _in_connects_words():
+            async for message in self._call.messages(first):
+                yield message
+
+    def close(self) -> None:
+        if self._is_large:
+            self._large.release()
+
+
+class _SharedCall:
+    """A call that may get the answer of an equal one."""
+
+    def __init__(
+        self,
+        ask: Callable[[bytes], Awaitable[bytes | None]],
+        begin_alone: Callable[[], Awaitable[CarriedCall]],
+    ) -> None:
+        self._ask = ask
+        self._begin_alone = begin_alone
+        self._alone: CarriedCall | None = None
+        self._request: list[bytes] = []
+
+    async def send(self, piece: bytes) -> None:
+        self._request.append(piece)
+
+    async def finish(self) -> None:
+        pass
+
+    async def answer(self) -> tuple[int, bytes]:
+        request = b"".join(self._request)
+        found = await self._ask(request)
+        if found is not None:
+            return len(found), found
+        self._alone = await self._begin_alone()
+        await self._alone.send(request)
+        await self._alone.finish()
+        return await self._alone.answer()
+
+    async def more(self) -> bytes:
+        assert self._alone is not None
+        return await self._alone.more()
+
+    async def begun(self) -> bytes | None:
+        raise NotImplementedError
+
+    def messages(self, first: bytes | None) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+
+@contextmanager
+def _in_connects_words() -> Iterator[None]:
+    try:
+        yield
+    except OpsError as error:
+        raise ConnectError(Code(error.code), error.message) from error

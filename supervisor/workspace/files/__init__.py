@@ -1,0 +1,1 @@
+"""ReadFile, WriteFile and Find, as the worker carries them out."""
