@@ -63,13 +63,19 @@ class Repository:
         """The id of the commit that a client names."""
         spelled = () if base_ref.startswith("-") or "\0" in base_ref else spellings(base_ref)
         for spelling in spelled:
-            done = self.git.run("rev-parse", "--verify", "--quiet", spelling + b"^{commit}")
-            found = done.stdout.decode(errors="replace").strip()
-            if done.status == 0 and not found.startswith("^"):  # a "^" before a name takes commits away
-                return found
+            named = self._object_id(spelling)
+            commit = named and self._object_id(named + b"^{commit}")
+            if commit:
+                return commit.decode()
         raise OpsError(
             "not_found", f"cannot compare with {base_ref!r}: it names no commit; fetch it, or name another"
         )
+
+    def _object_id(self, name: bytes) -> bytes:
+        """What git takes a name for; empty: nothing, or what is to be left out ("^" before a name)."""
+        done = self.git.run("rev-parse", "--verify", "--quiet", name)
+        found = done.stdout.strip()
+        return b"" if done.status != 0 or found.startswith(b"^") else found
 
 
 def opened(job: Job) -> Repository:
