@@ -15,32 +15,50 @@ from typing import Any
 import pytest
 
 from benchmarks.programs import at_scale
+from supervisor.core.operations import KEPT_RESULTS
+from supervisor.core.world import World
+from supervisor.model.exit import SUCCESS
+from supervisor.model.fact import Exited
+from supervisor.model.ids import OperationId, RunId
+from supervisor.model.moment import Now
+from supervisor.model.operation_record import RunOperation
+from tests.core.playbook import Playbook
+from tests.core.test_operations import kept
 
 FEW, TIMES = 100, 4
 A_LITTLE = 1.03
 
 
-def counted(shape: str, number: int, folder: Path) -> dict[str, int]:
-    """`{phase: steps}`: how many instructions of Python each phase takes."""
-    steps, seen = {}, 0
+class Instructions:
+    """Counts the instructions of Python's machine while it is entered."""
 
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal seen
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __enter__(self) -> Instructions:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: FrameType, event: str, _argument: Any) -> Any:
         frame.f_trace_lines = False
         frame.f_trace_opcodes = True
-        seen += event == "opcode"
-        return trace
+        self.seen += event == "opcode"
+        return self._trace
 
-    def lap(phase: str) -> None:
-        nonlocal seen
-        steps[phase], seen = seen, 0
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+def counted(shape: str, number: int, folder: Path) -> dict[str, int]:
+    """`{phase: steps}`: how many instructions of Python each phase takes."""
+    steps: dict[str, int] = {}
+    with Instructions() as instructions:
+
+        def lap(phase: str) -> None:
+            steps[phase], instructions.seen = instructions.seen, 0
+
         at_scale.play(shape, number, folder, lap)
-    finally:
-        sys.settrace(before)
     return steps
 
 
@@ -55,3 +73,17 @@ def test_cost_grows_with_the_number(shape: str, tmp_path: Path) -> None:
     few, many = found[FEW], found[FEW * TIMES]
     beside = {phase: many[phase] / few[phase] / TIMES for phase in many}
     assert max(beside.values()) <= A_LITTLE, beside
+
+
+def test_an_operation_costs_the_same_with_many_results_beside_it() -> None:
+    found = {}
+    for number in (1, 10, KEPT_RESULTS - 2):  # the first makes what is made once
+        book = Playbook()
+        book.world = World(map(kept, range(1, number + 1)), number)
+        commands = [RunOperation(OperationId(name), "true", "", 9.0, book.stamp()) for name in ("a", "b")]
+        with Instructions() as instructions:
+            for command in commands:
+                book.world.step([command], Now(1.0, 1.0))
+                book.world.step([Exited(RunId(command.stamp), SUCCESS)], Now(2.0, 2.0))
+        found[number] = instructions.seen
+    assert found[KEPT_RESULTS - 2] <= found[10] * A_LITTLE, found

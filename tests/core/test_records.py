@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.core import settle
+from supervisor.core import operations, queries, settle
 from supervisor.core.deadlines import Deadlines
 from supervisor.core.plans.leaders import Leaders
 from supervisor.core.records import Records
@@ -20,8 +20,9 @@ from supervisor.model.command import (
     StopExecution,
     UpdateTask,
 )
-from supervisor.model.ids import ExecutionId, ServiceId, TaskId
-from supervisor.model.record import Record
+from supervisor.model.exit import NotStarted
+from supervisor.model.ids import ExecutionId, OperationId, ServiceId, TaskId
+from supervisor.model.operation_record import CancelOperation
 from supervisor.model.spec import Trigger
 from tests.core.playbook import Playbook, service, task
 
@@ -43,9 +44,7 @@ def sizes(owner: object, name: str = "") -> dict[str, int]:
 
 
 def reloaded(records: Records) -> Records:
-    tables = (records.services, records.tasks, records.runs, records.executions, records.environments)
-    kept: list[Record] = [record for table in tables for record in table.values()]
-    return World(kept, records.revision).records
+    return World(queries.everything(records), records.revision).records
 
 
 def test_indexes_hold_what_is_live_or_kept_and_no_more(monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -118,3 +117,21 @@ def test_indexes_forget_items_that_come_and_go(monkeypatch) -> None:  # type: ig
         seen.append(sizes(book.world.records))
     assert seen[-1] == seen[-2] == seen[-3]
     assert seen[-1] == sizes(reloaded(book.world.records))
+
+
+def test_indexes_forget_operations_that_are_over_and_not_kept(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(operations, "KEPT_RESULTS", 3)
+    book = Playbook()
+    seen = []
+    for number in range(12):
+        ended, cancelled, never = f"ended {number}", f"cancelled {number}", f"never {number}"
+        for name in (ended, cancelled, never):
+            book.operate(name, limit_s=5.0)
+        book.do(CancelOperation(OperationId(cancelled)))
+        book.exited(never, NotStarted("no folder"))
+        book.exited(cancelled, 143)
+        book.exited(ended, written=(5, number))
+        seen.append(sizes(book.world.records))
+    assert seen[-1] == seen[-2] == seen[-3]
+    assert seen[-1] == sizes(reloaded(book.world.records))
+    assert len(book.world.records.deadlines) == 0

@@ -163,6 +163,7 @@ class Scene:
             run for service in records.services.values() for run in (service.probe, service.stop) if run
         }
         stored |= {run.id for run in records.runs.values() if run.phase is not RunPhase.ENDED}
+        stored |= records.live_operations.keys()
         probes = {service.probe for service in records.services.values() if service.probe}
         said += [f"run {run} lives, and no record knows it" for run in machine.keys() - stored]
         # A probe that has just ended, or is just beginning, is no disagreement.
