@@ -12,7 +12,7 @@ NARROW = re.compile(
 )
 """Characters that are surely one column wide: most of all that is printed."""
 
-DRAWING = dict(zip(range(0x5F, 0x7F), "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·", strict=True))
+DRAWING = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·", strict=True))
 BRITISH = {ord("#"): "£"}
 SETS: dict[str, dict[int, str]] = {"0": DRAWING, "A": BRITISH}
 """`{the letter that chooses a set: its translation}`. A set that is not in it is ASCII."""

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from supervisor.terminals.characters import NARROW, SETS, width
-from supervisor.terminals.grid import Grid, Row, SavedCursor
+from supervisor.terminals.grid import SCROLLBACK, Grid, Row, SavedCursor
 from supervisor.terminals.pen import DEFAULT, Pen
 from supervisor.terminals.sequences import (
     BODY,
+    COLOURS,
     CONTROLS,
     ESCAPE,
+    LINES,
     MOST_SEQUENCE,
     MOST_STRING,
     RUBBISH,
@@ -50,13 +52,15 @@ class EmulatedScreen:
         pen: what characters are written with.
         sets, shift: the four character sets, and which of them is used.
         top, bottom: the first and the last row of the scroll region.
+        main_region: what they were when the alternate screen was entered. They stay as they are then, but some
+            terminals (xterm.js) have a region for each screen.
         origin, autowrap, insert, newline: modes that change what the screen does.
         visible, shape: of the cursor; shapes are those of DECSCUSR.
         tabs: the columns of the tab stops.
         modes: {private mode: whether it is on}, of those that a program has set.
         mouse, mouse_form: private modes; 0: none.
         key_formats: {resource: value} as `CSI > ... m` sets them.
-        title, icon: None if never set. titles: the stack of both.
+        title, icon: what was set; titles: the stack of both.
         colours: {"4;N", "10", ...: what OSC has set it to}.
         last: (x, y, text, pen) of the character that was printed just before, for REP; else None.
     """
@@ -81,10 +85,11 @@ class EmulatedScreen:
         self.alternate: Grid | None = None
         self.grid = self.main
         self.alternate_mode = 0
+        self.main_region = (0, self.rows - 1)
         self.tabs = set(range(8, self.cols, 8))
         self.key_formats: dict[int, str] = {}
-        self.title: str | None = None
-        self.icon: str | None = None
+        self.title = ""
+        self.icon = ""
         self.titles: list[tuple[str, str]] = []
         self.colours: dict[str, str] = {}
         self.modes: dict[int, bool] = {}
@@ -94,12 +99,12 @@ class EmulatedScreen:
         self.newline = False
         self.autowrap = True
         self.x = self.y = 0
+        self.pending = False
         self._reset_softly()
         self._pens = {(DEFAULT.sgr, ""): DEFAULT}
         self._changes = {}
 
     def _reset_softly(self) -> None:
-        self.pending = False
         self.pen = DEFAULT
         self.sets: tuple[str, str, str, str] = ASCII_SETS
         self.shift = 0
@@ -132,7 +137,7 @@ class EmulatedScreen:
         if self._waiting:
             text = self._waiting + text
             self._waiting = ""
-        self._read(text)
+        self._read(text, self._skip(text))
 
     def unfinished(self) -> bytes:
         """What has come of a character or a sequence whose end has not come yet."""
@@ -164,6 +169,7 @@ class EmulatedScreen:
         self.last = None
         self.top = 0
         self.bottom = rows - 1
+        self.main_region = (0, rows - 1)
 
     def _resize_height(self, grid: Grid, rows: int) -> None:
         """Cut rows below the cursor, then on top; or show again what is above, then add rows below."""
@@ -192,8 +198,39 @@ class EmulatedScreen:
 
     # The grammar.
 
-    def _read(self, text: str) -> None:
-        at = 0
+    def _skip(self, text: str) -> int:
+        """Skip what has scrolled away by the end of the text, but for what it does to the pen.
+
+        Returns:
+            Where to begin to read. What is skipped is lines with colours and nothing else, which scroll the whole
+            screen. So many lines follow that all that they have left on it, and above, is gone.
+        """
+        rows = self.rows
+        wanted = rows + (SCROLLBACK if self.grid is self.main else 0)
+        if self._string or self._overlong or self.top != 0 or self.bottom != rows - 1:
+            return 0
+        if text.count("\n") < wanted + 2 * rows:
+            return 0
+        end = len(text)
+        for _ in range(wanted + 1):
+            end = text.rfind("\n", 0, end)
+        end += 1
+        if text[end - 2] != "\r" or not LINES.fullmatch(text, 0, end):
+            return 0
+        changes = COLOURS.findall(text, 0, end)
+        first = len(changes)
+        while first and changes[first - 1] not in ("", "0"):
+            first -= 1
+        for parameters in changes[max(0, first - 1) :]:
+            self._set_pen(parameters)
+        self.grid.rows = [Row() for _ in range(rows)]
+        self.x = 0
+        self.y = rows - 1
+        self.pending = False
+        self.last = None
+        return end
+
+    def _read(self, text: str, at: int) -> None:
         end = len(text)
         match = TOKEN.match
         obey = self._obey_csi
@@ -382,7 +419,7 @@ class EmulatedScreen:
             if missing > 0:
                 row.reach(x)
             if row.wide:
-                row.mend(x, x + count)
+                row.mend(x, x + count, pen)
             cells[x : x + count] = part
             row.pens[x : x + count] = [pen] * count
             x += count
@@ -400,6 +437,14 @@ class EmulatedScreen:
         if self.pending or self.x == cols - 1:
             if not self.autowrap:
                 return
+            if not self.pending:
+                # It does not fit: the last column stays empty.
+                row = self.grid.rows[self.y]
+                row.reach(cols)
+                if row.wide:
+                    row.mend(cols - 1, cols, self.pen)
+                row.cells[-1] = " "
+                row.pens[-1] = self.pen
             self._wrap()
         row = self.grid.rows[self.y]
         x = self.x
@@ -407,7 +452,7 @@ class EmulatedScreen:
             row.insert(x, 2, DEFAULT, cols)
         row.reach(x)
         row.wide = True
-        row.mend(x, x + 2)
+        row.mend(x, x + 2, self.pen)
         row.cells[x : x + 2] = [character, ""]
         row.pens[x : x + 2] = [self.pen, self.pen]
         self.pending = x + 2 == cols
@@ -417,9 +462,11 @@ class EmulatedScreen:
     def _join(self, character: str) -> None:
         """Add what combines to the character before the cursor."""
         x = self.x if self.pending else self.x - 1
-        cells = self.grid.rows[self.y].cells
-        if not 0 <= x < len(cells):
+        if x < 0:
             return
+        row = self.grid.rows[self.y]
+        row.reach(x + 1)
+        cells = row.cells
         if cells[x] == "" and x > 0:
             x -= 1
         if len(cells[x]) < MOST_JOINED:
@@ -563,15 +610,12 @@ class EmulatedScreen:
         self._move(0, 0)
 
     def _save_cursor(self) -> None:
-        self.grid.saved = SavedCursor(
-            self.x, self.y, self.pen, self.sets, self.shift, origin=self.origin, pending=self.pending
-        )
+        self.grid.saved = SavedCursor(self.x, self.y, self.pen, self.sets, self.shift, origin=self.origin)
 
     def _restore_cursor(self) -> None:
         saved = self.grid.saved or SavedCursor()
         self.origin = saved.origin
         self._move(saved.x, saved.y)
-        self.pending = saved.pending and saved.x == self.cols - 1
         self.pen = saved.pen
         self.sets = saved.sets
         self.shift = saved.shift
@@ -637,10 +681,16 @@ class EmulatedScreen:
     def _repeat(self, numbers: tuple[int, ...]) -> None:
         if self.last is not None:
             text = self.last[2]
-            count = min(_at_least_one(numbers), self.cols * self.rows)
-            if len(text) == 1 and width(text) == 1:
+            columns = width(text[0])
+            a_row = max(1, self.cols // max(1, columns))
+            enough = a_row * (self.rows + 1)
+            count = _at_least_one(numbers)
+            if count > enough:
+                # More rows of the same do not change the screen.
+                count = enough + (count - enough) % a_row
+            if len(text) == columns == 1:
                 self._put(text * count)
-            elif width(text[0]) == 2:
+            elif columns == 2:
                 for _ in range(count):
                     self._put_wide(text)
         self.last = None
@@ -675,12 +725,11 @@ class EmulatedScreen:
                 self.alternate = self.grid = Grid(self.rows)
                 self.grid.rows = [self._blank_row() for _ in range(self.rows)]
                 self.alternate_mode = number
-                self.pending = False
+                self.main_region = (self.top, self.bottom)
             return
         if self.alternate is not None:
             self.alternate = None
             self.grid = self.main
-            self.pending = False
         if number == 1049:
             self._restore_cursor()
 
@@ -766,7 +815,7 @@ class EmulatedScreen:
 
     def _operate_window(self, numbers: tuple[int, ...]) -> None:
         if numbers[0] == 22 and len(self.titles) < MOST_STACK:
-            self.titles.append((self.icon or "", self.title or ""))
+            self.titles.append((self.icon, self.title))
         elif numbers[0] == 23 and self.titles:
             icon, title = self.titles.pop()
             which = numbers[1] if len(numbers) > 1 else 0

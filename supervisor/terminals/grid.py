@@ -35,18 +35,20 @@ class Row:
             self.cells.extend([" "] * missing)
             self.pens.extend([DEFAULT] * missing)
 
-    def mend(self, start: int, end: int) -> None:
+    def mend(self, start: int, end: int, blank: Pen) -> None:
         """Before cells from start to end are replaced: blank the halves of wide characters that would be left."""
-        cells = self.cells
+        cells, pens = self.cells, self.pens
         if 0 < start < len(cells) and cells[start] == "":
             cells[start - 1] = cells[start] = " "
+            pens[start - 1] = pens[start] = blank
         if end < len(cells) and cells[end] == "":
             cells[end - 1] = cells[end] = " "
+            pens[end - 1] = pens[end] = blank
 
     def erase(self, start: int, end: int, blank: Pen, cols: int) -> None:
         """Blank the cells from start to end with this pen."""
         if self.wide:
-            self.mend(start, end)
+            self.mend(start, end, blank)
         if end >= cols:
             self.wrapped = False
             if blank is DEFAULT:
@@ -62,7 +64,7 @@ class Row:
     def insert(self, at: int, count: int, blank: Pen, cols: int) -> None:
         """Shift what is right of `at` by so many blank cells; what leaves the row is lost."""
         if self.wide:
-            self.mend(at, at)
+            self.mend(at, at, blank)
         self.reach(at)
         self.cells[at:at] = [" "] * count
         self.pens[at:at] = [blank] * count
@@ -71,7 +73,7 @@ class Row:
     def delete(self, at: int, count: int, blank: Pen, cols: int) -> None:
         """Take so many cells out; blank ones come in from the right."""
         if self.wide:
-            self.mend(at, at + count)
+            self.mend(at, at + count, blank)
         if blank is not DEFAULT:
             self.reach(cols)
         del self.cells[at : at + count]
@@ -86,7 +88,7 @@ class Row:
         """Have at most so many cells."""
         if len(self.cells) > cols:
             if self.wide:
-                self.mend(cols, len(self.cells))
+                self.mend(cols, len(self.cells), DEFAULT)
             del self.cells[cols:]
             del self.pens[cols:]
 
@@ -99,9 +101,9 @@ class Row:
 
 
 class SavedCursor:
-    """What "save cursor" (DECSC) keeps."""
+    """What "save cursor" (DECSC) keeps. That the last column is pending is forgotten, as xterm.js and tmux do."""
 
-    __slots__ = ("origin", "pen", "pending", "sets", "shift", "x", "y")
+    __slots__ = ("origin", "pen", "sets", "shift", "x", "y")
 
     def __init__(
         self,
@@ -112,7 +114,6 @@ class SavedCursor:
         shift: int = 0,
         *,
         origin: bool = False,
-        pending: bool = False,
     ) -> None:
         self.x = x
         self.y = y
@@ -120,7 +121,6 @@ class SavedCursor:
         self.sets = sets
         self.shift = shift
         self.origin = origin
-        self.pending = pending
 
 
 class Grid:

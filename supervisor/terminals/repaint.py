@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.terminals.characters import is_doubtful
 from supervisor.terminals.emulated_screen import ASCII_SETS, EmulatedScreen
-from supervisor.terminals.grid import Grid, Row, SavedCursor
+from supervisor.terminals.grid import Grid, Row
 from supervisor.terminals.pen import DEFAULT, Pen
 
 
@@ -19,26 +19,44 @@ def replay(screen: EmulatedScreen) -> bytes:
     _set_titles(screen, out)
     out.extend(f"\x1b]{key};{colour}\x1b\\" for key, colour in screen.colours.items())
     _paint(screen.main, screen, out)
+    regions = [(screen.top, screen.bottom)]
     if screen.alternate is not None:
-        _save_cursor(screen.main.saved, out, offset=0)
-        out.append(f"\x1b[?{screen.alternate_mode}h\x1b[H")
+        regions.insert(0, screen.main_region)
+        _set_region(regions[:1], screen.rows, out)
+        _enter_alternate(screen, out)
         _paint(screen.alternate, screen, out)
-    is_whole = screen.top == 0 and screen.bottom == screen.rows - 1
-    if not is_whole:
-        out.append(f"\x1b[{screen.top + 1};{screen.bottom + 1}r")
-    _save_cursor(screen.grid.saved, out, offset=screen.top)
+    _set_region(regions, screen.rows, out)
+    _save_cursor(screen.grid, out, offset=screen.top)
     _set_tabs(screen, out)
     _set_modes(screen, out)
     _place_cursor(screen, out)
     return "".join(out).encode() + screen.unfinished()
 
 
+def _set_region(regions: list[tuple[int, int]], rows: int, out: list[str]) -> None:
+    """Set the last of these regions, unless all of them are the whole screen, as at first."""
+    if any(region != (0, rows - 1) for region in regions):
+        top, bottom = regions[-1]
+        out.append(f"\x1b[{top + 1};{bottom + 1}r")
+
+
+def _enter_alternate(screen: EmulatedScreen, out: list[str]) -> None:
+    """Show the alternate screen, so that leaving it restores the cursor that it would restore now."""
+    switch = f"\x1b[?{screen.alternate_mode}h"
+    offset = screen.main_region[0]
+    if screen.alternate_mode == 1049:
+        _save_cursor(screen.main, out, offset=offset, by=switch)
+    else:
+        _save_cursor(screen.main, out, offset=offset)
+        out.append(switch)
+
+
 def _set_titles(screen: EmulatedScreen, out: list[str]) -> None:
     for icon, title in screen.titles:
         out.append(f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\\x1b[22;0t")
-    if screen.title is not None:
+    if screen.title or screen.titles:
         out.append(f"\x1b]2;{screen.title}\x1b\\")
-    if screen.icon is not None:
+    if screen.icon or screen.titles:
         out.append(f"\x1b]1;{screen.icon}\x1b\\")
 
 
@@ -51,7 +69,8 @@ def _paint(grid: Grid, screen: EmulatedScreen, out: list[str]) -> None:
         if goes_on:
             length = screen.cols
             after = grid.rows[y + 1]
-            if len(after.cells) > 1 and after.cells[1] == "" and _is_blank(row, screen.cols - 1):
+            is_wide = len(after.cells) > 1 and after.cells[1] == ""
+            if is_wide and after.pens[0] is DEFAULT and row.used() < screen.cols:
                 # A wide character did not fit, and wraps again.
                 length -= 1
         if flows:
@@ -63,10 +82,6 @@ def _paint(grid: Grid, screen: EmulatedScreen, out: list[str]) -> None:
         flows = goes_on
     _change_pen(pen, DEFAULT, out)
     out.extend(f"\x1b[>{flags}u" for flags in grid.keyboard)
-
-
-def _is_blank(row: Row, x: int) -> bool:
-    return len(row.cells) <= x or (row.cells[x] == " " and row.pens[x] is DEFAULT)
 
 
 def _paint_row(row: Row, length: int, pen: Pen, out: list[str]) -> Pen:
@@ -107,20 +122,38 @@ def _change_pen(old: Pen, new: Pen, out: list[str]) -> Pen:
     return new
 
 
-def _save_cursor(saved: SavedCursor | None, out: list[str], *, offset: int) -> None:
-    """Have the terminal save this cursor. `offset`: the first row of the region."""
+def _save_cursor(grid: Grid, out: list[str], *, offset: int, by: str = "\x1b7") -> None:
+    """Have the terminal save the cursor that this grid has saved. `offset`: the first row of the region."""
+    saved = grid.saved
     if saved is None:
         return
     if saved.origin:
         out.append("\x1b[?6h")
-    out.append(f"\x1b[{saved.y + 1 - (offset if saved.origin else 0)};{saved.x + 1}H")
+    y = saved.y - (offset if saved.origin else 0)
+    out.append(f"\x1b[{y + 1};{saved.x + 1}H")
     _choose_sets(saved.sets, saved.shift, out)
     _change_pen(DEFAULT, saved.pen, out)
-    out.append("\x1b7")
+    out.append(by)
     _change_pen(saved.pen, DEFAULT, out)
     _choose_sets(ASCII_SETS, 0, out, old=saved.sets, old_shift=saved.shift)
     if saved.origin:
         out.append("\x1b[?6l")
+
+
+def _print_again(row: Row, x: int, y: int, out: list[str]) -> Pen:
+    """Print the character in the last column again: nothing else makes the next one wrap.
+
+    Returns:
+        The pen that it was printed with. The pen before has to be the default one.
+    """
+    text, pen = (row.cells[x], row.pens[x]) if x < len(row.cells) else (" ", DEFAULT)
+    if text == "" and x > 0:
+        x -= 1
+        text = row.cells[x]
+    out.append(f"\x1b[{y + 1};{x + 1}H")
+    _change_pen(DEFAULT, pen, out)
+    out.append(text)
+    return pen
 
 
 def _choose_sets(
@@ -163,37 +196,33 @@ def _set_modes(screen: EmulatedScreen, out: list[str]) -> None:
 
 
 def _place_cursor(screen: EmulatedScreen, out: list[str]) -> None:
-    """Put the cursor where it is; where a character was just written, by writing it again.
+    """Put the cursor where it is, and leave the terminal as the last thing that was read left it.
 
-    So the terminal knows that the last column is written, and what to repeat (REP).
+    If a character was just printed, it is printed again, as the very last: so the terminal knows what to repeat (REP).
+    If the last column is pending, its character is printed again too, since nothing else brings that about.
     """
-    rewritten = _rewritten(screen)
-    x = rewritten[0] if rewritten else screen.x
-    y = screen.y - (screen.top if screen.origin else 0)
-    out.append(f"\x1b[{y + 1};{x + 1}H")
-    pen = DEFAULT
-    if rewritten:
-        pen = _change_pen(pen, rewritten[2], out)
-        out.append(rewritten[1])
-    _change_pen(pen, screen.pen, out)
+    offset = screen.top if screen.origin else 0
+    if screen.last is not None and not screen.insert:
+        x, y, text, pen = screen.last
+        _how_to_print(screen, out)
+        out.append(f"\x1b[{y + 1 - offset};{x + 1}H")
+        _change_pen(DEFAULT, pen, out)
+        out.append(text)
+        return
+    if screen.pending:
+        pen = _print_again(screen.grid.rows[screen.y], screen.x, screen.y - offset, out)
+        _change_pen(pen, screen.pen, out)
+        # Colours make the terminal forget what it could repeat.
+        out.append(screen.pen.sgr)
+    else:
+        out.append(f"\x1b[{screen.y + 1 - offset};{screen.x + 1}H")
+        _change_pen(DEFAULT, screen.pen, out)
+    _how_to_print(screen, out)
+
+
+def _how_to_print(screen: EmulatedScreen, out: list[str]) -> None:
     _choose_sets(screen.sets, screen.shift, out)
     if screen.insert:
         out.append("\x1b[4h")
     if not screen.autowrap:
         out.append("\x1b[?7l")
-
-
-def _rewritten(screen: EmulatedScreen) -> tuple[int, str, Pen] | None:
-    """Column, text and pen of the character before the cursor, if it is to be written again."""
-    row = screen.grid.rows[screen.y]
-    if screen.last is not None and screen.last[1] == screen.y:
-        x, _, text, pen = screen.last
-        return x, text, pen
-    if not screen.pending or len(row.cells) < screen.cols:
-        if screen.pending:
-            return screen.x, " ", row.pens[-1] if len(row.pens) > screen.x else DEFAULT
-        return None
-    x = screen.x
-    if row.cells[x] == "" and x > 0:
-        x -= 1
-    return x, row.cells[x], row.pens[x]

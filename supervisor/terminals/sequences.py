@@ -32,6 +32,9 @@ ESCAPE = re.compile(r"\x1b([^\x18\x1a\x1b ->@-~\x80-\x9f]*)")
 """ESC and what may stand before what follows it."""
 BODY = re.compile(r"[^\x18\x1a\x1b@-~\x80-\x9f]*")
 """A sequence after its introducer, without its last character: controls and rubbish too."""
+LINES = re.compile(r"(?:[^\x00-\x06\x0b-\x0c\x0e-\x1f\x7f-\x9f]++|\x1b\[[\d;:]{0,999}+m)*+")
+"""Text, colours, and controls that move the cursor along its line or to the next."""
+COLOURS = re.compile(r"\x1b\[([\d;:]*)m")
 CONTROLS = re.compile(r"[\x00-\x1f]")
 RUBBISH = re.compile(r"[^ -~]")
 STRING_ENDS = {
