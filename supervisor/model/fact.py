@@ -54,7 +54,7 @@ class Exited:
     written: tuple[int, int] = (0, 0)
     """Of an operation: how many bytes it wrote to stdout and to stderr until now."""
     lost: tuple[int, int] = (0, 0)
-    """Of these, how many the disk had no room for, as far as the files do not say so."""
+    """Besides, how many bytes of each the disk had no room for, as far as the files do not say so."""
     unasked: bool = False
     """Of an operation: whether its shell had ended before it was asked to, while its last output was waited for."""
 

@@ -150,7 +150,7 @@ class PumpRequest:
     """
 
     run_id: str
-    """The stream that is pumped, see `logs/stream_name`: a run's own id is the one that both outputs go to."""
+    """The stream that is pumped, see `stream_name`: a run's own id is the one that both outputs go to."""
     fifo: str
     log: str
     limit_bytes: int

@@ -59,7 +59,7 @@ def found_again(
         known = written.of(run.run_id)
         facts, run.noted_exit = known.started, known.exit
         if facts is not None and facts.boot_id == boot:
-            run.cgroup, run.log_inode = facts.cgroup, facts.log_inode
+            run.cgroup, run.streams[0].inode = facts.cgroup, facts.log_inode
         if run.run_id in held.runs:
             run.main, run.shim = ProcRef(*held.runs[run.run_id]), held_by
         elif facts is not None and facts.boot_id == boot:
@@ -83,13 +83,13 @@ def found_again(
 
 def _is_pumped(run: Run) -> bool:
     """Whether a run has a FIFO; somebody may have removed it, and its command writes into it all the same."""
-    if os.path.exists(run.dir.fifo):
+    if any(os.path.exists(stream.fifo) for stream in run.streams):
         return True
     try:
         links = [os.readlink(f"/proc/{run.main.pid}/fd/{fd}") for fd in (1, 2)] if run.main else []
     except OSError:
         return False
-    return f"{run.dir.fifo} (deleted)" in links
+    return any(f"{stream.fifo} (deleted)" in links for stream in run.streams)
 
 
 def lost_with_the_machine(inherited: Iterable[Inherited], folder: Path, why: str) -> list[Run]:

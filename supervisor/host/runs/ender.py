@@ -103,10 +103,11 @@ class Ender:
         del self._runs[run.run_id]
         output = None if run.output_file is None else upkeep.output(run, final=True)
         end = run.exit or ExitUnknown()
-        self._facts.post(Exited(run.run_id, end, exits.last_lines(run), output, survivors))
+        fact = Exited(run.run_id, end, exits.last_lines(run), output, survivors)
+        self._facts.post(exits.with_result(fact, run) if run.is_operation else fact)
         limit_bytes = run.log_limit_bytes(self._log_limit_bytes)
-        if upkeep.is_over_limit(run, limit_bytes):
-            self._work.soon(upkeep.trim, run, limit_bytes)
+        for stream in upkeep.over_limit(run, limit_bytes):
+            self._work.soon(upkeep.trim, run, stream, limit_bytes)
         self._vacated.append(run)
         if not self._facts.is_collecting:
             self.vacate()
@@ -176,11 +177,17 @@ class Ender:
         if not self._is_settled(run):
             self._take_exit(run, end)
 
+    async def _flush_last(self, run: Run, survivors: tuple[Survivor, ...]) -> None:
+        """Its tree was ended: all that it has printed belongs to its result."""
+        await self.orphaned_fifos.flush(run.run_id)
+        self.over(run, survivors)
+
     async def _wait_for_main(self, run: Run) -> None:
         self.main_ended(run, await termination.exit_without_shim(run))
 
     async def _explain(self, run: Run, end: Exit) -> None:
-        self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.log))
+        # A shell reports on standard error how its command has ended.
+        self._note_exit(run, await self._kill_explainer.explain(end, run.main, run.streams[-1].log))
 
     async def _see_out(self) -> None:
         """See runs out until none is left; those that are over at the same time are reported together."""
@@ -196,6 +203,8 @@ class Ender:
                         )
                     elif run.in_container and run.asked is not Asked.NOTHING:
                         self._work.soon(self._remove_container, run, survivors)
+                    elif run.is_operation and self.orphaned_fifos.has_fifo(run.run_id):
+                        self._work.soon(self._flush_last, run, survivors)
                     else:
                         self.over(run, survivors)
                 self._facts.fold()

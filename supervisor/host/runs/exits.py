@@ -15,12 +15,15 @@ import os
 import signal
 import stat
 
+from supervisor.host.proc import process
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.run import Asked, Run
+from supervisor.lean.frozen import replace
 from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.model.exit import SUCCESS, Exit, ExitCode, ExitSignal
+from supervisor.model.fact import Exited
 from supervisor.shim.protocol import ExitStatus, RunsListed
 
 if TYPE_CHECKING:
@@ -52,6 +55,11 @@ def is_unexplained(run: Run, end: Exit) -> bool:
     return end in KILLED and run.asked is not Asked.KILL
 
 
+def has_ended(run: Run) -> bool:
+    """Whether the main process of a run that has begun has ended, although that is not reported yet."""
+    return run.main is not None and not process.alive(run.main)
+
+
 def is_over(run: Run) -> bool:
     """Whether a run is over although others of its process tree may live: people start daemons in tasks."""
     ends_with_main = run.kind in (RunKind.TASK, RunKind.STOP, RunKind.OPERATION)
@@ -60,8 +68,8 @@ def is_over(run: Run) -> bool:
 
 def last_lines(run: Run) -> str:
     """The last lines of the log of a run that did not succeed, or that was not to end by itself."""
-    if run.exit == SUCCESS and run.kind is not RunKind.START:
-        return ""
+    if (run.exit == SUCCESS and run.kind is not RunKind.START) or run.is_operation:
+        return ""  # whoever reads the result of an operation reads its files
     try:
         status = os.lstat(run.log)
         if status.st_size == 0 and stat.S_ISREG(status.st_mode):
@@ -71,6 +79,22 @@ def last_lines(run: Run) -> str:
         return ""
     except OSError as error:
         return f"supervisor: the log cannot be read: {error.strerror}"
+
+
+def with_result(fact: Exited, run: Run) -> Exited:
+    """The fact that an operation is over, with how many bytes it has written."""
+    # What its shell left behind when it was not asked to end does not count, so the shim's word comes first.
+    known = run.written if run.asked is Asked.NOTHING else ()
+    out, err = known if len(known) == 2 else (_size(stream.log) for stream in run.streams)
+    lost = run.lost if len(run.lost) == 2 else (0, 0)
+    return replace(fact, written=(out, err), lost=lost, unasked=run.ended_unasked)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 class KillExplainer:

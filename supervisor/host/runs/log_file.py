@@ -75,24 +75,26 @@ class Chunk:
         return self.offset + len(self.data)
 
 
-def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
+def enforce_limit(path: str, limit_bytes: int, inode: int = 0, head_bytes: int = 0) -> int:
     """Drop the head of a log that keeps more than `limit_bytes`, down to three quarters of that; returns bytes dropped.
 
+    With `head_bytes` so many of the first bytes stay, and all of the last `limit_bytes`: the middle is dropped.
     Call it now and then: a log under its limit costs one stat, and between two calls the file may grow past the limit.
     Without effect on a missing file and, if `inode` is given, on a file with another inode: a command may have put a
     file there that is not its log. Raises OSError.
     """
     try:
-        if os.stat(path, follow_symlinks=False).st_size <= limit_bytes:
+        if os.stat(path, follow_symlinks=False).st_size <= limit_bytes + head_bytes:
             return 0
         with _opened(path, os.O_RDWR) as fd:
             status = os.fstat(fd)
             if inode not in (0, status.st_ino):
                 return 0
-            first = sparse_file.next_data(fd, 0, status.st_size)
+            first = sparse_file.next_data(fd, head_bytes, status.st_size)
             if status.st_size - first <= limit_bytes:
                 return 0
-            length = file_hole.head_to_give_back(first, status.st_size, limit_bytes, status.st_blksize)
+            give_back = file_hole.middle_to_give_back if head_bytes else file_hole.head_to_give_back
+            length = give_back(first, status.st_size, limit_bytes, status.st_blksize)
             if length == 0:
                 return 0
             try:
@@ -100,7 +102,7 @@ def enforce_limit(path: str, limit_bytes: int, inode: int = 0) -> int:
             except OSError as error:
                 if error.errno not in _CANNOT_PUNCH:
                     raise
-                return _truncate(fd, path)
+                return 0 if head_bytes else _truncate(fd, path)
             return length
     except FileNotFoundError:
         return 0

@@ -240,11 +240,12 @@ class HostMachine:
         match event:
             case CommandStarted() | SpawnFailed():
                 self._settle(self._spawner.answer(event, time.monotonic()))
-            case CommandExited(run_id, status, pid):
+            case CommandExited(run_id, status, pid, written, lost):
                 # It may be the exit of another run with the same id, which `clear` has ended: if records were lost, the
                 # same firing gives the same ids again. A start that has not been answered has no process yet.
                 run = self._runs.get(run_id)
                 if run and run_id not in self._spawner and (run.main is None or pid in (0, run.main.pid)):
+                    run.written, run.lost = written, lost
                     self._ender.main_ended(run, exits.exit_of(status))
             case ShimTrouble(text):
                 # In the event loop, when the log is set up.
@@ -297,6 +298,9 @@ class HostMachine:
     def _ask(self, run_id: str, asked: Asked) -> None:
         run = self._runs.get(run_id)
         if run is None:
+            return
+        if run.is_operation and not run.asked and exits.has_ended(run):
+            run.ended_unasked = True  # its end is about to be reported: what it left behind lives on
             return
         run.asked = max(run.asked, asked)
         if run_id not in self._spawner:

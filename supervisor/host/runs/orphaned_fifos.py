@@ -14,11 +14,12 @@ from pathlib import Path
 import anyio
 
 from supervisor.host.proc import worker_threads
-from supervisor.host.runs.run import Run
+from supervisor.host.runs.run import OUTPUT_BYTES, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.model.errors import MachineError
 from supervisor.shim.protocol import PumpRequest
+from supervisor.shim.stream_name import names
 
 LATEST_S = 2.0
 """How long the end of a run waits for its FIFO at most: another version's shim may have it, or a stopped one."""
@@ -34,19 +35,25 @@ class OrphanedFifos:
         self._runs = runs
         self._limit_bytes = limit_bytes
         self._waiting: dict[str, anyio.Event] = {}
+        """By stream."""
 
     def has_fifo(self, run_id: str) -> bool:
         """Whether a run has a FIFO."""
-        return os.path.exists(RunDir(self._folder, run_id).fifo)
+        return bool(self._streams(run_id))
 
     async def flush(self, run_id: str) -> None:
-        """Have a FIFO pumped from now on, and wait until what is in it now has been moved; for a while."""
-        if run_id not in self._waiting:
-            self._waiting[run_id] = anyio.Event()
-            self._ask(run_id)
+        """Have a run's FIFOs pumped from now on, and wait until what is in them now has been moved; for a while."""
+        streams = self._streams(run_id)
+        for name in streams:
+            if name not in self._waiting:
+                self._waiting[name] = anyio.Event()
+                self._ask(name)
         with anyio.move_on_after(LATEST_S):
-            await self._waiting[run_id].wait()
-        self._waiting.pop(run_id, None)
+            for name in streams:
+                if event := self._waiting.get(name):
+                    await event.wait()
+        for name in streams:
+            self._waiting.pop(name, None)
 
     async def are_there(self) -> bool:
         """Whether any run has a FIFO."""
@@ -58,22 +65,32 @@ class OrphanedFifos:
             run = self._runs.get(run_id)
             # Such a run may be over by now: the shim would look for its FIFO among what all processes have open.
             if run is None or run.shim is None or not self._shims.is_current(run.shim):
-                self._ask(run_id)
+                for name in [one.name for one in run.streams] if run else self._streams(run_id):
+                    self._ask(name)
 
-    def done(self, run_id: str) -> None:
-        """A shim has answered."""
-        if (event := self._waiting.get(run_id)) is not None:
+    def done(self, name: str) -> None:
+        """A shim has answered about a stream."""
+        if (event := self._waiting.get(name)) is not None:
             event.set()
 
-    def _ask(self, run_id: str) -> None:
-        directory = RunDir(self._folder, run_id)
-        run = self._runs.get(run_id)
+    def _streams(self, run_id: str) -> list[str]:
+        """The streams of a run that have FIFOs."""
+        return [name for name in names(run_id) if os.path.exists(RunDir(self._folder, name).fifo)]
+
+    def _ask(self, name: str) -> None:
+        directory = RunDir(self._folder, name)
+        run = self._runs.get(directory.run_id)
         limit_bytes = run.log_limit_bytes(self._limit_bytes) if run else self._limit_bytes
-        held = run is not None and run.has_held_fifo
+        head_bytes, held = 0, run is not None and run.has_held_fifo
+        if name != directory.run_id:
+            # The result of an operation that is over is all that is there now.
+            is_over = run is None or run.exit is not None
+            limit_bytes, head_bytes = OUTPUT_BYTES, max(OUTPUT_BYTES, _size(directory.log) if is_over else 0)
+        request = PumpRequest(name, directory.fifo, directory.log, limit_bytes, held, head_bytes)
         try:
-            self._shims.current().pump(PumpRequest(run_id, directory.fifo, directory.log, limit_bytes, held))
+            self._shims.current().pump(request)
         except MachineError:
-            self.done(run_id)  # there is no shim: the next one is asked for all
+            self.done(name)  # there is no shim: the next one is asked for all
 
     async def _present(self) -> set[str]:
         """The runs that have a FIFO; that of a live one may have lost its name."""
@@ -85,3 +102,10 @@ class OrphanedFifos:
             return [name for name in os.listdir(self._folder) if self.has_fifo(name)]
         except OSError:
             return []  # the state directory was removed, and is made again in a moment
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0

@@ -3,6 +3,7 @@
     runs/<run id>/
       log         stdout and stderr, in the order written
       fifo        the FIFO that the shim pumps into `log`; gone once nobody can write into it any more
+      stdout, stdout.fifo, stderr, stderr.fifo: of an operation, in place of `log` and `fifo`
       container   empty; there if the command runs in a container, which outlives the client that started it
       gitpod-service-start-REFERENCE.output or gitpod-task-REFERENCE.output: the GITPOD_OUTPUT file
 
@@ -21,6 +22,7 @@ from supervisor.lean.late import late
 from supervisor.lean.typing import TYPE_CHECKING
 from supervisor.model.action import RunKind
 from supervisor.shim.regular_file import make_regular, open_regular
+from supervisor.shim.stream_name import ERR, OUT, fifo_of, log_of, run_of
 
 if TYPE_CHECKING:
     from supervisor.host.runs import log_note, run_facts
@@ -46,23 +48,37 @@ def output_name(kind: RunKind, reference: str) -> str:
 class RunDir:
     """The paths and facts of one run. Making the object touches nothing."""
 
-    __slots__ = ("path", "run_id", "runs")
+    __slots__ = ("path", "run_id", "runs", "stream")
 
-    def __init__(self, runs: Path, run_id: str) -> None:
-        """`runs` is the folder that holds all run directories."""
+    def __init__(self, runs: Path, stream: str) -> None:
+        """`runs` is the folder that holds all run directories; `stream` a run's id, or the name of one of its streams.
+
+        An operation has two of these, see `stream_name`.
+        """
         self.runs = runs
-        self.run_id = run_id
-        self.path = os.path.join(runs, run_id)
+        self.stream = stream
+        self.run_id = run_of(stream)
+        self.path = os.path.join(runs, self.run_id)
 
     @property
     def log(self) -> str:
-        """The path of the log."""
-        return f"{self.path}/log"
+        """The path of the log: what the stream's FIFO is pumped into."""
+        return f"{self.runs}/{log_of(self.stream)}"
 
     @property
     def fifo(self) -> str:
         """The path of the FIFO that is pumped into the log; it is there while some process may write into it."""
-        return f"{self.path}/fifo"
+        return f"{self.runs}/{fifo_of(self.stream)}"
+
+    @property
+    def stdout(self) -> str:
+        """The path of what an operation has written to standard output."""
+        return f"{self.path}/{OUT}"
+
+    @property
+    def stderr(self) -> str:
+        """The path of what an operation has written to standard error."""
+        return f"{self.path}/{ERR}"
 
     def output(self, kind: RunKind, reference: str) -> str:
         """The path of the GITPOD_OUTPUT file."""
@@ -80,14 +96,15 @@ class RunDir:
             os.close(make_regular(f"{self.path}/container"))
 
     def open_to(self, account: Account, output: str) -> None:
-        """Let the user that commands run as write the output file. Raises OSError.
+        """Let the user that commands run as write the output file; an empty path: there is none. Raises OSError.
 
         The directory and its facts stay ours, so that no command can change them. That is why the output file is made
         here: nothing else can be put in its place, such as a link to a file of ours.
         """
         give_folder(self.path, 0o710, account.gid)
-        # To the user, not to the user's first group, which others may share: "users", for example.
-        _give(output, 0o600, account)
+        if output:
+            # To the user, not to the user's first group, which others may share: "users", for example.
+            _give(output, 0o600, account)
 
     def restore(self, facts: StartedFacts, account: Account | None, output: str | None) -> None:
         """Make again what is missing of a live run: its directory, its output file, its facts. Raises OSError."""
@@ -132,7 +149,9 @@ class RunDir:
         return run_facts.WrittenFacts(self.runs).of(self.run_id)
 
     def note(self, text: str, wait_s: float = 0.0) -> bool:
-        """Append lines of the supervisor's own to the log; see `log_note`."""
+        """Append lines of the supervisor's own to the log, or to an operation's standard error; see `log_note`."""
+        if self.stream == self.run_id and os.path.lexists(self.stdout):
+            return RunDir(self.runs, f"{self.run_id}/{ERR}").note(text, wait_s)
         return log_note.note(self.log, self.fifo, text, wait_s)
 
 

@@ -12,7 +12,7 @@ from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs import run_facts
 from supervisor.host.runs.outlets import FactBuffer
-from supervisor.host.runs.run import Run
+from supervisor.host.runs.run import OUTPUT_BYTES, Run, RunStream
 from supervisor.host.runs.run_directory import NOTED_S, RunDir
 from supervisor.host.runs.run_facts import StartedFacts
 from supervisor.lean.late import late
@@ -108,7 +108,7 @@ class LogDisk:
 
     def _note(self, lasted_s: float) -> None:
         for folder in self._short.values():
-            if os.path.exists(folder.log):
+            if os.path.exists(folder.log) or os.path.exists(folder.stderr):
                 folder.note(f"the disk was full for {lasted_s:.0f} s: what was printed meanwhile is lost")
         self._short.clear()
 
@@ -148,7 +148,7 @@ class Upkeep:
         self._lost = lost_logs(runs.values())
         note_again(runs.values())
         for run in runs.values():
-            if run.log_lost:
+            if run.lost_log:
                 restore(run, self._account)
                 self._make_log_anew(run)
         self._problems.on_problem("logs", self._lost)
@@ -157,15 +157,17 @@ class Upkeep:
         """Have the shim see to a log that it pumps into; with the next output it would see to it by itself."""
         if run.is_pumped and run.shim is not None:
             limit_bytes = run.log_limit_bytes(self._limit_bytes)
-            run.shim.pump(PumpRequest(run.run_id, run.dir.fifo, run.log, limit_bytes))
+            for stream in run.streams:
+                run.shim.pump(PumpRequest(stream.name, stream.fifo, stream.log, limit_bytes))
 
     async def _look_at(self, runs: Mapping[str, Run]) -> bool:
         """Look at all runs once; returns whether none wrote anything. Two stats for one that wrote nothing."""
         quiet = True
         for run in list(runs.values()):
-            if _log_size(run) != run.log_size:
-                quiet = False
-                await trim(run, run.log_limit_bytes(self._limit_bytes))
+            for stream in run.streams:
+                if _log_size(run, stream) != stream.size:
+                    quiet = False
+                    await trim(run, stream, run.log_limit_bytes(self._limit_bytes))
             if run.output_file is not None and run.run_id in runs:
                 seen = _look(run.output_file)
                 if seen != run.output_seen:
@@ -184,7 +186,7 @@ class Upkeep:
 
 def lost_logs(runs: Iterable[Run]) -> str:
     """The live runs whose logs miss what is written, as a part of a sentence; empty: none."""
-    lost = [f"{run.reference} ({run.log}: {run.log_lost})" for run in runs if run.log_lost]
+    lost = [f"{run.reference} ({log.log}: {log.lost})" for run in runs if (log := run.lost_log)]
     more = [f"{len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
     return ", ".join(lost[:_SHOWN] + more)
 
@@ -195,9 +197,10 @@ def restore(run: Run, account: Account | None) -> None:
     So the next supervisor finds what is known of the run, and the shim can write how it ended. `account`: the user that
     commands run as, if that is another one.
     """
-    if run.restored or run.log_lost != _REMOVED or run.main is None:
+    log = run.lost_log
+    if run.restored or log is None or log.lost != _REMOVED or run.main is None:
         return
-    run.log_inode = run.log_inode or _GONE
+    log.inode = log.inode or _GONE
     try:
         run.dir.restore(_facts(run, run.main), account, run.output_file)
     except OSError:
@@ -227,25 +230,29 @@ def note_again(runs: Iterable[Run]) -> None:
 
 def _facts(run: Run, main: ProcRef) -> StartedFacts:
     shim_pid = run.shim.shim_pid if run.shim else 0
-    return StartedFacts(main.pid, main.start_ticks, boot_id(), shim_pid, run.cgroup, run.log_inode)
+    return StartedFacts(main.pid, main.start_ticks, boot_id(), shim_pid, run.cgroup, run.streams[0].inode)
 
 
-def is_over_limit(run: Run, limit_bytes: int) -> bool:
-    """Whether a run's log has grown, and past its limit, since `trim` was last called."""
-    size = _log_size(run)
-    return size != run.log_size and size > limit_bytes and not run.is_pumped
+def over_limit(run: Run, limit_bytes: int) -> list[RunStream]:
+    """The files of a run that have grown, and past their limit, since `trim` was last called."""
+    return [] if run.is_pumped else [one for one in run.streams if _has_grown(run, one, limit_bytes)]
 
 
-async def trim(run: Run, limit_bytes: int) -> None:
+async def trim(run: Run, stream: RunStream, limit_bytes: int) -> None:
     """Keep a run's log within its limit, if no pump does.
 
     Called once after its end too, for what was written since the last look.
     """
-    size = _log_size(run)
-    if size != run.log_size and size > limit_bytes and not run.is_pumped:
+    if not run.is_pumped and _has_grown(run, stream, limit_bytes):
         # In a thread: the kernel takes 150 ms to give back a gigabyte of blocks.
-        await worker_threads.run(_enforce, run.log, limit_bytes, run.log_inode)
-    run.log_size = size
+        head_bytes = OUTPUT_BYTES if run.is_operation else 0
+        await worker_threads.run(_enforce, stream.log, limit_bytes, stream.inode, head_bytes)
+    stream.size = _log_size(run, stream)
+
+
+def _has_grown(run: Run, stream: RunStream, limit_bytes: int) -> bool:
+    size = _log_size(run, stream)
+    return size != stream.size and size > limit_bytes
 
 
 def output(run: Run, final: bool) -> dict[str, str]:
@@ -268,34 +275,32 @@ def output(run: Run, final: bool) -> dict[str, str]:
     return values
 
 
-def _enforce(path: str, limit_bytes: int, inode: int) -> None:
+def _enforce(path: str, limit_bytes: int, inode: int, head_bytes: int) -> None:
     from supervisor.host.runs.log_file import enforce_limit
 
     try:
-        enforce_limit(path, limit_bytes, inode)
+        enforce_limit(path, limit_bytes, inode, head_bytes)
     except OSError:
         pass  # tried again when the log has grown
 
 
-def _log_size(run: Run) -> int:
-    """The size of a run's log; 0 if something else stands in its place by now, which `log_lost` then says.
+def _log_size(run: Run, stream: RunStream) -> int:
+    """The size of a run's log; 0 if something else stands in its place by now, which `RunStream.lost` then says.
 
     The pump makes a log anew that it writes into, so its inode may change.
     """
     try:
-        status = os.lstat(run.log)
+        status = os.lstat(stream.log)
     except OSError as error:
         if run.main is not None:
-            run.log_lost = (
-                _REMOVED if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
-            )
+            stream.lost = _REMOVED if isinstance(error, FileNotFoundError) else error.strerror or "unreadable"
         return 0
     why = why_replaced(status)
-    if not why and not run.is_pumped and run.log_inode not in (0, status.st_ino):
-        why = run.log_lost or "another file was put in its place"
+    if not why and not run.is_pumped and stream.inode not in (0, status.st_ino):
+        why = stream.lost or "another file was put in its place"
     if not why:
-        run.log_inode = status.st_ino
-    run.log_lost = why
+        stream.inode = status.st_ino
+    stream.lost = why
     return 0 if why else status.st_size
 
 

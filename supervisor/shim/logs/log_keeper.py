@@ -21,8 +21,8 @@ import time
 
 from supervisor.lean.typing import NoReturn
 from supervisor.shim.descriptors import close_others, unread_bytes
-from supervisor.shim.logs.stream_name import fifo_of
 from supervisor.shim.owner_socket import OwnerSocket
+from supervisor.shim.stream_name import fifo_of
 from supervisor.shim.unix_socket import connect, peer_credentials
 
 _PACKET_BYTES = 4096

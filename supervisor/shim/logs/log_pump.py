@@ -28,8 +28,8 @@ from collections import deque
 from supervisor.lean.typing import TypeVar
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_times import LogTimes
-from supervisor.shim.logs.stream_name import names
 from supervisor.shim.protocol import NOT_PUMPED, Pumping
+from supervisor.shim.stream_name import names
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class LogPump:
     def main_ended(self, name: str) -> None:
         """The main process of a stream's run has ended. That its FIFO is closed is announced from now on.
 
-        Of a log with a head nothing is given back until `keep`: what comes meanwhile may still belong to its result.
+        Of a log with a head nothing is given back until `report`: what comes meanwhile may still be of its result.
         """
         if pipe := self._by_name.get(name):
             pipe.has_main = False
@@ -127,7 +127,14 @@ class LogPump:
         """Have all be kept of a log with a head that is kept now before the offset `head_bytes`."""
         if (pipe := self._by_name.get(name)) and pipe.head_bytes:
             pipe.head_bytes = max(pipe.head_bytes, head_bytes)
-            pipe.is_kept_whole = False
+
+    def report(self, name: str) -> tuple[int, int]:
+        """The end of a stream's run is reported: where its log ends, which is kept, and how many bytes it lacks."""
+        pipe = self._by_name[name]
+        position = pipe.position
+        self.keep(name, position)
+        pipe.is_kept_whole = False
+        return position, pipe.lost_bytes
 
     def flush(self, name: str) -> bool:
         """Have a stream flushed; True: it is already, or is not pumped."""

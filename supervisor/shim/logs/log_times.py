@@ -16,8 +16,8 @@ import os
 import struct
 from collections.abc import Iterable
 
-from supervisor.shim.logs.stream_name import ERR, OUT
 from supervisor.shim.regular_file import atomic_write, open_regular
+from supervisor.shim.stream_name import ERR, OUT
 
 NAME = "log-times"
 """The journal's name in the state directory."""

@@ -16,7 +16,6 @@ from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
 from supervisor.shim.logs.log_times import LogTimes
 from supervisor.shim.logs.pending_exit import PendingExit, after_exit, after_look, is_due
-from supervisor.shim.logs.stream_name import run_of
 from supervisor.shim.protocol import (
     KEEPER_SOCKET,
     NOT_PUMPED,
@@ -28,6 +27,7 @@ from supervisor.shim.protocol import (
     PumpRequest,
     ShimTrouble,
 )
+from supervisor.shim.stream_name import run_of
 
 _LOOK_S = 0.02
 """How often the log of a command that has ended is looked at while others may still write into it."""
@@ -170,8 +170,5 @@ class RunLogs:
         """The end of a command. What it has printed is kept from now on, if it has a file for each output."""
         if len(streams) < 2:
             return CommandExited(run_id, pending.status, pending.pid)
-        found = [self.pump.progress(name) for name in streams]
-        for name, (position, _, _) in zip(streams, found, strict=True):
-            self.pump.keep(name, position)
-        written, lost = (tuple(each[at] for each in found) for at in (0, 1))
+        written, lost = zip(*map(self.pump.report, streams), strict=True)
         return CommandExited(run_id, pending.status, pending.pid, written, lost if any(lost) else ())

@@ -11,9 +11,9 @@ import struct
 from supervisor.shim.logs.log_keeper import KeeperLink
 from supervisor.shim.logs.log_pipe import LogPipe
 from supervisor.shim.logs.log_pump import LogPump
-from supervisor.shim.logs.stream_name import names
 from supervisor.shim.protocol import SpawnRequest, UserIds
 from supervisor.shim.regular_file import open_regular
+from supervisor.shim.stream_name import names
 
 _ACL = "system.posix_acl_access"
 _ACL_VERSION = 2  # linux/posix_acl_xattr.h, as all that follows

@@ -22,7 +22,7 @@ from supervisor.host.runs.spawn.shim_client import ShimClient, ShimLost
 from supervisor.host.users.account import Account
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.fact import Exited, MainExited, RunFact, Started
-from supervisor.model.ids import RunId, TaskId
+from supervisor.model.ids import OperationId, RunId, TaskId
 from supervisor.shim.protocol import Pumping
 
 DEADLINE_S = 20.0
@@ -81,6 +81,18 @@ class Bench:
     def spawn(self, script: str, run_id: str = "run", kind: RunKind = RunKind.TASK) -> None:
         self.machine.perform(Spawn(RunId(run_id), kind, TaskId(f"id of {run_id}"), run_id, script, None, ()))
 
+    def operation(self, command: str, run_id: str = "run", folder: str = "") -> None:
+        """As a client has a command run."""
+        owner = OperationId(f"id of {run_id}")
+        self.machine.perform(
+            Spawn(RunId(run_id), RunKind.OPERATION, owner, run_id, command, None, (), folder)
+        )
+
+    def output(self, run_id: str = "run") -> tuple[bytes, bytes]:
+        """What an operation has written by now."""
+        folder = self.folder(run_id)
+        return _bytes(folder.stdout), _bytes(folder.stderr)
+
     def folder(self, run_id: str = "run") -> RunDir:
         return RunDir(self.state / "runs", run_id)
 
@@ -131,6 +143,14 @@ class Bench:
             lambda: os.path.exists(self.folder(run_id).log) and len(self.log(run_id).split()) >= count
         )
         return self.log(run_id).split()
+
+
+def _bytes(path: str) -> bytes:
+    """What is in a file; nothing, if there is none."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def inherited(

@@ -361,9 +361,9 @@ async def test_a_removed_log_that_no_shim_told_of_stays_lost(tmp_path: Path) -> 
         await until((it.workspace / "up").exists)  # the shell has its script, which is removed now
         (run,) = it.machine._runs.values()
         shutil.rmtree(it.folder().path)
-        run.log_inode = 0
+        run.streams[0].inode = 0
         await until(lambda: "the log was removed while the command ran" in tail(it.folder().log, 1, 200))
-        upkeep._log_size(run)
+        upkeep._log_size(run, run.streams[0])
         assert upkeep.lost_logs([run]) != ""
         (it.workspace / "go").touch()
         await it.exited()

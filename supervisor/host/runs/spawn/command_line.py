@@ -174,7 +174,9 @@ def why_failed(failed: SpawnFailed, request: SpawnRequest | ProbeRequest) -> str
     why, program = reason(failed.errno), request.argv[0]
     match failed.stage:
         case "chdir":
-            return f"cannot enter the workspace {request.cwd}: {why}"
+            is_operation = isinstance(request, SpawnRequest) and request.err_log
+            folder = "working directory" if is_operation else "workspace"
+            return f"cannot enter the {folder} {request.cwd}: {why}"
         case "user":
             return f"cannot become the user that commands run as: {why}"
         case "log" if isinstance(request, SpawnRequest):

@@ -86,7 +86,10 @@ class CommandEnvironment:
     """The path of the supervisor's own socket; empty: there is none."""
 
     def of(self, spawn: Spawn, output: str) -> dict[str, str]:
-        """The environment of one command. `output`: the path of its GITPOD_OUTPUT file. Raises what `compose` does."""
+        """The environment of one command. `output`: the path of its GITPOD_OUTPUT file; empty: it has none.
+
+        Raises what `compose` does.
+        """
         return compose(
             self.base,
             {},

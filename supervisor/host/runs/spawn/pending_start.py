@@ -14,6 +14,7 @@ Nothing here reads a clock, and nothing is sent.
 
 from __future__ import annotations
 
+import errno
 import math
 
 from supervisor.host.runs.spawn import command_line, shim_client
@@ -29,6 +30,8 @@ _PATIENCE_S = 20.0
 """How long a command waits for what the machine lacks."""
 _EACH_S = 0.1
 """How long a shim may take for each start that comes first: the kernel may take so long to enter a control group."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""How OSError says that the disk is full."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 
@@ -54,6 +57,8 @@ class GaveUp:
     """The command was not started, and will not be."""
 
     why: str
+    errno: int = 0
+    """What the kernel refused in the working directory or for want of room on the disk; 0: something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,10 @@ class PendingStart:
         if isinstance(event, CommandStarted):
             return Began(event)
         why = command_line.why_failed(event, self.request)
-        return self._short(why, now_s) if event.errno in TRANSIENT_ERRNOS else GaveUp(why)
+        if event.errno in TRANSIENT_ERRNOS:
+            return self._short(why, now_s)
+        is_told = event.stage == "chdir" or event.errno in NO_ROOM
+        return GaveUp(why, event.errno if is_told else 0)
 
     def refuse(self, error: MachineError, now_s: float) -> RetryAt | GaveUp:
         """What follows if there is no shim to ask."""

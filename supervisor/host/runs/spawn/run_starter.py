@@ -16,12 +16,12 @@ from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn import command_line
 from supervisor.host.runs.spawn.command_line import CommandLine
 from supervisor.host.runs.spawn.environ import CommandEnvironment
-from supervisor.host.runs.spawn.pending_start import Began, GaveUp
+from supervisor.host.runs.spawn.pending_start import NO_ROOM, Began, GaveUp
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.host.runs.spawn.spawner import Settled, Spawner
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
-from supervisor.model.action import Spawn
+from supervisor.model.action import RunKind, Spawn
 from supervisor.model.errors import SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Started
@@ -84,6 +84,11 @@ class Preparation:
         """How a command is executed. `output`: the path of its GITPOD_OUTPUT. Raises SupervisorError."""
         env = self._environment.of(spawn, output)
         env |= {process.RUN_MARKER: spawn.run_id, process.RUNS_MARKER: str(self._folder)}
+        if spawn.kind is RunKind.OPERATION:
+            # Not at the top: the first command is none of a client's.
+            from supervisor.host.runs.spawn.operation_line import operation_line
+
+            return operation_line(spawn, env, self._working_directory(spawn), self)
         directory = RunDir(self._folder, spawn.run_id)
         return command_line.command_line(spawn, directory, env, self.workspace, self)
 
@@ -95,7 +100,7 @@ class Preparation:
 
     def request(self, run: Run, spawn: Spawn) -> SpawnRequest:
         """Make all that the command needs; returns how to start it. Raises SupervisorError, OSError."""
-        output = run.dir.output(spawn.kind, spawn.reference)
+        output = "" if run.is_operation else run.dir.output(spawn.kind, spawn.reference)
         if run.run_id in self.stale:
             from supervisor.host.runs import run_facts
 
@@ -111,7 +116,7 @@ class Preparation:
             run.run_id,
             line.argv,
             line.env,
-            self.workspace,
+            self._working_directory(spawn),
             run.log,
             run.dir.path,
             math.inf,
@@ -119,14 +124,21 @@ class Preparation:
             run.cgroup,
             program=line.program,
             words=line.words,
+            err_log=run.streams[-1].log if run.is_operation else "",
         )
         if self._pumping is None:
             return request
         run.is_pumped = True
-        os.mkfifo(run.dir.fifo, 0o600)
+        fifos = [stream.fifo for stream in run.streams]
+        for fifo in fifos:
+            os.mkfifo(fifo, 0o600)
         run.has_held_fifo = run.hold_fifo()
-        limit_bytes = run.log_limit_bytes(self._pumping.limit_bytes)
-        return replace(request, fifo=run.dir.fifo, pumping=replace(self._pumping, limit_bytes=limit_bytes))
+        err_fifo = fifos[-1] if run.is_operation else ""
+        return replace(request, fifo=fifos[0], err_fifo=err_fifo, pumping=run.pumping(self._pumping))
+
+    def _working_directory(self, spawn: Spawn) -> str:
+        folder = spawn.working_directory
+        return os.path.join(self.workspace, folder) if folder else self.workspace
 
 
 class RunStarter:
@@ -159,7 +171,7 @@ class RunStarter:
             self._never_started(run, str(error))
         except OSError as error:
             why = f"cannot write the run directory {run.dir.path}: {command_line.reason(error.errno)}"
-            self._never_started(run, why)
+            self._never_started(run, why, error.errno if error.errno in NO_ROOM else 0)
         else:
             self._hold(run)
             self.settle(self.spawner.start(run, request, time.monotonic()))
@@ -170,8 +182,8 @@ class RunStarter:
             match outcome:
                 case Began():
                     self.began(run)
-                case GaveUp(why):
-                    self._never_started(run, why)
+                case GaveUp(why, number):
+                    self._never_started(run, why, number)
                 case _:
                     assert_never(outcome)
 
@@ -187,15 +199,17 @@ class RunStarter:
         if run.asked is not Asked.NOTHING:  # before it was known to live
             self._ender.see_out(run)
 
-    def _never_started(self, run: Run, why: str) -> None:
+    def _never_started(self, run: Run, why: str, number: int | None = 0) -> None:
+        """`number`: see `NotStarted.errno`."""
         self._runs.pop(run.run_id, None)
         run.let_fifo_go()
-        try:
-            os.unlink(run.dir.fifo)  # no command will write into it
-        except OSError:
-            pass
+        for stream in run.streams:
+            try:
+                os.unlink(stream.fifo)  # no command will write into it
+            except OSError:
+                pass
         self._ender.leave_group(run)
-        self._facts.post(Exited(run.run_id, NotStarted(why)))
+        self._facts.post(Exited(run.run_id, NotStarted(why, number or 0 if run.is_operation else 0)))
 
     def _hold(self, run: Run) -> None:
         self._runs[run.run_id] = run

@@ -120,7 +120,7 @@ class Spawner:
             case Began(process):
                 if process is not None:
                     run.main = ProcRef(process.pid, process.start_ticks)
-                    run.cgroup, run.log_inode = process.cgroup, process.log_inode
+                    run.cgroup, run.streams[0].inode = process.cgroup, process.log_inode
             case GaveUp():
                 pass
             case _:

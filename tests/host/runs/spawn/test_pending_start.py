@@ -49,7 +49,15 @@ def test_started_means_began() -> None:
 def test_a_failure_that_will_not_pass_is_given_up_with_its_reason(
     stage: str, number: int, text: str, why: str
 ) -> None:
-    assert asked().answer(SpawnFailed("r", stage, number, text), NOW_S) == GaveUp(why)
+    told = number if stage == "chdir" else 0
+    assert asked().answer(SpawnFailed("r", stage, number, text), NOW_S) == GaveUp(why, told)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_is_told(number: int) -> None:
+    outcome = asked().answer(SpawnFailed("r", "log", number), NOW_S)
+    assert isinstance(outcome, GaveUp)
+    assert outcome.errno == number
 
 
 def test_what_the_machine_lacks_is_waited_for_with_ever_longer_pauses() -> None:

@@ -1,6 +1,6 @@
 """The names of streams, and where they are."""
 
-from supervisor.shim.logs import stream_name
+from supervisor.shim import stream_name
 
 
 def test_a_stream_of_its_own_lies_beside_the_other_one_in_the_directory_of_its_run() -> None:
