@@ -96,6 +96,17 @@ def at(folder: bytes) -> IgnoreRules:
     return rules
 
 
+def is_ignored(folder: bytes) -> bool:
+    """Whether a folder, or one of those that it is in within its repository, is ignored."""
+    top, _ = _repository(folder)
+    rules = at(top)
+    for name in filter(None, folder[len(top) :].split(b"/")):
+        if rules.ignores(name, is_folder=True):
+            return True
+        rules = rules.below(name)
+    return False
+
+
 def read(path: bytes, follow: bool = True) -> Patterns | None:
     """The patterns in a file; None: there are none, or it is no file that may be read."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MODULES = (
+    "supervisor.workspace.files.find",
     "supervisor.workspace.git.content_call",
     "supervisor.workspace.git.default_branch_call",
     "supervisor.workspace.git.diff_calls",
@@ -39,6 +40,7 @@ METHODS = {
         ("GetGitStatus", "GetGitDiff", "GetGitDiffFiles", "GetFileDiffContent", "GetDefaultBranch"),
         RelayedMethod(shared=True),
     ),
+    "Find": RelayedMethod(),
     "ReadFile": RelayedMethod(),
     "WriteFile": RelayedMethod(
         _CONTENT_BYTES + _ASIDE_BYTES, _CONTENT_BYTES // 3 * 4 + _ASIDE_BYTES, carried_out=True

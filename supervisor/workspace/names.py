@@ -26,6 +26,14 @@ def shown(name: bytes) -> str:
         return name.decode(errors="surrogateescape").translate(_SHOWN)
 
 
+def all_shown(names: list[bytes]) -> list[str]:
+    """Names, not paths, as clients see them: a folder may have very many."""
+    try:
+        return b"/".join(names).decode().split("/") if names else []
+    except UnicodeDecodeError:
+        return [shown(name) for name in names]
+
+
 def text(data: bytes) -> str:
     """What a text field has of bytes: U+FFFD for those that are not UTF-8."""
     return data.decode(errors="replace")

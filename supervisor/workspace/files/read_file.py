@@ -68,17 +68,28 @@ def _of_known_size(fd: int, size: int, offset: int, length: int, job: Job, what:
 
 
 def _of_unknown_size(fd: int, offset: int, length: int, job: Job, what: str) -> FileContent:
-    """An empty file, or one whose size is not known before its end (procfs)."""
-    data, digest = _read(fd, offset, min(length or MOST_BYTES, MOST_BYTES) + 1, job)
-    total = offset + len(data) if data else len(_read(fd, 0, offset, job)[0])
+    """An empty file, or one whose size shows at its end (procfs)."""
     wanted = min(length or MOST_BYTES, MOST_BYTES)
-    if len(data) > wanted:
-        if not length:
-            raise _too_large(what, len(data))
-        total = offset + wanted + len(_read(fd, offset + wanted, MOST_BYTES, job)[0])
-        data = data[:wanted]
-        digest = hashlib.sha256(data).hexdigest()
+    data, digest = _read(fd, offset, wanted, job)
+    total = offset + len(data)
+    if not data:
+        total = _length(fd, 0, min(offset, MOST_BYTES), job)
+    elif len(data) == wanted:
+        total += _length(fd, total, MOST_BYTES, job)
+    if not length and total > offset + len(data):
+        raise _too_large(what, total - offset)
     return FileContent(data=data, total_size=total, content_hash=digest)
+
+
+def _length(fd: int, offset: int, most: int, job: Job) -> int:
+    """How many bytes can be read from there, as far as that shows."""
+    found = 0
+    try:
+        while found < most and (chunk := _read(fd, offset + found, min(most - found, _CHUNK_BYTES), job)[0]):
+            found += len(chunk)
+    except OSError:
+        pass  # it wants to be read in a way of its own
+    return found
 
 
 def _read(fd: int, offset: int, wanted: int, job: Job) -> tuple[bytes, str]:

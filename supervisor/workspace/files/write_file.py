@@ -75,7 +75,7 @@ def _write(where: bytes, content: bytes, mode: int, what: str) -> None:
         target = os.path.realpath(where) if os.path.islink(where) else where
         try:
             status = os.stat(where)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if mode not in _CREATING:
                 raise
         else:
