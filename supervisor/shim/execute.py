@@ -119,14 +119,8 @@ def _become(
         os.setsid()
         for target, fd in enumerate(fds):
             os.dup2(fd, target)
-        for signum in _CATCHABLE:
-            signal.signal(signum, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        os.setgroups(user.groups)
-        os.setresgid(*[user.gid] * 3)
-        os.setresuid(*[user.uid] * 3)
-        if os.getresuid() != (user.uid,) * 3:  # to the kernel, -1 means: change nothing
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        reset_signals()
+        become_user(user)
         stage = "chdir"
         os.chdir(cwd)
         stage = "exec"
@@ -139,3 +133,19 @@ def _become(
         finally:
             # Also if the shim is gone: an exception would lead back into a copy of the shim's own code.
             os._exit(127)
+
+
+def reset_signals() -> None:
+    """In a forked child: what the parent ignores, handles or blocks, the program that comes does not."""
+    for signum in _CATCHABLE:
+        signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def become_user(user: UserIds) -> None:
+    """In a forked child: become the user, for good. Raises OSError."""
+    os.setgroups(user.groups)
+    os.setresgid(*[user.gid] * 3)
+    os.setresuid(*[user.uid] * 3)
+    if os.getresuid() != (user.uid,) * 3:  # to the kernel, -1 means: change nothing
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))

@@ -39,20 +39,24 @@ exec(compile({text!r}, __file__, "exec"))
 def hold() -> None:
     """Keep the shim in memory, and start later ones from there. Without effect where that is not possible."""
     global _held
-    if _held >= 0:
-        return
+    if _held < 0:
+        _held = in_memory(_SHIM)
+
+
+def in_memory(program: str) -> int:
+    """A descriptor of a file in memory that holds the whole program as one script; -1: that is not possible."""
     try:
-        fd = os.memfd_create("shim.py", os.MFD_CLOEXEC)
+        fd = os.memfd_create(os.path.basename(program), os.MFD_CLOEXEC)
     except (AttributeError, OSError):
-        return
+        return -1
     try:
-        data = _script().encode()
+        data = script(program).encode()
         while data:
             data = data[os.write(fd, data) :]
     except OSError:
         os.close(fd)
-        return
-    _held = fd
+        return -1
+    return fd
 
 
 def start(*words: str) -> tuple[socket.socket, int]:
@@ -61,7 +65,7 @@ def start(*words: str) -> tuple[socket.socket, int]:
     `words`: what it has to put right, see `inheritance.shim_words`.
     """
     ours, its = socket.socketpair()
-    program, argv, actions = _program()
+    program, argv, actions = executed(_SHIM, _held)
     try:
         its.set_inheritable(True)
         pid = os.posix_spawn(
@@ -87,23 +91,26 @@ def start(*words: str) -> tuple[socket.socket, int]:
     return ours, pid
 
 
-def _program() -> tuple[str, list[str], list[tuple[int, int, int]]]:
-    """What to execute, its command line, and what to do about descriptors first."""
-    if _held < 0:
-        return sys.executable, [sys.executable, "-I", "-S", _SHIM], []
+def executed(program: str, held: int) -> tuple[str, list[str], list[tuple[int, int, int]]]:
+    """What to execute for a program of ours, its command line, and what to do about descriptors first.
+
+    `held`: as of `in_memory`.
+    """
+    if held < 0:
+        return sys.executable, [sys.executable, "-I", "-S", program], []
     # The program of this very process, also if the environment's link to it is gone. It finds the standard library by
     # its own name. The unknown -X is ignored, and shows in a list of processes what this one is.
     name = getattr(sys, "_base_executable", None) or sys.executable
-    argv = [name, "-I", "-S", "-X", _SHIM, f"/proc/self/fd/{_SCRIPT_FD}"]
-    return "/proc/self/exe", argv, [(os.POSIX_SPAWN_DUP2, _held, _SCRIPT_FD)]
+    argv = [name, "-I", "-S", "-X", program, f"/proc/self/fd/{_SCRIPT_FD}"]
+    return "/proc/self/exe", argv, [(os.POSIX_SPAWN_DUP2, held, _SCRIPT_FD)]
 
 
-def _script() -> str:
-    """The whole shim as one script. Raises OSError."""
-    text = _text(_SHIM)
+def script(program: str) -> str:
+    """A whole program as one script: the file `program`, and what it imports of this package. Raises OSError."""
+    text = _text(program)
     parts: dict[str, tuple[str, str, str]] = {}
     _gather(text, parts)
-    return _LOADER.format(parts=[*parts.values()], path=_SHIM, text=text)
+    return _LOADER.format(parts=[*parts.values()], path=program, text=text)
 
 
 def _gather(text: str, parts: dict[str, tuple[str, str, str]]) -> None:

@@ -16,9 +16,10 @@ _BACKLOG = 4
 class OwnerSocket:
     """Listens at one path at a time, or at none."""
 
-    def __init__(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
-        """`kind`: SOCK_STREAM, or SOCK_SEQPACKET for packets."""
+    def __init__(self, kind: socket.SocketKind = socket.SOCK_STREAM, backlog: int = _BACKLOG) -> None:
+        """`kind`: SOCK_STREAM, or SOCK_SEQPACKET for packets; `backlog`: how many may wait to be accepted."""
         self._kind = kind
+        self._backlog = backlog
         self._socket: socket.socket | None = None
         self._bound: tuple[str, int] | None = None
         """The path and the inode of the socket's file."""
@@ -38,7 +39,7 @@ class OwnerSocket:
         try:
             _unlink(aside)
             bind(listener, aside)
-            listener.listen(_BACKLOG)
+            listener.listen(self._backlog)
             inode = os.stat(aside).st_ino
             os.rename(aside, path)
         except BaseException:

@@ -37,6 +37,7 @@ from supervisor.shim.cgroup_move import join
 from supervisor.shim.command_starter import CommandStarter
 from supervisor.shim.descriptors import close_others
 from supervisor.shim.fact_journal import FactWriter
+from supervisor.shim.inherited import put_right
 from supervisor.shim.logs.run_logs import RunLogs
 from supervisor.shim.owner_socket import OwnerSocket
 from supervisor.shim.probe_protocol import EndProbesRequest, ProbeRequest
@@ -285,22 +286,10 @@ def _is_dead(sock: socket.socket) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _put_right(what: str, value: str) -> None:
-    """Set back what the supervisor changed about itself before it started us: see `inheritance`."""
-    if what == "nofile":
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (int(value), hard))
-    elif what == "oom":
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(value)
-
-
 def main(fd: int, *wrong: str) -> None:
     """Serve the supervisor at the other end of socket `fd`. `wrong`: what must not be inherited from it."""
     for word in wrong:
-        _put_right(*word.split("="))
+        put_right(word)
     for signum in _IGNORED:
         signal.signal(signum, signal.SIG_IGN)
     # The supervisor may have inherited a pipe that some process reads until it is closed.

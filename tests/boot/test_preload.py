@@ -102,5 +102,5 @@ def test_held_shim_is_made_of_all_its_modules() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", shown], capture_output=True, text=True, check=True
     )
-    held = re.findall(r"\('(supervisor[\w.]*)', ", launcher._script())
+    held = re.findall(r"\('(supervisor[\w.]*)', ", launcher.script(launcher._SHIM))
     assert sorted(done.stdout.split()) == sorted([*held, shim.__name__])

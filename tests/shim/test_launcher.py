@@ -26,7 +26,7 @@ def test_the_script_is_made_without_the_shim_being_imported() -> None:
 
 
 def test_the_script_needs_no_file_of_the_program() -> None:
-    script = launcher._script().replace('if __name__ == "__main__":', "if False:")
+    script = launcher.script(launcher._SHIM).replace('if __name__ == "__main__":', "if False:")
     names = set(re.findall(r"from (supervisor[\w.]+) import", script))
     assert "supervisor.shim.protocol" in names
     done = subprocess.run(
