@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--storm-seconds", type=float, default=20.0, help="how long a random storm lasts")
     group.addoption("--stall-seconds", type=float, default=5.0, help="how long SIGSTOP holds the supervisor")
     group.addoption("--soak-seconds", type=float, default=20.0, help="how long the soak lasts")
+    group.addoption(
+        "--terminal-megabytes", type=float, default=12.0, help="how much a terminal is flooded with"
+    )
     group.addoption("--fuzz-seconds", type=float, default=4.0, help="how long each fuzzer runs")
 
 

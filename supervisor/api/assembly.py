@@ -31,6 +31,7 @@ from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
 from supervisor.api.ops.capability_calls import CapabilityCalls
 from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.api.ops.terminal_calls import TerminalCalls
 from supervisor.api.ops.workspace_calls import WorkspaceCalls
 from supervisor.api.platform.automation_service import AutomationService
 from supervisor.api.platform.environment_service import EnvironmentService, IdentityService
@@ -41,6 +42,8 @@ from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.host.users.account import Account
+from supervisor.terminals.holder_client import HolderClient
+from supervisor.terminals.terminal_maker import TerminalMaker
 from supervisor.workspace.worker_process import WorkPlace
 
 
@@ -58,6 +61,8 @@ class ApiParts:
     """The state directory."""
     workspace: str
     """The absolute path of the folder in which commands run."""
+    maker: TerminalMaker
+    """Says what terminals begin with."""
     environ: Mapping[str, str]
     """What commands get, without what belongs to a run."""
     account: Account | None = None
@@ -164,4 +169,5 @@ def _services(parts: ApiParts, mint: TokenMint, workspace: WorkspaceCalls) -> li
         IdentityService(translator),
         CapabilityCalls(),
         workspace,
+        TerminalCalls(engine, parts.activity, HolderClient(parts.state), parts.maker),
     ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 
 from supervisor.boot.automations.automations_file import Automations
 from supervisor.boot.conditions import Conditions
@@ -22,6 +21,7 @@ from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.host.proc import signals
 from supervisor.host.runs.machine import HostMachine
+from supervisor.host.state.state_directory import StateDir
 from supervisor.lean.late import anyio
 from supervisor.lean.typing import TYPE_CHECKING, Any
 from supervisor.model.command import Drain
@@ -36,6 +36,8 @@ Work = Callable[[], Coroutine[Any, Any, int]]
 """What a supervisor is there for: ends with an exit status, or never."""
 
 SWEEP_GRACE_S = 2.0
+HOLDER_ENDS_S = 1.0
+"""How long a process that holds no terminal any more may take to end."""
 
 
 class Lifecycle:
@@ -50,10 +52,10 @@ class Lifecycle:
         service_manager: ServiceManager,
         session: EnvironmentSession,
         conditions: Conditions,
-        stacks: Path,
+        state: StateDir,
         grace_s: float,
     ) -> None:
-        """`stacks`: the file for stacks; `grace_s`: how long a drain has until it kills, unless `end` gives another."""
+        """`state`: the state directory; `grace_s`: how long a drain has until it kills, unless `end` gives another."""
         self._engine = engine
         self._machine = machine
         self._report = report
@@ -61,7 +63,7 @@ class Lifecycle:
         self._service_manager = service_manager
         self._session = session
         self._conditions = conditions
-        self._stacks = stacks
+        self._state = state
         self._grace_s = grace_s
         self._detach = False
         self._status = 0
@@ -122,7 +124,7 @@ class Lifecycle:
     async def _supervise(self, work: Work, edges: Sequence[Edge], held: signals.PendingSignals) -> int:
         from supervisor.boot.serve.signal_watch import SignalWatch
 
-        watch = SignalWatch(held, self, self._engine, self._automations, self._report, self._stacks)
+        watch = SignalWatch(held, self, self._engine, self._automations, self._report, self._state.stacks)
         async with anyio.create_task_group() as group:
             for edge in (self._engine.run, self._machine.run, *edges):
                 group.start_soon(edge)
@@ -143,13 +145,19 @@ class Lifecycle:
         return status
 
     async def _stop_everything(self) -> None:
+        # Not at the top: the first command does not wait for it.
+        from supervisor.terminals.holder_client import HolderClient
+
         records = self._engine.world.records
         if not queries.is_at_rest(records):
             self._report.notice("stopping everything; Ctrl-C again kills what has not ended")
         if not records.draining:
             self._drain(self._grace_s)
+        holders = await HolderClient(self._state.path).drain()
         await self._engine.until(queries.is_at_rest)
-        survivors = await self._machine.sweep(SWEEP_GRACE_S)
+        survivors = await self._machine.sweep(SWEEP_GRACE_S, [holder.pid for holder in holders])
+        for holder in holders:
+            await holder.close(HOLDER_ENDS_S)
         if survivors:
             self._report.notice(
                 f"processes that SIGKILL does not end are left: {', '.join(map(str, survivors))}"

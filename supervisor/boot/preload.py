@@ -20,6 +20,7 @@ import anyio
 from supervisor.config import load_bytes
 from supervisor.host.proc import worker_threads
 from supervisor.shim import launcher
+from supervisor.terminals import holder_launcher
 
 MODULES = (
     # The standard library's, for what happens seldom.
@@ -84,6 +85,7 @@ MODULES = (
     "supervisor.host.state.file_watch",
     "supervisor.host.state.forgotten_operations",
     "supervisor.host.state.record_reader",
+    "supervisor.terminals.holder_client",
     # Others'.
     "watchfiles._rust_notify",
 )
@@ -105,13 +107,14 @@ async def stillness(changes: Callable[[], int]) -> None:
 
 
 async def preload(*more: str) -> None:
-    """Import all missing modules, and `more`, and keep the source of the shim."""
+    """Import all missing modules, and `more`, and keep the sources of the shim and of the holder of terminals."""
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
         await _import_all((*MODULES, *more))
         await worker_threads.run(_use_what_imports_more)
         await worker_threads.run(launcher.hold)
+        await worker_threads.run(holder_launcher.hold)
         await worker_threads.run(_return_what_is_free)
     finally:
         sys.setswitchinterval(before_s)

@@ -86,6 +86,7 @@ class Supervisor:
         self.sockets = self._listen()
         self.environment_id = self._environment_id()
         self.command_environment = self._command_environment()
+        self.cgroups = Cgroups.of(self.state.path)
         self.machine = self._machine(shim)
         self.engine.performer = self.machine
         self.session = EnvironmentSession(self.store, clock.boot_id())
@@ -195,7 +196,7 @@ class Supervisor:
             self.conditions,
             self.settings.log_limit_bytes,
             self.other_account,
-            Cgroups.of(self.state.path),
+            self.cgroups,
             self._pumping(),
         )
 
@@ -221,7 +222,7 @@ class Supervisor:
             self.service_manager,
             self.session,
             self.conditions,
-            self.state.stacks,
+            self.state,
             self.settings.drain_grace_s,
         )
 

@@ -44,6 +44,7 @@ from supervisor.core.world import World
 from supervisor.engine import Engine
 from supervisor.host.proc import clock
 from supervisor.host.proc.loop_lag import EventLoopLag
+from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.state.store import Store
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, Spawn, Terminate
@@ -53,6 +54,8 @@ from supervisor.model.exit import ExitCode
 from supervisor.model.fact import EnvironmentStarted, Exited, Started
 from supervisor.model.ids import EnvironmentId, TaskId
 from supervisor.model.record import Record
+from supervisor.terminals.holder_client import HolderClient
+from supervisor.terminals.terminal_maker import TerminalMaker
 from supervisor.workspace.methods import METHODS as RELAYED
 from tests import leaks
 from tests.activity.fakes import Memory
@@ -136,6 +139,7 @@ class Bench:
             state=folder,
             workspace=str(folder),
             environ=dict(os.environ),
+            maker=TerminalMaker(CommandEnvironment({}, str(folder)), folder / "runs"),
         )
 
     def perform(self, action: Action) -> None:
@@ -185,6 +189,11 @@ class Errors(logging.Handler):
         self.found.append(self.format(record))
 
 
+async def _end_terminals(state: Path) -> None:
+    for holder in await HolderClient(state).drain():
+        await holder.close(PATIENCE_S)
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[Bench]:
     """A server for a test, after which it must be well and hold nothing that it did not hold at the beginning."""
@@ -222,6 +231,7 @@ def served(folder: Path) -> Iterator[Bench]:
                 running.cancel()
             with suppress(asyncio.CancelledError):
                 runner.run(_all(tasks))
+            runner.run(_end_terminals(folder))
             bench.store.close()
             logging.getLogger().removeHandler(errors)
     assert not errors.found, errors.found[0]

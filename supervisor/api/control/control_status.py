@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_never
@@ -18,6 +18,8 @@ from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.model.ids import StepId, fresh
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Environment, Execution, PlanStep, Service, ServiceStep
+from supervisor.terminals.holder_client import ListedTerminal
+from supervisor.workspace import names
 
 _INSTANCE = fresh()
 """Of this program in this process; another one after an upgrade, whose pid is the same."""
@@ -59,6 +61,21 @@ def health_json(lag: EventLoopLag, crashes: Sequence[Path]) -> dict[str, Any]:
         },
         "crashes": [str(path) for path in crashes],
     }
+
+
+def terminals_json(terminals: Iterable[ListedTerminal]) -> list[dict[str, Any]]:
+    """The open terminals, the eldest first."""
+    return [
+        {
+            "id": one.id,
+            "pid": one.pid,
+            "shell": names.shown(os.fsencode(one.shell)),
+            "workingDirectory": names.shown(os.fsencode(one.folder)),
+            "createdAt": datetime.fromtimestamp(one.created_s, UTC).isoformat(),
+            "annotations": one.annotations,
+        }
+        for one in terminals
+    ]
 
 
 def execution_json(execution: Execution) -> dict[str, Any]:

@@ -123,6 +123,7 @@ class Edges:
         self, api: ApiSettings, sockets: Sockets, handle: RunningSupervisor, connections: tuple[int, ...]
     ) -> None:
         from supervisor.api import assembly
+        from supervisor.terminals.terminal_maker import TerminalMaker
 
         supervisor = self._supervisor
         received = supervisor.received
@@ -145,6 +146,12 @@ class Edges:
             users=self._peers,
             connections=(*carried, *connections),
             begun=received.take_calls() if received else {},
+            maker=TerminalMaker(
+                supervisor.command_environment,
+                supervisor.state.runs,
+                supervisor.other_account,
+                supervisor.cgroups,
+            ),
         )
         await assembly.serve(parts)
 

@@ -76,6 +76,8 @@ def _status_lines(answer: Json) -> Iterator[tuple[str, str]]:
     yield "API", ", ".join(filter(None, [answer["url"], answer["socket"]]))
     yield "file", _file(answer["file"])
     yield "services", _counts(answer["services"]) or "none"
+    # A supervisor of an older version does not send it.
+    yield from _named_once("terminals", map(_terminal, answer.get("terminals", [])))
     running = _counts(answer["executions"])
     yield "tasks", f"{answer['tasks']}" + (f"; executions: {running}" if running else "")
     active = answer["activity"]
@@ -105,6 +107,11 @@ def _file(file: Json) -> str:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {phase}" for phase, number in counts.items())
+
+
+def _terminal(terminal: dict[str, Any]) -> str:
+    since = local_time(terminal["createdAt"])
+    return f"{terminal['id']} {terminal['shell']} in {terminal['workingDirectory']}, since {since}"
 
 
 def _item(item: dict[str, Any]) -> str:

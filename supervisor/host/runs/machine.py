@@ -197,13 +197,16 @@ class HostMachine:
         """Have the shim bind its socket anew. Raises MachineError."""
         self._shims.listen_again()
 
-    async def sweep(self, grace_s: float) -> tuple[Survivor, ...]:
-        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what SIGKILL did not end."""
+    async def sweep(self, grace_s: float, holders: Sequence[int] = ()) -> tuple[Survivor, ...]:
+        """End what any run left behind: SIGTERM, SIGKILL after `grace_s`; returns what SIGKILL did not end.
+
+        `holders`: the pids of the processes that hold terminals; like the shims, they adopt orphans.
+        """
         from supervisor.host.runs import termination
 
         groups = self._cgroups.runs if self._cgroups else list
         return await termination.sweep(
-            str(self._folder), groups, self._shims.pids(), self._shims.keeper(), grace_s
+            str(self._folder), groups, [*self._shims.pids(), *holders], self._shims.keeper(), grace_s
         )
 
     def say_goodbye(self) -> None:

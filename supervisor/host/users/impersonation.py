@@ -66,6 +66,21 @@ def can_enter(account: Account, folder: str | os.PathLike[str]) -> bool:
     return bool(answer)
 
 
+def executable_as(account: Account, paths: Sequence[str]) -> set[str]:
+    """Those of the paths that lead to a program which that user can execute. Raises MachineError, OSError."""
+    found: set[str] = set()
+    for first in range(0, len(paths), _MOST_BYTES // 2):
+        part = paths[first : first + _MOST_BYTES // 2]
+
+        def look(part: Sequence[str] = part) -> tuple[bytes, Sequence[int]]:
+            usable = (os.path.isfile(path) and os.access(path, os.X_OK) for path in part)
+            return b"".join(b"y" if can else b"n" for can in usable), ()
+
+        answer, _ = _ask(account, look)
+        found.update(path for path, can in zip(part, answer, strict=True) if can == ord("y"))
+    return found
+
+
 def _ask(account: Account, work: _Work) -> tuple[bytes, list[int]]:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, its:
