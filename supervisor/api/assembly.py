@@ -61,6 +61,8 @@ class ApiParts:
     """The state directory."""
     workspace: str
     """The absolute path of the folder in which commands run."""
+    holders: HolderClient
+    """Reaches the processes that hold terminals."""
     maker: TerminalMaker
     """Says what terminals begin with."""
     environ: Mapping[str, str]
@@ -169,5 +171,5 @@ def _services(parts: ApiParts, mint: TokenMint, workspace: WorkspaceCalls) -> li
         IdentityService(translator),
         CapabilityCalls(),
         workspace,
-        TerminalCalls(engine, parts.activity, HolderClient(parts.state), parts.maker),
+        TerminalCalls(engine, parts.activity, parts.holders, parts.maker),
     ]

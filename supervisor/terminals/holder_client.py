@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
 
-from supervisor.host.proc import inheritance, worker_threads
+from supervisor.host.proc import inheritance, process, process_signals, worker_threads
+from supervisor.host.proc.process import ProcRef
 from supervisor.model.errors import MachineError, SupervisorError
 from supervisor.shim.unix_socket import connect, peer_credentials
 from supervisor.terminals import holder_launcher
@@ -133,6 +136,25 @@ class HolderClient:
         self._state = os.fspath(state)
         self._path = os.path.join(self._state, socket_name())
         self._starting = asyncio.Lock()
+        self._holder: ProcRef | None = None
+        """The holder of our own version, as it was seen last."""
+
+    def is_reachable(self) -> bool:
+        """Whether the holder that was seen last would be found at its socket. Raises OSError."""
+        if self._holder is None or not process.alive(self._holder):
+            self._holder = None
+            return True
+        try:
+            return stat.S_ISSOCK(os.lstat(self._path).st_mode)
+        except FileNotFoundError:
+            return False
+
+    async def listen_again(self) -> None:
+        """Have the holder bind its socket anew. Raises MachineError where it cannot."""
+        if os.path.isdir(self._path):  # noqa: ASYNC240 - as quick as all else about this folder
+            raise MachineError(f"there is a folder at {self._path}; remove it")
+        if self._holder is not None:
+            process_signals.send(self._holder, signal.SIGUSR1)
 
     async def create(self, new: NewShell) -> int:
         """Make a terminal; returns the pid of its shell.
@@ -143,6 +165,7 @@ class HolderClient:
             exchange = await self._reach(new)
             try:
                 answer, _ = await exchange.answer()
+                self._note(exchange.pid)
             except HolderLost:
                 continue  # it had nothing to hold, and was about to end: nothing was made
             finally:
@@ -162,6 +185,8 @@ class HolderClient:
                 continue  # none listens there any more
             try:
                 answer, _ = await exchange.answer()
+                if path == self._path:
+                    self._note(exchange.pid)
                 found += [_listed(one) for one in answer["terminals"]]
             except HolderLost:
                 continue
@@ -204,6 +229,10 @@ class HolderClient:
             else:
                 drained.append(DrainedHolder(exchange, int(answer["live"])))
         return drained
+
+    def _note(self, pid: int) -> None:
+        if self._holder is None or self._holder.pid != pid:
+            self._holder = process.find(pid)
 
     def _paths(self) -> list[str]:
         """The sockets of all holders, our own version's first."""

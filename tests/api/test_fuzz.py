@@ -139,6 +139,7 @@ class Bench:
             state=folder,
             workspace=str(folder),
             environ=dict(os.environ),
+            holders=HolderClient(folder),
             maker=TerminalMaker(CommandEnvironment({}, str(folder)), folder / "runs"),
         )
 

@@ -15,14 +15,16 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from platform_wire import environmentopts_pb2 as pb
 from supervisor.cli.remote.client import Client
 from tests.e2e.harness import MARKER, Program, Project, until
 from tests.e2e.namespace import children, unshare
+from tests.e2e.ops_client import OpsClient, OpsFailure
 from tests.host.users.other_user import GID, GROUP, UID, needs_root
 from tests.removal import remove
 
@@ -180,6 +182,58 @@ def test_what_is_the_supervisors_stays_closed_to_the_user_and_all_to_others(mach
     status, _, error = machine.ended(machine.as_user(program, "status", uid=64380))
     assert (status, "no supervisor runs for" in error) == (3, True)
     assert machine.stop(program) == 130
+
+
+def test_terminals_are_the_users_and_open_nothing_of_roots(machine: Machine) -> None:
+    closed = machine.folder / "closed"
+    closed.mkdir(mode=0o700)
+    mine = machine.etc / "mine"
+    mine.write_text("#!/bin/sh\n")
+    mine.chmod(0o744)
+    limits = "id -Gn; ulimit -n; cat /proc/self/oom_score_adj"
+    machine.write(
+        f"tasks: {{t: {{name: T, triggeredBy: [postEnvironmentStart], command: '({limits}) >task'}}}}\n"
+    )
+    program = machine.supervise("--listen", "127.0.0.1:0", SUPERVISOR_SECRET="sesame")
+    program.event(reference="t", phase="succeeded")
+    token = until(lambda: machine.ended(machine.as_user(program, "token"))[1].strip(), "a token")
+    state = machine.ended(machine.as_user(program, "status", "--format", "json"))[1]
+    ops = OpsClient(int(json.loads(state)["url"].rpartition(":")[2]), token)
+
+    assert refused(lambda: ops.create("sh", working_directory="closed")) == "permission_denied"
+    assert refused(lambda: ops.create(str(mine))) == "invalid_argument"
+    id_ = ops.create("")
+    reader = ops.read(id_)
+    ops.write(id_, f"({limits}) >terminal; id -un; echo $HOME:$USER:$SHELL:$PWD; stat -c %U $(tty);".encode())
+    ops.write(
+        id_, b"echo hi >$(tty); env | grep -c sesame; cat /proc/[0-9]*/environ 2>&- | grep -acz sesame;"
+    )
+    ops.write(
+        id_, b"cat $(dirname $SUPERVISOR_SOCKET)/terminals-1.sock /proc/$PPID/environ; touch made; exit\n"
+    )
+    assert reader.end() is None
+    said = reader.printed.partition(b"exit\r\n")[2].decode()
+    home = f"{machine.home}:dev:/bin/sh:{machine.folder}"
+    lines = said.split("\r\n")
+    assert lines[:6] == ["dev", home, "dev", "hi", "0", "0"], said
+    assert [line.rpartition(": ")[2] for line in lines[6:8]] == ["Permission denied"] * 2, said
+    task, terminal = [(machine.folder / name).read_text() for name in ("task", "terminal")]
+    assert terminal == task, "groups, and what is inherited, are a command's"
+    assert (machine.folder / "made").stat().st_uid == UID
+    reader.close()
+    profiles = pb.ListTerminalProfilesRequest()
+    profiles.config_profiles["mine"].path = str(mine)
+    profiles.config_profiles["sh"].path = "/bin/sh"
+    answer = ops.unary("ListTerminalProfiles", profiles, pb.ListTerminalProfilesResponse)
+    assert [one.profile_name for one in answer.profiles] == ["sh"]
+    assert machine.stop(program) == 130
+
+
+def refused(call: Callable[[], object]) -> str:
+    """The code that a call is refused with."""
+    with pytest.raises(OpsFailure) as failure:
+        call()
+    return failure.value.code
 
 
 @pytest.mark.parametrize(

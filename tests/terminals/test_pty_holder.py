@@ -262,15 +262,22 @@ async def test_readers_of_a_holder_that_is_killed_learn_it(tmp_path: Path) -> No
         reader.close()
 
 
-async def test_a_holder_listens_anew_when_it_is_told_that_its_socket_is_gone(tmp_path: Path) -> None:
+async def test_a_holder_listens_anew_when_its_socket_was_removed(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
+        assert it.client.is_reachable(), "without a holder nothing is missing"
         new = await it.made()
+        assert it.client.is_reachable()
         pid = holder_pid(tmp_path)
         (tmp_path / socket_name()).unlink()
+        assert not it.client.is_reachable()
         assert await it.client.terminals() == []
-        os.kill(pid, signal.SIGUSR1)
-        await until((tmp_path / socket_name()).exists, "the socket")
+        await it.client.listen_again()
+        await until(it.client.is_reachable, "the socket")
         assert [one.id for one in await it.client.terminals()] == [new.id]
+        assert holder_pid(tmp_path) == pid
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not is_alive(pid), "its death")
+        assert it.client.is_reachable()
 
 
 @pytest.mark.parametrize(

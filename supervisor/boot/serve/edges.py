@@ -36,6 +36,7 @@ from supervisor.boot.upgrade.upgrade import Upgrade
 from supervisor.host.proc import clock, worker_threads
 from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.lean import server_imports
+from supervisor.terminals.holder_client import HolderClient
 
 if TYPE_CHECKING:
     from supervisor.api.http.sockets import Sockets
@@ -55,7 +56,10 @@ class Edges:
         self.lag = EventLoopLag(supervisor.state.stalls, supervisor.report)
         self.resume_watch = ResumeWatch(supervisor.engine, supervisor.report, clock)
         self.result_expiry = ResultExpiry(supervisor.engine, supervisor.store)
-        self.state_watch = StateWatch(_watched(supervisor), supervisor.conditions, supervisor.report)
+        self.holders = HolderClient(supervisor.state.path)
+        self.state_watch = StateWatch(
+            _watched(supervisor, self.holders), supervisor.conditions, supervisor.report
+        )
         self.upgrade = Upgrade(supervisor)
         self.activity = _activity(supervisor)
         self._answers = anyio.Event()
@@ -146,6 +150,7 @@ class Edges:
             users=self._peers,
             connections=(*carried, *connections),
             begun=received.take_calls() if received else {},
+            holders=self.holders,
             maker=TerminalMaker(
                 supervisor.command_environment,
                 supervisor.state.runs,
@@ -174,7 +179,7 @@ def _activity(supervisor: Supervisor) -> Activity:
     return Activity(supervisor.engine.world, supervisor.store, clock.boot_id(), clock, plane)
 
 
-def _watched(supervisor: Supervisor) -> list[Watched]:
+def _watched(supervisor: Supervisor, holders: HolderClient) -> list[Watched]:
     """What the state watch looks at: the lines of its table."""
     state, store, machine, sockets = (
         supervisor.state,
@@ -193,6 +198,7 @@ def _watched(supervisor: Supervisor) -> list[Watched]:
         Watched("the state directory", state.is_whole, restore_state),
         Watched("the database", store.is_in_place, restore_store),
         Watched("the shim's socket", machine.is_reachable, machine.listen_again),
+        Watched("the terminals' socket", holders.is_reachable, holders.listen_again),
     ]
     if sockets is not None:
         lines.append(Watched("the API's socket", sockets.is_bound, sockets.rebind))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from supervisor.api.control.control_status import health_json, status_json, terminals_json
 from supervisor.api.supervisor_handle import ConnectionOwner, Endpoints
 from supervisor.boot.crash import files
-from supervisor.terminals.holder_client import HolderClient
 
 if TYPE_CHECKING:
     from supervisor.api.http.sockets import Sockets
@@ -36,7 +35,7 @@ class RunningSupervisor:
         supervisor, edges = self._supervisor, self._edges
         seen = status_json(supervisor.engine, self._endpoints, supervisor.conditions.as_json())
         health = health_json(edges.lag, files(supervisor.state.path))
-        terminals = terminals_json(await HolderClient(supervisor.state.path).terminals())
+        terminals = terminals_json(await edges.holders.terminals())
         return seen | health | {"activity": await edges.activity.explain(), "terminals": terminals}
 
     async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:

@@ -6,6 +6,7 @@
 | the database | is written anew | shown: it may be another user's |
 | `api.sock` | is bound anew | the same, unless another process answers there; else shown |
 | `shim.sock` | the shim is asked to listen again | the same |
+| the socket of terminals | the process that holds them is asked to listen again | the same |
 | the journal of facts | what is known of live runs is written again | the shim keeps what it cannot write |
 | a live run's directory | is made again, with what is known of the run | shown |
 | a live run's log | shown, in a new log as well: what was written is lost | shown |

@@ -35,6 +35,11 @@ def kill(refs: Iterable[ProcRef]) -> None:
         _send(ref, signal.SIGKILL)
 
 
+def send(ref: ProcRef, number: signal.Signals) -> None:
+    """Send a signal to a process, if it lives."""
+    _send(ref, number)
+
+
 def _seniority(ref: ProcRef) -> tuple[bool, int]:
     return ref.pid != ref.session, ref.start_ticks
 
