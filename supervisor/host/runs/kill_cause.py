@@ -12,6 +12,8 @@ from supervisor.model.exit import Exit, ExitCode, ExitSignal
 
 _REPORTED = re.compile(r": +(\d+) +\S")
 """A line of a shell whose command was killed."""
+_KILLED = re.compile(r"^Killed *$", re.MULTILINE)
+"""The line of a shell that does not say which process it was: dash and busybox."""
 
 
 def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog) -> Exit:
@@ -21,6 +23,7 @@ def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog)
     |---|---|
     | was killed by SIGKILL | the main process |
     | exited 137 | a process that a shell's last word in the log reports: `script.sh: line 3: 1234 Killed  node` |
+    | exited 137, and its shell only says `Killed` | as many processes as were reported like that |
     """
     if end not in KILLED or main is None:
         return end
@@ -28,16 +31,18 @@ def with_cause(end: Exit, main: ProcRef | None, log: str, kernel_log: KernelLog)
     match end:
         case ExitSignal(number) if main.pid in victims:
             return ExitSignal(number, out_of_memory=True)
-        case ExitCode(code) if _reported_by_shell(log) in victims:
+        case ExitCode(code) if victims and _is_reported(log, victims):
             return ExitCode(code, out_of_memory=True)
         case _:
             return end
 
 
-def _reported_by_shell(log: str) -> int | None:
-    """The pid that a shell has last reported as killed, in the last lines of a log."""
+def _is_reported(log: str, victims: set[int]) -> bool:
+    """Whether what a shell has last reported as killed, in the last lines of a log, is one of the victims."""
     try:
-        reported = _REPORTED.findall(log_file.tail(log, TAIL_LINES, TAIL_BYTES))
+        lines = log_file.tail(log, TAIL_LINES, TAIL_BYTES)
     except OSError:
-        return None
-    return int(reported[-1]) if reported else None
+        return False
+    if reported := _REPORTED.findall(lines):
+        return int(reported[-1]) in victims
+    return 0 < len(_KILLED.findall(lines)) <= len(victims)

@@ -162,7 +162,7 @@ class LineTimes:
         self._turn: asyncio.Lock | None = None
 
     def of(self, run_id: str) -> RunTimes:
-        """The times of a run, as far as the journal was read."""
+        """The times of a run, as far as the journal was read; `run_id` may be the name of one of its streams."""
         run = RunDir(self._runs, run_id)
         if self._others and (held := self._others.held(run_id, run.log)) is not None:
             at_ms = round(held.at_s * 1000)

@@ -74,6 +74,47 @@ async def test_a_shell_whose_command_the_kernel_killed(tmp_path: Path, little_me
         assert exit_text(end) == "exited 137 (out of memory)"
 
 
+async def test_a_shell_of_a_client_whose_command_the_kernel_killed(
+    tmp_path: Path, little_memory: str
+) -> None:
+    """Such a shell may not say which process it was."""
+    async with bench(tmp_path) as it:
+        it.operation(f"{little_memory} echo begun; {HOG}; exit $?")
+        assert (await it.exited()).exit == ExitCode(137, out_of_memory=True)
+        it.operation(f"{little_memory} exec {HOG}", "main")
+        assert (await it.exited("main")).exit == OUT_OF_MEMORY
+
+
+class Victims(KernelLog):
+    """A kernel's log that names these processes."""
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = set(pids)
+
+    def victims(self, since: ProcRef) -> set[int]:
+        return self._pids
+
+
+@pytest.mark.parametrize(
+    ("said", "victims", "is_cause"),
+    [
+        ("begun\nKilled\n", (7,), True),
+        ("Killed \n", (7,), True),
+        ("Killed\nKilled\n", (7,), False),  # not what it ended with
+        ("Killed\n", (), False),
+        ("was Killed\n", (7,), False),
+        ("sh: line 1: 7 Killed  node\n", (7,), True),
+        ("sh: line 1: 8 Killed  node\nKilled\n", (7,), False),
+    ],
+)
+def test_a_shell_that_names_no_process_is_believed_if_there_are_as_many_victims(
+    tmp_path: Path, said: str, victims: tuple[int, ...], is_cause: bool
+) -> None:
+    (tmp_path / "stderr").write_text(said)
+    end = with_cause(ExitCode(137), ProcRef(1, 0), str(tmp_path / "stderr"), Victims(*victims))
+    assert end == ExitCode(137, out_of_memory=is_cause)
+
+
 async def test_other_kills_are_no_want_of_memory(tmp_path: Path, little_memory: str) -> None:
     async with bench(tmp_path) as it:
         it.spawn(f"{little_memory} {HOG} || true; kill -9 $$", "main")

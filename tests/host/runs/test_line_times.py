@@ -68,6 +68,16 @@ def test_time_of_a_byte_is_that_of_the_last_record_before_it(journal: Journal) -
     assert journal.times.of("run").ms_at(10) == BEGAN_MS + 1000
 
 
+def test_each_stream_of_an_operation_has_times_of_its_own(journal: Journal) -> None:
+    journal.note("run/stdout", (0, 0), (10, 1000))
+    journal.note("run/stderr", (0, 500))
+    (journal.state / "runs/run").mkdir()
+    (journal.state / "runs/run/stderr").write_bytes(b"one\ntwo\n")
+
+    assert [journal.at(10, f"run/{stream}") for stream in ("stdout", "stderr")] == [1000, 500]
+    assert journal.times.of("run/stderr").line_at_ms(BEGAN_MS + 400) == 0
+
+
 @pytest.mark.parametrize(
     ("since", "until", "expected"),
     [

@@ -178,3 +178,19 @@ async def test_many_runs_leave_no_group_behind(tmp_path: Path, groups: Cgroups) 
         for number in range(50):
             assert (await it.exited(str(number))).exit == ExitCode(number)
         await until(lambda: groups.runs() == [])
+
+
+async def test_an_operation_is_ended_with_what_nothing_else_shows_and_leaves_it_if_it_ends_by_itself(
+    tmp_path: Path, groups: Cgroups
+) -> None:
+    async with bench(tmp_path, cgroups=groups) as it:
+        it.operation(f"{HIDDEN} sleep 60")
+        it.operation(HIDDEN, "left")
+        assert (await it.exited("left")).exit == ExitCode(0)
+        await until(lambda: len(it.output("run")[0].split()) == 1 and len(it.output("left")[0].split()) == 1)
+        hidden, left = (it.output(name)[0].decode().strip() for name in ("run", "left"))
+        it.machine.perform(Terminate(RunId("run")))
+        assert (await it.exited()).exit == ExitSignal(signal.SIGTERM)
+        assert is_gone(hidden)
+        assert not is_gone(left)
+        await until(lambda: groups.runs() == [f"{groups.folder}/left"])

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
+from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.runs.spawn.command_line import CommandLine, ScriptFiles, program
 from supervisor.model.action import Spawn
 
@@ -26,6 +28,15 @@ def operation_line(spawn: Spawn, env: dict[str, str], folder: str, scripts: Scri
     return CommandLine(
         (shell, *(words := _words(spawn.script, scripts))), _env(env, folder), shell, (_SHELL, *words)
     )
+
+
+def check_room(folder: str | os.PathLike[str]) -> None:
+    """See that there is room for a result in this folder. Raises OSError: ENOSPC.
+
+    Some filesystems have room for files when they have none for what is in them.
+    """
+    if why_full(room_of(folder), as_root=os.geteuid() == 0):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _words(command: str, scripts: ScriptFiles) -> tuple[str, ...]:

@@ -106,6 +106,10 @@ class Preparation:
 
             run_facts.forget(self._folder, run.run_id)
             self.stale.discard(run.run_id)
+        if run.is_operation:
+            from supervisor.host.runs.spawn.operation_line import check_room
+
+            check_room(self._folder)
         run.dir.create(run.in_container)
         if self._account:
             run.dir.open_to(self._account, output)
