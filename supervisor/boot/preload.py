@@ -70,6 +70,7 @@ MODULES = (
     "supervisor.host.runs.spawn.scripts",
     "supervisor.host.runs.spawn.shell_words",
     "supervisor.host.runs.spawn.containers",
+    "supervisor.host.runs.spawn.operation_line",
     "supervisor.host.runs.termination",
     "supervisor.host.runs.endings",
     "supervisor.host.users.impersonation",
