@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from supervisor.workspace.errors import OpsError
@@ -89,8 +89,3 @@ def refusal(done: Completed) -> OpsError:
             return OpsError("failed_precondition", f"git refuses: {line.partition(': ')[2]}")
     why = lines[0] if lines else f"it ended with {done.status} and said nothing"
     return OpsError("failed_precondition", f"git refuses: {why}")
-
-
-def argument_groups(paths: Sequence[bytes], most: int = 500) -> list[Sequence[bytes]]:
-    """Paths in groups that a command line has room for."""
-    return [paths[start : start + most] for start in range(0, len(paths), most)]

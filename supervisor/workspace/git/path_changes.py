@@ -8,7 +8,7 @@ from itertools import islice
 
 from platform_wire.environment_pb2 import FileChange
 from supervisor.workspace.errors import OpsError
-from supervisor.workspace.git.git_command import Git, argument_groups
+from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.git.raw_diff import RawEntry, entries
 from supervisor.workspace.git.repository import Repository
 from supervisor.workspace.git.scratch_index import IndexEntry, scratch
@@ -30,6 +30,8 @@ LISTING = ("ls-files", "-z", "-t", "--others", "--unmerged", "--exclude-standard
 LONGEST_PATH = 255
 _TRIES = 5
 """For what reads files that come and go meanwhile."""
+_FEW_PATHS = 100
+"""So many fit a command line, whatever their length."""
 _TYPES = {
     "A": FileChange.CHANGE_TYPE_ADDED,
     "D": FileChange.CHANGE_TYPE_DELETED,
@@ -115,11 +117,11 @@ def listed(git: Git, *paths: bytes) -> Untold:
 def still_differing(git: Git, base: str, gone: Iterable[RawEntry]) -> set[bytes]:
     """Which of the paths that left the index, but not the working tree, differ from the base there."""
     old = {entry.path: IndexEntry(entry.old_mode, entry.old_id) for entry in gone}
-    found: set[bytes] = set()
+    # Git takes long to match many paths; without any it tells of all that the base has, which is sorted out here.
+    paths = sorted(old) if len(old) <= _FEW_PATHS else []
     with scratch(git, old) as beside:
-        for group in argument_groups(sorted(old)):
-            told = steady(beside, *DIFF, "--raw", "-z", "--no-renames", base, "--", *group)
-            found.update(entry.path for entry in entries(told)[0])
+        told = steady(beside, *DIFF, "--raw", "-z", "--no-renames", base, "--", *paths)
+    found = {entry.path for entry in entries(told)[0]}
     return found & old.keys()
 
 

@@ -97,6 +97,18 @@ def test_a_file_that_left_the_index_alone_is_compared_with_the_working_tree(
     assert not repository.diff("same").HasField("file_change")
 
 
+def test_many_files_that_left_the_index_alone(repository: RealRepository) -> None:
+    for number in range(150):
+        repository.write(f"{number}/f", f"{number}\n")
+    repository.write("kept", "x\n")
+    repository.commit()
+    repository.git("rm", "--quiet", "--cached", "-r", *map(str, range(150)))
+    repository.write("7/f", "another\n")
+    (repository.top / "8/f").unlink()
+
+    assert repository.changes() == {"7/f": "MODIFIED", "8/f": "DELETED"}
+
+
 def test_renames_are_found_staged_and_not(repository: RealRepository) -> None:
     for name in ("one", "two", "three", "four"):
         repository.write(name, "".join(f"{name} {line}\n" for line in range(20)))

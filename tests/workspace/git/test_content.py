@@ -213,6 +213,7 @@ def test_line_ends_are_made_as_git_makes_them(repository: RealRepository, text: 
         for core_eol in ("lf", "crlf") if autocrlf == "false" else ("lf",):
             options = ("-c", f"core.autocrlf={autocrlf}", "-c", f"core.eol={core_eol}")
             attributes = Attributes({**UNSPECIFIED, "text": text, "eol": eol}, autocrlf, core_eol)
-            for name, content in contents.items():
-                checked_out = repository.git(*options, "cat-file", "--filters", f"HEAD:{name}")
-                assert attributes.checked_out(content) == checked_out, (name, autocrlf, core_eol)
+            asked = "".join(f"HEAD:{name} {name}\n" for name in contents).encode()
+            told = repository.git(*options, "cat-file", "--filters", "--batch=", stdin=asked)
+            made = b"".join(b"\n" + attributes.checked_out(content) + b"\n" for content in contents.values())
+            assert told == made, (autocrlf, core_eol)
