@@ -276,7 +276,8 @@ def exit_status() -> str:
     rows = ([code(str(status)), meaning] for status, meaning in MEANINGS.items())
     return page(
         "Exit statuses",
-        "`run-task` exits with its task's exit code, which may be any number; all else is in the table.",
+        "`run-task` exits with its task's exit code, `terminal new` and `terminal attach` with their shell's, which "
+        "may be any number; all else is in the table.",
         table(["status", "meaning"], rows),
     )
 

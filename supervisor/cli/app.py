@@ -19,6 +19,7 @@ COMMANDS = {
     "status": "Show what the running supervisor does and waits for.",
     "service": "List, start, stop and restart services.",
     "task": "List, start and stop tasks.",
+    "terminal": "Open, list, attach to and close terminals.",
     "logs": "Print logs of services and tasks, and go on with what comes.",
     "runs": "List the runs of a service or a task that are kept.",
     "update": "Apply an automations file in the running supervisor.",

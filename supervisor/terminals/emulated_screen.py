@@ -782,11 +782,13 @@ class EmulatedScreen:
         self.grid.rows[self.y].delete(self.x, count, self.pen.blank, self.cols)
 
     def _insert_lines(self, numbers: tuple[int, ...]) -> None:
+        self.pending = False
         if self.top <= self.y <= self.bottom:
             self._scroll_down(self.y, self.bottom, _at_least_one(numbers))
             self._move(0, self.y)
 
     def _delete_lines(self, numbers: tuple[int, ...]) -> None:
+        self.pending = False
         if self.top <= self.y <= self.bottom:
             rows = self.grid.rows
             count = min(_at_least_one(numbers), self.bottom - self.y + 1)

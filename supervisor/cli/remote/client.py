@@ -34,6 +34,7 @@ from supervisor.model.errors import SupervisorError
 
 AUTOMATION: Final = "gitpod.v1.EnvironmentAutomationService"
 EVENTS: Final = "gitpod.v1.EventService"
+OPERATIONS: Final = "supervisor.v1.EnvironmentOpsService"
 TIMEOUT_S = 15.0
 """For the answer to a call. A supervisor that has just started serves only after a moment."""
 PARTS: Final = "application/vnd.supervisor.log-parts"
@@ -171,6 +172,11 @@ class Client:
         """The events of the environment from now on, one JSON object a line (`responses.event_of`)."""
         request = {"environmentId": self.environment_id}
         return self._live("POST", f"/{EVENTS}/WatchEvents", request, "application/jsonl")
+
+    def open_terminal(self, id_: str) -> LiveResponse:
+        """What a terminal shows, and what it prints from now on, one JSON object a line (`responses.event_of`)."""
+        path = f"/{OPERATIONS}/AttachTerminal"
+        return self._live("POST", path, {"terminalId": id_}, "application/jsonl")
 
     def _live(self, method: str, path: str, request: Json | None, accepted: str) -> LiveResponse:
         headers = {"Accept": accepted}

@@ -124,6 +124,10 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "status": [[], ["--socket", "H"], ["H"]],
     "service": [["list"], ["start", "H"], ["restart", "web", "--wait"], ["logs", "H"], ["H"]],
     "task": [["list"], ["start", "H"], ["start", "top", "--wait"], ["stop", "H"], ["logs", "H"], ["delete", "H"]],
+    "terminal": [
+        ["new", "--detach", "--annotation", "H=H", "/bin/sh"], ["list"], ["new", "H"],
+        ["new", "--detach", "--env", "H"], ["attach", "H"], ["attach", "H", "--detach-keys", "H"], ["close", "H"], ["H"],
+    ],
     "logs": [["H"], ["--since", "H"], ["--grep", "H("], []],
     "runs": [["web"], ["H"]],
     "update": [["bad.yaml"], ["H.yaml"], ["--dry-run"], []],
