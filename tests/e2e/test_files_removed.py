@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import http.client
 import json
@@ -150,6 +151,20 @@ def use_the_api(client: Client, address: tuple[str, int], token: str) -> None:
     )
 
 
+def use_terminals(client: Client) -> None:
+    ops = "supervisor.v1.EnvironmentOpsService"
+    id_ = client.call("CreateTerminal", ops, shell="sh", env={"A": "b"})["terminalId"]
+    typed = base64.b64encode(b"exit 7\n").decode()
+    for method, fields in (
+        ("ResizeTerminal", {"cols": 90}),
+        ("WriteTerminal", {"data": typed}),
+        ("CloseTerminal", {}),
+    ):
+        client.call(method, ops, terminalId=id_, **fields)
+    assert client.call("ListTerminals", ops).get("terminals", []) == []
+    assert client.call("ListTerminalProfiles", ops, includeDetectedProfiles=True)["profiles"]
+
+
 def edit(project: Project, client: Client) -> None:
     for text, words in (
         ("services: [1]\ntasks: {x: {nam: X}}\n", "services"),
@@ -177,6 +192,7 @@ def use_everything(project: Project, program: Program, client: Client) -> None:
     assert ran(client, "folder")["exitStatus"] == 0
     assert ran(client, "much")["exitStatus"] == 0
     edit(project, client)
+    use_terminals(client)
     client.control("trigger", name="prebuild")
     client.control("restart", id=item(client, "ListServices", "services", "web")["id"])
     client.control("keep-alive", pid=os.getpid(), source="a test")

@@ -9,7 +9,9 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +20,12 @@ from typing import Any
 import pytest
 
 from platform_wire import environmentopts_pb2 as pb
+from supervisor.terminals.emulated_screen import EmulatedScreen
+from supervisor.terminals.queries import without_queries
 from tests.clients.harness import Supervisor
 from tests.e2e.harness import Project, until
 from tests.e2e.ops_client import SERVICE, OpsClient, OpsFailure, OpsStream
+from tests.terminals.screen_state import state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -119,6 +124,42 @@ def test_a_shell_outlives_kills_and_upgrades_with_all_that_it_is(scene: Scene) -
     late.close()
 
 
+def test_what_was_answered_was_typed_whatever_kills_the_supervisor(
+    scene: Scene, pytestconfig: pytest.Config
+) -> None:
+    """Lines go to one shell from calls that a kill -9 cuts off at random."""
+    seed, kills = pytestconfig.getoption("--seed"), 30 if pytestconfig.getoption("--all-faults") else 1
+    draw = random.Random(seed)
+    id_ = scene.ops.create("sh")
+    scene.ops.write(id_, b"stty -echo; cat >typed; exit 9\n")
+    typed = scene.project.folder / "typed"
+    until(typed.exists, "cat")
+    answered, sent = [], 0
+    for _ in range(kills):
+        killer = threading.Timer(draw.uniform(0.0, 0.1), scene.kill)
+        killer.start()
+        try:
+            while True:
+                sent += 1
+                scene.ops.write(id_, b"%d %s\n" % (sent, b"x" * draw.randrange(3000)))
+                answered.append(sent)
+        except (OSError, http.client.HTTPException):
+            pass  # the supervisor is dead
+        killer.join()
+        scene.supervisor.program.close()
+        scene.start()
+    scene.ops.write(id_, b"\x04")
+    reader = scene.ops.read(id_, skip_history=True)
+    assert reader.end() is None
+    reader.close()
+    lines = typed.read_bytes().splitlines()
+    numbers = [int(line.split(b" ")[0]) for line in lines]
+    assert numbers == sorted(set(numbers)), f"in order, none twice; seed {seed}"
+    assert set(answered) <= set(numbers), f"seed {seed}"
+    assert all(re.fullmatch(rb"\d+ x*", line) for line in lines), f"calls are mixed; seed {seed}"
+    print(f"{kills} kills, {sent} lines sent, {len(answered)} answered, {len(numbers)} typed, seed {seed}")
+
+
 def test_a_drain_ends_terminals_and_a_supervisor_that_detaches_leaves_them(scene: Scene) -> None:
     mark = f"000.{os.getpid()}"
     id_ = scene.ops.create()
@@ -156,6 +197,63 @@ def commands(program: str) -> list[str]:
         except OSError:
             continue
     return [line for line in found if line.startswith(program)]
+
+
+class Shown:
+    """A terminal as a client shows it: what it has read, and the sizes it had."""
+
+    def __init__(self, reader: OpsStream[pb.AttachTerminalResponse]) -> None:
+        reader.until(lambda _: reader.messages, "the replay")
+        self.reader = reader
+        replay = reader.messages[0].replay
+        self.screen = EmulatedScreen(replay.cols, replay.rows)
+        self.replay = replay.data
+        self._taken = 0
+
+    def take(self) -> EmulatedScreen:
+        """Take what has come."""
+        data = self.reader.printed[self._taken :]
+        self._taken += len(data)
+        self.screen.feed(data)
+        return self.screen
+
+    def until_shown(self, mark: bytes) -> None:
+        self.reader.until(lambda _: state(self.take()) and mark in text_of(self.screen), repr(mark))
+
+
+@pytest.mark.skipif(shutil.which("vim") is None, reason="there is no vim")
+def test_who_attaches_sees_what_one_sees_who_was_attached_all_the_time(scene: Scene) -> None:
+    ops, text = scene.ops, scene.project.folder / "text"
+    text.write_text("".join(f"line {number} of a file\n" for number in range(1000)))
+    id_ = ops.create("bash", env={"PS1": "$ "})
+    always = Shown(ops.attach(id_))
+
+    def same(mark: bytes, before: bytes = b"") -> None:
+        late = Shown(ops.attach(id_))
+        assert without_queries(late.replay, keep_focus=True) == late.replay, "no terminal is asked twice"
+        ops.write(id_, before + mark)
+        always.until_shown(mark)
+        late.until_shown(mark)
+        until(lambda: state(always.take()) == state(late.take()), "the same screen")
+        late.reader.close()
+
+    ops.write(id_, b"PS1='$ '; seq 300000; printf '\\e[31mred\\e[0m '\n")
+    always.reader.until_printed(b"\x1b[31mred")
+    same(b"typed-1")
+    ops.write(id_, b"\x15vim -u NONE -N text\n")
+    always.reader.until_printed(b"line 20 of a file")
+    same(b"text-2", before=b"i")
+    ops.resize(id_, 100, 30)  # vim is at rest
+    always.screen.resize(100, 30)
+    same(b"text-3")
+    ops.write(id_, b"\x1b:q!\n")
+    same(b"typed-4")
+    always.reader.close()
+
+
+def text_of(screen: EmulatedScreen) -> bytes:
+    """The characters on it."""
+    return "\n".join("".join(row.cells) for row in screen.grid.rows).encode()
 
 
 def test_a_megabyte_that_is_pasted_arrives(scene: Scene, pytestconfig: pytest.Config) -> None:
