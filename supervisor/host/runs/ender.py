@@ -105,6 +105,8 @@ class Ender:
         end = run.exit or ExitUnknown()
         fact = Exited(run.run_id, end, exits.last_lines(run), output, survivors)
         self._facts.post(exits.with_result(fact, run) if run.is_operation else fact)
+        if run.is_operation and run.is_pumped and not run.written:
+            self.orphaned_fifos.keep(run.run_id)
         limit_bytes = run.log_limit_bytes(self._log_limit_bytes)
         for stream in upkeep.over_limit(run, limit_bytes):
             self._work.soon(upkeep.trim, run, stream, limit_bytes)

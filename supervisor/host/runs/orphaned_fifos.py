@@ -55,6 +55,11 @@ class OrphanedFifos:
         for name in streams:
             self._waiting.pop(name, None)
 
+    def keep(self, run_id: str) -> None:
+        """An operation is over that no shim has reported: what is in its files now is its result, and stays."""
+        for name in self._streams(run_id):
+            self._ask(name)
+
     async def are_there(self) -> bool:
         """Whether any run has a FIFO."""
         return bool(await self._present())

@@ -144,13 +144,18 @@ class Run:
         if not self.is_operation:
             return replace(others, limit_bytes=self.log_limit_bytes(others.limit_bytes))
         quiet_s, drain_s = min(others.quiet_s, _OUTPUT_DRAIN_S), min(others.drain_s, _OUTPUT_DRAIN_S)
-        return Pumping(OUTPUT_BYTES, quiet_s, drain_s, OUTPUT_BYTES)
+        return Pumping(OUTPUT_BYTES, quiet_s, drain_s, self.head_bytes)
 
     def log_limit_bytes(self, limit_bytes: int) -> int:
         """How large its log may be, where other logs may have `limit_bytes`; of an operation, without the head."""
         if self.is_operation:
             return OUTPUT_BYTES
         return min(limit_bytes, _SHORT_LOG_BYTES) if self.kind is RunKind.STOP else limit_bytes
+
+    @property
+    def head_bytes(self) -> int:
+        """How many of the first bytes of its files are kept in addition."""
+        return OUTPUT_BYTES if self.is_operation else 0
 
     def hold_fifo(self) -> bool:
         """Have a read end of each of its FIFOs; returns whether we have them."""

@@ -150,7 +150,8 @@ class RunDir:
 
     def note(self, text: str, wait_s: float = 0.0) -> bool:
         """Append lines of the supervisor's own to the log, or to an operation's standard error; see `log_note`."""
-        if self.stream == self.run_id and os.path.lexists(self.stdout):
+        is_whole = self.stream == self.run_id
+        if is_whole and os.path.lexists(self.stdout) and not os.path.lexists(self.log):
             return RunDir(self.runs, f"{self.run_id}/{ERR}").note(text, wait_s)
         return log_note.note(self.log, self.fifo, text, wait_s)
 

@@ -12,7 +12,7 @@ from supervisor.host.proc.disk_room import room_of, why_full
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs import run_facts
 from supervisor.host.runs.outlets import FactBuffer
-from supervisor.host.runs.run import OUTPUT_BYTES, Run, RunStream
+from supervisor.host.runs.run import Run, RunStream
 from supervisor.host.runs.run_directory import NOTED_S, RunDir
 from supervisor.host.runs.run_facts import StartedFacts
 from supervisor.lean.late import late
@@ -158,7 +158,10 @@ class Upkeep:
         if run.is_pumped and run.shim is not None:
             limit_bytes = run.log_limit_bytes(self._limit_bytes)
             for stream in run.streams:
-                run.shim.pump(PumpRequest(stream.name, stream.fifo, stream.log, limit_bytes))
+                request = PumpRequest(
+                    stream.name, stream.fifo, stream.log, limit_bytes, head_bytes=run.head_bytes
+                )
+                run.shim.pump(request)
 
     async def _look_at(self, runs: Mapping[str, Run]) -> bool:
         """Look at all runs once; returns whether none wrote anything. Two stats for one that wrote nothing."""
@@ -245,8 +248,7 @@ async def trim(run: Run, stream: RunStream, limit_bytes: int) -> None:
     """
     if not run.is_pumped and _has_grown(run, stream, limit_bytes):
         # In a thread: the kernel takes 150 ms to give back a gigabyte of blocks.
-        head_bytes = OUTPUT_BYTES if run.is_operation else 0
-        await worker_threads.run(_enforce, stream.log, limit_bytes, stream.inode, head_bytes)
+        await worker_threads.run(_enforce, stream.log, limit_bytes, stream.inode, run.head_bytes)
     stream.size = _log_size(run, stream)
 
 

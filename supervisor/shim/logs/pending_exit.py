@@ -5,16 +5,20 @@
 | everything in its FIFOs is moved, and no process has one open | at once |
 | something is in a FIFO, and no process has one open | when that is moved |
 | another process has a FIFO open (a filter, a daemon) | when nothing came for `quiet_s` |
-| any of these | `drain_s` after the end at the latest |
+| any of these | `drain_s` after the end at the latest; of a result not before the second one is true, for 10 s more |
 
 A shell with `exec > >(filter)` ends before its filter has written all. A daemon may keep the FIFO open for ever: what
-it prints later is still pumped.
+it prints later is still pumped. The output of an operation is a result: what its command has printed is not left out
+because the disk is slow.
 """
 
 from __future__ import annotations
 
 from supervisor.lean.frozen import dataclass, replace
 from supervisor.shim.protocol import ExitStatus, Pumping
+
+FLUSH_S = 10.0
+"""How long the end of a command with a result waits in addition for what its FIFOs held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ def after_look(pending: PendingExit, now: float, position: int) -> PendingExit:
 
 def is_due(pending: PendingExit, now: float, has_writer: bool) -> bool:
     """Whether the end can be reported."""
-    if now >= pending.latest_at:
+    is_result = pending.pumping.head_bytes > 0
+    if now >= pending.latest_at + (FLUSH_S if is_result and pending.unflushed else 0.0):
         return True
     return not pending.unflushed and (not has_writer or now >= pending.quiet_at)

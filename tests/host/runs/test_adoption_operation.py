@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.host.runs import operation_output, orphaned_fifos
+from supervisor.host.runs import run as run_module
 from supervisor.model.action import Inherited, Kill, RunKind, Spawn, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Started
@@ -18,6 +20,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_shim_left")]
 GO = "until [ -e go ]; do sleep 0.01; done"
 MANY = "seq 200000; seq 200000 >&2"
 NUMBERS = b"".join(b"%d\n" % number for number in range(1, 200_001))
+MORE = "seq -f %09.0f 1000000"
+TEN = b"".join(b"%09d\n" % number for number in range(1, 1_000_001))
+MEGABYTE = 1 << 20
 
 
 def inherited(command: str = "exit 3", *, told: harness.Told = None) -> Inherited:
@@ -150,3 +155,26 @@ async def test_what_its_shell_left_behind_writes_on_under_another_shim(tmp_path:
         os.kill(it.shim.pid, signal.SIGKILL)
         (it.workspace / "go").touch()
         await until(lambda: it.output() == (b"now\nlate\n", b"late\n"))
+
+
+async def test_a_result_that_no_shim_has_reported_stays_whatever_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (run_module, orphaned_fifos):
+        monkeypatch.setattr(module, "OUTPUT_BYTES", MEGABYTE)
+    async with bench(tmp_path) as it:
+        it.operation(f"touch up; {GO}; ({GO.replace('go', 'more')}; {MORE}; {MORE}; sleep 60) & {MORE}")
+        await until((it.workspace / "up").exists)
+        it.main()
+        assert it.shim.pid is not None
+        os.kill(it.shim.pid, signal.SIGKILL)
+        (it.workspace / "go").touch()
+        end = await it.exited()
+        assert end.written == (len(TEN), 0)
+        # The present shim has what it was asked for before it answers.
+        await it.machine._ender.orphaned_fifos.flush("run")
+        (it.workspace / "more").touch()
+        await until(lambda: os.stat(it.folder().stdout).st_size == 3 * len(TEN))
+        with operation_output.opened(it.folder(), end.written, kept_bytes=MEGABYTE) as (out, _):
+            assert (out.head(), out.tail()) == (TEN[:MEGABYTE], TEN[-MEGABYTE:])
+        assert operation_output.disk_bytes(it.folder()) < 4 * MEGABYTE

@@ -277,7 +277,6 @@ async def test_without_fifos_both_streams_are_written_and_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_module, "OUTPUT_BYTES", MEGABYTE)
-    monkeypatch.setattr("supervisor.host.runs.upkeep.OUTPUT_BYTES", MEGABYTE)
     async with bench(tmp_path, log_pipes=False) as it:
         it.operation("head -c 10M /dev/zero | tr '\\0' x; echo err >&2; exit 4")
         end = await it.exited()
