@@ -37,6 +37,7 @@ from supervisor.core.records import Records  # noqa: E402
 from supervisor.hub import Hub  # noqa: E402
 from supervisor.model.sysexits import MEANINGS  # noqa: E402
 from supervisor.settings.table import SETTINGS  # noqa: E402
+from supervisor.terminals.holder_client import HolderClient  # noqa: E402
 
 WIDTH = 100
 WIRE = [
@@ -181,7 +182,8 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    measured = Metrics(Records(), Hub(), DOCS / "nowhere", NoSignals())
+    nowhere = DOCS / "nowhere"
+    measured = Metrics(Records(), Hub(), nowhere, NoSignals(), HolderClient(nowhere))
     measured._durations.observe(0, "succeeded")  # its labels are to be seen before anything has ended
     text = asyncio.run(measured.text()).decode()
     rows = []

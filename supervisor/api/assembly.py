@@ -89,7 +89,7 @@ async def serve(parts: ApiParts) -> None:
     tokens, stopping = _tokens(parts), asyncio.Event()
     mint = TokenMint(tokens)
     workspace = WorkspaceCalls(WorkPlace(parts.workspace, parts.environ, parts.account), LargeAnswers())
-    metrics = Metrics(records, hub, runs, parts.activity)
+    metrics = Metrics(records, hub, runs, parts.activity, parts.holders)
     parts.lag.observer = metrics.lag
     control = Control(parts.engine, parts.activity, parts.supervisor, mint, parts.drain_grace_s, runs)
     server = Server(

@@ -11,19 +11,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
+from supervisor.host.proc import cgroups
+from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import RUNS_MARKER
+from supervisor.lean.frozen import replace as changed
 from supervisor.shim import launcher
 from supervisor.shim.unix_socket import peer_credentials
 from supervisor.terminals import holder_launcher, holder_protocol
 from supervisor.terminals.holder_client import HolderClient, HolderLost, HolderRefused, ShellFailed
 from supervisor.terminals.holder_protocol import DATA_BYTES, INPUT_BYTES, encode_frame, socket_name
 from tests.e2e import harness
-from tests.terminals.held import is_alive, printed, rest, scene
+from tests.terminals.held import Scene, is_alive, printed, rest, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -376,3 +380,40 @@ async def test_two_that_create_at_once_have_one_holder(tmp_path: Path) -> None:
         for _ in range(8):
             group.start_soon(it.made)
     assert HolderClient(tmp_path)._paths() == []
+
+
+async def test_a_shell_is_in_a_control_group_of_its_own_and_the_holder_stays_out(tmp_path: Path) -> None:
+    groups = Cgroups.of(tmp_path)
+    if groups is None:
+        pytest.skip("there is no tree of control groups that is ours")
+    async with scene(tmp_path) as it:
+        it.maker = replace(it.maker, cgroups=groups)
+        new = await it.made()
+        group = f"{groups.folder}/terminal-{new.id}"
+        assert cgroups.processes(group) == [it.pid]
+        assert groups.runs() == [group], "the sweep kills it, too"
+        with pytest.raises(ShellFailed):
+            await it.made("no-such-shell")
+        it.maker.discard(changed(new, id="other"))
+        assert cgroups.processes(groups.shims) == []
+        await it.client.hang_up(new.id)
+    groups.close(5.0)
+    assert not Path(groups.folder).exists()  # noqa: ASYNC240
+
+
+HOLD = "import sys; sys.path.insert(0, {root!r}); from supervisor.terminals.pty_holder import PtyHolder; "
+HOLD += "PtyHolder({path!r}, 0.5).serve()"
+
+
+async def test_what_has_ended_is_forgotten_after_a_while_and_then_the_holder_ends(tmp_path: Path) -> None:
+    code = HOLD.format(root=launcher._ROOT, path=str(tmp_path / socket_name()))
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", code]) as holder:  # noqa: ASYNC220
+        await until((tmp_path / socket_name()).exists, "the holder")
+        it = Scene(tmp_path)
+        new = await it.made()
+        await it.client.write(new.id, b"exit 3\n")
+        assert (await rest(await it.client.attach(new.id)))[1] == {"exited": 3}
+        assert (await rest(await it.client.attach(new.id)))[1] == {"exited": 3}, "also when it has ended"
+        assert await anyio.to_thread.run_sync(holder.wait, 20) == 0
+    with pytest.raises(HolderRefused):
+        await it.client.attach(new.id)

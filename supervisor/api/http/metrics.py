@@ -7,7 +7,7 @@ hub's changes, each in a microsecond or so. Counters begin at zero with the proc
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,13 @@ class SignalCounts(Protocol):
         """How many got through to the management plane, and how many did not."""
 
 
+class TerminalList(Protocol):
+    """Knows the open terminals."""
+
+    async def terminals(self) -> Sequence[object]:
+        """All of them."""
+
+
 class Metrics:
     """The supervisor's numbers. Used on the event loop alone."""
 
@@ -44,6 +51,7 @@ class Metrics:
         hub: Hub,
         runs: Path,
         activity: SignalCounts,
+        terminals: TerminalList,
     ) -> None:
         """Begin at zero; `run` counts.
 
@@ -52,11 +60,13 @@ class Metrics:
             hub: tells what happens.
             runs: the folder of run directories, for the size of the logs in them.
             activity: counts the signals to the management plane.
+            terminals: knows the open ones.
         """
         self._records = records
         self._hub = hub
         self._runs = runs
         self._activity = activity
+        self._terminals = terminals
         self._executions = Counter(
             "supervisor_executions_total",
             "Task executions that have ended.",
@@ -107,9 +117,9 @@ class Metrics:
         """All numbers as they are now."""
         # Thousands of run directories: not on the loop.
         log_bytes = await worker_threads.run(kept_log_bytes, self._runs)
-        return written(self._families(log_bytes))
+        return written(self._families(log_bytes, len(await self._terminals.terminals())))
 
-    def _families(self, log_bytes: int) -> Iterator[Family]:
+    def _families(self, log_bytes: int, terminals: int) -> Iterator[Family]:
         services = queries.services_by_phase(self._records)
         live = queries.executions_by_phase(self._records)
         yield labelled("supervisor_services", "Services by phase.", "gauge", "phase", {
@@ -118,6 +128,7 @@ class Metrics:
         yield labelled("supervisor_executions_live", "Task executions that are not over.", "gauge", "phase", {
             phase.value: live[phase] for phase in ExecutionPhase if phase not in EXECUTION_ENDED
         })  # fmt: skip
+        yield gauge("supervisor_terminals", "Terminals that are open.", terminals)
         yield gauge(
             "supervisor_operations_live",
             "Operations (commands that clients have run) that are not over.",

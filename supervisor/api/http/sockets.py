@@ -38,6 +38,11 @@ class ListeningFds:
     """What the TCP socket was to listen on, as `repr` shows it."""
 
 
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""A client whose machine is gone is noticed after a minute: a stream may have nothing to say for days. Connections get
+it from the socket that listens; that a connection is kept alive at all is aiohttp's default."""
+
+
 class Sockets:
     """Listening sockets. `close` removes the Unix socket's file, if it is still ours."""
 
@@ -74,6 +79,8 @@ class Sockets:
                 if tcp is None:
                     tcp, self.notice = _tcp(address)
                 self.listening.append(tcp)
+                for option, value in _KEEP_ALIVE:
+                    tcp.setsockopt(socket.IPPROTO_TCP, option, value)
                 self.address = self.listening[-1].getsockname()[:2]
         except BaseException:
             self.close()

@@ -43,10 +43,14 @@ class Numbers:
     def __init__(self, runs: Path, records: Records) -> None:
         self.hub = Hub()
         self.sent = (0, 0)
-        self.metrics = Metrics(records, self.hub, runs, self)
+        self.open = ["a terminal"]
+        self.metrics = Metrics(records, self.hub, runs, self, self)
 
     def signals(self) -> tuple[int, int]:
         return self.sent
+
+    async def terminals(self) -> list[str]:
+        return self.open
 
     async def read(self) -> dict[str, float]:
         """{name and labels: value}"""
@@ -77,6 +81,7 @@ async def test_what_exists_is_looked_at(tmp_path: Path) -> None:
         found = await numbers.read()
     assert found["supervisor_services running"] == 2
     assert found["supervisor_services failed"] == 0
+    assert found["supervisor_terminals"] == 1
     assert found["supervisor_executions_live pending"] == 1
     assert found["supervisor_subscribers"] == 1
     assert found["process_resident_memory_bytes"] > 1e6

@@ -106,6 +106,15 @@ def test_the_url_is_what_clients_on_this_machine_use() -> None:
             )
 
 
+def test_a_client_whose_machine_is_gone_is_noticed() -> None:
+    """`Connection` is served by aiohttp, which switches keep-alive on; how often it asks is the listener's."""
+    with closing(Sockets(None, FREE)) as sockets, socket.create_connection(sockets.address or ("", 0)):
+        sockets.listening[0].setblocking(True)
+        with sockets.listening[0].accept()[0] as accepted:
+            options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            assert [accepted.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [30, 10, 3]
+
+
 def test_a_second_supervisor_gets_another_port() -> None:
     with taken() as port, closing(Sockets(None, Address(port=port))) as sockets:
         assert sockets.address is not None
