@@ -27,9 +27,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from supervisor.host.runs import sparse_file
-from supervisor.lean.frozen import dataclass
+from supervisor.lean.frozen import dataclass, replace
 from supervisor.shim.logs import file_hole
 from supervisor.shim.regular_file import Replaced, atomic_write, open_regular
+from supervisor.shim.stream_name import ERR, OUT
 
 _BLOCK = 65536
 _PIECE = 8192
@@ -40,6 +41,7 @@ SEARCH_BYTES = 256 << 20
 """How much of a log is searched for its last lines: four times the default limit of a log, and 0.1 s."""
 _CANNOT_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS}
 _LARGEST = 1 << 60
+_STREAMS = f"/{OUT}", f"/{ERR}"
 
 
 class HeldLog(str):
@@ -65,7 +67,10 @@ class Chunk:
     data: bytes
     dropped: int = 0
     head: bool = False
-    """Whether nothing at all is left before `offset`: then the dropped bytes are the log's head, otherwise a hole."""
+    """Whether nothing at all is left before `offset`: then the dropped bytes are the log's head, otherwise a hole.
+
+    Of one stream of an operation also if its middle is dropped, since it has a limit for that.
+    """
     hole: bool = False
     """Whether a hole follows: then more may come after it, and `data` is complete in itself."""
 
@@ -139,7 +144,8 @@ def read(path: str, offset: int, max_bytes: int) -> Chunk:
                 base = _base(path)
                 chunk = _read(fd, base, offset, max_bytes)
                 if chunk is not None and base == _base(path):
-                    return chunk
+                    is_limited = chunk.dropped and not chunk.head and path.endswith(_STREAMS)
+                    return replace(chunk, head=True) if is_limited else chunk
     except FileNotFoundError:
         pass
     return Chunk(offset, b"")

@@ -8,11 +8,12 @@ import pytest
 
 from supervisor.host.proc.process import ProcRef
 from supervisor.host.runs.orphaned_fifos import OrphanedFifos
-from supervisor.host.runs.run import Run
+from supervisor.host.runs.run import OUTPUT_BYTES, Run
 from supervisor.host.runs.run_directory import RunDir
 from supervisor.host.runs.spawn.shim_client import ShimClient
 from supervisor.host.runs.spawn.shim_pool import ShimPool
 from supervisor.model.action import RunKind
+from supervisor.model.exit import ExitCode
 from supervisor.model.ids import RunId
 from supervisor.shim.protocol import PumpRequest
 
@@ -23,10 +24,14 @@ class Client:
     """A shim that notes which runs' FIFOs it was asked to pump."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[PumpRequest] = []
+
+    @property
+    def asked(self) -> list[str]:
+        return [request.run_id for request in self.requests]
 
     def pump(self, request: PumpRequest) -> None:
-        self.asked.append(request.run_id)
+        self.requests.append(request)
 
 
 class Pool:
@@ -70,3 +75,30 @@ async def test_a_new_shim_is_asked_for_what_another_one_has_started(tmp_path: Pa
     await fifos.take_over_all()
 
     assert sorted(present.asked) == ["long over", "of another", "orphan", "orphan, removed"]
+
+
+@pytest.mark.parametrize(("lives", "head_bytes"), [(True, OUTPUT_BYTES), (False, OUTPUT_BYTES + 5)])
+async def test_of_an_operation_that_is_over_all_that_is_there_is_the_result(
+    tmp_path: Path, lives: bool, head_bytes: int
+) -> None:
+    present, directory = Client(), RunDir(tmp_path, "op")
+    (tmp_path / "op").mkdir()
+    for name in ("stdout", "stderr"):
+        os.mkfifo(tmp_path / "op" / f"{name}.fifo")
+    os.mknod(directory.stdout)
+    os.truncate(directory.stdout, OUTPUT_BYTES + 5)
+    run = Run(RunId("op"), RunKind.OPERATION, "op", directory)
+    run.main = ProcRef(1, 1)
+    run.exit = None if lives else ExitCode(0)
+    fifos = OrphanedFifos(cast(ShimPool, Pool(present)), tmp_path, {"op": run}, 1)
+
+    await fifos.take_over_all()
+
+    assert present.requests == [
+        PumpRequest(
+            "op/stdout", f"{directory.stdout}.fifo", directory.stdout, OUTPUT_BYTES, False, head_bytes
+        ),
+        PumpRequest(
+            "op/stderr", f"{directory.stderr}.fifo", directory.stderr, OUTPUT_BYTES, False, OUTPUT_BYTES
+        ),
+    ]

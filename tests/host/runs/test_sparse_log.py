@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,12 @@ def test_log_with_a_hole_keeps_to_its_limit(log: str) -> None:
 
     data, (gap,), _ = read_all(log, 65536)
     assert (data, gap) == (b"after\n", HUGE)
+
+
+@pytest.mark.parametrize(("name", "is_limit"), [("log", False), ("stdout", True), ("stderr", True)])
+def test_middle_of_a_stream_of_an_operation_is_gone_because_of_its_limit(
+    tmp_path: Path, name: str, is_limit: bool
+) -> None:
+    path = str(tmp_path / name)
+    sparse(path, b"before\n", HUGE, b"after\n")
+    assert log_file.read(path, 7, 100) == log_file.Chunk(HUGE, b"after\n", HUGE - 7, head=is_limit)
