@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -27,9 +28,9 @@ _MOST_BYTES = 1 << 20
 class Patterns:
     """The patterns of one file."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, lines: Sequence[bytes]) -> None:
         """Lines that are no patterns never match."""
-        lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        self.lines = lines
         patterns = [found for line in lines if (found := ignore_pattern(line))]
         self._patterns = [(each, re.compile(_whole(each), re.DOTALL)) for each in reversed(patterns)]
         # Most paths match none: that takes one search.
@@ -120,7 +121,7 @@ def read(path: bytes, follow: bool = True) -> Patterns | None:
         return None
     finally:
         os.close(descriptor)
-    return Patterns(content) if content.strip() else None
+    return Patterns(content.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if content.strip() else None
 
 
 def _whole(pattern: IgnorePattern) -> bytes:

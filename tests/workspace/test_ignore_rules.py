@@ -195,7 +195,7 @@ def test_file_of_patterns_that_is_none_is_passed_over(tmp_path: Path, kind: str)
 
 
 def test_patterns_of_a_request_exclude_what_is_in_a_folder_too() -> None:
-    patterns = ignore_rules.Patterns(b"node_modules/\n*.log\n!keep.log\n/out\n")
+    patterns = ignore_rules.Patterns([b"node_modules/", b"*.log", b"!keep.log", b"/out"])
     excluded = [b"node_modules/a/b", b"x/node_modules/a", b"a.log", b"x/b.log", b"out", b"out/x/y"]
     others = [b"node_modules", b"keep.log", b"x/out", b"a.txt"]
     assert [path for path in excluded + others if patterns.exclude(path, is_folder=False)] == excluded

@@ -1,0 +1,1 @@
+"""Changes of files and of the git status, as they happen."""
