@@ -38,6 +38,7 @@ from supervisor.hub import Hub  # noqa: E402
 from supervisor.model.sysexits import MEANINGS  # noqa: E402
 from supervisor.settings.table import SETTINGS  # noqa: E402
 from supervisor.terminals.holder_client import HolderClient  # noqa: E402
+from supervisor.workspace.methods import METHODS  # noqa: E402
 
 WIDTH = 100
 WIRE = [
@@ -242,7 +243,10 @@ def service(name: str) -> str:
     for method in descriptor.methods:
         written = attribute(method.name)
         declared = getattr(protocol, written)
-        has_it = any(getattr(each, written) is not declared for each in served)
+        has_it = any(
+            getattr(each, written) is not declared or (hasattr(each, "carried") and method.name in METHODS)
+            for each in served
+        )
         kind = "stream" if method.server_streaming else ""
         rows.append([code(method.name), "yes" if has_it else "unimplemented", kind, sentence(declared)])
     return f"## {name}\n\n{sentence(protocol)}\n\n" + table(["method", "served", "answer", "meaning"], rows)

@@ -84,11 +84,14 @@ def with_own_file(folder: bytes, files: tuple[tuple[int, Patterns], ...]) -> Ign
     return IgnoreRules(folder, (*files, (len(folder) + 1, own)) if own else files)
 
 
-def at(folder: bytes) -> IgnoreRules:
-    """The rules at a folder, with those of the repository that it is in and of the user. No git is asked."""
-    top, exclude = _repository(folder)
+def at(folder: bytes, users: bytes | None = None) -> IgnoreRules:
+    """The rules at a folder, with those of the repository that it is in and of the user. No git is asked.
+
+    `users`: the user's own file of patterns; None: where it is unless git was told otherwise.
+    """
+    top, exclude = repository(folder)
     files: list[tuple[int, Patterns]] = []
-    for path in (_users(), exclude):
+    for path in (_users() if users is None else users, exclude):
         if path and (patterns := read(path)):
             files.append((len(top) + 1, patterns))
     rules = with_own_file(top, tuple(files))
@@ -99,7 +102,7 @@ def at(folder: bytes) -> IgnoreRules:
 
 def is_ignored(folder: bytes) -> bool:
     """Whether a folder, or one of those that it is in within its repository, is ignored."""
-    top, _ = _repository(folder)
+    top, _ = repository(folder)
     rules = at(top)
     for name in filter(None, folder[len(top) :].split(b"/")):
         if rules.ignores(name, is_folder=True):
@@ -129,7 +132,7 @@ def _whole(pattern: IgnorePattern) -> bytes:
     return pattern.regex if pattern.by_path else rb"(?:.*/)?" + pattern.regex
 
 
-def _repository(folder: bytes) -> tuple[bytes, bytes]:
+def repository(folder: bytes) -> tuple[bytes, bytes]:
     """The top folder of the repository that a folder is in, and its file of patterns; the folder itself if in none."""
     for top in (folder, *map(os.fsencode, PurePosixPath(os.fsdecode(folder)).parents)):
         entry = top.rstrip(b"/") + b"/.git"

@@ -12,6 +12,7 @@ MODULES = (
     "supervisor.workspace.git.status_call",
     "supervisor.workspace.files.read_file",
     "supervisor.workspace.files.write_file",
+    "supervisor.workspace.watch.watch_job",
 )
 """What the worker imports beside its own. Each registers its functions in `jobs.UNARY` or `jobs.STREAM`."""
 REQUEST_BYTES = 4 * 1024 * 1024
@@ -42,6 +43,7 @@ METHODS = {
     ),
     "Find": RelayedMethod(),
     "ReadFile": RelayedMethod(),
+    "Watch": RelayedMethod(streams=True),
     "WriteFile": RelayedMethod(
         _CONTENT_BYTES + _ASIDE_BYTES, _CONTENT_BYTES // 3 * 4 + _ASIDE_BYTES, carried_out=True
     ),

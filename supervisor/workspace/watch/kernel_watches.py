@@ -1,8 +1,8 @@
 """Watches on folders, as inotify(7) has them.
 
-The package watchfiles, which the supervisor has for the automations file, does not serve here. Its set of folders stands
-when it is made, so an ignored folder could not be left out of a tree that grows. It follows links, fails at a name that
-is not UTF-8, and does not tell that the kernel's queue has overflowed.
+The package watchfiles, which the supervisor has for the automations file, does not serve here. Its set of folders
+stands when it is made, so an ignored folder could not be left out of a tree that grows. It follows links, fails at a
+name that is not UTF-8, and does not tell that the kernel's queue has overflowed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TooFewWatches(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FolderEvent:
     """Something happened in a watched folder, or to it."""
 
     watch: int
@@ -55,7 +55,7 @@ class KernelWatches:
 
     def __init__(self) -> None:
         """Raises TooFewWatches if there can be no set."""
-        self._fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise TooFewWatches(
                 "no inotify instance: raise fs.inotify.max_user_instances, or the limit of open files"
@@ -88,7 +88,7 @@ class KernelWatches:
         """How many bytes of events have not been read."""
         return int(struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))[0])
 
-    def read(self) -> Iterator[Event]:
+    def read(self) -> Iterator[FolderEvent]:
         """Events that are there, in their order; not always all of them."""
         try:
             data = os.read(self._fd, _READ_BYTES)
@@ -98,7 +98,7 @@ class KernelWatches:
         while at < len(data):
             watch, mask, _, length = _EVENT.unpack_from(data, at)
             at += _EVENT.size + length
-            yield Event(watch, mask, data[at - length : at].rstrip(b"\0"))
+            yield FolderEvent(watch, mask, data[at - length : at].rstrip(b"\0"))
 
     def close(self) -> None:
         """End all watches."""

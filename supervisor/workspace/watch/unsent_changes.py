@@ -1,9 +1,10 @@
 """What one reader of a watch has not got yet: changes are merged here until it takes them.
 
 Theory of operation. Changes of one path become one, by the table `MERGED`. They wait until nothing more has come for
-QUIET_S, or the first of them has waited for LONGEST_S; then all that are there may go, at most MOST_SENT at a time. A
-reader that does not take them finds later ones merged into them. Beyond MOST_UNSENT paths they are given up for one
-overflow, which tells the reader to ask for everything again; so what comes until it is taken is covered by it.
+QUIET_S, or the first of them, or the batch before, is LONGEST_S ago; then MOST_SENT of them may go. So a flood goes
+slowly, and the rest at once when it is over. A reader that does not take them finds later ones merged into them. Beyond
+MOST_UNSENT paths they are given up for one overflow, which tells the reader to ask for everything again; so what comes
+until it is taken is covered by it.
 
 A change of the git status is one flag. It goes at most once in GIT_PAUSE_S.
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import islice
 
 QUIET_S = 0.1
 LONGEST_S = 0.5
@@ -74,23 +75,13 @@ Sent = list[FileChange] | GitChange | Overflow
 
 
 @dataclass(slots=True)
-class _Waiting:
-    change: FileChange
-    number: int
-    """In the order in which they came."""
-
-
-@dataclass(slots=True)
 class UnsentChanges:
     """See above."""
 
-    _waiting: dict[bytes, _Waiting] = field(default_factory=dict)
-    """`{path: its change}`, in the order of their numbers."""
-    _numbers: int = 0
-    _may_go: int = 0
-    """Changes up to this number may be sent."""
+    _waiting: dict[bytes, FileChange] = field(default_factory=dict)
+    """`{path: its change}`, in the order in which they came."""
     _first_s: float | None = None
-    """When the first change came that may not be sent yet, or the overflow; None: there is none."""
+    """When the first of them came, or the overflow, or the last batch went if that was later; None: nothing waits."""
     _last_s: float = 0.0
     _overflow: str = ""
     _git_noted_s: float | None = None
@@ -103,19 +94,18 @@ class UnsentChanges:
             return
         before = self._waiting.get(change.path)
         if before is None:
-            self._numbers += 1
-            self._waiting[change.path] = _Waiting(change, self._numbers)
+            self._waiting[change.path] = change
             if self._first_s is None:
                 self._first_s = now_s
             if len(self._waiting) > MOST_UNSENT:
                 self.lose(f"over {MOST_UNSENT} changes were not sent yet", now_s)
             return
-        kind = MERGED[before.change.kind, change.kind]
+        kind = MERGED[before.kind, change.kind]
         if kind is None:
             del self._waiting[change.path]
             self._first_s = self._first_s if self._waiting else None
         else:
-            before.change = FileChange(change.path, kind, change.is_folder)
+            self._waiting[change.path] = FileChange(change.path, kind, change.is_folder)
 
     def note_git(self, now_s: float) -> None:
         """The git status may have changed."""
@@ -137,9 +127,7 @@ class UnsentChanges:
         """What is to be sent now; None: nothing, before `due_s`."""
         changes_due_s, git_due_s = self._changes_due_s(), self._git_due_s()
         if changes_due_s is not None and now_s >= changes_due_s:
-            if self._overflow:
-                return self._take_overflow()
-            return self._take_changes()
+            return self._take_overflow() if self._overflow else self._take_changes(now_s)
         if git_due_s is not None and now_s >= git_due_s:
             self._git_noted_s, self._git_sent_s = None, now_s
             return GitChange()
@@ -149,24 +137,15 @@ class UnsentChanges:
         reason, self._overflow, self._first_s = self._overflow, "", None
         return Overflow(reason)
 
-    def _take_changes(self) -> list[FileChange]:
-        if not self._has_leftovers():
-            self._may_go, self._first_s = self._numbers, None
-        free = takewhile(lambda each: each.number <= self._may_go, self._waiting.values())
-        found = [each.change for each in islice(free, MOST_SENT)]
+    def _take_changes(self, now_s: float) -> list[FileChange]:
+        found = list(islice(self._waiting.values(), MOST_SENT))
         for change in found:
             del self._waiting[change.path]
+        self._first_s = now_s if self._waiting else None
         return found
 
-    def _has_leftovers(self) -> bool:
-        """Whether there are changes of an earlier batch, which had no room."""
-        first = next(iter(self._waiting.values()), None)
-        return first is not None and first.number <= self._may_go
-
     def _changes_due_s(self) -> float | None:
-        if self._has_leftovers():
-            return float("-inf")
-        if self._first_s is None or not (self._waiting or self._overflow):
+        if self._first_s is None:
             return None
         return min(self._last_s + QUIET_S, self._first_s + LONGEST_S)
 

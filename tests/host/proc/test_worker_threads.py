@@ -157,6 +157,8 @@ OWN = {
     "shim/logs/log_pump.py": "a process of its own; without a thread a spawn waits, as for want of a process",
     "doctor/network/bounded_call.py": "a program of its own; it says so",
     "bundle/archive.py": "a program of its own",
+    "workspace/worker.py": "a program of its own; it says so",
+    "workspace/watch/shared_watch.py": "in the worker, a program of its own; it says so",
 }
 
 

@@ -98,16 +98,24 @@ def test_change_that_came_to_nothing_hurries_no_later_one() -> None:
 def test_batch_has_its_limit_and_the_rest_follows_at_once() -> None:
     unsent = noted(*(change(str(number)) for number in range(2 * MOST_SENT + 1)))
     sizes = []
-    unsent.take(QUIET_S)
-    unsent.note(change("later"), QUIET_S)
-    unsent.note(change(str(MOST_SENT), DELETED), QUIET_S)
     while isinstance(sent := unsent.take(QUIET_S), list):
         sizes.append(len(sent))
-        if len(sizes) == 1:
-            assert sent[0] == change(str(MOST_SENT), DELETED), "it is not sent twice"
-    assert sizes == [MOST_SENT, 1]
-    assert unsent.due_s() == 2 * QUIET_S
-    assert unsent.take(2 * QUIET_S) == [change("later")]
+    assert sizes == [MOST_SENT, MOST_SENT, 1]
+    assert unsent.due_s() is None
+
+
+def test_flood_goes_slowly_until_it_is_over_and_is_never_sent_twice() -> None:
+    unsent, sent, now_s = UnsentChanges(), list[FileChange](), 0.0
+    for number in range(4 * MOST_SENT):  # in two seconds
+        now_s = number / (2 * MOST_SENT)
+        unsent.note(change(str(number)), now_s)
+        taken = unsent.take(now_s)
+        if isinstance(taken, list):
+            assert len(taken) == MOST_SENT
+            sent += taken
+    assert len(sent) == 3 * MOST_SENT
+    sent += rest(unsent, now_s + QUIET_S)
+    assert sent == [change(str(number)) for number in range(4 * MOST_SENT)]
 
 
 def test_too_many_unsent_become_one_overflow_and_the_stream_goes_on() -> None:
@@ -161,6 +169,8 @@ class Client:
             match sent:
                 case Overflow():
                     self.known = set(self.there)
+                case GitChange():
+                    raise AssertionError("nobody has told of git")
                 case list():
                     assert 0 < len(sent) <= MOST_SENT
                     for each in sent:
@@ -200,6 +210,8 @@ def test_client_knows_what_is_there_whenever_it_has_taken_all(
                 unsent.lose("a test", now_s)
             case "take":
                 client.take(unsent, now_s)
+            case _:
+                pass  # what is not there is not updated
     client.take(unsent, now_s + LONGEST_S)
     assert client.known == client.there
     assert unsent.due_s() is None
