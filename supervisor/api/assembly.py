@@ -163,6 +163,7 @@ def _services(parts: ApiParts, mint: TokenMint, workspace: WorkspaceCalls) -> li
         time.time(),
         EnvironmentUrls(public_url, parts.sockets.url, next(iter(parts.users), None)),
         parts.workspace,
+        workspace,
     )
     return [
         AutomationService(engine, translator),

@@ -49,9 +49,21 @@ class Supervisor:
         """Start it, and wait until it is ready. `arguments`: more of its command line."""
         self.project = project
         self.port = _free_port()
-        self.program: Program = project.run("--listen", f"127.0.0.1:{self.port}", *arguments)
+        self._arguments = ("--listen", f"127.0.0.1:{self.port}", *arguments)
+        self.program: Program = project.run(*self._arguments)
         until(self._is_ready, "the server")
         self.environment_id: str = self.call("IdentityService/GetAuthenticatedIdentity")["subject"]["id"]
+
+    def kill_and_restart(self) -> None:
+        """SIGKILL, and another one in its place, as whoever has started it would do."""
+        self.program.process.kill()
+        self.program.wait()
+        self.program = self.project.run(*self._arguments)
+        until(self._is_ready, "the server")
+
+    def await_file(self, path: Path) -> None:
+        """Wait until a program that runs beside has made a file."""
+        until(path.exists, f"the file {path}")
 
     @property
     def base_url(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from platform_wire import OTHERS, SERVICES, environment_automation_pb2, environmentopts_pb2
 from tests.clients.harness import Driver, both_sdks
 
@@ -22,6 +24,19 @@ def test_the_sdk_finds_the_workspace_and_the_way_to_work_in_it(driver: Driver) -
     assert "failureMessage" not in status
     assert found["capabilities"] == {"capabilities": ["CAPABILITY_WATCH"]}
     assert found["refreshed"] == found["environment"]["id"] == supervisor.environment_id
+
+
+@both_sdks
+def test_environment_knows_the_git_status_that_was_answered_last(driver: Driver) -> None:
+    workspace = driver.supervisor.project.folder
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=workspace, check=True)
+    (workspace / "new").touch()
+
+    found = driver.run("git_status")
+
+    assert found["before"] is None
+    assert found["answered"]["changedFiles"] == [{"path": "new", "changeType": "CHANGE_TYPE_UNTRACKED"}]
+    assert found["after"] == found["answered"]
 
 
 @both_sdks

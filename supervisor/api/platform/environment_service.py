@@ -6,6 +6,8 @@ what the supervisor does; the rest is kept for clients that ask for it.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from google.protobuf.json_format import MessageToJson, Parse
 
 from connect_server.calls import Call
@@ -32,6 +34,13 @@ UNNAMED = "API client"
 """The source of a report of activity that names none, as the wire allows."""
 
 
+class GitStatusSource(Protocol):
+    """Knows what clients were told of git."""
+
+    def last_git_status(self) -> pb.EnvironmentGitStatus | None:
+        """What GetGitStatus answered last; None: nothing yet."""
+
+
 class EnvironmentService(EnvironmentServiceHandler):
     """The service's methods. Requests have passed the rules of the wire."""
 
@@ -45,6 +54,7 @@ class EnvironmentService(EnvironmentServiceHandler):
         started_s: float,
         urls: EnvironmentUrls,
         workspace: str,
+        git: GitStatusSource,
     ) -> None:
         """`started_s`: when this supervisor began, on the wall clock; `workspace`: an absolute path."""
         self._engine = engine
@@ -55,6 +65,7 @@ class EnvironmentService(EnvironmentServiceHandler):
         self._started_s = started_s
         self._urls = urls
         self._workspace = workspace
+        self._git = git
 
     async def get_environment(
         self, request: pb.GetEnvironmentRequest, _call: Call
@@ -140,6 +151,7 @@ class EnvironmentService(EnvironmentServiceHandler):
             ),
             content=pb.EnvironmentStatus.Content(
                 phase=pb.EnvironmentStatus.CONTENT_PHASE_READY,
+                git=self._git.last_git_status(),
                 content_location_in_machine=text(self._workspace),
             ),
             environment_urls=await self._urls.message(running=not draining),

@@ -33,6 +33,18 @@ def workspace(environment_id: str, _arguments: Result) -> Result:
     }
 
 
+def git_status(environment_id: str, _arguments: Result) -> Result:
+    """What the environment says of git before anybody has asked for it, and afterwards."""
+    found = environment(environment_id)
+    before = said(found.refresh().status.content)
+    answered = said(Ops(found).call("GetGitStatus").status)
+    return {
+        "before": before.get("git"),
+        "answered": answered,
+        "after": said(found.refresh().status.content)["git"],
+    }
+
+
 def example(environment_id: str, arguments: Result) -> Result:
     """The SDK's own example, from the line that asks for the workspace to its last read, as it stands in the wheel."""
     names: Result = {"__name__": "example"}
@@ -95,4 +107,4 @@ def _ask(transport: ConnectTransport, service, method) -> None:
     transport.unary(service.full_name, method.name, request, answer)
 
 
-show({each.__name__: each for each in (workspace, example, without_plane, every_method)})
+show({each.__name__: each for each in (workspace, git_status, example, without_plane, every_method)})
