@@ -34,6 +34,8 @@ from supervisor.terminals.holder_protocol import (
 
 ANSWER_S = 10.0
 """How long a holder may take to answer."""
+DRAIN_S = 2.0
+"""And how long when all is to end."""
 _ENDED = "the process that holds terminals has ended, and its terminals with it; make new ones"
 _READ = 1 << 18
 _ATTEMPTS = 3
@@ -215,17 +217,19 @@ class HolderClient:
         await self._ask({"ask": "close", "id": id_})
 
     async def drain(self) -> list[DrainedHolder]:
-        """Have all terminals end."""
+        """Have all terminals end. A holder that does not answer is killed, and so all its terminals are hung up."""
         drained = []
         for path in self._paths():
             try:
                 exchange = await _Exchange.begin(path, {"ask": "drain"})
             except OSError:
                 continue  # none listens there any more
+            holder = process.find(exchange.pid)
             try:
-                answer, _ = await exchange.answer()
+                answer, _ = await exchange.answer(DRAIN_S)
             except HolderLost:
                 exchange.close()
+                process_signals.kill([holder] if holder else [])
             else:
                 drained.append(DrainedHolder(exchange, int(answer["live"])))
         return drained
@@ -305,13 +309,15 @@ class _Exchange:
         """Of the holder."""
         return peer_credentials(self._socket)[0]
 
-    async def answer(self) -> tuple[Head, bytes]:
+    async def answer(self, patience_s: float = ANSWER_S) -> tuple[Head, bytes]:
         """The next frame, which comes soon. Raises HolderRefused, HolderLost."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(patience_s):
                 return await self.receive()
         except TimeoutError:
-            raise HolderLost(f"the process that holds terminals does not answer for {ANSWER_S:g} s") from None
+            raise HolderLost(
+                f"the process that holds terminals does not answer for {patience_s:g} s"
+            ) from None
 
     async def receive(self) -> tuple[Head, bytes]:
         """The next frame. Raises HolderRefused, HolderLost."""

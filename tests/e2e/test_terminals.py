@@ -36,11 +36,17 @@ class Scene:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.start()
+        self.first = ""
+        """A terminal that is there all the time; empty: there is none."""
 
     def start(self) -> None:
         """Start a supervisor, the first or another one."""
         self.supervisor = Supervisor(self.project)
         self.ops = OpsClient(self.supervisor.port, self.supervisor.token())
+
+    def open(self) -> list[pb.TerminalInfo]:
+        """The open terminals, without the first one."""
+        return [one for one in self.ops.terminals() if one.terminal_id != self.first]
 
     def kill(self) -> None:
         self.supervisor.program.send(signal.SIGKILL)
@@ -70,6 +76,28 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         assert "Traceback" not in it.supervisor.program.err
     finally:
         project.close()
+
+
+@pytest.fixture(scope="module")
+def supervised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """One supervisor for all who leave it alone, with a terminal, so that there is a holder all the time."""
+    project = Project(tmp_path_factory.mktemp("shared"))
+    try:
+        it = Scene(project)
+        it.first = it.ops.create("sh")
+        yield it
+        assert project.stop(it.supervisor.program) == 130, it.supervisor.program.err
+        assert "Traceback" not in it.supervisor.program.err
+    finally:
+        project.close()
+
+
+@pytest.fixture
+def shared(supervised: Scene) -> Iterator[Scene]:
+    """The same for a test, which leaves no terminal."""
+    yield supervised
+    for one in supervised.open():
+        supervised.ops.hang_up(one.terminal_id)
 
 
 def refused(call: Callable[[], object]) -> tuple[str, str]:
@@ -222,8 +250,8 @@ class Shown:
 
 
 @pytest.mark.skipif(shutil.which("vim") is None, reason="there is no vim")
-def test_who_attaches_sees_what_one_sees_who_was_attached_all_the_time(scene: Scene) -> None:
-    ops, text = scene.ops, scene.project.folder / "text"
+def test_who_attaches_sees_what_one_sees_who_was_attached_all_the_time(shared: Scene) -> None:
+    ops, text = shared.ops, shared.project.folder / "text"
     text.write_text("".join(f"line {number} of a file\n" for number in range(1000)))
     id_ = ops.create("bash", env={"PS1": "$ "})
     always = Shown(ops.attach(id_))
@@ -256,36 +284,36 @@ def text_of(screen: EmulatedScreen) -> bytes:
     return "\n".join("".join(row.cells) for row in screen.grid.rows).encode()
 
 
-def test_a_megabyte_that_is_pasted_arrives(scene: Scene, pytestconfig: pytest.Config) -> None:
+def test_a_megabyte_that_is_pasted_arrives(shared: Scene, pytestconfig: pytest.Config) -> None:
     data = base64.encodebytes(random.Random(7).randbytes(3 << 18))
-    id_ = scene.ops.create()
-    reader = scene.ops.attach(id_)
-    scene.ops.write(id_, b"stty -echo; echo 'rea''dy'; cat > f; sha256sum f; echo 'do''ne'\n")
+    id_ = shared.ops.create()
+    reader = shared.ops.attach(id_)
+    shared.ops.write(id_, b"stty -echo; echo 'rea''dy'; cat > f; sha256sum f; echo 'do''ne'\n")
     reader.until_printed(b"ready\r\n")
-    scene.ops.write(id_, data)
-    scene.ops.write(id_, b"\x04")
+    shared.ops.write(id_, data)
+    shared.ops.write(id_, b"\x04")
     reader.until_printed(b"done\r\n")
     assert hashlib.sha256(data).hexdigest().encode() in reader.printed
-    assert (scene.project.folder / "f").read_bytes() == data
+    assert (shared.project.folder / "f").read_bytes() == data
     reader.close()
 
 
 def test_a_reader_that_stops_holds_up_neither_shell_nor_others(
-    scene: Scene, pytestconfig: pytest.Config
+    shared: Scene, pytestconfig: pytest.Config
 ) -> None:
     size = int(pytestconfig.getoption("--terminal-megabytes") * 1_000_000)
-    id_ = scene.ops.create("sh")
-    shown = scene.ops.read(id_)
+    id_ = shared.ops.create("sh")
+    shown = shared.ops.read(id_)
     shown.until(lambda printed: printed.endswith((b"$ ", b"# ")))
     shown.close()
-    stuck = scene.ops.read(id_, skip_history=True, buffer=1 << 16)
-    reader = scene.ops.read(id_, skip_history=True)
+    stuck = shared.ops.read(id_, skip_history=True, buffer=1 << 16)
+    reader = shared.ops.read(id_, skip_history=True)
     stuck.pause()
-    scene.ops.write(id_, b"stty -echo; yes 0123456789abcde | head -c %d; exit 3\n" % size)
+    shared.ops.write(id_, b"stty -echo; yes 0123456789abcde | head -c %d; exit 3\n" % size)
     began = time.monotonic()
     while not reader.is_over:
         typed = time.monotonic()
-        scene.ops.write(id_, b"")
+        shared.ops.write(id_, b"")
         assert time.monotonic() - typed < 10
         time.sleep(0.05)  # the flood goes on meanwhile
         assert time.monotonic() - began < 120
@@ -304,13 +332,13 @@ def test_a_reader_that_stops_holds_up_neither_shell_nor_others(
     reader.close()
 
 
-def test_calls_answer_as_the_contract_says(scene: Scene) -> None:
-    ops, workspace = scene.ops, str(scene.project.folder)
-    (scene.project.folder / "below").mkdir()
-    (scene.project.folder / "closed").write_text("no program")
+def test_calls_answer_as_the_contract_says(shared: Scene) -> None:
+    ops, workspace = shared.ops, str(shared.project.folder)
+    (shared.project.folder / "below").mkdir()
+    (shared.project.folder / "closed").write_text("no program")
     one = ops.create("", working_directory="below", initial_cols=100, env={"A": "1"}, annotations={"k": "v"})
     two = ops.create("sh", working_directory="/", initial_rows=10)
-    first, second = ops.terminals()
+    first, second = shared.open()
     assert (first.terminal_id, first.working_directory, first.cols, first.rows) == (
         one,
         f"{workspace}/below",
@@ -321,6 +349,12 @@ def test_calls_answer_as_the_contract_says(scene: Scene) -> None:
     assert first.shell.startswith("/")
     assert abs(first.created_at.seconds - time.time()) < 60
     assert (second.terminal_id, second.working_directory, second.cols, second.rows) == (two, "/", 80, 10)
+
+    odd = os.fsdecode(os.fsencode(workspace) + b"/\xff")
+    os.mkdir(odd)
+    three = ops.create(working_directory="\uefff")
+    assert shared.open()[-1].working_directory == f"{workspace}/\uefff", "a name that is not UTF-8"
+    ops.hang_up(three)
 
     assert refused(lambda: ops.create("no-such-shell"))[0] == "invalid_argument"
     assert refused(lambda: ops.create(f"{workspace}/closed"))[0] == "invalid_argument"
@@ -333,7 +367,7 @@ def test_calls_answer_as_the_contract_says(scene: Scene) -> None:
     assert refused(lambda: ops.create(initial_cols=1001))[0] == "invalid_argument"
     assert refused(lambda: ops.create(annotations={"k": "v" * (16 << 10)}))[0] == "resource_exhausted"
     assert refused(lambda: ops.resize(one, 1, 1001))[0] == "invalid_argument"
-    assert [one.terminal_id for one in ops.terminals()] == [one, two], "none of these made one"
+    assert [one.terminal_id for one in shared.open()] == [one, two], "none of these made one"
     assert refused(lambda: ops.write("unknown", b"x"))[0] == "not_found"
     assert refused(lambda: ops.resize("unknown", 1, 1))[0] == "not_found"
     assert refused(lambda: ops.hang_up("unknown"))[0] == "not_found"
@@ -350,19 +384,20 @@ def test_calls_answer_as_the_contract_says(scene: Scene) -> None:
     ops.write(two, b"stty size; echo 'en''d'\n")
     for reader in readers:
         reader.until_printed(b"10 90\r\nend\r\n")
-    activity = scene.project.program("activity", "--format", "json")
+    activity = shared.project.program("activity", "--format", "json")
     assert activity.wait() == 0
     assert [seen["source"] for seen in json.loads(activity.out)["sources"]] == ["Terminal"]
+    activity.close()
     ops.hang_up(two)
     assert [reader.end() for reader in readers] == [None, None]
-    assert [info.terminal_id for info in ops.terminals()] == [one]
+    assert [info.terminal_id for info in shared.open()] == [one]
     assert refused(lambda: ops.write(two, b"x"))[0] == "failed_precondition"
     ops.hang_up(two)
     for reader in readers:
         reader.close()
 
 
-def test_only_tokens_of_the_environment_reach_a_terminal(scene: Scene) -> None:
+def test_only_tokens_of_the_environment_reach_a_terminal(shared: Scene) -> None:
     methods = [
         *("CreateTerminal", "WriteTerminal", "ResizeTerminal", "CloseTerminal", "ListTerminals"),
         *("ListTerminalProfiles", "ReadTerminal", "AttachTerminal"),
@@ -374,7 +409,7 @@ def test_only_tokens_of_the_environment_reach_a_terminal(scene: Scene) -> None:
             if method in ("ReadTerminal", "AttachTerminal")
             else "application/proto"
         )
-        connection = http.client.HTTPConnection("127.0.0.1", scene.supervisor.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", shared.supervisor.port, timeout=20)
         head = {"Content-Type": kind} | ({"Authorization": f"Bearer {token}"} if token else {})
         connection.request("POST", f"{SERVICE}/{method}", b"", head)
         try:
@@ -382,15 +417,15 @@ def test_only_tokens_of_the_environment_reach_a_terminal(scene: Scene) -> None:
         finally:
             connection.close()
 
-    logs = scene.supervisor.token("Logs")
+    logs = shared.supervisor.token("Logs")
     assert {status(method, logs) for method in methods} == {403}
     assert {status(method, "") for method in methods} == {401}
     assert {status(method, "not.a.token") for method in methods} == {401}
-    assert scene.ops.terminals() == []
+    assert shared.open() == []
 
 
-def test_profiles_are_those_of_the_machine_and_those_that_a_client_has_configured(scene: Scene) -> None:
-    program = scene.project.folder / "mine"
+def test_profiles_are_those_of_the_machine_and_those_that_a_client_has_configured(shared: Scene) -> None:
+    program = shared.project.folder / "mine"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
 
@@ -398,7 +433,7 @@ def test_profiles_are_those_of_the_machine_and_those_that_a_client_has_configure
         request = pb.ListTerminalProfilesRequest(include_detected_profiles=detect)
         for name, path in configured.items():
             request.config_profiles[name].path = path
-        answer = scene.ops.unary("ListTerminalProfiles", request, pb.ListTerminalProfilesResponse)
+        answer = shared.ops.unary("ListTerminalProfiles", request, pb.ListTerminalProfilesResponse)
         return [(one.profile_name, one.path, one.is_auto_detected) for one in answer.profiles]
 
     assert listed(False, b=str(program), a="sh", gone="/no/such", folder="/tmp", relative="a/b") == [

@@ -284,6 +284,18 @@ async def test_a_holder_listens_anew_when_its_socket_was_removed(tmp_path: Path)
         assert it.client.is_reachable()
 
 
+async def test_a_holder_that_does_not_answer_ends_with_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisor.terminals.holder_client.DRAIN_S", 0.2)
+    async with scene(tmp_path) as it:
+        await it.made()
+        pid = holder_pid(tmp_path)
+        os.kill(pid, signal.SIGSTOP)
+        assert await it.client.drain() == []
+        await until(lambda: not is_alive(pid) and not is_alive(it.pid), "their end")
+
+
 @pytest.mark.parametrize(
     "sent",
     [
