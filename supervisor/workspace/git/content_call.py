@@ -15,7 +15,7 @@ from supervisor.workspace.git.path_diff import Comparison, compared, compared_un
 from supervisor.workspace.git.raw_diff import LINK, SUBMODULE
 from supervisor.workspace.git.repository import Repository, opened
 from supervisor.workspace.git.unified_diff import new_side
-from supervisor.workspace.git.worktree_path import candidates
+from supervisor.workspace.git.worktree_path import candidates, is_elsewhere
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import shown
 
@@ -34,7 +34,8 @@ def get_file_diff_content(request: GetFileDiffContentRequest, job: Job) -> GetFi
             if original or comparison.change:
                 return _answer(comparison, original, request.include_binary_content, repository)
             found = comparison.found
-        if found and (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):  # git ignores it
+        is_file = found and (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode))
+        if found and is_file and not is_elsewhere(repository.top, path):  # git ignores it
             with compared_untracked(repository, base, path, found) as comparison:
                 answer = _answer(comparison, None, request.include_binary_content, repository)
                 answer.ClearField("file_change")

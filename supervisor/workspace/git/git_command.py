@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.jobs import Completed, Job
 from supervisor.workspace.names import text
 
@@ -68,6 +68,8 @@ class Git:
             if error.filename == "git":
                 raise OpsError("failed_precondition", _NO_GIT) from None
             where = text(self.folder)
+            if isinstance(error, PermissionError):
+                raise refused(f"look for a git repository in {where!r}", error) from None
             raise OpsError("failed_precondition", f"no git repository at {where}: {error.strerror}") from None
 
     def output(self, *arguments: str | bytes, stdin: bytes = b"") -> bytes:

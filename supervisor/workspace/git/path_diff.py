@@ -12,7 +12,7 @@ from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.git.base_file import BaseFile, base_file
 from supervisor.workspace.git.conversion import Attributes
 from supervisor.workspace.git.git_command import Git
-from supervisor.workspace.git.path_changes import DIFF, PathChange, Untold, listed, raw_entries, steady
+from supervisor.workspace.git.path_changes import DIFF, PathChange, listed, raw_entries, steady
 from supervisor.workspace.git.raw_diff import LINK, SUBMODULE, RawEntry, entries
 from supervisor.workspace.git.repository import Repository
 from supervisor.workspace.git.scratch_index import IndexEntry, scratch
@@ -135,7 +135,7 @@ def compared(repository: Repository, base: str, path: bytes) -> Iterator[Compari
     git = repository.git
     found = status_of(repository.top, path)
     entry = _entry(git, base, path)
-    untold = listed(git, path) if found or entry else Untold(frozenset(), frozenset())
+    untold = listed(git, path)
     if path in untold.unmerged:
         yield Comparison(git, base, path, PathChange(path, "U"), found)
     elif found is not None and path in untold.untracked and (entry is None or entry.status == "D"):

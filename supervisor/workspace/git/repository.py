@@ -90,7 +90,7 @@ def opened(job: Job) -> Repository:
             "failed_precondition", f"no git repository at {where}: run `git init` there, or clone one"
         )
     formats = [index for index in (-1, -2) if len(lines) >= -index and lines[index] in _FORMATS]
-    if done.stderr or not formats:
+    if done.status not in (0, 1) or not formats:  # 1: no commit
         raise refusal(done)
     at = formats[0]
     top = b"\n".join(lines[:at])

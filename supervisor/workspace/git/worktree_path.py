@@ -6,6 +6,7 @@ import errno
 import os
 import posixpath
 import stat
+from collections.abc import Iterator
 
 from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.names import located, spellings, text
@@ -23,25 +24,35 @@ def candidates(path: str, top: bytes) -> list[bytes]:
     both = spellings(plain)
     if len(both) == 1:
         return list(both)
-    here = located(plain, os.fsdecode(top)).removeprefix(top + b"/")
+    here = located(plain, os.fsdecode(top)).removeprefix(top.rstrip(b"/") + b"/")
     return list(dict.fromkeys([here, *both]))
 
 
 def status_of(top: bytes, path: bytes) -> os.stat_result | None:
-    """What lies there in the working tree itself: not below a link, and in no other repository; None if nothing does.
+    """What lies there in the working tree itself, not below a link; None if nothing does.
 
     Raises OpsError where the kernel refuses to tell.
     """
-    parts = path.split(b"/")
-    if any(part.lower() == b".git" for part in parts):
+    if any(part.lower() == b".git" for part in path.split(b"/")):
         return None
-    at = top
-    for folder in parts[:-1]:
-        at = os.path.join(at, folder)
-        found = _lstat(at)
-        if found is None or not stat.S_ISDIR(found.st_mode) or _lstat(at + b"/.git") is not None:
+    for folder in _folders(path):
+        found = _lstat(os.path.join(top, folder))
+        if found is None or not stat.S_ISDIR(found.st_mode):
             return None
     return _lstat(os.path.join(top, path))
+
+
+def is_elsewhere(top: bytes, path: bytes) -> bool:
+    """Whether a path lies in another repository below the top folder, a submodule, say."""
+    return any(_lstat(os.path.join(top, folder, b".git")) is not None for folder in _folders(path))
+
+
+def _folders(path: bytes) -> Iterator[bytes]:
+    """The folders that a path leads through, from the top."""
+    at = path.find(b"/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find(b"/", at + 1)
 
 
 def _lstat(path: bytes) -> os.stat_result | None:

@@ -215,6 +215,30 @@ def test_a_repository_in_the_repository_is_one_untracked_entry(repository: RealR
     assert not repository.diff("inside/f").HasField("file_change")
 
 
+def test_what_only_looks_like_a_repository_is_a_folder(repository: RealRepository) -> None:
+    repository.write("tracked/f", "one\n")
+    repository.commit()
+    for folder in ("tracked", "untracked"):
+        repository.write(f"{folder}/f", "two\n")
+        repository.write(f"{folder}/.git", "nonsense")
+
+    assert repository.changes() == {"tracked/f": "MODIFIED", "untracked/f": "UNTRACKED"}
+    for path in repository.changes():
+        assert repository.diff(path).hunks[0].body.endswith("+two\n")
+        assert repository.content(path).new_content == b"two\n"
+
+
+def test_at_most_10000_files_are_listed_and_all_are_counted(repository: RealRepository) -> None:
+    files = "".join(f"M 644 inline {number:05}\ndata 0\n" for number in range(10_001))
+    stream = f"commit refs/heads/main\ncommitter D <d@x> 1 +0000\ndata 1\nx\n{files}"
+    repository.git("fast-import", "--quiet", stdin=stream.encode())
+
+    answer = repository.call("GetGitDiffFiles")
+
+    assert len(answer.changed_files) == 10_000
+    assert answer.total_changed_files == 10_001
+
+
 def test_a_fifo_in_place_of_a_file_is_a_change_without_lines(repository: RealRepository) -> None:
     repository.write("f", "one\n")
     repository.commit()

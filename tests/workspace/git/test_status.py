@@ -289,6 +289,22 @@ def test_no_remote_is_asked_for_what_a_partial_clone_lacks(
     assert refused(clone, "GetFileDiffContent", path="f", base_ref=first).code == "failed_precondition"
 
 
+def test_a_branch_named_as_head_is_no_error(repository: RealRepository) -> None:
+    commit = repository.commit()
+    repository.git("update-ref", "refs/heads/HEAD", commit)
+
+    assert repository.status().latest_commit == commit
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may enter everything")
+def test_a_workspace_that_may_not_be_entered_is_refused(repository: RealRepository) -> None:
+    repository.top.chmod(0)
+    try:
+        assert refused(repository, "GetGitStatus").code == "permission_denied"
+    finally:
+        repository.top.chmod(0o755)
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_refused(repository: RealRepository) -> None:
     repository.write("f", "x\n")
