@@ -9,6 +9,7 @@ from functools import lru_cache
 from supervisor.terminals.characters import NARROW, SETS, width
 from supervisor.terminals.grid import SCROLLBACK, Grid, Row, SavedCursor
 from supervisor.terminals.pen import DEFAULT, Pen
+from supervisor.terminals.reflow import reflow
 from supervisor.terminals.sequences import (
     BODY,
     COLOURS,
@@ -150,31 +151,47 @@ class EmulatedScreen:
         return self._waiting.encode() + partial
 
     def resize(self, cols: int, rows: int) -> None:
-        """Give the screen another size."""
+        """Give the screen another size.
+
+        As in xterm.js: rows below the cursor go before those on top, those above come back, and lines of the main
+        screen are broken anew. What a program has drawn on the alternate screen is cut.
+        """
         self.settle()
         for grid in (self.main, self.alternate):
             if grid is not None:
-                self._resize_height(grid, rows)
-                for row in grid.rows:
-                    row.cut(cols)
+                self._resize_grid(grid, cols, rows)
         if cols > self.cols:
             self.tabs |= {stop for stop in range(0, cols, 8) if stop >= self.cols}
         else:
             self.tabs = {stop for stop in self.tabs if stop < cols}
         self.cols = cols
         self.rows = rows
-        self.x = min(self.x, cols - 1)
-        self.y = min(self.y, rows - 1)
-        self.pending = False
         self.last = None
         self.top = 0
         self.bottom = rows - 1
         self.main_region = (0, rows - 1)
 
-    def _resize_height(self, grid: Grid, rows: int) -> None:
-        """Cut rows below the cursor, then on top; or show again what is above, then add rows below."""
+    def _resize_grid(self, grid: Grid, cols: int, rows: int) -> None:
         is_shown = grid is self.grid
-        y = self.y if is_shown else grid.saved.y if grid.saved else 0
+        place = self if is_shown else grid.saved or SavedCursor()
+        x = place.x + (is_shown and self.pending)
+        y = self._resize_height(grid, rows, place.y)
+        if grid is self.main and cols != self.cols:
+            y = _resize_width(grid, cols, rows, y)
+        else:
+            for row in grid.rows:
+                row.cut(cols)
+        if is_shown:
+            self.pending = self.pending and cols == self.cols
+            self.x, self.y = min(x, cols - 1), y
+        elif grid.saved:
+            grid.saved.y = y
+        if grid.saved:
+            grid.saved.x = min(grid.saved.x, cols - 1)
+            grid.saved.y = min(grid.saved.y, rows - 1)
+
+    def _resize_height(self, grid: Grid, rows: int, y: int) -> int:
+        """Give a screen, whose cursor is in row y, another height. Returns the cursor's new row."""
         excess = len(grid.rows) - rows
         if excess > 0:
             below = min(excess, len(grid.rows) - 1 - y)
@@ -184,17 +201,12 @@ class EmulatedScreen:
             if grid is self.main:
                 grid.above.extend(grid.rows[:on_top])
             del grid.rows[:on_top]
-            y -= on_top
-        else:
-            back = min(-excess, len(grid.above))
-            grid.rows[:0] = [grid.above.pop() for _ in range(back)][::-1]
-            grid.rows.extend(Row() for _ in range(-excess - back))
-            y += back
-        if is_shown:
-            self.y = y
-        if grid.saved:
-            moved = y if not is_shown else grid.saved.y
-            grid.saved.y = max(0, min(moved, rows - 1))
+            return max(0, y - on_top)
+        # Where something stands below the cursor, a program has put it there.
+        back = min(-excess, len(grid.above)) if y == len(grid.rows) - 1 else 0
+        grid.rows[:0] = [grid.above.pop() for _ in range(back)][::-1]
+        grid.rows.extend(Row() for _ in range(-excess - back))
+        return y + back
 
     # The grammar.
 
@@ -518,15 +530,12 @@ class EmulatedScreen:
 
     def _control(self, control: str) -> None:
         if control == "\r\n":
-            self.x = 0
-            self.pending = False
-            self._index()
+            self._next_line()
         elif control == "\r":
             self.x = 0
             self.pending = False
         elif control in "\n\v\f":
-            self.pending = False
-            self._index()
+            self._line_feed()
             if self.newline:
                 self.x = 0
         elif control == "\b":
@@ -622,11 +631,12 @@ class EmulatedScreen:
 
     def _next_line(self) -> None:
         self.x = 0
-        self.pending = False
-        self._index()
+        self._line_feed()
 
     def _line_feed(self) -> None:
         self.pending = False
+        # A line that is ended here does not go on in the next row.
+        self.grid.rows[self.y].wrapped = False
         self._index()
 
     def _line_back(self) -> None:
@@ -873,6 +883,21 @@ class EmulatedScreen:
                 self.colours.pop(key, None)
         elif number in ("110", "111", "112"):
             self.colours.pop(number[1:], None)
+
+
+def _resize_width(grid: Grid, cols: int, rows: int, y: int) -> int:
+    """Break the lines of the main screen, whose cursor is in row y, anew. Returns the cursor's new row."""
+    is_first = not grid.above
+    found, y = reflow([*grid.above, *grid.rows], cols, y + len(grid.above))
+    excess = len(found) - rows
+    if is_first and excess > 0:
+        # Nothing has scrolled away yet: what is below the cursor makes room.
+        del found[len(found) - min(excess, len(found) - 1 - y) :]
+    found += [Row() for _ in range(rows - len(found))]
+    grid.rows = found[-rows:]
+    grid.above.clear()
+    grid.above.extend(found[:-rows])
+    return max(0, y - (len(found) - rows))
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ _CONTROLS = rb"[\x00-\x17\x19\x1c-\x1f\x7f]*+"
 _BODY = rb"(?:[\x00-\x17\x19\x1c-?\x7f-\xc1\xc3-\xff]|\xc2(?![\x80-\x9f]))*+"
 _CSI = rb"(?:\x1b" + _CONTROLS + rb"\[|\xc2\x9b)"
 _OSC = rb"(?:\x1b" + _CONTROLS + rb"\]|\xc2\x9d)"
-_ST = rb"\x18|\x1a|\x1b\\|\xc2\x9c|(?=\x1b)"
+_ST = rb"\x18|\x1a|\x1b\\|\xc2\x9c|(?=\x1b[\x00-\xff])"
 
 _CANDIDATE = re.compile(
     _OSC + rb"(?P<osc>(?:[^\x07\x18\x1a\x1b\xc2]|\xc2(?!\x9c))*+)(?P<osc_end>\x07|" + _ST + rb")"

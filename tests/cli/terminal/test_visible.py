@@ -126,7 +126,8 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "task": [["list"], ["start", "H"], ["start", "top", "--wait"], ["stop", "H"], ["logs", "H"], ["delete", "H"]],
     "terminal": [
         ["new", "--detach", "--annotation", "H=H", "/bin/sh"], ["list"], ["new", "H"],
-        ["new", "--detach", "--env", "H"], ["attach", "H"], ["attach", "H", "--detach-keys", "H"], ["close", "H"], ["H"],
+        ["new", "--detach", "--env", "H"], ["attach", "H"],
+        ["attach", "H", "--detach-keys", "H"], ["close", "H"], ["H"],
     ],
     "logs": [["H"], ["--since", "H"], ["--grep", "H("], []],
     "runs": [["web"], ["H"]],
