@@ -25,6 +25,7 @@ KILL_S = 5.0
 """How long after a hangup a shell is killed."""
 CLOSED_S = 0.5
 """How long after a hangup who asked for it is answered, if the shell has not ended by then."""
+_LEAVE_S = 0.1
 _READ = 1 << 16
 _TURN_BYTES = 1 << 16
 """How much is read in a turn, before others have theirs."""
@@ -56,10 +57,13 @@ class HeldTerminal:
         self.kill_at = math.inf
         self.answer_at = math.inf
         self.forget_at = math.inf
+        self.leave_at = math.inf
+        """When its control group may be removed: the kernel holds it for a moment after the last process."""
         self.closers: list[HolderConnection] = []
         """Who asked for a hangup and waits for its effect."""
         self.readers: dict[HolderConnection, TerminalReader] = {}
         self._cwd = new.cwd
+        self._group = new.cgroup
         self._poller = poller
         self._input = bytearray()
         self._unfed = bytearray()
@@ -216,8 +220,18 @@ class HeldTerminal:
         self._take(_LAST_BYTES)
         self._let_go()
         self.exit_code = exit_code
-        self.kill_at, self.forget_at = math.inf, now + kept_s
+        self.kill_at, self.forget_at, self.leave_at = math.inf, now + kept_s, now + _LEAVE_S
         self._pump()
+
+    def leave_group(self) -> None:
+        """Remove its control group, unless something lives on in it: then the supervisor does at its end."""
+        self.leave_at = math.inf
+        if self._group:
+            try:
+                os.rmdir(self._group)
+                self._group = ""
+            except OSError:
+                pass
 
     def _let_go(self) -> None:
         self._cwd = self._folder()

@@ -34,8 +34,8 @@ from supervisor.terminals.holder_protocol import (
 
 ANSWER_S = 10.0
 """How long a holder may take to answer."""
-DRAIN_S = 2.0
-"""And how long when all is to end."""
+DRAIN_S, LOOK_S = 2.0, 1.0
+"""And how long when all is to end, and when somebody only has a look."""
 _ENDED = "the process that holds terminals has ended, and its terminals with it; make new ones"
 _READ = 1 << 18
 _ATTEMPTS = 3
@@ -61,10 +61,17 @@ class ShellFailed(SupervisorError):
 
 
 class HolderLost(MachineError):
-    """A holder has ended, and all that it held with it; or it does not answer."""
+    """A holder has ended, and all that it held with it."""
 
     def __init__(self, why: str = _ENDED) -> None:
         super().__init__(why)
+
+
+class HolderStuck(HolderLost):
+    """A holder does not answer; it may come back."""
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__(f"the process that holds terminals does not answer for {patience_s:g} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,7 @@ class HolderClient:
         for _ in range(_ATTEMPTS):
             exchange = await self._reach(new)
             try:
-                answer, _ = await exchange.answer()
+                answer, _ = await exchange.answer(ANSWER_S)
                 self._note(exchange.pid)
             except HolderLost:
                 continue  # it had nothing to hold, and was about to end: nothing was made
@@ -178,23 +185,35 @@ class HolderClient:
         raise HolderLost
 
     async def terminals(self) -> list[ListedTerminal]:
-        """All open terminals, the eldest first."""
+        """All open terminals, the eldest first. Raises HolderStuck."""
+        return await self._listed(ANSWER_S)
+
+    async def seen(self) -> list[ListedTerminal]:
+        """The same for people, who do not wait for a holder that does not answer."""
+        try:
+            return await self._listed(LOOK_S)
+        except HolderStuck:
+            return []
+
+    async def _listed(self, patience_s: float) -> list[ListedTerminal]:
         found = []
-        for path in self._paths():
+        for path in reversed(self._paths()):  # those of an older version are older
             try:
                 exchange = await _Exchange.begin(path, {"ask": "list"})
             except OSError:
                 continue  # none listens there any more
             try:
-                answer, _ = await exchange.answer()
+                answer, _ = await exchange.answer(patience_s)
                 if path == self._path:
                     self._note(exchange.pid)
                 found += [_listed(one) for one in answer["terminals"]]
+            except HolderStuck:
+                raise
             except HolderLost:
                 continue
             finally:
                 exchange.close()
-        return sorted(found, key=lambda one: one.created_s)
+        return found
 
     async def read(self, id_: str, history: bool) -> TerminalStream:
         """What it prints; first what is kept, with `history`. Raises HolderRefused, HolderLost."""
@@ -269,7 +288,7 @@ class HolderClient:
             except OSError:
                 continue  # none listens there any more
             try:
-                return exchange, *await exchange.answer()
+                return exchange, *await exchange.answer(ANSWER_S)
             except HolderRefused as refusal:
                 exchange.close()
                 if refusal.why != UNKNOWN:
@@ -309,15 +328,13 @@ class _Exchange:
         """Of the holder."""
         return peer_credentials(self._socket)[0]
 
-    async def answer(self, patience_s: float = ANSWER_S) -> tuple[Head, bytes]:
+    async def answer(self, patience_s: float) -> tuple[Head, bytes]:
         """The next frame, which comes soon. Raises HolderRefused, HolderLost."""
         try:
             async with asyncio.timeout(patience_s):
                 return await self.receive()
         except TimeoutError:
-            raise HolderLost(
-                f"the process that holds terminals does not answer for {patience_s:g} s"
-            ) from None
+            raise HolderStuck(patience_s) from None
 
     async def receive(self) -> tuple[Head, bytes]:
         """The next frame. Raises HolderRefused, HolderLost."""

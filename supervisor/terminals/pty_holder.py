@@ -105,7 +105,7 @@ class PtyHolder:
 
     def _patience_s(self) -> float | None:
         moments = [
-            min(one.kill_at, one.answer_at, one.forget_at)
+            min(one.kill_at, one.answer_at, one.leave_at, one.forget_at)
             for one in self._terminals.values()
             if not one.is_open
         ]
@@ -123,6 +123,8 @@ class PtyHolder:
                 os.kill(terminal.process.pid, signal.SIGKILL)  # it has not been reaped: the pid is its own
             if now >= terminal.answer_at:
                 self._answer_closers(terminal)
+            if now >= terminal.leave_at:
+                terminal.leave_group()
             if now >= terminal.forget_at:
                 self._forget(terminal)
         ended = [one for one in self._terminals.values() if one.exit_code is not None]
@@ -131,6 +133,7 @@ class PtyHolder:
 
     def _forget(self, terminal: HeldTerminal) -> None:
         del self._terminals[terminal.id]
+        terminal.leave_group()
         for connection in list(terminal.readers):
             connection.close()  # it did not read for all the time
 
@@ -170,6 +173,7 @@ class PtyHolder:
                 os.waitpid(end.si_pid, 0)
 
     def _ended(self, pid: int, exit_code: int) -> None:
+        """A child has ended, and is a zombie."""
         if pid in self._starting:
             self._look_at_start(pid)
         for terminal in self._terminals.values():

@@ -20,11 +20,16 @@ import pytest
 from supervisor.host.proc import cgroups
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import RUNS_MARKER
-from supervisor.lean.frozen import replace as changed
 from supervisor.shim import launcher
 from supervisor.shim.unix_socket import peer_credentials
 from supervisor.terminals import holder_launcher, holder_protocol
-from supervisor.terminals.holder_client import HolderClient, HolderLost, HolderRefused, ShellFailed
+from supervisor.terminals.holder_client import (
+    HolderClient,
+    HolderLost,
+    HolderRefused,
+    HolderStuck,
+    ShellFailed,
+)
 from supervisor.terminals.holder_protocol import DATA_BYTES, INPUT_BYTES, encode_frame, socket_name
 from tests.e2e import harness
 from tests.terminals.held import Scene, is_alive, printed, rest, scene
@@ -287,11 +292,15 @@ async def test_a_holder_listens_anew_when_its_socket_was_removed(tmp_path: Path)
 async def test_a_holder_that_does_not_answer_ends_with_all_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervisor.terminals.holder_client.DRAIN_S", 0.2)
+    for name in ("ANSWER_S", "DRAIN_S", "LOOK_S"):
+        monkeypatch.setattr(f"supervisor.terminals.holder_client.{name}", 0.1)
     async with scene(tmp_path) as it:
         await it.made()
         pid = holder_pid(tmp_path)
         os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(HolderStuck):
+            await it.client.terminals()
+        assert await it.client.seen() == []
         assert await it.client.drain() == []
         await until(lambda: not is_alive(pid) and not is_alive(it.pid), "their end")
 
@@ -404,11 +413,13 @@ async def test_a_shell_is_in_a_control_group_of_its_own_and_the_holder_stays_out
         group = f"{groups.folder}/terminal-{new.id}"
         assert cgroups.processes(group) == [it.pid]
         assert groups.runs() == [group], "the sweep kills it, too"
+        never = it.maker.new_shell("no-such-shell")
         with pytest.raises(ShellFailed):
-            await it.made("no-such-shell")
-        it.maker.discard(changed(new, id="other"))
+            await it.client.create(never)
+        it.maker.discard(never)
         assert cgroups.processes(groups.shims) == []
         await it.client.hang_up(new.id)
+        await until(lambda: groups.runs() == [], "the end of the group")
     groups.close(5.0)
     assert not Path(groups.folder).exists()  # noqa: ASYNC240
 

@@ -38,8 +38,8 @@ class SignalCounts(Protocol):
 class TerminalList(Protocol):
     """Knows the open terminals."""
 
-    async def terminals(self) -> Sequence[object]:
-        """All of them."""
+    async def seen(self) -> Sequence[object]:
+        """All of them, as far as that is known at once."""
 
 
 class Metrics:
@@ -117,7 +117,7 @@ class Metrics:
         """All numbers as they are now."""
         # Thousands of run directories: not on the loop.
         log_bytes = await worker_threads.run(kept_log_bytes, self._runs)
-        return written(self._families(log_bytes, len(await self._terminals.terminals())))
+        return written(self._families(log_bytes, len(await self._terminals.seen())))
 
     def _families(self, log_bytes: int, terminals: int) -> Iterator[Family]:
         services = queries.services_by_phase(self._records)

@@ -35,7 +35,7 @@ class RunningSupervisor:
         supervisor, edges = self._supervisor, self._edges
         seen = status_json(supervisor.engine, self._endpoints, supervisor.conditions.as_json())
         health = health_json(edges.lag, files(supervisor.state.path))
-        terminals = terminals_json(await edges.holders.terminals())
+        terminals = terminals_json(await edges.holders.seen())
         return seen | health | {"activity": await edges.activity.explain(), "terminals": terminals}
 
     async def update_file(self, content: bytes | None, dry_run: bool) -> tuple[str, Loaded, Changes | None]:

@@ -49,7 +49,7 @@ class Numbers:
     def signals(self) -> tuple[int, int]:
         return self.sent
 
-    async def terminals(self) -> list[str]:
+    async def seen(self) -> list[str]:
         return self.open
 
     async def read(self) -> dict[str, float]:
