@@ -292,9 +292,36 @@ DURATIONS = st.sampled_from(
 )
 
 
+HARMLESS = {
+    "supervisor.v1.ExecRequest.command": [
+        "true",
+        "exit 3",
+        "echo a; echo b >&2",
+        "kill -9 $$",
+        "",
+        "\0",
+        "é" * 300,
+    ],
+    "supervisor.v1.WriteFileRequest.path": [
+        "a",
+        "b/c",
+        "é/🦊",
+        "x" * 300,
+        "",
+        "\0",
+        "../outside",
+        "b",
+        ".git/x",
+    ],
+}
+"""Of fields that would do something elsewhere on this machine."""
+
+
 @cache
 def values(wanted: FieldDescriptor, depth: int) -> st.SearchStrategy[Json]:
     """What may stand in a field, one of it."""
+    if wanted.full_name in HARMLESS:
+        return st.sampled_from(HARMLESS[wanted.full_name])
     if wanted.message_type is not None:
         match wanted.message_type.full_name:
             case "google.protobuf.Timestamp":

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from platform_wire import environment_automation_pb2, environment_pb2, event_pb2, identity_pb2
+from connect_server.http.tokens import Tokens
+from platform_wire import (
+    environment_automation_pb2,
+    environment_pb2,
+    environmentopts_pb2,
+    event_pb2,
+    identity_pb2,
+)
+from supervisor.api.http.access_policy import issuer
 from tests.e2e.harness import Project
 from tests.faults.scene import Scene
 from tests.security.web import Web
@@ -47,7 +55,8 @@ def in_good_health(web: Web) -> Generator[None]:
 
 def methods() -> list[str]:
     found = []
-    for file in (environment_automation_pb2, environment_pb2, event_pb2, identity_pb2):
+    files = (environment_automation_pb2, environment_pb2, event_pb2, identity_pb2, environmentopts_pb2)
+    for file in files:
         for service in file.DESCRIPTOR.services_by_name.values():
             found += [f"{service.full_name}/{method.name}" for method in service.methods]
     return found
@@ -155,6 +164,27 @@ def test_nothing_but_health_is_served_without_a_token(web: Web) -> None:
         assert web.environment_id.encode() not in answer.raw
 
 
+def test_expired_token_opens_nothing(web: Web) -> None:
+    kept = Tokens.kept(web.scene.state / "token.key", issuer(web.environment_id))
+    assert web.call(methods()[0], kept.mint("environment", 60)).status == 400, (
+        "a token of the same key is good"
+    )
+
+    answers = {method: web.call(method, kept.mint("environment", -1)) for method in methods()}
+
+    assert {answer.status for answer in answers.values()} == {401}
+    assert all(b"expired" in answer.raw for answer in answers.values())
+
+
+def test_host_of_somebody_else_is_refused_by_every_method(web: Web) -> None:
+    token = web.token()
+    answers = {
+        method: web.ask(f"/{method}", "POST", b"{}", token, host="evil.example").status
+        for method in methods()
+    }
+    assert set(answers.values()) == {403}, answers
+
+
 def segment(data: object) -> str:
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
@@ -227,6 +257,7 @@ HOSTS = [
         "127.0.0.1@evil",
     ),
     *("0x7f000001", "2130706433", "169.254.169.254", "[::ffff:1.2.3.4]", "", "localhost\t.evil.example"),
+    *("localhost:1@evil.example", "[::1]evil.example", "127.0.0.1:80/@evil.example"),
 ]
 
 
