@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -26,7 +27,12 @@ from supervisor.terminals.sequences import (
 
 MOST_UNREAD_BYTES = 1 << 16
 """What is fed waits up to this size: of a flood, only what is still to be seen at its end is looked at."""
-MOST_PENS = 4096
+MOST_PENS = 1024
+MOST_CACHED = 64
+"""Parameters that are longer are no programs' own, and not kept in memory."""
+MOST_COLOUR = 64
+"""How long the name of a colour may be, and MOST_LINK how long a link."""
+MOST_LINK = 2048
 MOST_STACK = 16
 MOST_JOINED = 16
 """How many characters one cell may hold: one and what combines with it."""
@@ -57,7 +63,7 @@ class EmulatedScreen:
             terminals (xterm.js) have a region for each screen.
         origin, autowrap, insert, newline: modes that change what the screen does.
         visible, shape: of the cursor; shapes are those of DECSCUSR.
-        tabs: the columns of the tab stops.
+        tabs: the columns of the tab stops, in order.
         modes: {private mode: whether it is on}, of those that a program has set.
         mouse, mouse_form: private modes; 0: none.
         key_formats: {resource: value} as `CSI > ... m` sets them.
@@ -87,7 +93,7 @@ class EmulatedScreen:
         self.grid = self.main
         self.alternate_mode = 0
         self.main_region = (0, self.rows - 1)
-        self.tabs = set(range(8, self.cols, 8))
+        self.tabs = list(range(8, self.cols, 8))
         self.key_formats: dict[int, str] = {}
         self.title = ""
         self.icon = ""
@@ -160,10 +166,8 @@ class EmulatedScreen:
         for grid in (self.main, self.alternate):
             if grid is not None:
                 self._resize_grid(grid, cols, rows)
-        if cols > self.cols:
-            self.tabs |= {stop for stop in range(0, cols, 8) if stop >= self.cols}
-        else:
-            self.tabs = {stop for stop in self.tabs if stop < cols}
+        self.tabs = [stop for stop in self.tabs if stop < cols]
+        self.tabs += [stop for stop in range(8, cols, 8) if stop >= self.cols]
         self.cols = cols
         self.rows = rows
         self.last = None
@@ -555,15 +559,14 @@ class EmulatedScreen:
         self.last = None
 
     def _tab(self, count: int) -> None:
-        for _ in range(count):
-            if self.x >= self.cols - 1:
-                return
-            self.x = min((stop for stop in self.tabs if stop > self.x), default=self.cols - 1)
+        if self.x < self.cols - 1:
+            at = bisect_right(self.tabs, self.x) + count - 1
+            self.x = self.tabs[at] if at < len(self.tabs) else self.cols - 1
 
     def _tab_back(self, count: int) -> None:
         self.pending = False
-        for _ in range(count):
-            self.x = max((stop for stop in self.tabs if stop < self.x), default=0)
+        at = bisect_left(self.tabs, self.x) - count
+        self.x = self.tabs[at] if at >= 0 else 0
 
     def _move(self, x: int, y: int) -> None:
         self.x = max(0, min(x, self.cols - 1))
@@ -644,10 +647,14 @@ class EmulatedScreen:
         self._reverse_index()
 
     def _set_tab(self) -> None:
-        self.tabs.add(self.x)
+        if self.x not in self.tabs:
+            insort(self.tabs, self.x)
 
     def _set_pen(self, parameters: str) -> None:
         self.last = None
+        if len(parameters) > MOST_CACHED:
+            self.pen = self._interned(self.pen.changed(parameters))
+            return
         key = (self.pen, parameters)
         pen = self._changes.get(key)
         if pen is None:
@@ -817,7 +824,7 @@ class EmulatedScreen:
 
     def _clear_tabs(self, numbers: tuple[int, ...]) -> None:
         if numbers[0] == 0:
-            self.tabs.discard(self.x)
+            self.tabs = [stop for stop in self.tabs if stop != self.x]
         elif numbers[0] == 3:
             self.tabs.clear()
 
@@ -866,16 +873,16 @@ class EmulatedScreen:
                 self.icon = rest
         elif number == "8":
             _, separator, uri = rest.partition(";")
-            if separator:
+            if separator and len(rest) <= MOST_LINK:
                 self.pen = self._interned(self.pen.linked(rest if uri else ""))
         elif number == "4":
             fields = rest.split(";")
             for index, colour in zip(fields[::2], fields[1::2], strict=False):
-                if index.isdecimal() and int(index) < 256 and colour != "?":
+                if index.isdecimal() and len(index) < 5 and int(index) < 256 and _is_colour(colour):
                     self.colours[f"4;{int(index)}"] = colour
         elif number in ("10", "11", "12"):
             for offset, colour in enumerate(rest.split(";")[: 13 - int(number)]):
-                if colour != "?":
+                if _is_colour(colour):
                     self.colours[str(int(number) + offset)] = colour
         elif number == "104":
             wanted = [f"4;{index}" for index in rest.split(";") if index]
@@ -900,9 +907,21 @@ def _resize_width(grid: Grid, cols: int, rows: int, y: int) -> int:
     return max(0, y - (len(found) - rows))
 
 
-@lru_cache(maxsize=4096)
+def _is_colour(text: str) -> bool:
+    return text != "?" and len(text) <= MOST_COLOUR
+
+
 def _numbers(parameters: str) -> tuple[int, ...]:
     """The numbers of a sequence; one that is left out is 0. At least one."""
+    return _few_numbers(parameters) if len(parameters) <= MOST_CACHED else _many_numbers(parameters)
+
+
+@lru_cache(maxsize=4096)
+def _few_numbers(parameters: str) -> tuple[int, ...]:
+    return _many_numbers(parameters)
+
+
+def _many_numbers(parameters: str) -> tuple[int, ...]:
     return tuple(min(int(field or "0"), 65535) for field in parameters.split(";"))
 
 
@@ -935,7 +954,7 @@ _CSI: dict[str, Callable[[EmulatedScreen, tuple[int, ...]], None]] = {
     "H": lambda screen, numbers: screen._move_to(
         (_at_least_one(numbers[1:]) if len(numbers) > 1 else 1) - 1, _at_least_one(numbers) - 1
     ),
-    "I": lambda screen, numbers: screen._tab(min(_at_least_one(numbers), screen.cols)),
+    "I": lambda screen, numbers: screen._tab(_at_least_one(numbers)),
     "J": EmulatedScreen._erase_display,
     "?J": EmulatedScreen._erase_display,
     "K": EmulatedScreen._erase_line,
@@ -947,7 +966,7 @@ _CSI: dict[str, Callable[[EmulatedScreen, tuple[int, ...]], None]] = {
     "T": lambda screen, numbers: screen._scroll_down(screen.top, screen.bottom, _at_least_one(numbers)),
     "^": lambda screen, numbers: screen._scroll_down(screen.top, screen.bottom, _at_least_one(numbers)),
     "X": EmulatedScreen._erase_characters,
-    "Z": lambda screen, numbers: screen._tab_back(min(_at_least_one(numbers), screen.cols)),
+    "Z": lambda screen, numbers: screen._tab_back(_at_least_one(numbers)),
     "d": lambda screen, numbers: screen._move_to(screen.x, _at_least_one(numbers) - 1),
     "e": lambda screen, numbers: screen._move(screen.x, screen.y + _at_least_one(numbers)),
     "g": EmulatedScreen._clear_tabs,

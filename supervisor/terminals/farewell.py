@@ -45,7 +45,7 @@ def farewell(screen: EmulatedScreen) -> bytes:
     if any(key.startswith("4;") for key in screen.colours):
         out.append("\x1b]104\x1b\\")
     out.extend(f"\x1b]1{key}\x1b\\" for key in screen.colours if not key.startswith("4;"))
-    if screen.tabs != set(range(8, screen.cols, 8)):
+    if screen.tabs != list(range(8, screen.cols, 8)):
         out.append("\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in range(8, screen.cols, 8)))
     y = _last_row(screen)
     # Setting the region moves the cursor, so it comes before the place.

@@ -172,9 +172,9 @@ def _choose_sets(
 
 
 def _set_tabs(screen: EmulatedScreen, out: list[str]) -> None:
-    if screen.tabs != set(range(8, screen.cols, 8)):
+    if screen.tabs != list(range(8, screen.cols, 8)):
         out.append("\x1b[3g")
-        out.extend(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabs))
+        out.extend(f"\x1b[{stop + 1}G\x1bH" for stop in screen.tabs)
 
 
 def _set_modes(screen: EmulatedScreen, out: list[str]) -> None:
