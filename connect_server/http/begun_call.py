@@ -65,7 +65,12 @@ class BegunCall:
     def encoded(self) -> bytes:
         """As it passes to a program of another version: what is added to the first line is ignored there."""
         caller = self.caller
-        known = {"subject": caller.subject, "scope": caller.scope, "ownsProcess": caller.owns_process}
+        known = {
+            "subject": caller.subject,
+            "scope": caller.scope,
+            "ownsProcess": caller.owns_process,
+            "host": caller.host,
+        }
         return json.dumps(known).encode() + b"\n" + self.request
 
     @classmethod
@@ -73,7 +78,8 @@ class BegunCall:
         """The inverse of `encoded`."""
         line, _, request = data.partition(b"\n")
         known = json.loads(line)
-        return cls(Caller(known["subject"], known["scope"], known["ownsProcess"]), request)
+        caller = Caller(known["subject"], known["scope"], known["ownsProcess"], known.get("host", ""))
+        return cls(caller, request)
 
 
 def _head(request: web.BaseRequest, length: int, now_s: float) -> Iterator[bytes]:

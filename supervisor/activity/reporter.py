@@ -33,6 +33,7 @@ from supervisor.hub import Change, Hub, Subscription
 from supervisor.model.errors import SupervisorError
 from supervisor.model.fact import ActivitySeen
 from supervisor.model.moment import InstantClock
+from supervisor.model.operation_record import Operation
 from supervisor.model.record import Execution
 
 LOOK_S = 10.0
@@ -146,10 +147,10 @@ class Reporter:
             hub.unsubscribe(subscription)
 
     def on_changes(self) -> None:
-        """Turn soon, if an execution changed."""
+        """Turn soon, if an execution or an operation changed."""
         assert self._subscription is not None
         records = (change.record for change in self._subscription.take() if isinstance(change, Change))
-        if any(isinstance(record, Execution) for record in records):
+        if any(isinstance(record, Execution | Operation) for record in records):
             self.on_activity()
 
     def on_activity(self) -> None:

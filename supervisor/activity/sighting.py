@@ -28,6 +28,7 @@ class SourceKind(enum.IntEnum):
     SSH = 1
     KEEP_ALIVE = 2
     EXECUTION = 3
+    OPERATION = 4
 
 
 @dataclass(frozen=True, slots=True)

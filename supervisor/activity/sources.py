@@ -5,9 +5,10 @@
 | reports of editors and terminals | a client calls: `EditorReports` |
 | keep-alives | by the processes that they name: `keep_alive` |
 | task executions that run | in the records: a user, or a trigger, waits for them |
+| operations that run | in the records: a client has had a command run |
 | SSH sessions | by a look at /proc and utmp (`ssh_sessions`), which takes a thread and some milliseconds |
 
-The first three are known at once. A look for SSH sessions is used for a while.
+All but the last are known at once. A look for SSH sessions is used for a while.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from supervisor.model.phase import ExecutionPhase
 
 EXECUTIONS = "Automations"
 """The source of executions in a signal. Source: contract/api.md, Heartbeats."""
+OPERATIONS = "Exec"
+"""The source of operations in a signal. Source: contract/ops.md, Activity."""
 MOST_EDITORS = 100
 """Clients name themselves as they like; the name that was not heard of for longest is forgotten first."""
 _MOST_NAMED = 3
@@ -113,6 +116,7 @@ class ActivitySources:
             *self._ssh,
             *self._keep_alives.sightings(now.boot_s),
             *running(self._world.records, now),
+            *operations(self._world.records, now),
         ]
 
     def _notify(self) -> None:
@@ -174,3 +178,14 @@ def running(records: Records, now: Instant) -> Iterator[Sighting]:
     began_s = min(execution.started_s or execution.created_s for execution in executions)
     age_s = max(0.0, now.wall_s - began_s)
     yield Sighting(SourceKind.EXECUTION, EXECUTIONS, detail, now.boot_s - age_s, now.boot_s)
+
+
+def operations(records: Records, now: Instant) -> Iterator[Sighting]:
+    """One sighting for all operations that run; its details never name a command."""
+    live = queries.live_operations(records)
+    if live:
+        more = f" and {len(live) - 1} more" if len(live) > 1 else ""
+        # As of executions, the age is for people.
+        age_s = max(0.0, now.wall_s - live[0].created_s)
+        detail = f"operation {live[0].operation_id}{more}"
+        yield Sighting(SourceKind.OPERATION, OPERATIONS, detail, now.boot_s - age_s, now.boot_s)

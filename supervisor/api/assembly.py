@@ -23,6 +23,7 @@ from connect_server.validation import Validator
 from platform_wire import OTHERS, PREFIXES, SERVICES
 from platform_wire.rules import RULES
 from supervisor.activity.activity import Activity
+from supervisor.api.control.control_operations import ControlOperations
 from supervisor.api.control.control_routes import Control
 from supervisor.api.http.access_policy import PROGRAM, AccessPolicy, TokenMint, host_policy, issuer
 from supervisor.api.http.metrics import Metrics
@@ -30,7 +31,9 @@ from supervisor.api.http.sockets import Sockets, room_for_clients
 from supervisor.api.logs import log_routes
 from supervisor.api.logs.chunks import NoSecrets
 from supervisor.api.ops.capability_calls import CapabilityCalls
+from supervisor.api.ops.exec_calls import ExecCalls
 from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.api.ops.operation_runner import OperationRunner, UsedIds
 from supervisor.api.ops.terminal_calls import TerminalCalls
 from supervisor.api.ops.workspace_calls import WorkspaceCalls
 from supervisor.api.platform.automation_service import AutomationService
@@ -56,6 +59,7 @@ class ApiParts:
     supervisor: SupervisorHandle
     sockets: Sockets
     lag: EventLoopLag
+    used_ids: UsedIds
     environment_id: str
     state: Path
     """The state directory."""
@@ -88,7 +92,10 @@ async def serve(parts: ApiParts) -> None:
     records, hub, runs = parts.engine.world.records, parts.engine.hub, parts.state / "runs"
     tokens, stopping = _tokens(parts), asyncio.Event()
     mint = TokenMint(tokens)
-    workspace = WorkspaceCalls(WorkPlace(parts.workspace, parts.environ, parts.account), LargeAnswers())
+    large = LargeAnswers()
+    workspace = WorkspaceCalls(WorkPlace(parts.workspace, parts.environ, parts.account), large)
+    runner = OperationRunner(parts.engine, parts.used_ids)
+    commands = ExecCalls(runner, runs, large, stopping)
     metrics = Metrics(records, hub, runs, parts.activity, parts.holders)
     parts.lag.observer = metrics.lag
     control = Control(parts.engine, parts.activity, parts.supervisor, mint, parts.drain_grace_s, runs)
@@ -103,11 +110,12 @@ async def serve(parts: ApiParts) -> None:
         ),
         [
             *service_routes(
-                _services(parts, mint, workspace),
+                [*_services(parts, mint, workspace), commands],
                 Mount(Surroundings(PROGRAM, Validator(RULES), stopping), (*SERVICES, *OTHERS), PREFIXES),
             ),
             *log_routes.routes(records, hub, runs, NoSecrets()),
             *control.routes(),
+            *ControlOperations(records, runner, runs).routes(),
         ],
         observer=_Observer(metrics, parts.supervisor),
         limits=Limits(room_for_clients()),

@@ -16,6 +16,8 @@ from supervisor.model.sysexits import EXIT_INTERRUPTED
 COMMANDS = {
     "run": "Run the services and tasks of an automations file.",
     "run-task": "Run one task with its dependencies.",
+    "exec": "Run a command in the environment.",
+    "operations": "List the commands that clients have run.",
     "status": "Show what the running supervisor does and waits for.",
     "service": "List, start, stop and restart services.",
     "task": "List, start and stop tasks.",

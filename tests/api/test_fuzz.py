@@ -47,7 +47,7 @@ from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.state.store import Store
 from supervisor.hub import Hub
-from supervisor.model.action import Action, Kill, Spawn, Terminate
+from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
 from supervisor.model.command import CreateService, CreateTask, StartTask
 from supervisor.model.errors import Precondition
 from supervisor.model.exit import ExitCode
@@ -135,6 +135,7 @@ class Bench:
             supervisor=Idle(),
             sockets=Sockets(self.socket, None),
             lag=EventLoopLag(folder / "stalls", Notices()),
+            used_ids=self.store,
             environment_id=SEED,
             state=folder,
             workspace=str(folder),
@@ -146,6 +147,8 @@ class Bench:
     def perform(self, action: Action) -> None:
         if isinstance(action, Spawn):
             self.engine.post(Started(action.run_id, 1))
+            if action.kind is RunKind.OPERATION:  # its caller waits for the end
+                self.engine.post(Exited(action.run_id, ExitCode(0)))
         if isinstance(action, Terminate | Kill):
             self.engine.post(Exited(action.run_id, ExitCode(0), ""))
 

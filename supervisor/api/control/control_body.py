@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -98,6 +98,19 @@ async def read(request: web.Request) -> Body:
     if not isinstance(fields, dict):
         raise ConnectError(Code.INVALID_ARGUMENT, "the body must be a JSON object")
     return Body(fields)
+
+
+def handler(
+    method: Callable[[Body], Awaitable[dict[str, Any]]], *fields: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A route's handler from a method that takes a body of these fields and gives the answer's."""
+
+    async def handle(request: web.Request) -> web.Response:
+        body = await read(request)
+        body.only(*fields)
+        return web.json_response(await method(body))
+
+    return handle
 
 
 def _invalid(name: str, why: str) -> ConnectError:

@@ -4,6 +4,7 @@
     GET  /control/executions/{id}   how an execution ended, as an exit status
     GET  /control/steps             {"steps"}: the tasks that ran last as a step of another task's execution
     GET  /control/runs?id=ITEM_ID   {"runs"}: the runs of a service or task that are kept, without an id those of all
+    GET  /control/operations        see `control_operations`, which has two more
     GET  /control/recent            what changed last in this supervisor, for a support bundle
     GET  /control/activity          what keeps the environment awake, and the last signals
     POST /control/trigger           {"name"}: fire a trigger
@@ -23,7 +24,6 @@ promise is made to other programs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from connect_server.http.access import caller
 from supervisor import __version__
 from supervisor.activity.activity import Activity
 from supervisor.activity.keep_alive import SOURCE
-from supervisor.api.control.control_body import Body, read
+from supervisor.api.control.control_body import Body, handler
 from supervisor.api.control.control_runs import runs_json
 from supervisor.api.control.control_status import execution_json, steps_json
 from supervisor.api.http.access_policy import LIFETIMES_S, Scope, TokenMint
@@ -211,19 +211,6 @@ class Control:
                 "an upgrade is for root and the supervisor's own user, on its Unix socket and without a token",
             )
         return {"from": __version__, "to": await self._supervisor.upgrade()}
-
-
-def handler(
-    method: Callable[[Body], Awaitable[dict[str, Any]]], *fields: str
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A route's handler from a method that takes a body of these fields and gives the answer's."""
-
-    async def handle(request: web.Request) -> web.Response:
-        body = await read(request)
-        body.only(*fields)
-        return web.json_response(await method(body))
-
-    return handle
 
 
 def _lists(changes: Changes) -> dict[str, list[str]]:

@@ -46,6 +46,7 @@ def status_json(
         "services": _by_name(queries.services_by_phase(records)),
         "tasks": len(queries.present_tasks(records)),
         "executions": _by_name(queries.executions_by_phase(records)),
+        "operations": list(_operations(records, now.wall_s)),
         "waitingFor": list(_waiting_for(records, now.wall_s)),
         "failed": list(_failed(records)),
     }
@@ -130,6 +131,13 @@ def _waiting_for(records: Records, now_s: float) -> Iterator[dict[str, Any]]:
                 yield _waiting("operation", operation.name, "to end", now_s, operation.created_s)
             case _:
                 assert_never(wait)
+
+
+def _operations(records: Records, now_s: float) -> Iterator[dict[str, Any]]:
+    """The operations that run, oldest first. What they execute is not said here: support bundles have the status."""
+    for operation in queries.live_operations(records):
+        seconds = round(max(0.0, now_s - operation.created_s), 3)
+        yield {"id": operation.operation_id, "phase": operation.phase.value, "seconds": seconds}
 
 
 def _step_wait(step: PlanStep, alone: bool) -> str:

@@ -191,7 +191,9 @@ class ChunkCache:
         start = read.offset + skip
         in_hidden = any(at == 0 and index > skip for at, index in masked.steps[:1])
         fresh = skip == 0 or (not in_hidden and _ends_line(mask, read.data[:skip]))
-        missing = log_file.missing(start - offset, read.head) if start > offset else ""
+        # Of a stream of an operation, which no command can leave a hole in, the middle goes.
+        gone = read.head or path.endswith(("/stdout", "/stderr"))
+        missing = log_file.missing(start - offset, gone) if start > offset else ""
         steps = tuple((at, read.offset + index) for at, index in masked.steps)
         return LogChunk(start, read.offset + settled, shown, fresh, version, more, missing, read.hole, steps)
 

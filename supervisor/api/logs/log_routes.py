@@ -4,6 +4,8 @@
     GET /logs/executions/{id}
     GET /logs/executions/{id}/steps/{step_id}
     GET /logs/runs/{id}
+    GET /logs/operations/{operation id}/stdout
+    GET /logs/operations/{operation id}/stderr
 
 From the start, or where `offset`, a Range, `tail` or `cursor` says, until the run has ended and all is sent; with
 `follow=false` what is there now. `tail` looks at the last 256 MiB. With `Accept: text/event-stream` as events whose ids
@@ -23,6 +25,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -39,6 +42,7 @@ from supervisor.api.logs.log_source import (
     LogSource,
     end_cursor,
     execution_log,
+    operation_log,
     resumed,
     run_log,
     service_log,
@@ -54,7 +58,8 @@ from supervisor.host.runs import log_file
 from supervisor.host.runs.line_times import LineTimes
 from supervisor.hub import Hub
 from supervisor.model.errors import NotFound
-from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId
+from supervisor.model.ids import ExecutionId, OperationId, RunId, ServiceId, StepId
+from supervisor.shim.stream_name import run_of
 
 Find = Callable[[web.Request], LogSource]
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
@@ -101,6 +106,8 @@ class Logs:
                 ("executions/{id}", self._of_execution),
                 ("executions/{id}/steps/{step_id}", self._of_step),
                 ("runs/{id}", self._of_run),
+                ("operations/{id}/stdout", partial(self._of_operation, "stdout")),
+                ("operations/{id}/stderr", partial(self._of_operation, "stderr")),
             )
         ]
 
@@ -117,6 +124,9 @@ class Logs:
 
     def _of_run(self, request: web.Request) -> LogSource:
         return run_log(self._records, RunId(request.match_info["id"]))
+
+    def _of_operation(self, stream: str, request: web.Request) -> LogSource:
+        return operation_log(self._records, OperationId(request.match_info["id"]), stream)
 
     def _handler(self, find: Find) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -266,7 +276,7 @@ def _headers(begin: _Begin) -> dict[str, str]:
         section = begin.sections[0]
         run_id = section.run()
         if run_id is not None:
-            headers["X-Log-Run"] = run_id
+            headers["X-Log-Run"] = run_of(run_id)
             if not begin.skip:
                 headers["X-Log-Cursor"] = f"{section.name or run_id}:{begin.offset}"
     if begin.content_range:

@@ -6,17 +6,20 @@ kept, then a line that says so, then the newest run from its start.
 An execution's log is those of its task steps, one after the other in the order of the plan, so that it is the same
 whenever it is read; steps that run side by side have their reference before each line. With one task step it is
 exactly that step's log. Steps of services have no log of their own.
+
+An operation has a log for each of its streams.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from connect_server.connect_errors import quoted
 from supervisor.api.logs.log_section import Section
 from supervisor.core import kept_runs, queries
 from supervisor.core.records import Records
 from supervisor.model.errors import NotFound
-from supervisor.model.ids import ExecutionId, RunId, ServiceId, StepId, service_of_run
+from supervisor.model.ids import ExecutionId, OperationId, RunId, ServiceId, StepId, service_of_run
 from supervisor.model.phase import EXECUTION_ENDED
 from supervisor.model.record import Execution, Service, TaskStep
 from supervisor.model.step_states import StepState
@@ -57,6 +60,15 @@ def step_log(records: Records, execution_id: ExecutionId, step_id: StepId) -> Lo
 def run_log(records: Records, run_id: RunId) -> LogSource:
     """The log of one run that is kept, whatever it is for. Raises NotFound."""
     return LogSource((Section(kept_runs.owner(records, run_id), _KeptRun(records, run_id)),), pinned=True)
+
+
+def operation_log(records: Records, operation_id: OperationId, stream: str) -> LogSource:
+    """The stdout or stderr of an operation. Raises NotFound."""
+    operation = queries.operation(records, operation_id)
+    if operation is None:
+        raise NotFound(f"no operation {quoted(operation_id)} runs, and no result of one is kept")
+    run = _OperationStream(records, operation.id, stream)
+    return LogSource((Section(operation.id, run),), pinned=True)
 
 
 def execution_log(records: Records, execution_id: ExecutionId) -> LogSource:
@@ -153,6 +165,22 @@ class _KeptRun:
     def _has_ended_probe(self) -> bool:
         service = self._records.services.get(service_of_run(self._run_id))
         return service is not None and service.probed is not None and service.probed.id == self._run_id
+
+
+@dataclass(frozen=True, slots=True)
+class _OperationStream:
+    """A stream of an operation. What its command left behind may go on writing: that is not waited for."""
+
+    records: Records
+    id: RunId
+    stream: str
+
+    def run_id(self) -> str | None:
+        return f"{self.id}/{self.stream}"
+
+    def over(self, run_id: str | None) -> bool:
+        now = self.records.operations.get(self.id)
+        return now is None or now.exit is not None
 
 
 class _StepRun:

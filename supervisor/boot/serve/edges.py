@@ -138,6 +138,7 @@ class Edges:
             supervisor=handle,
             sockets=sockets,
             lag=self.lag,
+            used_ids=supervisor.store,
             environment_id=supervisor.environment_id,
             state=supervisor.state.path,
             workspace=str(supervisor.settings.workspace),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -16,6 +16,8 @@ from supervisor.cli.terminal.visible import style
 
 _SIGNALS = 5
 """How many signals `activity` lists."""
+_MOST_SHOWN = 10
+"""How many operations `status` lists."""
 _WIDTH = 13
 
 
@@ -40,8 +42,8 @@ def status(client: Client, format_: str) -> None:
 def activity(client: Client, format_: str) -> None:
     """Show what keeps the environment awake, since when, and the last signals to the management plane.
 
-    Activity is: what editors and terminals report, SSH sessions, keep-alives and running tasks. Services, open ports,
-    CPU time and changed files do not count.
+    Activity is: what editors and terminals report, SSH sessions, keep-alives, running tasks, and commands that clients
+    have run. Services, open ports, CPU time and changed files do not count.
     """
     answer = client.activity()
     if format_ == "json":
@@ -80,6 +82,7 @@ def _status_lines(answer: Json) -> Iterator[tuple[str, str]]:
     yield from _named_once("terminals", map(_terminal, answer.get("terminals", [])))
     running = _counts(answer["executions"])
     yield "tasks", f"{answer['tasks']}" + (f"; executions: {running}" if running else "")
+    yield from _named_once("operations", _operations(answer.get("operations", ())))
     active = answer["activity"]
     yield "activity", "; ".join(filter(None, [summary(active), last_signal(active["heartbeat"])]))
     yield from _named_once(
@@ -112,6 +115,15 @@ def _counts(counts: dict[str, int]) -> str:
 def _terminal(terminal: dict[str, Any]) -> str:
     since = local_time(terminal["createdAt"])
     return f"{terminal['id']} {terminal['shell']} in {terminal['workingDirectory']}, since {since}"
+
+
+def _operations(running: Sequence[Json]) -> Iterator[str]:
+    """The commands that clients have run and that are under way; a supervisor of an older version does not send any."""
+    for one in running[:_MOST_SHOWN]:
+        stopping = "" if one["phase"] == "live" else ", stopping"
+        yield f"{one['id']}, {duration(one['seconds'])}{stopping}"
+    if len(running) > _MOST_SHOWN:
+        yield f"and {len(running) - _MOST_SHOWN} more"
 
 
 def _item(item: dict[str, Any]) -> str:

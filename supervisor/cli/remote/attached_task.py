@@ -1,25 +1,20 @@
 """Runs a task in the running supervisor as if it ran here: with its output on this terminal, and its exit code.
 
-The first Ctrl-C stops the execution, and its last output is still printed. A second one returns at once. The signal
-handler makes its call on a connection of its own, so the stream of the log, which it interrupts, can go on.
+The first Ctrl-C stops the execution, and its last output is still printed. A second one returns at once.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from types import FrameType
-from typing import Self
 
 from supervisor.cli.remote import references
 from supervisor.cli.remote.client import Client
 from supervisor.cli.remote.discovery import NotRunning
+from supervisor.cli.remote.interrupts import Interrupts
 from supervisor.cli.remote.responses import ConnectionLost, Json
 from supervisor.cli.remote.wait import execution_ended
 from supervisor.cli.terminal.escapes import filter_for
 from supervisor.cli.terminal.output import abandon, write_bytes
-from supervisor.model.errors import SupervisorError
 from supervisor.model.sysexits import EXIT_INTERRUPTED
 
 
@@ -29,9 +24,9 @@ def run_task(client: Client, reference: str) -> tuple[int, Json]:
     Raises NotFound, ConnectionLost, NotRunning.
     """
     task = references.task(client, reference)
-    with _Interrupts(client) as interrupts:
+    with Interrupts() as interrupts:
         id_ = client.call("StartTask", id=task["id"])["taskExecution"]["id"]
-        interrupts.began(id_)
+        interrupts.began(_Execution(client, id_))
         try:
             _print_log(client, id_)
             ended = execution_ended(client, id_)
@@ -63,51 +58,14 @@ def _print(data: bytes) -> None:
         abandon(sys.stdout)
 
 
-class _Interrupts:
-    """Handles SIGINT and SIGTERM inside the block: the first stops the execution, the next raises KeyboardInterrupt."""
+class _Execution:
+    """The execution that is followed."""
 
-    def __init__(self, client: Client) -> None:
-        self.any = self._asked = False
+    what = "task"
+
+    def __init__(self, client: Client, id_: str) -> None:
         self._client = client
-        self._execution_id = ""
-        self._before: dict[int, object] = {}
+        self._id = id_
 
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]  # what signal() gave
-
-    def began(self, execution_id: str) -> None:
-        """The execution has begun. A signal that came before stops it now."""
-        self._execution_id = execution_id
-        if self.any:
-            self._stop()
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        if not self.any and self._execution_id:
-            self.any = True
-            self._stop()
-        self.any = True
-
-    def _stop(self) -> None:
-        """Have the execution stopped. A signal that arrives meanwhile does not interrupt the call."""
-        try:
-            self._client.call("StopTaskExecution", id=self._execution_id)
-        except (SupervisorError, NotRunning):
-            pass  # the execution or the supervisor has ended: the reader of the log finds out
-        self._asked = True
-        _say("supervisor: stopping the task; Ctrl-C again leaves that to the supervisor")
-
-
-def _say(text: str) -> None:
-    """Print from a signal handler, which may have interrupted a print."""
-    try:
-        os.write(2, f"{text}\n".encode())
-    except OSError:
-        pass  # standard error is gone
+    def stop(self) -> None:
+        self._client.call("StopTaskExecution", id=self._id)

@@ -119,9 +119,7 @@ class Client:
         try:
             runs: list[Json] = self._json("GET", f"/control/runs?{query}")["runs"]
         except RequestRefused as refused:
-            if _UNKNOWN_PATH not in str(refused):
-                raise
-            raise OtherVersion(refused) from None
+            raise _other_version(refused) from None
         return runs
 
     def execution(self, id_: str) -> Json:
@@ -167,6 +165,21 @@ class Client:
     def open_log(self, path: str, parameters: dict[str, str]) -> LiveResponse:
         """A log in parts, to be read as it arrives. `path`: below /logs."""
         return self._live("GET", f"/logs/{path}?{urlencode(parameters)}", None, PARTS)
+
+    def operations(self) -> list[Json]:
+        """The operations that run or whose result is kept, newest first, see `api.control.control_operations`."""
+        try:
+            operations: list[Json] = self._json("GET", "/control/operations")["operations"]
+        except RequestRefused as refused:
+            raise _other_version(refused) from None
+        return operations
+
+    def open_operation(self, request: Json) -> LiveResponse:
+        """Run a command or wait for it: objects, one a line, see `POST /control/exec` there."""
+        try:
+            return self._live("POST", "/control/exec", request, "application/jsonl")
+        except RequestRefused as refused:
+            raise _other_version(refused) from None
 
     def open_events(self) -> LiveResponse:
         """The events of the environment from now on, one JSON object a line (`responses.event_of`)."""
@@ -256,3 +269,8 @@ class Client:
             ) from None
         finally:
             http.close()
+
+
+def _other_version(refused: RequestRefused) -> SupervisorError:
+    """What a refusal means: of a path that it does not know, that the supervisor is too old."""
+    return OtherVersion(refused) if _UNKNOWN_PATH in str(refused) else refused

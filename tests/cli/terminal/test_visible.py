@@ -121,6 +121,8 @@ ENDPOINTS = "- {name: one, required: true, url: " + json.dumps(f"https://{HOSTIL
 ARGUMENTS: dict[str, list[list[str]]] = {
     "run": [["H.yaml"], ["--H"], ["bad.yaml", "--exit-when-done", "--state-dir", "STATE"], ["--listen", "H"]],
     "run-task": [["H"], ["H", "--standalone"], ["bad", "H.yaml", "--standalone"], ["top", "--standalone"]],
+    "exec": [["--cwd", "H", "true"], ["--timeout", "H", "true"], ["--socket", "H", "H"], ["--H"]],
+    "operations": [[], ["H"]],
     "status": [[], ["--socket", "H"], ["H"]],
     "service": [["list"], ["start", "H"], ["restart", "web", "--wait"], ["logs", "H"], ["H"]],
     "task": [["list"], ["start", "H"], ["start", "top", "--wait"], ["stop", "H"], ["logs", "H"], ["delete", "H"]],
@@ -152,6 +154,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
 assert ARGUMENTS.keys() == COMMANDS.keys()
 LOGS = [
     ["run-task", "bad"], ["run-task", "bad", "--standalone"],
+    ["exec", FAILS],
     ["logs", "bad"], ["task", "logs", "bad"], ["logs", "web"], ["service", "logs", "web"],
 ]  # fmt: skip
 HARMLESS = b"\x1b[95mACDE\rF\r\n"

@@ -57,7 +57,7 @@ async def test_next_server_answers_what_the_handler_said_on_the_same_connection(
     async with serving(tmp_path, connections=released, key=b"K" * 32) as second:
         status, body = await answer(reader)
         assert (status, body["service"]) == (200, {"id": OTHER, "environmentId": ENVIRONMENT})
-        assert second.toy.callers == [Caller(ENVIRONMENT, ALL)]
+        assert second.toy.callers == first.toy.callers == [Caller(ENVIRONMENT, ALL, host="localhost")]
         writer.write(head(first, BODY) + BODY)
         assert (await answer(reader))[0] == 401
         writer.close()
@@ -154,7 +154,7 @@ async def test_server_that_has_not_begun_to_serve_gives_up_what_it_was_given(tmp
 
 
 def test_what_is_added_to_a_call_by_another_version_is_no_matter() -> None:
-    call = BegunCall(Caller("me", "all", True), b"POST / HTTP/1.1\r\n\r\na\nb")
+    call = BegunCall(Caller("me", "all", True, "host:80"), b"POST / HTTP/1.1\r\n\r\na\nb")
     line, _, request = call.encoded().partition(b"\n")
     more = json.dumps({**json.loads(line), "of the future": 1}).encode()
     assert BegunCall.decoded(more + b"\n" + request) == call
