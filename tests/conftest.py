@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--terminal-megabytes", type=float, default=12.0, help="how much a terminal is flooded with"
     )
+    group.addoption("--full-size", action="store_true", help="files of the contract's sizes in tests/clients")
     group.addoption("--fuzz-seconds", type=float, default=4.0, help="how long each fuzzer runs")
 
 

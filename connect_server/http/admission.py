@@ -2,7 +2,7 @@
 
 | kind | at most | when one more comes |
 |---|---|---|
-| TCP, no token shown yet | 64 | the one that was idle longest is closed; each has 10 s to show a token |
+| TCP, no token shown yet | 1,536 | the one that was idle longest is closed; each has 10 s to show a token |
 | TCP, all | what is not kept for the Unix socket | the one that was idle longest is closed, else 503 |
 | all | the limit of descriptors | as above; for one on the Unix socket TCP connections go first |
 
@@ -22,7 +22,7 @@ import errno
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-STRANGERS = 64
+STRANGERS = 1536
 """How many TCP connections may have shown no token yet."""
 SHOW_TOKEN_S = 10.0
 """How long a TCP connection may live, or live on after a request, without having shown one."""

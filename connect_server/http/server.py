@@ -35,6 +35,9 @@ STOP_GRACE_S = 0.2
 """How long calls may go on when the server stops. Streams, which do not end by themselves, are ended at once."""
 RELEASE_S = 5.0
 """How long calls may go on when another program takes over."""
+BACKLOG = 2048
+"""How many clients may connect at one moment. asyncio would make it 100, and where it is full the kernel may reset
+connections. As many are accepted in one turn of the loop, in 50 ms."""
 _LOOK_S = 0.001
 _TURNS = 10
 """Turns of the loop after which what asyncio has accepted is a connection; it takes three."""
@@ -200,7 +203,7 @@ class Server:
         loop = asyncio.get_running_loop()
         before, self._servers[0] = (
             self._servers[0],
-            await loop.create_unix_server(self._connection, sock=listening),
+            await loop.create_unix_server(self._connection, sock=listening, backlog=BACKLOG),
         )
         before.close()
 
@@ -214,9 +217,13 @@ class Server:
         loop = asyncio.get_running_loop()
         for listening in self._listeners.listening:
             if listening.family == socket.AF_UNIX:
-                self._servers.append(await loop.create_unix_server(self._connection, sock=listening))
+                self._servers.append(
+                    await loop.create_unix_server(self._connection, sock=listening, backlog=BACKLOG)
+                )
             else:
-                self._servers.append(await loop.create_server(self._connection, sock=listening))
+                self._servers.append(
+                    await loop.create_server(self._connection, sock=listening, backlog=BACKLOG)
+                )
         self._listeners.attach(self)
         for fd in self._connections.idle:
             # Most of those that rest between two requests have shown a token; which ones is not known any more.

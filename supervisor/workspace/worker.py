@@ -33,7 +33,7 @@ from connect_server.connect_errors import InvalidArgument
 from connect_server.validation import Validator
 from platform_wire.rules import RULES
 from supervisor import __version__
-from supervisor.host.proc import inheritance
+from supervisor.host.proc import heap, inheritance
 from supervisor.workspace.errors import Cancelled, OpsError, refused
 from supervisor.workspace.jobs import STREAM, UNARY, Job, NoRoomYet
 from supervisor.workspace.methods import METHODS, MODULES
@@ -322,7 +322,7 @@ class Worker:
             self._calls.pop(call.number, None)
         call.pieces.clear()
         if call.is_large:
-            _return_memory()
+            heap.give_back()
 
     def _send(self, kind: Kind, number: int = 0, *parts: bytes | memoryview) -> None:
         """Send a frame. If the supervisor is gone, the main thread finds out."""
@@ -412,10 +412,3 @@ def _explained(error: BaseException, method: str) -> tuple[str, str, str]:
 def _refusal(error: OSError, method: str) -> tuple[str, str]:
     found = refused(f"carry out {method}", error)
     return found.code, found.message
-
-
-def _return_memory() -> None:
-    """Give back what a large message has left free in the heap. Other C libraries do so themselves."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

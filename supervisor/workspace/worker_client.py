@@ -12,7 +12,7 @@ import logging
 import math
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import anyio
 
@@ -25,6 +25,7 @@ from supervisor.workspace.worker_protocol import HEAD, PIECE_BYTES, SIZE, VERSIO
 IDLE_S = 60.0
 START_S = 30.0
 """How long a worker may take to say that it is ready: it imports first."""
+_FLUSH_S = 1.0
 _LOST = "the process that works on files, git and changes has ended meanwhile: ask again"
 _ENDS = "the supervisor stops"
 Room = Callable[[], AbstractAsyncContextManager[object]]
@@ -231,7 +232,12 @@ class WorkerClient:
         else:
             await self._relay(Link(reader, writer), link)
         finally:
-            writer.transport.abort()
+            # A write that has come whole is to reach the worker, which carries it out.
+            writer.close()
+            with anyio.move_on_after(_FLUSH_S, shield=True) as flushing, suppress(OSError):
+                await writer.wait_closed()
+            if flushing.cancelled_caught:
+                writer.transport.abort()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """See that it is of our version, and tell it what to work on. Raises OpsError."""

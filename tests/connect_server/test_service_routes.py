@@ -357,3 +357,31 @@ def test_two_handlers_may_share_a_service() -> None:
 
     names = ("GetService", "ListServices", "GetTask", "None")
     assert [served(name) for name in names] == [gets.get_service, lists.list_services, None, None]
+
+
+async def test_a_body_that_is_too_large_is_read_to_its_end_so_that_its_client_sees_why(
+    tmp_path: Path,
+) -> None:
+    size = 9 * 1024 * 1024
+    async with serving(tmp_path) as served:
+        head = served.head(GET_SERVICE, Content_Type="application/json", Content_Length=str(size))
+        reader, writer = await served.connect(head)
+        for _ in range(9):  # as a client that sends everything before it reads
+            writer.write(bytes(1024 * 1024))
+            await writer.drain()
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert b"resource_exhausted" in answer
+        writer.close()
+
+
+async def test_a_body_may_take_long_if_it_does_not_stand_still(tmp_path: Path) -> None:
+    async with serving(tmp_path, body_still_s=1.0) as served:
+        head = served.head(GET_SERVICE, Content_Type="application/json", Content_Length=str(len(BODY)))
+        reader, writer = await served.connect(head)
+        for start in range(len(BODY)):
+            writer.write(BODY[start : start + 1])
+            await writer.drain()
+            await asyncio.sleep(1.2 / len(BODY))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()

@@ -23,7 +23,7 @@ from supervisor.shim.unix_socket import bind, connect
 if TYPE_CHECKING:
     from connect_server.http.listeners import Rebinding
 
-_BACKLOG = 512
+_BACKLOG = 2048
 _RESERVED_FDS = 256  # for what a supervisor needs beside its clients
 _MOST_FDS = 65536
 

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import anyio
+
 from connect_server import strict_json
 from connect_server.connect_errors import Code, ConnectError
 from connect_server.relayed import Carried, CarriedCall
@@ -18,6 +20,7 @@ from platform_wire.environment_pb2 import EnvironmentGitStatus
 from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
 from platform_wire.environmentopts_pb2 import GetGitStatusResponse
 from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.host.proc import heap, worker_threads
 from supervisor.workspace.errors import OpsError
 from supervisor.workspace.methods import METHODS, REQUEST_BYTES, RelayedMethod
 from supervisor.workspace.worker_client import WorkerCall, WorkerClient
@@ -26,6 +29,9 @@ from supervisor.workspace.worker_protocol import LARGE_BYTES
 
 MOST_LARGE_REQUESTS = 2
 """How many requests of more than 4 MiB are taken at one time: they lie in the worker's memory until they are whole."""
+CROWD = 50
+"""So many calls at one time may leave megabytes free in the heap."""
+_AFTER_A_CROWD_S = 0.5
 _GIT_STATUS = "GetGitStatus"
 
 
@@ -38,10 +44,20 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
         self._under_way: dict[_Question, _Shared] = {}
         self._changes = 0
         self._git_status = "", b""
+        self._open = 0
+        self._most_open = 0
+        """Since there was none."""
+        self._crowd_left = asyncio.Event()
 
     async def run(self) -> None:
         """Have a worker while there are calls, until cancelled."""
-        await self._worker.run()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._worker.run)
+            while True:
+                await self._crowd_left.wait()
+                await anyio.sleep(_AFTER_A_CROWD_S)
+                self._crowd_left.clear()
+                await worker_threads.run(heap.give_back)
 
     def note_change(self) -> None:
         """Files may have changed by something that a client was told of: later answers must show it."""
@@ -67,7 +83,7 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
 
     @asynccontextmanager
     async def _begin(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
-        with _in_connects_words():
+        with _in_connects_words(), self._counted():
             async with self._worker.call(method, form) as call:
                 carried = _WorkerCarriedCall(call, self._large)
                 try:
@@ -76,6 +92,19 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
                     carried.close()
                     if known.carried_out:
                         self.note_change()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Have the memory of a crowd returned soon after it is gone: what is free lies between what is not."""
+        self._open += 1
+        self._most_open = max(self._most_open, self._open)
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open and self._most_open >= CROWD:
+                self._most_open = 0
+                self._crowd_left.set()
 
     @asynccontextmanager
     async def _begin_shared(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:

@@ -1,0 +1,89 @@
+"""kill -9 of the supervisor in the middle of a write: the file has its old or its new content, and is alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.harness import Driver, Supervisor
+from tests.clients.set_up import SDK_1_2, Client
+from tests.e2e.harness import Project, until
+
+pytestmark = pytest.mark.slow
+MIB = 1 << 20
+
+
+def test_a_write_in_the_middle_of_which_the_supervisor_is_killed(
+    tmp_path: Path, request: pytest.FixtureRequest, ready: Callable[[Client], None]
+) -> None:
+    full = request.config.getoption("--full-size")
+    draw = random.Random(request.config.getoption("--seed"))
+    kills, size = (50, 100_000_000) if full else (2, 20 * MIB)
+    ready(SDK_1_2)
+    project = Project(tmp_path)
+    try:
+        outcomes = {"old": 0, "new": 0, "answered": 0}
+        byte, took_s = 1, written(project, size)
+        for _ in range(kills):
+            supervisor = Supervisor(project)
+            # The client needs a while to start, and the last kills come when all is over.
+            outcome = killed(supervisor, byte + 1, size, draw.uniform(0.4, 1.2) * took_s)
+            content = (project.folder / "target").read_bytes()
+            assert len(content) == size
+            assert len(set(content)) == 1
+            assert set(os.listdir(project.folder)) == {"target"}
+            found = "new" if content[0] == byte + 1 else "old"
+            assert content[0] in (byte, byte + 1)
+            assert not (outcome and found == "old"), "a write was answered and is lost"
+            outcomes["answered" if outcome else found] += 1
+            byte = content[0] % 200
+        print(outcomes)
+    finally:
+        project.close()
+
+
+def written(project: Project, size: int) -> float:
+    """Write the file for the first time. Returns how long a client takes from its start to its end."""
+    supervisor = Supervisor(project)
+    began = time.monotonic()
+    found = overwriting(supervisor).run("overwrite", byte=1, size=size)
+    took_s = time.monotonic() - began
+    assert found == {"refused": None}
+    project.stop(supervisor.program)
+    return took_s
+
+
+def killed(supervisor: Supervisor, byte: int, size: int, after_s: float) -> bool:
+    """Have a client write, and kill the supervisor meanwhile. Returns whether the client was answered."""
+    client = overwriting(supervisor).start("overwrite", byte=byte, size=size)
+    killing = threading.Timer(after_s, supervisor.program.process.kill)
+    killing.start()
+    out, _ = client.communicate(timeout=60)
+    killing.join()
+    supervisor.program.wait()
+    until(lambda: not workers(supervisor.project), "the end of the worker")
+    return client.returncode == 0 and '"refused": null' in out
+
+
+def overwriting(supervisor: Supervisor) -> Driver:
+    return Driver(SDK_1_2, "ops_files.py", supervisor)
+
+
+def workers(project: Project) -> list[str]:
+    """The workers of a project's supervisors that live."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes()
+            environ = Path(f"/proc/{name}/environ").read_bytes()
+        except OSError:
+            continue
+        if b"worker_start.py" in words and project.marker.encode() in environ:
+            found.append(name)
+    return found
