@@ -56,6 +56,9 @@ class TerminalWindow:
     def mode(self) -> list[Any]:
         return termios.tcgetattr(self._follower)
 
+    def set_mode(self, mode: list[Any]) -> None:
+        termios.tcsetattr(self._follower, termios.TCSANOW, mode)
+
     def resize(self, cols: int, rows: int) -> None:
         self.screen.resize(cols, rows)
         self._set_size(cols, rows)

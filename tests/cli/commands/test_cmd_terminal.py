@@ -103,6 +103,21 @@ def test_terminal_gives_the_window_back_when_a_signal_ends_it(
 
 
 @pytest.mark.slow
+def test_terminal_takes_the_window_again_after_it_was_stopped(running: Running) -> None:
+    with opened(running) as shell:
+        shell.send(signal.SIGSTOP)
+        until(lambda: ") T " in Path(f"/proc/{shell.process.pid}/stat").read_text(), "the stop")
+        shell.set_mode(shell.before)
+        shell.send(signal.SIGCONT)
+        until(lambda: shell.mode() != shell.before, "raw mode")
+        shell.type(b"echo a'gain'\r")
+        shell.until("again")
+        shell.type(b"exit\r")
+        assert shell.wait() == 0
+        assert shell.mode() == shell.before
+
+
+@pytest.mark.slow
 def test_terminal_goes_on_when_its_window_is_closed_and_ends_when_it_is_closed_itself(
     running: Running,
 ) -> None:
