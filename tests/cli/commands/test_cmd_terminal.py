@@ -169,7 +169,13 @@ def test_terminal_refuses_what_cannot_be(running: Running) -> None:
     assert 'cannot detach by "ctrl-P"' in refused("attach", "x", "--detach-keys", "ctrl-P", status=2)
     assert 'cannot use --env "A": write NAME=VALUE' in refused("new", "-d", "--env", "A", status=2)
     assert refused("close", "nothing")
-    ids = [running.out("terminal", "new", "--detach", "/bin/sh").strip() for _ in range(2)]
+    (running.project.folder / "sub").mkdir()
+    ids = [running.out("terminal", "new", "-d", "--cwd", "sub", "/bin/sh").strip() for _ in range(2)]
+    assert [item["terminalId"] for item in running.json("terminal", "list")] == ids
+    until(
+        lambda: all(item["workingDirectory"].endswith("/sub") for item in running.json("terminal", "list")),
+        "sub",
+    )
     assert 'cannot tell which terminal "" is: 2 ids begin so' in refused("close", "")
     running.out("terminal", "close", *ids)
     until(lambda: running.json("terminal", "list") == [], "the end of the terminals")

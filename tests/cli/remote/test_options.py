@@ -11,6 +11,9 @@ def test_references_are_completed_from_the_supervisor(running: Running) -> None:
     assert _completed(running, "service", "start", "w") == ["web"]
     assert _completed(running, "task", "stop", "") == ["build", "long", "seven"]
     assert _completed(running, "logs", "o") == ["once"]
+    terminal = running.out("terminal", "new", "--detach", "/bin/sh").strip()
+    assert _completed(running, "terminal", "attach", terminal[:3]) == [terminal]
+    running.out("terminal", "close", terminal)
     running.project.stop(running.program)
     assert _completed(running, "logs", "o") == []
 
