@@ -21,6 +21,7 @@ from benchmarks import (
     requests,
     scale,
     startup,
+    terminals,
     wide,
 )
 from benchmarks.measure import Row, table
@@ -39,6 +40,7 @@ MEASURES = {
     "scale": scale.measure,
     "startup": startup.measure,
     "downtime": downtime.measure,
+    "terminals": terminals.measure,
 }
 
 TABLES = {"recovery": recovery.table, "logs": logs.tables}
