@@ -70,6 +70,15 @@ class OpsClient:
         sock = connection.sock
         return connection.getresponse(), sock
 
+    # Files
+
+    def read_file(self, path: str) -> bytes:
+        return self.unary("ReadFile", pb.ReadFileRequest(path=path), pb.ReadFileResponse).content.data
+
+    def write_file(self, path: str, content: bytes, mode: pb.WriteMode) -> None:
+        request = pb.WriteFileRequest(path=path, content=content, mode=mode)
+        self.unary("WriteFile", request, pb.WriteFileResponse)
+
     # Terminals
 
     def create(self, shell: str = "bash", **fields: Any) -> str:

@@ -20,6 +20,10 @@ from supervisor.workspace.names import shown
 
 MOST_BYTES = 128 * 1024 * 1024
 """Of one answer."""
+_OF_MEMORY = frozenset(
+    ("auxv", "environ", "maps", "mem", "numa_maps", "pagemap", "smaps", "smaps_rollup", "stack", "syscall")
+)
+"""Files of proc_pid(5)."""
 _CHUNK_BYTES = 4 * 1024 * 1024
 _ENTRY_BYTES = 64
 """About what an entry of a folder takes in the answer, beside the path of the folder."""
@@ -49,10 +53,18 @@ def _content(where: bytes, offset: int, length: int, job: Job, what: str) -> Fil
         status = os.fstat(fd)
         check_regular(status, what)
         if status.st_size == 0:
+            _check_not_of_ours(fd, what)
             return _of_unknown_size(fd, offset, length, job, what)
         return _of_known_size(fd, status.st_size, offset, length, job, what)
     finally:
         os.close(fd)
+
+
+def _check_not_of_ours(fd: int, what: str) -> None:
+    """Refuse the memory of this very process, which the kernel lets it read whatever its user. Raises OpsError."""
+    folder, _, name = os.readlink(f"/proc/self/fd/{fd}").rpartition("/")
+    if f"{folder}/".startswith(f"/proc/{os.getpid()}/") and name in _OF_MEMORY:
+        raise OpsError("permission_denied", f"cannot {what}: it is of the process that reads")
 
 
 def _of_known_size(fd: int, size: int, offset: int, length: int, job: Job, what: str) -> FileContent:

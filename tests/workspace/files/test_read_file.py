@@ -87,8 +87,15 @@ def test_a_file_of_proc_that_hardly_ends_is_read_in_parts(
 ) -> None:
     monkeypatch.setattr(module, "MOST_BYTES", 1 << 20)
 
-    assert code(tmp_path, "/proc/self/pagemap") == "failed_precondition"
-    assert len(answer(tmp_path, "/proc/self/pagemap", length=16).content.data) == 16
+    assert code(tmp_path, f"/proc/{os.getppid()}/pagemap") == "failed_precondition"
+    assert len(answer(tmp_path, f"/proc/{os.getppid()}/pagemap", length=16).content.data) == 16
+
+
+def test_the_memory_of_the_process_that_reads_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/proc/self")
+
+    for path in ("/proc/self/environ", f"/proc/{os.getpid()}/maps", "/proc/thread-self/mem", "link/smaps"):
+        assert code(tmp_path, path) == "permission_denied"
 
 
 def test_files_of_sys_claim_more_than_they_have(tmp_path: Path) -> None:
