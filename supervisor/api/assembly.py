@@ -93,7 +93,9 @@ async def serve(parts: ApiParts) -> None:
     tokens, stopping = _tokens(parts), asyncio.Event()
     mint = TokenMint(tokens)
     large = LargeAnswers()
-    workspace = WorkspaceCalls(WorkPlace(parts.workspace, parts.environ, parts.account), large)
+    workspace = WorkspaceCalls(
+        WorkPlace(parts.workspace, parts.environ, parts.account), large, lambda: records.revision
+    )
     runner = OperationRunner(parts.engine, parts.used_ids)
     commands = ExecCalls(runner, runs, large, stopping)
     metrics = Metrics(records, hub, runs, parts.activity, parts.holders)

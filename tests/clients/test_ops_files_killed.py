@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import threading
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from platform_wire import environmentopts_pb2 as pb
 from tests.clients.harness import Driver, Supervisor
 from tests.clients.set_up import SDK_1_2, Client
 from tests.e2e.harness import Project, until
+from tests.e2e.ops_client import OpsClient
+from tests.workspace.worker_bench import with_slow_git
 
 pytestmark = pytest.mark.slow
 MIB = 1 << 20
@@ -48,6 +52,37 @@ def test_a_write_in_the_middle_of_which_the_supervisor_is_killed(
         project.close()
 
 
+def test_nothing_is_left_when_the_supervisor_is_killed_in_the_middle_of_a_call(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    try:
+        project.env |= with_slow_git(project.folder, project.env["PATH"])
+        supervisor = Supervisor(project)
+        ops = OpsClient(supervisor.port, supervisor.token())
+        failed: list[type[BaseException]] = []
+
+        def ask() -> None:
+            try:
+                ops.unary("GetGitStatus", pb.GetGitStatusRequest(), pb.GetGitStatusResponse)
+            except (ConnectionError, http.client.HTTPException) as error:
+                failed.append(type(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        until((project.folder / "bin/git.runs").exists, "git")
+        assert named(project, b"worker_start.py")
+        assert named(project, b"sleep\x00600")
+
+        supervisor.program.process.kill()
+
+        supervisor.program.wait()
+        asking.join()
+        assert failed
+        until(lambda: not named(project, b"worker_start.py"), "the end of the worker")
+        until(lambda: not named(project, b"sleep\x00600"), "the end of its programs")
+    finally:
+        project.close()
+
+
 def written(project: Project, size: int) -> float:
     """Write the file for the first time. Returns how long a client takes from its start to its end."""
     supervisor = Supervisor(project)
@@ -67,7 +102,7 @@ def killed(supervisor: Supervisor, byte: int, size: int, after_s: float) -> bool
     out, _ = client.communicate(timeout=60)
     killing.join()
     supervisor.program.wait()
-    until(lambda: not workers(supervisor.project), "the end of the worker")
+    until(lambda: not named(supervisor.project, b"worker_start.py"), "the end of the worker")
     return client.returncode == 0 and '"refused": null' in out
 
 
@@ -75,8 +110,8 @@ def overwriting(supervisor: Supervisor) -> Driver:
     return Driver(SDK_1_2, "ops_files.py", supervisor)
 
 
-def workers(project: Project) -> list[str]:
-    """The workers of a project's supervisors that live."""
+def named(project: Project, words_of_it: bytes) -> list[str]:
+    """The processes of a project that have this in their command line."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -84,6 +119,6 @@ def workers(project: Project) -> list[str]:
             environ = Path(f"/proc/{name}/environ").read_bytes()
         except OSError:
             continue
-        if b"worker_start.py" in words and project.marker.encode() in environ:
+        if words_of_it in words and project.marker.encode() in environ:
             found.append(name)
     return found

@@ -13,7 +13,7 @@ import pytest
 from supervisor.workspace import worker_client
 from supervisor.workspace.errors import OpsError
 from tests.connect_server.serving import eventually
-from tests.workspace.worker_bench import WorkerBench, children, command_line, working
+from tests.workspace.worker_bench import WorkerBench, children, command_line, with_slow_git, working
 
 pytestmark = pytest.mark.anyio
 
@@ -21,17 +21,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def with_slow_git(folder: Path) -> dict[str, str]:
-    """An environment whose git sleeps, with a child that does so, too."""
-    programs = folder / "bin"
-    programs.mkdir()
-    git = programs / "git"
-    git.write_text('#!/bin/sh\nsleep 600 &\ntouch "$0.runs"\nwait\n')
-    git.chmod(0o755)
-    (folder / ".git").mkdir()
-    return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
 
 
 async def slow_call(bench: WorkerBench, folder: Path) -> asyncio.Task[object]:
@@ -92,7 +81,7 @@ async def test_it_ends_when_it_is_idle_and_the_next_call_has_another(tmp_path: P
 
 
 async def test_calls_under_way_are_unavailable_when_it_dies_and_its_programs_die_too(tmp_path: Path) -> None:
-    async with working(tmp_path, with_slow_git(tmp_path)) as bench:
+    async with working(tmp_path, {**os.environ, **with_slow_git(tmp_path, os.environ["PATH"])}) as bench:
         call = await slow_call(bench, tmp_path)
         (pid,) = await bench.workers()
         os.kill(pid, signal.SIGKILL)
@@ -106,7 +95,7 @@ async def test_calls_under_way_are_unavailable_when_it_dies_and_its_programs_die
 
 
 async def test_who_leaves_ends_the_programs_of_the_call_within_a_second(tmp_path: Path) -> None:
-    async with working(tmp_path, with_slow_git(tmp_path)) as bench:
+    async with working(tmp_path, {**os.environ, **with_slow_git(tmp_path, os.environ["PATH"])}) as bench:
         call = await slow_call(bench, tmp_path)
         assert len(sleepers()) == 1
 
@@ -119,7 +108,7 @@ async def test_who_leaves_ends_the_programs_of_the_call_within_a_second(tmp_path
 
 
 async def test_nothing_is_left_when_the_supervisor_stops_in_the_middle(tmp_path: Path) -> None:
-    async with working(tmp_path, with_slow_git(tmp_path)) as bench:
+    async with working(tmp_path, {**os.environ, **with_slow_git(tmp_path, os.environ["PATH"])}) as bench:
         call = await slow_call(bench, tmp_path)
 
     with pytest.raises(OpsError, match="stops") as refused:

@@ -74,3 +74,14 @@ def command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def with_slow_git(folder: Path, path: str) -> dict[str, str]:
+    """Variables with which git sleeps, with a child that does so, too. `path`: where programs are looked for."""
+    programs = folder / "bin"
+    programs.mkdir()
+    git = programs / "git"
+    git.write_text('#!/bin/sh\nsleep 600 &\ntouch "$0.runs"\nwait\n')
+    git.chmod(0o755)
+    (folder / ".git").mkdir()
+    return {"PATH": f"{programs}:{path}"}

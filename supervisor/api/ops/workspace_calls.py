@@ -38,11 +38,15 @@ _GIT_STATUS = "GetGitStatus"
 class WorkspaceCalls(EnvironmentOpsServiceHandler):
     """Carries the methods of `supervisor.workspace.methods` to the worker. `run` must run."""
 
-    def __init__(self, place: WorkPlace, large_answers: LargeAnswers) -> None:
+    def __init__(
+        self, place: WorkPlace, large_answers: LargeAnswers, revision: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`revision`: of the records. A command that has ended, of which a client knows, may have changed files."""
         self._worker = WorkerClient(place, lambda: large_answers.turn(LARGE_BYTES + 1))
         self._large = asyncio.Semaphore(MOST_LARGE_REQUESTS)
         self._under_way: dict[_Question, _Shared] = {}
-        self._changes = 0
+        self._revision = revision
+        self._writes = 0
         self._git_status = "", b""
         self._open = 0
         self._most_open = 0
@@ -58,10 +62,6 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
                 await anyio.sleep(_AFTER_A_CROWD_S)
                 self._crowd_left.clear()
                 await worker_threads.run(heap.give_back)
-
-    def note_change(self) -> None:
-        """Files may have changed by something that a client was told of: later answers must show it."""
-        self._changes += 1
 
     def last_git_status(self) -> EnvironmentGitStatus | None:
         """What GetGitStatus answered last; None: nothing yet."""
@@ -91,7 +91,7 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
                 finally:
                     carried.close()
                     if known.carried_out:
-                        self.note_change()
+                        self._writes += 1
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -110,7 +110,7 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
     async def _begin_shared(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
         async with AsyncExitStack() as alone:
             yield _SharedCall(
-                lambda request: self._ask(_Question(method, form, request, self._changes)),
+                lambda request: self._ask(_Question(method, form, request, (self._writes, self._revision()))),
                 lambda: alone.enter_async_context(self._begin(method, known, form)),
             )
 
@@ -152,8 +152,8 @@ class _Question:
     method: str
     form: str
     request: bytes
-    changes: int
-    """How many changes a client may know of."""
+    changes: tuple[int, int]
+    """What may have changed files before it was asked: a client that knows of that must see it in the answer."""
 
 
 @dataclass(slots=True)
