@@ -96,7 +96,7 @@ async def serve(parts: ApiParts) -> None:
     workspace = WorkspaceCalls(
         WorkPlace(parts.workspace, parts.environ, parts.account), large, lambda: records.revision
     )
-    runner = OperationRunner(parts.engine, parts.used_ids)
+    runner = OperationRunner(parts.engine, parts.used_ids, parts.workspace)
     commands = ExecCalls(runner, runs, large, stopping)
     metrics = Metrics(records, hub, runs, parts.activity, parts.holders)
     parts.lag.observer = metrics.lag

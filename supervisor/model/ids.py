@@ -42,7 +42,7 @@ def derived(stamp: str, *names: str) -> str:
 
     Source: RFC 9562, section 5.5. Raises ValueError if the stamp is not a UUID.
     """
-    digest = sha1(bytes.fromhex(stamp.replace("-", "")) + "\0".join(names).encode())
+    digest = sha1(bytes.fromhex(stamp.replace("-", "")) + "\0".join(names).encode("utf-8", "surrogateescape"))
     return _text(digest[:16], version=5)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import time
@@ -118,6 +119,13 @@ def test_words_are_arguments_and_one_word_is_a_text(project: Project, running: P
     limited = project.program("exec", "--timeout", "0.3", "sleep 60")
     assert limited.wait() == 124
     assert limited.err == "supervisor: ended because its limit of 0.3 s was over\n"
+    os.mkdir(os.fsencode(project.folder) + b"/\xff")
+    odd = call(project, "Exec", command="pwd | tail -c 2 | od -An -tx1", workingDirectory="\uefff")
+    assert odd["stdout"] == " ff 0a\n"
+    script = project.program("exec", "--", os.fsdecode(b"printf '\xff|'; exit 3"))
+    assert (script.wait(), script.bytes) == (3, b"\xff|")
+    nothing = project.program("exec", "--id", os.fsdecode(b"\xff"), "true")
+    assert (nothing.wait(), nothing.out) == (1, "")
     missing = project.program("exec", "--cwd", "none", "true")
     assert missing.wait() == 1
     assert missing.err.startswith("supervisor: cannot run the command: ")

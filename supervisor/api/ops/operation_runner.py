@@ -15,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from connect_server.connect_errors import Code, ConnectError
@@ -36,6 +37,7 @@ from supervisor.model.operation_record import (
     RunOperation,
     digest_of,
 )
+from supervisor.workspace.names import located, spellings
 
 LONGEST_ID = 256
 """Characters of an operation id."""
@@ -75,6 +77,18 @@ class OperationRequest:
         for name, text in (("command", self.command), ("working directory", self.working_directory)):
             if "\0" in text:
                 raise ConnectError(Code.INVALID_ARGUMENT, f"the {name} must not hold a NUL character")
+            # The command line has bytes that are no characters as Python writes them; other halves mean nothing.
+            _encodable(name, text, "surrogateescape")
+        _encodable("operation id", self.id, "strict")
+
+
+def _encodable(name: str, text: str, errors: str) -> None:
+    """Raise ConnectError for text that can be no bytes."""
+    try:
+        text.encode("utf-8", errors)
+    except UnicodeEncodeError:
+        why = f"the {name} must not hold half a surrogate pair, which is not a character"
+        raise ConnectError(Code.INVALID_ARGUMENT, why) from None
 
 
 class UsedIds(Protocol):
@@ -87,9 +101,10 @@ class UsedIds(Protocol):
 class OperationRunner:
     """For all clients of a server. Used on the engine's thread."""
 
-    def __init__(self, engine: Engine, used_ids: UsedIds) -> None:
+    def __init__(self, engine: Engine, used_ids: UsedIds, workspace: str) -> None:
         """Nobody waits yet."""
         self._engine = engine
+        self._workspace = workspace
         self._used_ids = used_ids
         self._waiting: dict[OperationId, set[asyncio.Future[Operation]]] = {}
         self._subscription: Subscription | None = None
@@ -101,6 +116,7 @@ class OperationRunner:
         The future of one that had ended before is done. Raises ConnectError.
         """
         asked.check()
+        asked = replace(asked, working_directory=self._folder(asked.working_directory))
         id_ = asked.id or OperationId(fresh())
         known = queries.operation(self._engine.world.records, id_)
         if known is None and asked.id:
@@ -126,6 +142,10 @@ class OperationRunner:
                 for end in self._waiting.get(record.operation_id, ()):
                     if not end.done():
                         end.set_result(record)
+
+    def _folder(self, path: str) -> str:
+        """The folder as it is called on the disk: a name that is not UTF-8 reaches clients in other characters."""
+        return os.fsdecode(located(path, self._workspace)) if len(spellings(path)) > 1 else path
 
     def _submit(self, id_: OperationId, asked: OperationRequest) -> None:
         if self._engine.store_error:  # after a crash nobody would know that it was accepted

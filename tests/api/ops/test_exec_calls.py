@@ -12,13 +12,13 @@ import pytest
 
 from connect_server.calls import Call
 from connect_server.codecs import BinaryCodec, JSONCodec
-from connect_server.connect_errors import Code
+from connect_server.connect_errors import Code, ConnectError
 from platform_wire.environmentopts_pb2 import CancelExecRequest, ExecRequest, ExecResponse
 from supervisor.api.http.access_policy import PROGRAM
 from supervisor.api.ops import exec_calls
 from supervisor.api.ops.exec_calls import ExecCalls
 from supervisor.api.ops.large_answers import LargeAnswers
-from supervisor.api.ops.operation_runner import LONGEST_ID, OperationRunner, plain
+from supervisor.api.ops.operation_runner import LONGEST_ID, OperationRequest, OperationRunner, plain
 from supervisor.core.operations import MOST_RUNNING
 from supervisor.core.world import World
 from supervisor.engine import Engine
@@ -55,7 +55,7 @@ class Bench:
         self.engine.post(EnvironmentStarted(EnvironmentId(SEED)))
         self.engine.turn()
         self.stopping = asyncio.Event()
-        runner = OperationRunner(self.engine, self)
+        runner = OperationRunner(self.engine, self, str(folder))
         self.calls = ExecCalls(runner, self.runs, LargeAnswers(), self.stopping)
 
     def perform(self, action: Action) -> None:
@@ -249,6 +249,18 @@ def test_requests_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         assert bench.spawned == []
 
     within(body)
+
+
+def test_halves_of_characters_are_refused_where_they_mean_nothing() -> None:
+    as_bytes = os.fsdecode(b"\xff")
+    OperationRequest(OperationId("a"), as_bytes, as_bytes).check()
+    for request in (
+        OperationRequest(OperationId(as_bytes), ""),
+        OperationRequest(OperationId("a"), "\ud800"),
+        OperationRequest(OperationId("a"), "", "\ud800"),
+    ):
+        with pytest.raises(ConnectError, match="half a surrogate pair"):
+            request.check()
 
 
 def test_so_many_run_and_no_more(tmp_path: Path) -> None:
