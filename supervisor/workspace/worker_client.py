@@ -27,6 +27,10 @@ START_S = 30.0
 """How long a worker may take to say that it is ready: it imports first."""
 _FLUSH_S = 1.0
 _LOST = "the process that works on files, git and changes has ended meanwhile: ask again"
+_NOT_BEGUN = (
+    "the process that works on files, git and changes did not begin; if the program's files were replaced or removed, "
+    "run `supervisor upgrade`"
+)
 _ENDS = "the supervisor stops"
 Room = Callable[[], AbstractAsyncContextManager[object]]
 _log = logging.getLogger(__name__)
@@ -228,7 +232,7 @@ class WorkerClient:
         except OpsError as error:
             self._refuse(link, error)
         except (EOFError, OSError, TimeoutError):
-            self._refuse(link, OpsError("unavailable", _LOST))
+            self._refuse(link, OpsError("unavailable", _NOT_BEGUN))
         else:
             await self._relay(Link(reader, writer), link)
         finally:

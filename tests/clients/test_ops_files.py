@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,7 @@ def test_many_reads_at_one_moment_are_all_right(driver: Driver, full: bool) -> N
     found = driver.run("parallel_reads", count=count)
 
     assert found["hashes"] == [hashlib.sha256(contents[number % 10]).hexdigest() for number in range(count)]
+    assert found["ran"] == "hi\n"
     assert found["asked"] > 1
     # A few may come for other reasons: modules are kept in memory soon after the start.
     until(lambda: all(now <= was + 8 for now, was in zip(held(pid), before, strict=True)), "the end of all")
@@ -126,13 +129,63 @@ def test_many_that_create_and_add_at_one_moment(driver: Driver, full: bool) -> N
 @one_sdk
 def test_a_large_file_there_and_back(driver: Driver, full: bool) -> None:
     pid = driver.supervisor.program.pid
-    size = 128 * MIB if full else 20 * MIB
-    driver.run("large", size=1, seed=0, tooLarge=129 * MIB)
+    size = 128 * MIB if full else 12 * MIB
+    driver.run("large", size=1, seed=0, tooLarge=0)
     before_kb = memory_kb(pid)
 
-    found = driver.run("large", size=size, seed=7, tooLarge=200 * MIB)
+    found = driver.run("large", size=size, seed=7, tooLarge=(200 if full else 130) * MIB)
 
     assert (found["wrote"], found["same"]) == (size, True)
     assert found["tooLarge"]["kind"] == "RateLimitedError", found["tooLarge"]
     assert memory_kb(pid) - before_kb < 20 * 1024
     print(before_kb, memory_kb(pid), found["asked"], found["slowestS"])
+
+
+@one_sdk
+def test_searches_among_many_files(driver: Driver, full: bool) -> None:
+    folder = driver.supervisor.project.folder
+    folders, each = (700 if full else 8), 100
+    for number in range(folders):
+        for place in ("src", "ignored") if number % 7 < 3 else ("src",):
+            below = folder / place / f"package_{number}"
+            below.mkdir(parents=True)
+            for name in range(each):
+                (below / f"module_{name}.{'py' if name % 2 else 'txt'}").touch()
+    (folder / ".gitignore").write_text("ignored/\n*.pyc\n*.log\nbuild\n")
+    searches = {
+        "all files": {"type": "FILE_TYPE_FILE"},
+        "a glob": {"pattern": "*.py"},
+        "a path": {"pattern": "**/package_1*/module_{7,8}.*"},
+        "fuzzy": {"pattern": "pack1mod77", "fuzzy": True},
+        "a name": {"pattern": "module_7.py"},
+    }
+
+    found = driver.run("find", searches=searches, times=3 if full else 1)
+
+    ours, ignored = folders * each, sum(number % 7 < 3 for number in range(folders)) * each
+    files = found["all files"]
+    kept = min(ours + ignored + 1, 65_536)
+    assert (files["count"], files["truncated"]) == (kept, ours + ignored + 1 > 65_536)
+    assert files["ignoredFrom"] == min(ours + 1, kept), "ignored files come last, and are cut first"
+    assert found["a glob"]["ignored"] == min(ignored // 2, 65_536 - ours // 2)
+    assert found["fuzzy"]["ignored"] == 0
+    assert found["fuzzy"]["first"].startswith("module_77.")
+    if full:
+        took = {name: round(each["tookS"], 3) for name, each in found.items()}
+        print(f"{ours + ignored} files; find: {best_of_find(folder)}; Find: {took}")
+
+
+def best_of_find(folder: Path) -> dict[str, float]:
+    """Seconds that find(1) takes, for names alone and with sizes."""
+    ways = {
+        "names": [],
+        "sizes": ["-printf", "%p %s\\n"],
+        "py, sizes": ["-name", "*.py", "-printf", "%p %s\\n"],
+    }
+    took: dict[str, float] = {}
+    for way, words in ways.items():
+        for _ in range(3):
+            began = time.monotonic()
+            subprocess.run(["find", folder, *words], stdout=subprocess.DEVNULL, check=True)
+            took[way] = min(took.get(way, 9.0), round(time.monotonic() - began, 3))
+    return took

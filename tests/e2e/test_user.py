@@ -287,6 +287,17 @@ def test_files_are_the_users_and_none_of_roots_is_reached(machine: Machine) -> N
     assert sorted(re.search(r"^Groups:\t(.*)$", status, re.MULTILINE)[1].split()) == [str(GID), str(GROUP)]  # type: ignore[index]
     assert "CapEff:\t0000000000000000" in status
 
+    closed_to_new = machine.folder / "read-only"
+    closed_to_new.mkdir()
+    (closed_to_new / "old").write_text("old")
+    os.chown(closed_to_new / "old", UID, GID)
+    before = (closed_to_new / "old").stat().st_ino
+    ops.write_file("read-only/old", b"new", pb.WRITE_MODE_TRUNCATE)
+    assert ((closed_to_new / "old").read_text(), (closed_to_new / "old").stat().st_ino) == ("new", before)
+    create = partial(ops.write_file, "read-only/new", b"x", pb.WRITE_MODE_CREATE_OR_TRUNCATE)
+    assert refused(create) == "permission_denied"
+    assert os.listdir(closed_to_new) == ["old"]
+
     ops.write_file("made/by/me", b"dev's", pb.WRITE_MODE_CREATE)
     ops.write_file("shared", b"changed", pb.WRITE_MODE_TRUNCATE)
     for name in ("made", "made/by", "made/by/me"):

@@ -77,11 +77,15 @@ def parallel_reads(environment_id: str, arguments: Result) -> Result:
         right = hashlib.sha256(content.data).hexdigest() == content.content_hash
         return content.content_hash if right else "wrong"
 
+    ran: list[Any] = []
+    command = threading.Thread(target=lambda: ran.append(env.run_command("echo hi")))
     with Meanwhile(Ops(env)) as meanwhile:
         began = time.monotonic()
+        command.start()
         hashes = at_once(arguments["count"], read)
+        command.join()
         took_s = time.monotonic() - began
-    return {"hashes": hashes, "tookS": took_s, **meanwhile.result}
+    return {"hashes": hashes, "tookS": took_s, "ran": ran[0].stdout, **meanwhile.result}
 
 
 def odd_files(environment_id: str, arguments: Result) -> Result:
@@ -156,31 +160,32 @@ def large(environment_id: str, arguments: Result) -> Result:
     }
 
 
+def find(environment_id: str, arguments: Result) -> Result:
+    """Searches among many files, and the best time of a few for each."""
+    ops, found = Ops(environment(environment_id)), {}
+    for name, fields in arguments["searches"].items():
+        took_s = []
+        for _ in range(arguments["times"]):
+            began = time.monotonic()
+            answer = ops.call("Find", **fields)
+            took_s.append(time.monotonic() - began)
+        paths = [each.path for each in answer.files]
+        found[name] = {
+            "count": len(paths),
+            "truncated": answer.truncated,
+            "tookS": min(took_s),
+            "ignoredFrom": next((at for at, path in enumerate(paths) if "/ignored/" in path), len(paths)),
+            "ignored": sum("/ignored/" in path for path in paths),
+            "first": paths[0].rpartition("/")[2],
+        }
+    return found
+
+
 def overwrite(environment_id: str, arguments: Result) -> Result:
     """Write a file of one byte over and over until the supervisor is gone; returns how often that was answered."""
     env, data = environment(environment_id), bytes([arguments["byte"]]) * arguments["size"]
     refused = refusal(lambda: env.write_file("target", data))
     return {"refused": refused}
-
-
-def forbidden(environment_id: str, arguments: Result) -> Result:
-    """Paths that belong to somebody else, wherever a path is taken; and whose a new file is."""
-    env = environment(environment_id)
-    ops, found = Ops(env), {}
-    for path in arguments["paths"]:
-        found[path] = [
-            refused and refused["kind"]
-            for refused in (
-                refusal(lambda path=path: env.read_file(path)),
-                refusal(lambda path=path: env.write_file(path, "x", mode=MODE["append"])),
-                refusal(lambda path=path: env.write_file(path, "x")),
-                refusal(lambda path=path: env.write_file(f"{path}.new/x", "x", mode=MODE["create"])),
-                refusal(lambda path=path: ops.call("Find", path=f"{path}.d")),
-            )
-        ]
-    env.write_file("folder/mine", "dev's")
-    env.write_file("present", "changed")
-    return {"refused": found, "own": env.read_file("folder/mine").content.data.decode()}
 
 
 SCENARIOS = {
@@ -189,8 +194,8 @@ SCENARIOS = {
     "modes": modes,
     "crowd": crowd,
     "large": large,
+    "find": find,
     "overwrite": overwrite,
-    "forbidden": forbidden,
 }
 
 if __name__ == "__main__":
