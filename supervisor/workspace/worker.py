@@ -321,6 +321,7 @@ class Worker:
         with self._lock:
             self._calls.pop(call.number, None)
         call.pieces.clear()
+        call.answer = memoryview(b"")
         if call.is_large:
             heap.give_back()
 

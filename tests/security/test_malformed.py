@@ -281,7 +281,7 @@ def others() -> Iterator[Request]:
         )
     yield Request(f"{AUTOMATION}/Nothing", b"{}")
     yield Request("/gitpod.v1.NoService/Nothing", b"{}")
-    yield Request("/supervisor.v1.EnvironmentOpsService/Exec", b"{}")
+    yield Request("/supervisor.v1.EnvironmentOpsService/StartBrowser", b"{}")
     yield Request(f"{AUTOMATION}/GetService", b"<xml/>", {"Content-Type": "text/xml"})
 
 

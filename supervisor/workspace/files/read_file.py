@@ -9,7 +9,6 @@ import stat
 from platform_wire.environmentopts_pb2 import (
     DirectoryListing,
     FileContent,
-    FileInfo,
     ReadFileRequest,
     ReadFileResponse,
 )
@@ -37,16 +36,20 @@ def read_file(request: ReadFileRequest, job: Job) -> ReadFileResponse:
     where = named(request.path, job, "read")
     what = f'read "{request.path}"'
     status = status_of(where, what)
+    response = ReadFileResponse()
     try:
         if stat.S_ISDIR(status.st_mode):
-            return ReadFileResponse(directory=_listing(where, request.path, job, what))
-        check_regular(status, what)
-        return ReadFileResponse(content=_content(where, request.offset, request.length, job, what))
+            _list(where, request.path, response.directory, job, what)
+        else:
+            check_regular(status, what)
+            _read(where, request, response.content, job, what)
     except OSError as error:
         raise refused(what, error) from error
+    return response
 
 
-def _content(where: bytes, offset: int, length: int, job: Job, what: str) -> FileContent:
+def _read(where: bytes, request: ReadFileRequest, content: FileContent, job: Job, what: str) -> None:
+    """Fill in the content. It is handed over at once: a copy more would be another 128 MiB."""
     # What stands there may be another one by now: nothing is waited for, and only a regular file is read.
     fd = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -54,8 +57,9 @@ def _content(where: bytes, offset: int, length: int, job: Job, what: str) -> Fil
         check_regular(status, what)
         if status.st_size == 0:
             _check_not_of_ours(fd, what)
-            return _of_unknown_size(fd, offset, length, job, what)
-        return _of_known_size(fd, status.st_size, offset, length, job, what)
+            _fill_from_unknown(fd, request.offset, request.length, content, job, what)
+        else:
+            _fill_from_known(fd, status.st_size, request.offset, request.length, content, job, what)
     finally:
         os.close(fd)
 
@@ -67,45 +71,46 @@ def _check_not_of_ours(fd: int, what: str) -> None:
         raise OpsError("permission_denied", f"cannot {what}: it is of the process that reads")
 
 
-def _of_known_size(fd: int, size: int, offset: int, length: int, job: Job, what: str) -> FileContent:
+def _fill_from_known(
+    fd: int, size: int, offset: int, length: int, content: FileContent, job: Job, what: str
+) -> None:
     rest = max(0, size - offset)
     if length == 0 and rest > MOST_BYTES:
         raise _too_large(what, rest)
     wanted = min(rest, length or rest, MOST_BYTES)
     job.reserve(wanted)
-    data, digest = _read(fd, offset, wanted, job)
+    content.data, content.content_hash, came = _part(fd, offset, wanted, job)
     # Files of sysfs claim more than they have, and others may shrink meanwhile.
-    total = size if len(data) == wanted else min(size, offset + len(data))
-    return FileContent(data=data, total_size=total, content_hash=digest)
+    content.total_size = size if came == wanted else min(size, offset + came)
 
 
-def _of_unknown_size(fd: int, offset: int, length: int, job: Job, what: str) -> FileContent:
+def _fill_from_unknown(fd: int, offset: int, length: int, content: FileContent, job: Job, what: str) -> None:
     """An empty file, or one whose size shows at its end (procfs)."""
     wanted = min(length or MOST_BYTES, MOST_BYTES)
-    data, digest = _read(fd, offset, wanted, job)
-    total = offset + len(data)
-    if not data:
+    content.data, content.content_hash, came = _part(fd, offset, wanted, job)
+    total = offset + came
+    if not came:
         total = _length(fd, 0, min(offset, MOST_BYTES), job)
-    elif len(data) == wanted:
+    elif came == wanted:
         total += _length(fd, total, MOST_BYTES, job)
-    if not length and total > offset + len(data):
+    if not length and total > offset + came:
         raise _too_large(what, total - offset)
-    return FileContent(data=data, total_size=total, content_hash=digest)
+    content.total_size = total
 
 
 def _length(fd: int, offset: int, most: int, job: Job) -> int:
     """How many bytes can be read from there, as far as that shows."""
     found = 0
     try:
-        while found < most and (chunk := _read(fd, offset + found, min(most - found, _CHUNK_BYTES), job)[0]):
-            found += len(chunk)
+        while found < most and (came := _part(fd, offset + found, min(most - found, _CHUNK_BYTES), job)[2]):
+            found += came
     except OSError:
         pass  # it wants to be read in a way of its own
     return found
 
 
-def _read(fd: int, offset: int, wanted: int, job: Job) -> tuple[bytes, str]:
-    """So many bytes, or those until the end, and their hash."""
+def _part(fd: int, offset: int, wanted: int, job: Job) -> tuple[bytes, str, int]:
+    """So many bytes, or those until the end, their hash, and how many they are."""
     digest, chunks, left = hashlib.sha256(), [], wanted
     while left:
         job.check()
@@ -119,7 +124,8 @@ def _read(fd: int, offset: int, wanted: int, job: Job) -> tuple[bytes, str]:
         chunks.append(chunk)
         left -= len(chunk)
         offset += len(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks), digest.hexdigest()
+    data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return data, digest.hexdigest(), len(data)
 
 
 def _too_large(what: str, size: int) -> OpsError:
@@ -127,7 +133,7 @@ def _too_large(what: str, size: int) -> OpsError:
     return OpsError("failed_precondition", f"cannot {what} at once: {why}")
 
 
-def _listing(where: bytes, path: str, job: Job, what: str) -> DirectoryListing:
+def _list(where: bytes, path: str, directory: DirectoryListing, job: Job, what: str) -> None:
     above = path if path.endswith("/") else f"{path}/"
     found = []
     with os.scandir(where) as entries:
@@ -140,12 +146,9 @@ def _listing(where: bytes, path: str, job: Job, what: str) -> DirectoryListing:
         raise OpsError("failed_precondition", f"cannot {what}: {text}")
     job.reserve(room)
     found.sort()
-    return DirectoryListing(
-        entries=[
-            FileInfo(path=above + name, is_directory=is_directory, size=size)
-            for name, is_directory, size in found
-        ]
-    )
+    directory.SetInParent()  # an empty folder, too
+    for name, is_directory, size in found:
+        directory.entries.add(path=above + name, is_directory=is_directory, size=size)
 
 
 def _shape(entry: os.DirEntry[bytes]) -> tuple[bool, int]:
