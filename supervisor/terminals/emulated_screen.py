@@ -707,9 +707,14 @@ class EmulatedScreen:
                 count = enough + (count - enough) % a_row
             if len(text) == columns == 1:
                 self._put(text * count)
-            elif columns == 2:
+            else:
                 for _ in range(count):
-                    self._put_wide(text)
+                    if columns == 2:
+                        self._put_wide(text[0])
+                    else:
+                        self._put(text[0])
+                    for mark in text[1:]:
+                        self._join(mark)
         self.last = None
 
     def _set_private_mode(self, number: int, *, on: bool) -> None:

@@ -47,6 +47,32 @@ PIECE = st.one_of(
     TEXT, TEXT, WIDE, COMBINED, CONTROL, CONTROL, MOVE, PLACE, EDIT, EDIT, LOOKS, REGION, MODE, SCREEN,
     ESCAPE.map("\x1b".__add__), RARE,
 )  # fmt: skip
+PLACED = st.builds(
+    "{}{}".format,
+    PLACE,
+    st.one_of(
+        EDIT.filter(lambda edit: edit[-1] not in "ILMT@"),
+        st.builds("\x1b[{};{}r".format, st.integers(1, 4), st.integers(5, 8)),
+        st.sampled_from(
+            ["\x1b7", "\x1b8", "\x1bD\r", "\x1bM\r", "\x1bH", "\x1b[2L\r", "\x1b[M\r", "\x1b[3g"]
+        ),
+        st.sampled_from(["\x1b[?1049h\x1b[H"]),
+    ),
+)
+AGREED = st.lists(
+    st.one_of(
+        TEXT,
+        st.text("aé─ ", min_size=1, max_size=12),
+        st.sampled_from(
+            ["\r\n", "\r", "\x1b(0lqk\x1b(B", "\x1b]2;title\x07", "\x1b[H\t\tx", "\x1b[Hx\x1b[3b"]
+        ),
+        LOOKS.filter(lambda looks: not any(other in looks for other in ("42", "48", "58", "59"))),
+        MODE.filter(lambda mode: mode[2:-1] not in ("?6", "?7", "4", "20")),
+        PLACED,
+    ),
+    max_size=40,
+).map(lambda pieces: "".join(pieces).encode())
+"""Well-formed output of which tmux makes the same as other terminals: nothing but text follows a full row."""
 SENT = st.lists(PIECE, max_size=40).map(lambda pieces: "".join(pieces).encode())
 """Well-formed output."""
 RUBBISH = st.lists(

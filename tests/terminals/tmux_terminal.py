@@ -141,9 +141,9 @@ class TmuxTerminal:
     def _captured(self, *options: str) -> list[Row]:
         text = self._run("capture-pane", *options, "-e", "-p", "-N", "-t", "t").removesuffix("\n")
         rows = []
-        pen = DEFAULT
+        pen, drawing = DEFAULT, False
         for line in text.split("\n"):
-            row, pen = _looks(line, pen)
+            row, pen, drawing = _looks(line, pen, drawing)
             rows.append(row)
         return rows
 
@@ -156,10 +156,13 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _looks(line: str, pen: Pen) -> tuple[Row, Pen]:
-    """A row as `(text, look)` pieces, without blanks at its end that look as if nothing was ever written there."""
+def _looks(line: str, pen: Pen, drawing: bool) -> tuple[Row, Pen, bool]:
+    """A row as `(text, look)` pieces, without blanks at its end that look as if nothing was ever written there.
+
+    Returns:
+        The row, and how the next one begins.
+    """
     row: Row = []
-    drawing = False
     for piece in re.split("(\x1b\\[[\\d;:]*m|[\x0e\x0f])", line):
         if piece in ("\x0e", "\x0f"):
             # tmux keeps line drawing characters as letters with a mark.
@@ -173,4 +176,4 @@ def _looks(line: str, pen: Pen) -> tuple[Row, Pen]:
                 row.append((character, shown.sgr))
     while row and row[-1] == (" ", DEFAULT.sgr):
         row.pop()
-    return row, pen
+    return row, pen, drawing
