@@ -24,6 +24,8 @@ def replay(screen: EmulatedScreen) -> bytes:
         regions.insert(0, screen.main_region)
         _set_region(regions[:1], screen.rows, out)
         _enter_alternate(screen, out)
+        # A terminal that has but one screen shows nothing of the main one then.
+        out.append("\x1b[H\x1b[2J")
         _paint(screen.alternate, screen, out)
     _set_region(regions, screen.rows, out)
     _save_cursor(screen.grid, out, offset=screen.top)

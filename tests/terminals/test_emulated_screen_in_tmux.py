@@ -35,7 +35,7 @@ def shown(tmux: TmuxTerminal, *pieces: bytes) -> list[dict[str, object]]:
 @needs_tmux
 @pytest.mark.slow
 @given(AGREED, AGREED)
-# The terminal is cleared between examples. They are always the same ones, since tmux has quirks of its own beyond these.
+# The terminal is cleared between examples. They are always the same ones: tmux has quirks that others may meet.
 @settings(
     max_examples=40,
     deadline=None,
