@@ -84,10 +84,8 @@ async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
 async def begun(relay: Relay, count: int, form: str = "proto") -> list[asyncio.Task[bytes]]:
     """So many equal calls that wait for one git."""
     before = len(relay.started())
-    calls = [
-        asyncio.create_task(relay.ask("GetGitStatus", b"{}" if form == "json" else b"", form))
-        for _ in range(count)
-    ]
+    request = b"{}" if form == "json" else b""
+    calls = [asyncio.create_task(relay.ask("GetGitStatus", request, form)) for _ in range(count)]
     await eventually(lambda: len(relay.started()) > before)
     return calls
 
