@@ -13,11 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from supervisor.cli.remote.discovery import NotRunning
+from supervisor.cli.remote.responses import RequestRefused
 from supervisor.model.errors import SupervisorError
+from supervisor.model.phase import ServicePhase
 from tests.e2e.harness import Project
 from tests.faults import killed, killed_shim
 from tests.faults.scene import Scene, read_errors, until, until_or_last
@@ -45,6 +48,9 @@ tasks:
   c: {{name: C, triggeredBy: [postEnvironmentStart], dependsOn: [web, b], command: {MARK.format("c")}}}
   d: {{name: D, triggeredBy: [postDevcontainerStart], command: '{MARK.format("d")}; exit 7'}}
 """
+CALL = f"{MARK.format('call')}; echo out; echo err >&2; exit 3"
+LONG = f"{MARK.format('long')}; exec sleep 1000"
+OPS = "supervisor.v1.EnvironmentOpsService"
 DRIVER = Path(killed.__file__)
 
 
@@ -56,6 +62,10 @@ class Ending:
     """How often each command ran."""
     executions: dict[tuple[str, str, str], int]
     """`{(reference, started by, phase): how many}`"""
+    stopped: ServicePhase
+    """The phase of the service with a stop command; one whose end nobody knows has failed."""
+    answer: dict[str, Any]
+    """What the client of an operation got."""
 
 
 class Story:
@@ -66,6 +76,7 @@ class Story:
         self.scene = scene
         self.note = scene.project.home / "note"
         self.deaths = 0
+        self.answer: dict[str, Any] = {}
         scene.project.write(FILE)
         scene.launch(entry=(driver, point, str(number), str(self.note)))
 
@@ -76,15 +87,19 @@ class Story:
         self._until(lambda: self._start_or_stop("StartService", "web"))
         self._until(lambda: self.scene.phases()["web"] == "running")
         self._until(lambda: self._start_or_stop("StopService", "bye"))
-        self._until(lambda: self.scene.phases()["bye"] == "stopped")
+        self._until(lambda: self.scene.phases()["bye"] in ("stopped", "failed"))
+        self._until(self._calls)
+        self._until(self._leaves_what_runs_long)
         self.scene.in_agreement()
+        records = self.scene.records()
         executions = Counter(
             (execution.reference, execution.started_by, execution.phase.value)
-            for execution in self.scene.records().executions.values()
+            for execution in records.executions.values()
         )
+        (bye,) = (one for one in records.services.values() if one.item.reference == "bye")
         runs = {name: len(lines) for name, lines in self.scene.marks().items()}
         self._end()
-        return Ending(runs, dict(executions))
+        return Ending(runs, dict(executions), bye.phase, self.answer)
 
     def _is_up(self) -> bool:
         status = self.scene.client().status()
@@ -93,6 +108,22 @@ class Story:
 
     def _start_or_stop(self, method: str, reference: str) -> bool:
         self.scene.client().call(method, id=self.scene.services()[reference]["id"])
+        return True
+
+    def _calls(self) -> bool:
+        """Have a command run; who got no answer asks again under the same operation id."""
+        try:
+            self.answer = self.scene.client().call("Exec", OPS, operationId="call", command=CALL)
+        except RequestRefused as refused:
+            if refused.code != "aborted":
+                raise
+            self.answer = {"code": refused.code}
+        return True
+
+    def _leaves_what_runs_long(self) -> bool:
+        """Have a command run that the end of all ends, and wait for it no longer than until it runs."""
+        if not self.scene.marks().get("long"):
+            self.scene.client(0.2).call("Exec", OPS, operationId="long", command=LONG)
         return True
 
     def _end(self) -> None:
@@ -145,13 +176,25 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[End
 def test_undisturbed_story_is_as_written(undisturbed: tuple[Ending, dict[str, int]]) -> None:
     ending, passages = undisturbed
 
-    assert ending.runs == {"a": 1, "b": 1, "bye": 1, "bye-stop": 1, "c": 1, "d": 1, "web": 2}
+    assert ending.runs == {
+        "a": 1,
+        "b": 1,
+        "bye": 1,
+        "bye-stop": 1,
+        "c": 1,
+        "d": 1,
+        "web": 2,
+        "call": 1,
+        "long": 1,
+    }
     assert ending.executions == {
         ("a", "postMachineStart", "succeeded"): 1,
         ("b", "postEnvironmentStart", "succeeded"): 1,
         ("c", "postEnvironmentStart", "succeeded"): 1,
         ("d", "postDevcontainerStart", "failed"): 1,
     }
+    assert ending.stopped is ServicePhase.STOPPED
+    assert ending.answer == {"exitCode": 3, "stdout": "out\n", "stderr": "err\n"}
     assert set(passages) == set(killed.NAMES), "every point is passed"
 
 
@@ -201,6 +244,7 @@ def test_death_of_the_shim_at_a_point_costs_exit_statuses_at_most(
             for name, count in told.runs.items():
                 assert count <= ending.runs[name], where
             assert {key[:2] for key in told.executions} == {key[:2] for key in ending.executions}, where
+            assert told.answer in (ending.answer, {"code": "aborted"}), where
             assert {key[2] for key in told.executions} <= {"succeeded", "failed"}, where
             assert story.deaths == 0, where
         finally:
