@@ -248,6 +248,8 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     # What is new works, on the old records and the old shim.
     again = installed.done("run-task", "after")
     assert again.process.returncode == 7
+    command = installed.done("exec", "echo out; echo err >&2; exit 6")
+    assert (command.process.returncode, command.out, command.err) == (6, "out\n", "err\n")
     assert installed.done("service", "stop", "web", "--wait").process.returncode == 0
     assert (project.folder / "asked-to-stop").exists()
     assert installed.done("service", "start", "web", "--wait").process.returncode == 0
@@ -261,6 +263,7 @@ def test_from_the_landed_version_nothing_is_stopped_and_nothing_lost(
     assert [run["kind"] for run in runs(path, services(path)["late"]["id"])] == ["ready", "start"]
     folder = project.state / "runs"
     kept = {run["id"] for run in runs(path)}
+    kept |= {one["runId"] for one in json.loads(installed.done("operations", "--format", "json").out)}
     until(lambda: set(os.listdir(folder)) <= kept, "that the rest is removed")
     # Only the probe that the landed version ran has a directory.
     with_directory = {run["id"] for run in runs(path) if run["kind"] != "ready"}
