@@ -17,6 +17,8 @@ from supervisor.terminals.holder_protocol import Head, NewShell
 from supervisor.terminals.terminal_maker import TerminalMaker
 
 PATIENCE_S = 20.0
+_LONGEST = 1000
+"""Of a text that is waited for: to look at all that was printed each time would take minutes for a flood."""
 
 
 class Scene:
@@ -54,13 +56,13 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
 
 async def printed(stream: TerminalStream, until: Callable[[bytes], object]) -> bytes:
-    """Read until what was printed meets the condition."""
+    """Read until the end of what was printed meets the condition; returns all of it."""
     found = bytearray()
     with anyio.fail_after(PATIENCE_S):
         async for head, body in stream:
             assert "data" in head, (head, bytes(found[-500:]))
             found += body
-            if until(bytes(found)):
+            if until(bytes(found[-len(body) - _LONGEST :])):
                 break
     return bytes(found)
 

@@ -134,7 +134,7 @@ async def test_neither_a_reader_that_stops_nor_a_shell_that_ignores_a_hangup_hol
     async with scene(tmp_path) as it:
         stubborn = await it.made("bash")
         await it.client.write(stubborn.id, b"trap '' HUP; echo 'rea''dy'; while :; do sleep 0.1; done\n")
-        last = await it.client.attach(stubborn.id)
+        last = await it.client.read(stubborn.id, history=True)
         await printed(last, lambda found: b"ready" in found)
         began = time.monotonic()
         await it.client.hang_up(stubborn.id)
