@@ -62,7 +62,7 @@ class Job:
             raise Cancelled
 
     def reserve(self, size_bytes: int) -> None:
-        """Ask for room for an answer of this size. Raises NoRoomYet, for the worker."""
+        """Ask for room for an answer of this size, before it is built. Raises NoRoomYet, for the worker."""
         if size_bytes > LARGE_BYTES and not self.has_room:
             raise NoRoomYet
 

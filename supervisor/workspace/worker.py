@@ -225,6 +225,8 @@ class Worker:
             call.job.reserve(sum(map(len, call.pieces)))
         _, function = UNARY[call.method]
         response = function(self._request(call), call.job)
+        # It should have asked before it built this; what is sent at one time is bounded all the same.
+        call.job.reserve(response.ByteSize())
         return _encoded(response, call.form)
 
     def _request(self, call: Call) -> Any:

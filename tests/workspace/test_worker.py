@@ -6,12 +6,15 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from supervisor.workspace import worker_client
 from supervisor.workspace.errors import OpsError
+from supervisor.workspace.worker_protocol import LARGE_BYTES
 from tests.connect_server.serving import eventually
 from tests.workspace.worker_bench import WorkerBench, children, command_line, with_slow_git, working
 
@@ -166,3 +169,41 @@ async def test_an_error_of_ours_is_told_to_nobody_but_the_log(
             await call.answer()
     assert refused.value.code == "internal"
     assert "KeyError: 'NoSuchMethod'" in caplog.text
+
+
+async def test_large_answers_are_built_and_sent_one_at_a_time(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"f{number}").write_bytes(bytes([number]) * (LARGE_BYTES + 1))
+    (tmp_path / "small").write_text("small")
+    turns, most = asyncio.Semaphore(1), [0, 0]
+
+    @asynccontextmanager
+    async def room() -> AsyncIterator[None]:
+        async with turns:
+            most[0] += 1
+            most[1] = max(most)
+            yield
+            most[0] -= 1
+
+    async with working(tmp_path, room=room) as bench:
+        calls = [asyncio.create_task(bench.call("ReadFile", path=f"f{number}")) for number in range(4)]
+        async with turns:  # they wait, and others do not
+            assert (await bench.call("ReadFile", path="small")).content.data == b"small"
+        answers = await asyncio.gather(*calls)
+
+    assert [set(answer.content.data) for answer in answers] == [{0}, {1}, {2}, {3}]
+    assert most == [0, 1]
+
+
+async def test_who_leaves_while_it_waits_for_room_takes_none(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(bytes(LARGE_BYTES + 1))
+    turns = asyncio.Semaphore(1)
+
+    async with working(tmp_path, room=lambda: turns) as bench:
+        async with turns:
+            leaving, staying = [asyncio.create_task(bench.call("ReadFile", path="f")) for _ in range(2)]
+            await bench.call("ReadFile", path=".")
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        assert len((await staying).content.data) == LARGE_BYTES + 1
+        assert not turns.locked()

@@ -12,7 +12,7 @@ import anyio
 from google.protobuf.message import Message
 
 from platform_wire import environmentopts_pb2 as pb
-from supervisor.workspace.worker_client import WorkerClient
+from supervisor.workspace.worker_client import Room, WorkerClient
 from supervisor.workspace.worker_process import WorkPlace
 
 PATIENCE_S = 30.0
@@ -43,20 +43,19 @@ class WorkerBench:
 
 @asynccontextmanager
 async def working(
-    folder: Path, environ: Mapping[str, str] | None = None, idle_s: float = 60.0
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    idle_s: float = 60.0,
+    room: Room = nullcontext,
 ) -> AsyncIterator[WorkerBench]:
     """A client of a worker for the time of a test."""
     place = WorkPlace(str(folder), dict(os.environ) if environ is None else environ)
-    client = WorkerClient(place, nullcontext_room, idle_s)
+    client = WorkerClient(place, room, idle_s)
     with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.run)
             yield WorkerBench(client)
             tasks.cancel_scope.cancel()
-
-
-def nullcontext_room() -> nullcontext[None]:
-    return nullcontext()
 
 
 def children(pid: int) -> list[int]:

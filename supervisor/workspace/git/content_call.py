@@ -56,6 +56,7 @@ def _answer(
     )
     if answer.is_binary and not with_binary:
         return answer
+    comparison.git.job.reserve((original.size if original else 0) + comparison.size())
     kept, attributes = _kept(comparison, original), Attributes.of(comparison.git, comparison.path)
     _check_sizes(comparison.path, kept, 0 if attributes.has_filter else comparison.size())
     answer.original_content = kept

@@ -33,6 +33,7 @@ def get_git_diff(request: GetGitDiffRequest, job: Job) -> GetGitDiffResponse:
     for path in paths:
         with compared(repository, base, path) as comparison:
             if comparison.change is not None:
+                job.reserve(2 * comparison.size())
                 patch = comparison.patch(request.unified)
                 return GetGitDiffResponse(
                     file_change=comparison.change.message(), hunks=_hunks(patch), is_binary=patch.is_binary
