@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python -I
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up test fast lint format docs wheel coverage newest rules faults long bench ci
+.PHONY: help set-up test fast lint format docs wheel coverage newest rules faults acceptance long bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ rules: set-up ## break every rule of the core once and see a test fail
 
 faults: ## hurt and attack a running supervisor in every way
 	bin/test tests/faults tests/security --all-faults
+
+acceptance: set-up ## the acceptance points of work inside an environment, with both SDKs, as a table; WORDS="--points 2,5"
+	.venv/bin/python -m tests.acceptance $(WORDS)
 
 long: rules faults coverage ## what takes too long for CI: an hour or two
 

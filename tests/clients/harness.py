@@ -112,6 +112,8 @@ class Driver:
     client: Client
     program: str
     supervisor: Supervisor
+    patience_s: float = SCENARIO_DEADLINE_S
+    """How long a scenario may take."""
 
     def run(self, scenario: str, **arguments: Any) -> dict[str, Any]:
         """What the client's program says about a scenario; it must come to an end, and without an exception."""
@@ -139,7 +141,7 @@ class Driver:
         """What a program that was started says in the end, and does not fail."""
         with program:
             try:
-                out, err = program.communicate(timeout=SCENARIO_DEADLINE_S)
+                out, err = program.communicate(timeout=self.patience_s)
             except subprocess.TimeoutExpired:
                 program.kill()
                 raise

@@ -27,29 +27,33 @@ def test_a_write_in_the_middle_of_which_the_supervisor_is_killed(
     tmp_path: Path, request: pytest.FixtureRequest, ready: Callable[[Client], None]
 ) -> None:
     full = request.config.getoption("--full-size")
-    draw = random.Random(request.config.getoption("--seed"))
-    kills, size = (50, 100_000_000) if full else (1, 8 * MIB)
     ready(SDK_1_2)
     project = Project(tmp_path)
     try:
-        outcomes = {"old": 0, "new": 0, "answered": 0}
-        byte, middle_s = 1, written(project, size) / 2
-        for _ in range(kills):
-            supervisor = Supervisor(project)
-            outcome = killed(supervisor, byte + 1, size, draw.uniform(0.7, 1.3) * middle_s)
-            middle_s *= 0.93 if outcome else 1.07  # how fast the machine is changes
-            content = (project.folder / "target").read_bytes()
-            assert len(content) == size
-            assert len(set(content)) == 1
-            assert set(os.listdir(project.folder)) == {"target"}
-            found = "new" if content[0] == byte + 1 else "old"
-            assert content[0] in (byte, byte + 1)
-            assert not (outcome and found == "old"), "a write was answered and is lost"
-            outcomes["answered" if outcome else found] += 1
-            byte = content[0] % 200
-        print(outcomes)
+        draw = random.Random(request.config.getoption("--seed"))
+        print(outcomes(project, draw, *((50, 100_000_000) if full else (1, 8 * MIB))))
     finally:
         project.close()
+
+
+def outcomes(project: Project, draw: random.Random, kills: int, size: int) -> dict[str, int]:
+    """Kill so often in the middle of a write of so many bytes. Returns how often the file was the old or the new."""
+    found = {"old": 0, "new": 0, "answered": 0}
+    byte, middle_s = 1, written(project, size) / 2
+    for _ in range(kills):
+        supervisor = Supervisor(project)
+        outcome = killed(supervisor, byte + 1, size, draw.uniform(0.7, 1.3) * middle_s)
+        middle_s *= 0.93 if outcome else 1.07  # how fast the machine is changes
+        content = (project.folder / "target").read_bytes()
+        assert len(content) == size
+        assert len(set(content)) == 1
+        assert set(os.listdir(project.folder)) == {"target"}
+        is_new = content[0] == byte + 1
+        assert content[0] in (byte, byte + 1)
+        assert not (outcome and not is_new), "a write was answered and is lost"
+        found["answered" if outcome else "new" if is_new else "old"] += 1
+        byte = content[0] % 200
+    return found
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed_in_the_middle_of_a_call(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import gitpod.v1
+import ona_sdk
 from google.protobuf import symbol_database
 from google.protobuf.message_factory import GetMessageClass
 from ona_sdk import create_client_from_env
@@ -47,7 +48,9 @@ def git_status(environment_id: str, _arguments: Result) -> Result:
 
 def example(environment_id: str, arguments: Result) -> Result:
     """The SDK's own example, from the line that asks for the workspace to its last read, as it stands in the wheel."""
-    names: Result = {"__name__": "example"}
+    # It puts the folder two above its own first on sys.path: that has to be where this SDK is.
+    here = Path(ona_sdk.__file__).parents[1] / "examples/start_environment_and_run_command/main.py"
+    names: Result = {"__name__": "example", "__file__": str(here)}
     source = Path(arguments["example"]).read_text()
     exec(compile(source, arguments["example"], "exec"), names)
     (main,) = [each for each in ast.parse(source).body if getattr(each, "name", "") == "main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import sys
 import threading
@@ -127,7 +128,9 @@ def refused(environment_id: str, _arguments: Result) -> Result:
 def patience(environment_id: str, arguments: Result) -> Result:
     """A client that does not wait for the end."""
     found = environment(environment_id)
-    error, took_s = timed(lambda: refusal(lambda: found.run_command("sleep 3; echo done > done", timeout=1)))
+    seconds = arguments.get("seconds", 1)
+    command = f"sleep {seconds + 2}; echo done > done"
+    error, took_s = timed(lambda: refusal(lambda: found.run_command(command, timeout=seconds)))
     return {"error": error, "seconds": took_s}
 
 
@@ -179,5 +182,19 @@ def slow(environment_id: str, arguments: Result) -> Result:
     return {"result": shown(result), "seconds": took_s}
 
 
-SCENARIOS = (side_by_side, stubborn, upgraded, large, quickly, slow)
+def gap(environment_id: str, arguments: Result) -> Result:
+    """A command that prints more than is kept: what comes before the line that says so, and after it."""
+    result = environment(environment_id).run_command(arguments["command"])
+    before, missing, after = re.split(r"supervisor: (\d+) bytes are missing here[^\n]*\n", result.stdout)
+    parts = {"before": before.encode(), "after": after.encode()}
+    return {
+        "code": result.exit_code,
+        "missing": int(missing),
+        **{name: {"bytes": len(data), "first": data[:64].decode()} for name, data in parts.items()},
+        "alike": all(data == (data[:64] * (len(data) // 64 + 1))[: len(data)] for data in parts.values()),
+    }
+
+
+SINGLE = (results, limits, cancelled, refused, patience, side_by_side)
+SCENARIOS = (*SINGLE, stubborn, upgraded, large, quickly, slow, gap)
 show({each.__name__: each for each in SCENARIOS})
