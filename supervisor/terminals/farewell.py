@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from supervisor.terminals.emulated_screen import ASCII_SETS, EmulatedScreen
+from supervisor.terminals.grid import SavedCursor
 
+UNDONE = (1, 5, 45, 1004, 2004, 2027, 2031)
+"""Modes that are off in a terminal at first. About others terminals differ, and they disturb no shell."""
 _PUSHED_KEYS = "\x1b[<{}u"
 
 
@@ -13,15 +16,15 @@ def farewell(screen: EmulatedScreen) -> bytes:
     What was printed stays. A title stays too, since the one before is not known.
     """
     screen.settle()
+    # To leave the alternate screen brings the saved cursor back, with its own pen, sets and origin mode.
+    restored = (screen.alternate and screen.main.saved) or SavedCursor()
     # Nothing may wait for the rest of a sequence or of a string.
     out = ["\x18"]
     if screen.alternate is not None:
         out.append(_pop_keys(len(screen.alternate.keyboard)))
         out.append(f"\x1b[?{screen.alternate_mode}l")
     out.append(_pop_keys(len(screen.main.keyboard)))
-    for mode, on in screen.modes.items():
-        if on and mode != 66:
-            out.append(f"\x1b[?{mode}l")
+    out.extend(f"\x1b[?{mode}l" for mode in UNDONE if screen.modes.get(mode))
     if screen.modes.get(66):
         out.append("\x1b>")
     out.extend(f"\x1b[?{mode}l" for mode in (screen.mouse, screen.mouse_form) if mode)
@@ -30,7 +33,7 @@ def farewell(screen: EmulatedScreen) -> bytes:
         out.append("\x1b[4l")
     if screen.newline:
         out.append("\x1b[20l")
-    if screen.origin:
+    if screen.origin or restored.origin:
         out.append("\x1b[?6l")
     if not screen.autowrap:
         out.append("\x1b[?7h")
@@ -38,9 +41,11 @@ def farewell(screen: EmulatedScreen) -> bytes:
         out.append("\x1b[?25h")
     if screen.shape:
         out.append("\x1b[0 q")
-    if screen.sets != ASCII_SETS or screen.shift:
-        out.append("\x1b(B\x1b)B\x0f")
-    if screen.pen.link:
+    # Always: what is unfinished may hold a control that is obeyed when it is broken off.
+    out.append("\x1b(B\x0f")
+    if screen.sets != ASCII_SETS or restored.sets != ASCII_SETS:
+        out.append("\x1b)B\x1b*B\x1b+B")
+    if screen.pen.link or restored.pen.link:
         out.append("\x1b]8;;\x1b\\")
     if any(key.startswith("4;") for key in screen.colours):
         out.append("\x1b]104\x1b\\")
