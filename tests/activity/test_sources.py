@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from supervisor.activity.sighting import Sighting, SourceKind
-from supervisor.activity.sources import MOST_EDITORS, EditorReports, running
+from supervisor.activity.sources import MOST_EDITORS, EditorReports, operations, running
 from supervisor.core.records import Records
 from supervisor.model.errors import InvalidActivity
-from supervisor.model.ids import ExecutionId, ServiceId, TaskId
+from supervisor.model.exit import ExitCode
+from supervisor.model.ids import ExecutionId, OperationId, RunId, ServiceId, TaskId
 from supervisor.model.moment import Instant
+from supervisor.model.operation_record import Operation, OperationEnded
 from supervisor.model.phase import ExecutionPhase, ServicePhase
 from supervisor.model.record import Execution, Service, Source
 from supervisor.model.shared_sequence import EMPTY
@@ -95,6 +97,18 @@ def test_what_waits_or_is_over_is_no_activity() -> None:
     for phase in ExecutionPhase:
         found = list(running(Records([replace(BUILD, phase=phase)]), NOW))
         assert bool(found) == (phase is ExecutionPhase.RUNNING)
+
+
+def test_running_operations_are_one_sighting_that_names_no_command() -> None:
+    first = Operation(RunId("r1"), OperationId("build-17"), "make secret", "d", "", 0.0, 49_100.0, born=1)
+    second = replace(first, id=RunId("r2"), operation_id=OperationId("other"), created_s=49_900.0, born=2)
+    ended = replace(
+        first, id=RunId("r3"), operation_id=OperationId("old"), state=OperationEnded(ExitCode(0), 1.0), born=3
+    )
+    assert list(operations(Records([first, second, ended]), NOW)) == [
+        Sighting(SourceKind.OPERATION, "Exec", "operation build-17 and 1 more", 100.0, 1000.0)
+    ]
+    assert list(operations(Records([ended]), NOW)) == []
 
 
 def test_services_are_no_activity() -> None:

@@ -14,8 +14,11 @@ def test_references_are_completed_from_the_supervisor(running: Running) -> None:
     terminal = running.out("terminal", "new", "--detach", "/bin/sh").strip()
     assert _completed(running, "terminal", "attach", terminal[:3]) == [terminal]
     running.out("terminal", "close", terminal)
+    running.out("exec", "--id", "build-17", "true")
+    assert _completed(running, "exec", "--id", "bu") == ["build-17"]
     running.project.stop(running.program)
     assert _completed(running, "logs", "o") == []
+    assert _completed(running, "exec", "--id", "bu") == []
 
 
 def _completed(running: Running, *words: str) -> list[str]:
