@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from supervisor.terminals.emulated_screen import EmulatedScreen
-from supervisor.terminals.queries import without_queries
 from supervisor.terminals.repaint import replay
+from supervisor.terminals.terminal_queries import without_queries
 
 KEPT_BYTES = 2 << 20
 """So much of the last output is kept at least."""

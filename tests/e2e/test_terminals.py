@@ -21,7 +21,7 @@ import pytest
 
 from platform_wire import environmentopts_pb2 as pb
 from supervisor.terminals.emulated_screen import EmulatedScreen
-from supervisor.terminals.queries import without_queries
+from supervisor.terminals.terminal_queries import without_queries
 from tests.clients.harness import Supervisor
 from tests.e2e.harness import Project, until
 from tests.e2e.ops_client import SERVICE, OpsClient, OpsFailure, OpsStream

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.terminals.queries import without_queries
+from supervisor.terminals.terminal_queries import without_queries
 from tests.terminals.recorded_session import PROGRAMS, load
 from tests.terminals.sent import RUBBISH, SENT
 from tests.terminals.tmux_terminal import TmuxTerminal, needs_tmux
