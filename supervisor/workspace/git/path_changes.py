@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -77,9 +78,10 @@ class Untold:
 def all_changes(repository: Repository, base: str) -> list[PathChange]:
     """All that differs between a commit and the working tree, sorted by path as clients see it. Raises OpsError."""
     git = repository.git
-    raw = raw_entries(git, base)
-    git.job.check()
-    untold = listed(git)
+    with ThreadPoolExecutor(1) as beside:  # each looks at all files of the working tree
+        listing = beside.submit(listed, git)
+        raw = raw_entries(git, base)
+        untold = listing.result()
     gone = {entry.path: entry for entry in split(raw, untold) if entry.status == "D"}
     returned = [entry for path, entry in gone.items() if path in untold.untracked]
     differing = still_differing(git, base, returned) if returned else set()

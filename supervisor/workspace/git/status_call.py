@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from platform_wire.environment_pb2 import EnvironmentGitStatus
 from platform_wire.environmentopts_pb2 import GetGitStatusRequest, GetGitStatusResponse
 from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.git.path_changes import all_changes, in_message
-from supervisor.workspace.git.remotes import chosen_remote, clone_url
+from supervisor.workspace.git.remotes import Remote, chosen_remote, clone_url
 from supervisor.workspace.git.repository import Repository, opened
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import shown, text
@@ -19,9 +21,10 @@ _HEADS = b"refs/heads/"
 def get_git_status(_: GetGitStatusRequest, job: Job) -> GetGitStatusResponse:
     """The status of the repository that holds the workspace. Raises OpsError."""
     repository = opened(job)
-    changes = all_changes(repository, repository.base(""))
-    commits, total = unpushed_commits(repository)
-    remote = chosen_remote(repository.git)
+    with ThreadPoolExecutor(1) as beside:
+        looked_up = beside.submit(_commits_and_remote, repository)
+        changes = all_changes(repository, repository.base(""))
+        (commits, total), remote = looked_up.result()
     return GetGitStatusResponse(
         status=EnvironmentGitStatus(
             clone_url=clone_url(remote.url) if remote else "",
@@ -33,6 +36,10 @@ def get_git_status(_: GetGitStatusRequest, job: Job) -> GetGitStatusResponse:
             total_changed_files=len(changes),
         )
     )
+
+
+def _commits_and_remote(repository: Repository) -> tuple[tuple[list[str], int], Remote | None]:
+    return unpushed_commits(repository), chosen_remote(repository.git)
 
 
 def current_branch(git: Git) -> str:
