@@ -91,6 +91,8 @@ def test_the_other_methods_and_refusals(driver: Driver, repository: RealReposito
     assert found["branch"] == {"branch": "main"}
     assert found["refused"] is None  # nothing changed, so the SDK asks for no hunks
     assert (found["leads out"]["code"], found["leads out"]["kind"]) == ("invalid_argument", "ConnectError")
+    kept = found["environment"]["status"]["content"]["git"]  # what GetGitStatus has answered last
+    assert (kept["branch"], kept["totalUnpushedCommits"]) == ("main", 2)
     repository.write("g")
     assert driver.run("methods", baseRef="HEAD", path="g")["refused"]["kind"] == "NotFoundError"
 

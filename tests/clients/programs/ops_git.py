@@ -37,6 +37,7 @@ def methods(environment_id: str, arguments: Result) -> Result:
         "content": said(ops.call("GetFileDiffContent", path=arguments["path"])),
         "branch": said(ops.call("GetDefaultBranch")),
         "refused": refusal(lambda: env.git_changes(base_ref="none")),
+        "environment": said(environment(environment_id).proto()),
         "leads out": refusal(lambda: ops.call("GetGitDiff", path="../x")),
     }
 
