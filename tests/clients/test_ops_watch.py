@@ -49,5 +49,20 @@ def test_stream_breaks_with_the_supervisor_and_a_new_one_works(driver: Driver, t
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", [ONA_0_1], indirect=True, ids=["ona-sdk-0.1"])
+def test_checkout_of_many_files_is_told_whole_or_is_an_overflow(
+    driver: Driver, request: pytest.FixtureRequest
+) -> None:
+    """Of 20,000 files with --all-faults: an overflow, unless the disk is slower than the reader."""
+    count = 20_000 if request.config.getoption("--all-faults") else 1500
+
+    found = driver.run("many", count=count)
+
+    print(found)
+    assert found["overflows"] or found["told"] == count
+    assert found["events"] == ["*many/7"]
+
+
 def _workers(processes: dict[int, str]) -> list[int]:
     return [pid for pid, command in processes.items() if "worker_start.py" in command]
