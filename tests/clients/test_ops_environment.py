@@ -6,6 +6,7 @@ import subprocess
 
 from platform_wire import OTHERS, SERVICES, environment_automation_pb2, environmentopts_pb2
 from tests.clients.harness import Driver, both_sdks
+from tests.clients.set_up import SDK_1_2
 
 PROGRAM = "ops_environment.py"
 
@@ -37,6 +38,24 @@ def test_environment_knows_the_git_status_that_was_answered_last(driver: Driver)
     assert found["before"] is None
     assert found["answered"]["changedFiles"] == [{"path": "new", "changeType": "CHANGE_TYPE_UNTRACKED"}]
     assert found["after"] == found["answered"]
+
+
+@both_sdks
+def test_example_of_the_sdk_works_from_its_workspace_to_its_last_read(driver: Driver) -> None:
+    """Its wheel is gitpod-sdk's: ona-sdk brings none."""
+    (example,) = SDK_1_2.folder.glob("lib/*/site-packages/examples/start_environment_and_run_command/main.py")
+    folder = driver.supervisor.project.folder
+    (folder / "README.md").write_text("# A project\n")
+
+    found = driver.run("example", example=str(example))
+
+    assert found["first"] == "workspace_dir = env.workspace_dir()"
+    printed = found["printed"]
+    assert {"exit_code: 0", f"workspace_dir={folder}", f"pwd={folder}", "stderr is captured too"} <= set(
+        printed
+    )
+    assert f"read 12 bytes from {folder}/README.md" in printed
+    assert printed[-1] == "verified file content: created by the Ona SDK environment interactions example"
 
 
 @both_sdks
