@@ -129,11 +129,17 @@ class Trial:
         clients: tuple[Client, ...] = SDKS,
     ) -> str:
         """Have both SDKs do the same, each with a supervisor of its own. Returns what each has measured."""
-        said = []
+        said, failures = [], []
         for client in clients:
-            with self.supervisor() as supervisor:
-                measured = work(Driver(client, program, supervisor, patience_s))
+            try:
+                with self.supervisor() as supervisor:
+                    measured = work(Driver(client, program, supervisor, patience_s))
+            except AssertionError as failure:
+                failures.append(failure)
+                measured = f"FAILED, {str(failure).partition(chr(10))[0]}"
             said.append(f"{client.name}: {measured}")
+        if failures:
+            raise AssertionError("; ".join(said)) from failures[0]
         return "; ".join(said)
 
     def tests(self, *words: str) -> str:
