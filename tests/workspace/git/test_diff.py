@@ -147,19 +147,16 @@ def test_a_mode_alone_changes_no_line(repository: RealRepository) -> None:
 def test_over_32_mib_on_a_side_is_binary(repository: RealRepository) -> None:
     line = b"x" * 1023 + b"\n"
     repository.write(".gitattributes", "forced* diff\n")
-    for name in ("forced shrinks", "shrinks"):
-        repository.write(name, line * (LARGE >> 10))
-    repository.write("grows", line)
-    repository.write("forced grows", line)
-    repository.write("limit", line)
-    repository.commit()
-    for name in ("forced shrinks", "shrinks"):
+    repository.write("forced shrinks", line * (LARGE >> 10))
+    for name in ("grows", "forced grows", "limit"):
         repository.write(name, line)
+    repository.commit()
+    repository.write("forced shrinks", line)
     for name in ("grows", "forced grows"):
         repository.write(name, line * (LARGE >> 10))
     repository.write("limit", line * (32 << 10))
 
-    for name in ("forced shrinks", "shrinks", "grows", "forced grows"):
+    for name in ("forced shrinks", "grows", "forced grows"):
         answer = repository.diff(name)
         assert (answer.is_binary, len(answer.hunks)) == (True, 0), name
     content = repository.content("forced shrinks")

@@ -66,7 +66,7 @@ def test_random_histories_are_told_as_the_files_are(
     repository: RealRepository, dice: random.Random, request: pytest.FixtureRequest
 ) -> None:
     repository.commit()
-    end = time.monotonic() + request.config.getoption("--fuzz-seconds")
+    end = time.monotonic() + request.config.getoption("--fuzz-seconds") / 2
     while time.monotonic() < end:
         for _ in range(dice.randrange(1, 12)):
             do_something(repository, dice)

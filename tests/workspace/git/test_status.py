@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from platform_wire.environmentopts_pb2 import GetGitDiffRequest
 from supervisor.workspace.errors import Cancelled, OpsError
-from supervisor.workspace.git.diff_calls import get_git_diff
 from supervisor.workspace.git.remotes import clone_url
-from supervisor.workspace.jobs import Job
+from supervisor.workspace.jobs import UNARY, Job
 from tests.workspace.git.real_repository import RealRepository
 
 
@@ -316,8 +314,9 @@ def test_a_file_that_may_not_be_read_is_refused(repository: RealRepository) -> N
     assert refused(repository, "GetFileDiffContent", path="f").code == "permission_denied"
 
 
+@pytest.mark.parametrize("method", ["GetGitStatus", "GetGitDiff"])
 def test_git_ends_when_nobody_waits_any_more(
-    repository: RealRepository, settings: Path, tmp_path: Path
+    repository: RealRepository, settings: Path, tmp_path: Path, method: str
 ) -> None:
     slow = f'[filter "slow"]\n\tclean = touch {tmp_path}/began; sleep 600\n'
     repository.write("f", "x\n")
@@ -329,7 +328,8 @@ def test_git_ends_when_nobody_waits_any_more(
 
     def call() -> None:
         try:
-            get_git_diff(GetGitDiffRequest(path="f"), job)
+            request_class, function = UNARY[method]
+            function(request_class(**({"path": "f"} if method == "GetGitDiff" else {})), job)
         except BaseException as error:
             raised.append(error)
 
