@@ -50,7 +50,7 @@ class CarriedCall(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedMethod:
     """A method that is served elsewhere."""
 
     open: Callable[[str], AbstractAsyncContextManager[CarriedCall]]
@@ -65,12 +65,12 @@ class Carrier(Protocol):
 
     DESCRIPTOR: ServiceDescriptor
 
-    def carried(self, method: str, form: str) -> Carried | None:
+    def carried(self, method: str, form: str) -> CarriedMethod | None:
         """The method of this name, as clients of a form have it; None: it is not served here."""
 
 
 async def answer(
-    method: Carried, call: Call, around: Surroundings, request: web.Request, still_s: float
+    method: CarriedMethod, call: Call, around: Surroundings, request: web.Request, still_s: float
 ) -> web.StreamResponse:
     """Have a method answer a request once. `still_s`: how long the request's body may stand still."""
     try:
@@ -128,7 +128,7 @@ class CarriedStream:
 
     streams = True
 
-    def __init__(self, method: Carried) -> None:
+    def __init__(self, method: CarriedMethod) -> None:
         self._method = method
 
     def message(self, data: bytes, call: Call, around: Surroundings) -> bytes:

@@ -19,7 +19,7 @@ from connect_server.calls import Call, Handler, Method, Surroundings
 from connect_server.codecs import BinaryCodec, JSONCodec
 from connect_server.connect_errors import Code, error_response
 from connect_server.pages import with_query
-from connect_server.relayed import Carried, CarriedStream
+from connect_server.relayed import CarriedMethod, CarriedStream
 
 _BINARY, _JSON = Call(BinaryCodec()), Call(JSONCodec())
 _UNARY = {"application/json": _JSON, "application/proto": _BINARY}
@@ -81,12 +81,12 @@ class ConnectService:
         assert isinstance(method, Method)
         return await calls.answer(method, call or _JSON, self._mount.around, request, data)
 
-    def _carried(self, name: str, form: str) -> Carried | None:
+    def _carried(self, name: str, form: str) -> CarriedMethod | None:
         """The method of a name, if one of the handlers carries it elsewhere."""
         for handler in self._handlers:
             carry = getattr(handler, "carried", None)
             if carry is not None and (found := carry(name, form)) is not None:
-                return cast(Carried, found)
+                return cast(CarriedMethod, found)
         return None
 
     def _method(self, name: str) -> Method | None:

@@ -37,7 +37,15 @@ from supervisor.host.proc import heap, inheritance
 from supervisor.workspace.errors import Cancelled, OpsError, refused
 from supervisor.workspace.jobs import STREAM, UNARY, Job, NoRoomYet
 from supervisor.workspace.methods import METHODS, MODULES
-from supervisor.workspace.worker_protocol import HEAD, LARGE_BYTES, PIECE_BYTES, SIZE, VERSION, Kind, frame
+from supervisor.workspace.worker_protocol import (
+    HEAD,
+    LARGE_BYTES,
+    PIECE_BYTES,
+    SIZE,
+    VERSION,
+    FrameKind,
+    frame,
+)
 
 MOST_THREADS = 32
 MOST_STREAMS = 64
@@ -49,7 +57,7 @@ _HARMLESS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Meant for the supervisor, and sent to all processes of its unit or terminal: it decides when this one ends."""
 
 
-class Call:
+class ServedCall:
     """One call, from its first frame until nothing more is to be said of it."""
 
     def __init__(self, number: int, method: str, form: str, job: Job) -> None:
@@ -80,9 +88,9 @@ class Worker:
         self._sending = threading.Lock()
         self._lock = threading.Lock()
         """Guards the calls and what becomes of them."""
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, ServedCall] = {}
         self._streams = 0
-        self._queue: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[ServedCall] = queue.SimpleQueue()
         self._threads = 0
         self._unfinished = 0
         """Calls with one answer that are whole and not answered yet, those without room left out."""
@@ -91,13 +99,13 @@ class Worker:
 
     def run(self) -> None:
         """Serve until the supervisor is gone."""
-        self._send(Kind.HELLO, 0, json.dumps({"version": __version__, "language": VERSION}).encode())
+        self._send(FrameKind.HELLO, 0, json.dumps({"version": __version__, "language": VERSION}).encode())
         try:
             kind, _, data = self._frame()
-            if kind is not Kind.SETTINGS:
+            if kind is not FrameKind.SETTINGS:
                 return
             self._workspace = _settle(json.loads(data))
-            self._send(Kind.READY)
+            self._send(FrameKind.READY)
             while True:
                 self._take(*self._frame())
         except OSError as error:
@@ -110,9 +118,9 @@ class Worker:
         finally:
             self._end()
 
-    def _frame(self) -> tuple[Kind, int, bytes]:
+    def _frame(self) -> tuple[FrameKind, int, bytes]:
         kind, number, length = HEAD.unpack(self._exactly(HEAD.size))
-        return Kind(kind), number, self._exactly(length)
+        return FrameKind(kind), number, self._exactly(length)
 
     def _exactly(self, size: int) -> bytes:
         data = self._socket.recv(size, socket.MSG_WAITALL) if size else b""
@@ -126,10 +134,10 @@ class Worker:
             data = b"".join(pieces)
         return data
 
-    def _take(self, kind: Kind, number: int, data: bytes) -> None:
-        if kind is Kind.CALL:
+    def _take(self, kind: FrameKind, number: int, data: bytes) -> None:
+        if kind is FrameKind.CALL:
             said = json.loads(data)
-            self._calls[number] = Call(
+            self._calls[number] = ServedCall(
                 number, said["method"], said["form"], Job(self._workspace, has_room=False)
             )
             return
@@ -137,23 +145,23 @@ class Worker:
         if call is None:
             return  # it has failed, or was answered meanwhile
         match kind:
-            case Kind.PIECE:
+            case FrameKind.PIECE:
                 call.pieces.append(data)
-            case Kind.END:
+            case FrameKind.END:
                 call.is_whole = True
                 self._begin(call)
-            case Kind.MORE if call.method in STREAM:
+            case FrameKind.MORE if call.method in STREAM:
                 call.credit.release()
-            case Kind.MORE:
+            case FrameKind.MORE:
                 self._send_piece(call)
-            case Kind.ROOM:
+            case FrameKind.ROOM:
                 self._resume(call)
-            case Kind.CANCEL:
+            case FrameKind.CANCEL:
                 self._cancel(call)
             case _:
                 raise ValueError(kind)
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: ServedCall) -> None:
         if call.method not in STREAM:
             with self._lock:
                 self._unfinished += 1
@@ -196,17 +204,17 @@ class Worker:
                 self._unfinished -= 1
             del call
 
-    def _park(self, call: Call) -> None:
+    def _park(self, call: ServedCall) -> None:
         """Let it wait, without a thread, until the supervisor gives it room for a large answer."""
         with self._lock:
             self._unfinished -= 1
             call.is_parked = not call.is_unwanted
         if call.is_parked:
-            self._send(Kind.ROOM, call.number)
+            self._send(FrameKind.ROOM, call.number)
         else:
             self._over(call)
 
-    def _resume(self, call: Call) -> None:
+    def _resume(self, call: ServedCall) -> None:
         with self._lock:
             if not call.is_parked:
                 return
@@ -216,7 +224,7 @@ class Worker:
         self._queue.put(call)
         self._provide()
 
-    def _answer(self, call: Call) -> bytes:
+    def _answer(self, call: ServedCall) -> bytes:
         """The answer's bytes."""
         if METHODS[call.method].carried_out:
             call.job.has_room = True  # it may be unwanted already, and then nobody would give it any
@@ -229,7 +237,7 @@ class Worker:
         call.job.reserve(response.ByteSize())
         return _encoded(response, call.form)
 
-    def _request(self, call: Call) -> Any:
+    def _request(self, call: ServedCall) -> Any:
         kind, _ = UNARY.get(call.method) or STREAM[call.method]
         data = call.pieces[0] if len(call.pieces) == 1 else b"".join(call.pieces)
         if len(data) > LARGE_BYTES:  # it has its room, so this is not repeated
@@ -242,7 +250,7 @@ class Worker:
         self._validator.validate(request)
         return request
 
-    def _answered(self, call: Call, answer: bytes) -> None:
+    def _answered(self, call: ServedCall, answer: bytes) -> None:
         with self._lock:
             if call.is_unwanted:
                 wanted = False
@@ -253,16 +261,16 @@ class Worker:
             return
         self._send_piece(call, SIZE.pack(len(answer)))
 
-    def _send_piece(self, call: Call, size: bytes = b"") -> None:
+    def _send_piece(self, call: ServedCall, size: bytes = b"") -> None:
         """Send the next piece of the answer; the first one with the size of the whole."""
         piece, call.answer = call.answer[:PIECE_BYTES], call.answer[PIECE_BYTES:]
         is_last = not call.answer
-        self._send(Kind.ANSWER if size else Kind.PIECE, call.number, size, piece)
+        self._send(FrameKind.ANSWER if size else FrameKind.PIECE, call.number, size, piece)
         del piece
         if is_last:
             self._over(call)
 
-    def _stream(self, call: Call) -> None:
+    def _stream(self, call: ServedCall) -> None:
         try:
             _, function = STREAM[call.method]
             messages = function(self._request(call), call.job)
@@ -275,27 +283,27 @@ class Worker:
         except BaseException as error:
             self._failed(call, error)
         else:
-            self._send(Kind.DONE, call.number)
+            self._send(FrameKind.DONE, call.number)
             self._over(call)
         finally:
             self._stream_over()
 
-    def _pump(self, call: Call, messages: Iterator[Any]) -> None:
+    def _pump(self, call: ServedCall, messages: Iterator[Any]) -> None:
         held = next(messages, call)
         if held is None:
-            self._send(Kind.BEGUN, call.number)
+            self._send(FrameKind.BEGUN, call.number)
         while held is not call:
             if held is not None:
                 call.credit.acquire()
                 call.job.check()
-                self._send(Kind.PIECE, call.number, _encoded(held, call.form))
+                self._send(FrameKind.PIECE, call.number, _encoded(held, call.form))
             held = next(messages, call)
 
     def _stream_over(self) -> None:
         with self._lock:
             self._streams -= 1
 
-    def _cancel(self, call: Call) -> None:
+    def _cancel(self, call: ServedCall) -> None:
         with self._lock:
             call.is_unwanted = True
             works_on = call.is_whole and METHODS[call.method].carried_out
@@ -308,17 +316,19 @@ class Worker:
         if is_idle:
             self._over(call)
 
-    def _failed(self, call: Call, error: BaseException) -> None:
+    def _failed(self, call: ServedCall, error: BaseException) -> None:
         if not call.is_unwanted:
             self._fail(call.number, *_explained(error, call.method))
         self._over(call)
 
     def _fail(self, number: int, code: str, message: str, details: str = "") -> None:
         self._send(
-            Kind.FAILED, number, json.dumps({"code": code, "message": message, "details": details}).encode()
+            FrameKind.FAILED,
+            number,
+            json.dumps({"code": code, "message": message, "details": details}).encode(),
         )
 
-    def _over(self, call: Call) -> None:
+    def _over(self, call: ServedCall) -> None:
         """Nothing more is to be said of it."""
         with self._lock:
             self._calls.pop(call.number, None)
@@ -327,7 +337,7 @@ class Worker:
         if call.is_large:
             heap.give_back()
 
-    def _send(self, kind: Kind, number: int = 0, *parts: bytes | memoryview) -> None:
+    def _send(self, kind: FrameKind, number: int = 0, *parts: bytes | memoryview) -> None:
         """Send a frame. If the supervisor is gone, the main thread finds out."""
         data = b"".join(parts)
         try:

@@ -20,7 +20,7 @@ from supervisor import __version__
 from supervisor.host.proc import worker_threads
 from supervisor.workspace.errors import OpsError
 from supervisor.workspace.worker_process import WorkerProcess, WorkPlace
-from supervisor.workspace.worker_protocol import HEAD, PIECE_BYTES, SIZE, VERSION, Kind, frame
+from supervisor.workspace.worker_protocol import HEAD, PIECE_BYTES, SIZE, VERSION, FrameKind, frame
 
 IDLE_S = 60.0
 START_S = 30.0
@@ -45,60 +45,60 @@ class WorkerCall:
         self._number = number
         self._room = room
         self._held = held
-        self._came: asyncio.Queue[tuple[Kind, bytes]] = asyncio.Queue()
+        self._came: asyncio.Queue[tuple[FrameKind, bytes]] = asyncio.Queue()
         """What the worker has said. It is asked for each piece, so there are at most two frames."""
 
     async def send(self, piece: bytes) -> None:
         """Send a piece of the request."""
         view = memoryview(piece)
         for start in range(0, len(view), PIECE_BYTES):
-            await self._link.send(Kind.PIECE, self._number, view[start : start + PIECE_BYTES])
+            await self._link.send(FrameKind.PIECE, self._number, view[start : start + PIECE_BYTES])
 
     async def finish(self) -> None:
         """The request is whole."""
-        await self._link.send(Kind.END, self._number)
+        await self._link.send(FrameKind.END, self._number)
 
     async def answer(self) -> tuple[int, bytes]:
         """How many bytes the answer has, and the first of them."""
-        kind, data = await self._next(Kind.ANSWER, Kind.ROOM)
-        if kind is Kind.ROOM:
+        kind, data = await self._next(FrameKind.ANSWER, FrameKind.ROOM)
+        if kind is FrameKind.ROOM:
             await self._held.enter_async_context(self._room())
-            await self._link.send(Kind.ROOM, self._number)
-            _, data = await self._next(Kind.ANSWER)
+            await self._link.send(FrameKind.ROOM, self._number)
+            _, data = await self._next(FrameKind.ANSWER)
         return SIZE.unpack_from(data)[0], data[SIZE.size :]
 
     async def more(self) -> bytes:
         """The next piece of the answer."""
-        await self._link.send(Kind.MORE, self._number)
-        return (await self._next(Kind.PIECE))[1]
+        await self._link.send(FrameKind.MORE, self._number)
+        return (await self._next(FrameKind.PIECE))[1]
 
     async def begun(self) -> bytes | None:
         """Wait until a stream's subscription stands. Returns a first message that came in place of that."""
-        await self._link.send(Kind.MORE, self._number)
-        kind, data = await self._next(Kind.BEGUN, Kind.PIECE, Kind.DONE)
-        if kind is Kind.DONE:
+        await self._link.send(FrameKind.MORE, self._number)
+        kind, data = await self._next(FrameKind.BEGUN, FrameKind.PIECE, FrameKind.DONE)
+        if kind is FrameKind.DONE:
             self._came.put_nowait((kind, data))
-        return data if kind is Kind.PIECE else None
+        return data if kind is FrameKind.PIECE else None
 
     async def messages(self, first: bytes | None) -> AsyncIterator[bytes]:
         """The messages of a stream, of which one is asked for. `first`: what `begun` gave."""
         if first is not None:
             yield first
-            await self._link.send(Kind.MORE, self._number)
+            await self._link.send(FrameKind.MORE, self._number)
         while True:
-            kind, data = await self._next(Kind.PIECE, Kind.DONE)
-            if kind is Kind.DONE:
+            kind, data = await self._next(FrameKind.PIECE, FrameKind.DONE)
+            if kind is FrameKind.DONE:
                 return
             yield data
-            await self._link.send(Kind.MORE, self._number)
+            await self._link.send(FrameKind.MORE, self._number)
 
-    def take(self, kind: Kind, data: bytes) -> None:
+    def take(self, kind: FrameKind, data: bytes) -> None:
         """The worker has said this."""
         self._came.put_nowait((kind, data))
 
-    async def _next(self, *expected: Kind) -> tuple[Kind, bytes]:
+    async def _next(self, *expected: FrameKind) -> tuple[FrameKind, bytes]:
         kind, data = await self._came.get()
-        if kind is Kind.FAILED:
+        if kind is FrameKind.FAILED:
             said = json.loads(data)
             if said["details"]:
                 _log.error("a call of the workspace failed:\n%s", said["details"])
@@ -128,16 +128,16 @@ class Link:
         """Begin a call."""
         self._last += 1
         call = self._calls[self._last] = WorkerCall(self, self._last, room, held)
-        self._write(Kind.CALL, self._last, json.dumps({"method": method, "form": form}).encode())
+        self._write(FrameKind.CALL, self._last, json.dumps({"method": method, "form": form}).encode())
         return self._last, call
 
     def close_call(self, number: int) -> None:
         """Nobody waits for a call any more; it may be over."""
         del self._calls[number]
         self._idle_since_s = asyncio.get_running_loop().time()
-        self._write(Kind.CANCEL, number)
+        self._write(FrameKind.CANCEL, number)
 
-    async def send(self, kind: Kind, number: int, data: bytes | memoryview = b"") -> None:
+    async def send(self, kind: FrameKind, number: int, data: bytes | memoryview = b"") -> None:
         """Send a frame, and wait while the worker does not keep up. Raises OpsError."""
         if self._why_ended:
             raise OpsError("unavailable", self._why_ended)
@@ -160,9 +160,9 @@ class Link:
         self._why_ended = why
         data = json.dumps({"code": "unavailable", "message": why, "details": ""}).encode()
         for call in self._calls.values():
-            call.take(Kind.FAILED, data)
+            call.take(FrameKind.FAILED, data)
 
-    def _write(self, kind: Kind, number: int, data: bytes | memoryview = b"") -> None:
+    def _write(self, kind: FrameKind, number: int, data: bytes | memoryview = b"") -> None:
         if not self._why_ended:
             self._writer.writelines((HEAD.pack(kind, number, len(data)), data))
 
@@ -253,9 +253,9 @@ class WorkerClient:
                 "not fit together: run `supervisor upgrade`"
             )
             raise OpsError("unavailable", f"cannot work on files, git and changes: {why}")
-        writer.write(frame(Kind.SETTINGS, 0, self._place.settings()))
+        writer.write(frame(FrameKind.SETTINGS, 0, self._place.settings()))
         kind, _, data = await read_frame(reader)
-        if kind is not Kind.READY:
+        if kind is not FrameKind.READY:
             raise OpsError("unavailable", json.loads(data)["message"])
 
     async def _relay(self, link: Link, promised: asyncio.Future[Link]) -> None:
@@ -295,7 +295,7 @@ class WorkerClient:
         link.exception()  # there may be nobody left who waits
 
 
-async def read_frame(reader: asyncio.StreamReader) -> tuple[Kind, int, bytes]:
+async def read_frame(reader: asyncio.StreamReader) -> tuple[FrameKind, int, bytes]:
     """The next frame. Raises EOFError, OSError."""
     kind, number, length = HEAD.unpack(await reader.readexactly(HEAD.size))
-    return Kind(kind), number, await reader.readexactly(length) if length else b""
+    return FrameKind(kind), number, await reader.readexactly(length) if length else b""

@@ -37,7 +37,7 @@ HEAD = struct.Struct(">BIQ")
 SIZE = struct.Struct(">Q")
 
 
-class Kind(enum.IntEnum):
+class FrameKind(enum.IntEnum):
     """What a frame says."""
 
     HELLO = 1
@@ -55,6 +55,6 @@ class Kind(enum.IntEnum):
     ROOM = 13
 
 
-def frame(kind: Kind, call: int = 0, data: bytes = b"") -> bytes:
+def frame(kind: FrameKind, call: int = 0, data: bytes = b"") -> bytes:
     """A frame as bytes."""
     return HEAD.pack(kind, call, len(data)) + data

@@ -15,7 +15,7 @@ import pytest
 from connect_server import relayed
 from connect_server.calls import Surroundings
 from connect_server.connect_errors import Code, ConnectError
-from connect_server.relayed import Carried, CarriedCall
+from connect_server.relayed import CarriedCall, CarriedMethod
 from connect_server.service_routes import Mount, service_routes
 from connect_server.validation import Validator
 from platform_wire import environmentopts_pb2 as pb
@@ -51,10 +51,10 @@ class Elsewhere:
         self.subscribed = asyncio.Event()
         self.told: asyncio.Queue[bytes] = asyncio.Queue()
 
-    def carried(self, method: str, form: str) -> Carried | None:
+    def carried(self, method: str, form: str) -> CarriedMethod | None:
         if method == "ReadFile":
-            return Carried(self._begin, LIMIT)
-        return Carried(self._begin, LIMIT, streams=True) if method == "Watch" else None
+            return CarriedMethod(self._begin, LIMIT)
+        return CarriedMethod(self._begin, LIMIT, streams=True) if method == "Watch" else None
 
     def _begin(self, form: str) -> AbstractAsyncContextManager[CarriedCall]:
         self.forms.append(form)

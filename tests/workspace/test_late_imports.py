@@ -14,7 +14,7 @@ sys.path.insert(0, {root!r})
 from supervisor.workspace import worker
 from supervisor.workspace.jobs import Job, STREAM, UNARY
 from supervisor.workspace.methods import MODULES
-from supervisor.workspace.worker import Call, Worker, _explained
+from supervisor.workspace.worker import ServedCall, Worker, _explained
 for name in MODULES:
     importlib.import_module(name)
 before = set(sys.modules)
@@ -25,7 +25,7 @@ for method in UNARY:
     for form, requests in (("json", (b'{{"path": "f"}}', b'{{"path": "missing/x"}}', b"{{}}", b"{{", b'{{"path": 1}}')),
                            ("proto", (b"", b"\\n\\x01f", b"\\xff"))):
         for request in requests:
-            call = Call(1, method, form, Job({workspace!r}))
+            call = ServedCall(1, method, form, Job({workspace!r}))
             call.pieces.append(request)
             try:
                 serving._answer(call)

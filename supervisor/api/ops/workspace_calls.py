@@ -15,7 +15,7 @@ import anyio
 
 from connect_server import strict_json
 from connect_server.connect_errors import Code, ConnectError
-from connect_server.relayed import Carried, CarriedCall
+from connect_server.relayed import CarriedCall, CarriedMethod
 from platform_wire.environment_pb2 import EnvironmentGitStatus
 from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
 from platform_wire.environmentopts_pb2 import GetGitStatusResponse
@@ -72,14 +72,14 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
             return strict_json.decode(data, GetGitStatusResponse).status
         return GetGitStatusResponse.FromString(data).status
 
-    def carried(self, method: str, form: str) -> Carried | None:
+    def carried(self, method: str, form: str) -> CarriedMethod | None:
         """See `connect_server.relayed.Carrier`."""
         known = METHODS.get(method)
         if known is None:
             return None
         limit = known.limit_json_bytes if form == "json" else known.limit_bytes
         begin = self._begin_shared if known.shared else self._begin
-        return Carried(partial(begin, method, known), limit, known.streams)
+        return CarriedMethod(partial(begin, method, known), limit, known.streams)
 
     @asynccontextmanager
     async def _begin(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
