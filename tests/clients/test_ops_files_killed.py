@@ -73,8 +73,8 @@ def test_nothing_is_left_when_the_supervisor_is_killed_in_the_middle_of_a_call(t
         asking = threading.Thread(target=ask)
         asking.start()
         until((project.folder / "bin/git.runs").exists, "git")
+        until(lambda: named(project, b"sleep\x00600"), "what git has started")
         assert named(project, b"worker_start.py")
-        assert named(project, b"sleep\x00600")
 
         supervisor.program.process.kill()
 
