@@ -308,8 +308,7 @@ class _Watcher:
         if tree.git_folder_changed:
             tree.git_folder_changed = False
             self._refind_repository()
-        if tree.is_gone:
-            self._due.setdefault(self._find_root, time.monotonic())
+        self._note_gone()
 
     def _after_git_event(self) -> None:
         repository = self._repository
@@ -326,9 +325,14 @@ class _Watcher:
             repository.is_gone = False
             self._refind_repository()
 
-    def _look(self) -> None:
+    def _look(self, new_since_s: float | None = None) -> None:
         self._tree.kept = self._kept()
-        self._shared.tell(self._tree.look())
+        self._shared.tell(self._tree.look(new_since_s))
+        self._note_gone()
+
+    def _note_gone(self) -> None:
+        if self._tree.is_gone:
+            self._due.setdefault(self._find_root, time.monotonic())
 
     def _on_new_rules(self, changed_s: float) -> None:
         """They count at once, but not if a checkout writes many files of patterns."""
@@ -341,8 +345,7 @@ class _Watcher:
 
     def _apply_rules(self) -> None:
         self._due.pop(self._apply_rules, None)
-        self._tree.kept = self._kept()
-        self._shared.tell(self._tree.look(min(self._rules_changed_s, time.time())))
+        self._look(min(self._rules_changed_s, time.time()))
         self._rules_changed_s = float("inf")
         self._rules_s.append(time.monotonic())
         self._shared.tell([], git=self._place is not None)

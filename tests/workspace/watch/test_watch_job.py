@@ -414,6 +414,17 @@ def test_workspace_folder_that_is_made_again_is_an_overflow(place: Path, tmp_pat
         assert watching.all() == ["+c"]
 
 
+@pytest.mark.usefixtures("hurried")
+def test_workspace_folder_that_is_not_there_yet_is_watched_when_it_comes(place: Path) -> None:
+    place.rmdir()
+    with Watching(place) as watching:
+        place.mkdir()
+        watching.until(lambda: watching.overflows, "an overflow")
+        watching.came.clear()
+        (place / "a").touch()
+        assert watching.all() == ["+a"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [3, 12], ids=["from the beginning", "when folders come"])
 def test_machine_with_few_watches_is_looked_at(repository: Path, limit: int) -> None:
