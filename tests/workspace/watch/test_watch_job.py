@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -152,6 +154,49 @@ def test_entry_that_becomes_another_kind_is_updated(place: Path) -> None:
         (place / "a").mkdir()
         (place / "a/in").touch()
         assert sorted(watching.all()) == ["*a/", "+a/in"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_client_that_believes_what_it_is_told_knows_what_is_there(
+    place: Path, tmp_path: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    (tmp_path / "outside").mkdir()
+    with Watching(place) as watching:
+        known: dict[str, bool] = {}
+        for _ in range(5):
+            for _ in range(40):
+                change_something(dice, place, tmp_path / "outside")
+            for event in watching.all():
+                path = event[1:].rstrip("/")
+                known.pop(path, None)
+                if event[0] != "-":
+                    known[path] = event.endswith("/")
+            assert known == there(place)
+
+
+def change_something(dice: random.Random, place: Path, outside: Path) -> None:
+    """One change of the files below a folder; what cannot be done is not."""
+    one, other = (place / "/".join(dice.choices("abc", k=dice.randrange(1, 4))) for _ in range(2))
+    with suppress(OSError):
+        match dice.randrange(8):
+            case 0 | 1:
+                one.mkdir(parents=dice.random() < 0.5)
+            case 2 | 3:
+                one.write_text("x")
+            case 4:
+                os.rename(one, other)
+            case 5:
+                shutil.rmtree(one) if one.is_dir() else one.unlink()
+            case 6:
+                os.rename(one, outside / str(dice.random()))
+            case 7:
+                os.rename(dice.choice(sorted(outside.iterdir())), one) if any(outside.iterdir()) else None
+
+
+def there(place: Path) -> dict[str, bool]:
+    """`{path: whether it is a folder}`"""
+    return {str(path.relative_to(place)): path.is_dir() for path in place.rglob("*")}
 
 
 def test_links_are_told_and_not_followed(place: Path, tmp_path: Path) -> None:
