@@ -190,7 +190,7 @@ def change_something(dice: random.Random, place: Path, outside: Path) -> None:
                 shutil.rmtree(one) if one.is_dir() else one.unlink()
             case 6:
                 os.rename(one, outside / str(dice.random()))
-            case 7:
+            case _:
                 os.rename(dice.choice(sorted(outside.iterdir())), one) if any(outside.iterdir()) else None
 
 
