@@ -574,3 +574,20 @@ def test_state_directory_that_is_removed_is_made_again_for_the_user(machine: Mac
     assert web is not None
     assert (stat.S_IMODE(web.stat().st_mode), web.stat().st_gid) == (0o710, GID)
     assert machine.stop(program) == 130
+
+
+def test_commands_of_clients_are_the_users(machine: Machine) -> None:
+    (machine.folder / "closed").mkdir(mode=0o700)  # root's
+    program = machine.supervise()
+    until(lambda: machine.as_user(program, "status").wait() == 0, "an answer")
+
+    who = machine.as_user(program, "exec", "--id", "who", "id -un; echo $HOME; cat /etc/shadow; exit 4")
+    assert machine.ended(who)[:2] == (4, f"dev\n{machine.home}\n")
+    assert "/etc/shadow: Permission denied" in who.err
+    for folder in ("closed", "/root/x"):
+        code, out, err = machine.ended(machine.as_user(program, "exec", "--cwd", folder, "pwd"))
+        assert (code, out) == (1, ""), folder
+        assert "cannot run the command" in err
+    listed = machine.as_user(program, "operations", "--format", "json")
+    assert [one["id"] for one in json.loads(machine.ended(listed)[1])] == ["who"]
+    assert machine.stop(program) == 130
