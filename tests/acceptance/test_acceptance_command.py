@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from tests.acceptance import __main__ as command
 from tests.acceptance.trial import PARTS, LeftOut, Outcome, Part, Trial, printed_by_tests, summary, tried
+from tests.clients.set_up import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -55,6 +59,23 @@ def test_what_tests_of_elsewhere_print_is_shown() -> None:
     )
     assert list(printed_by_tests(out.replace("----", "-----"))) == ["30 kills", "skipped: no vim"]
     assert summary(out) == "3 passed, 1 skipped"
+
+
+def test_scenarios_and_tests_that_parts_call_are_there() -> None:
+    programs = "".join(path.read_text() for path in (ROOT / "tests/clients/programs").glob("*.py"))
+    scenarios, files = set[str](), set[str]()
+    for path in Path(__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                words = {each.value for each in node.args if isinstance(each, ast.Constant)}
+                if node.func.attr in ("run", "start") and len(node.args) == 1:
+                    scenarios |= {word for word in words if isinstance(word, str)}
+                if node.func.attr == "tests":
+                    files |= {word for word in words if isinstance(word, str) and word.startswith("tests/")}
+    assert len(scenarios) > 20
+    assert [name for name in scenarios if f"\ndef {name}(" not in programs] == []
+    assert len(files) > 5
+    assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def test_unknown_points_are_refused() -> None:

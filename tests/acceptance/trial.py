@@ -27,7 +27,7 @@ from tests.e2e.harness import DEADLINE_S, Project
 from tests.e2e.ops_client import OpsClient
 
 SDKS: tuple[Client, ...] = (SDK_1_2, ONA_0_1)
-USER = "[user]\n\tname = Dev\n\temail = dev@example.com\n[init]\n\tdefaultBranch = main\n"
+USER = "[user]\n\tname = Dev\n\temail = dev@example.com\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n"
 FIGURES = "figures"
 """In place of a point: what the program has to reach besides."""
 TESTS_DEADLINE_S = 3600.0

@@ -188,7 +188,26 @@ def overwrite(environment_id: str, arguments: Result) -> Result:
     return {"refused": refused}
 
 
+def forbidden(environment_id: str, arguments: Result) -> Result:
+    """Files of somebody else, read, added to and overwritten; and one's own, a new one and one that is there."""
+    env = environment(environment_id)
+    calls: dict[str, Callable[[str], Any]] = {
+        "read": env.read_file,
+        "append": lambda path: env.write_file(path, "x", mode=MODE["append"]),
+        "write": lambda path: env.write_file(path, "x"),
+    }
+    found = {}
+    for path in arguments["paths"]:
+        for name, call in calls.items():
+            refused = refusal(lambda call=call, path=path: call(path))
+            found[f"{name} {path}"] = refused and refused["kind"]
+    env.write_file("folder/mine", "dev's")
+    env.write_file("present", "changed")
+    return {"refused": found, "own": env.read_file("folder/mine").content.data.decode()}
+
+
 SCENARIOS = {
+    "forbidden": forbidden,
     "parallel_reads": parallel_reads,
     "odd_files": odd_files,
     "modes": modes,
