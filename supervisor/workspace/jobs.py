@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from supervisor.workspace.errors import Cancelled
+from supervisor.workspace.ops_error import Cancelled
 from supervisor.workspace.worker_protocol import LARGE_BYTES
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 
 _FIRST, _LAST = 0xEF80, 0xEFFF
 _SHOWN = {0xDC00 + byte: 0xEF00 + byte for byte in range(0x80, 0x100)}

@@ -34,9 +34,9 @@ from connect_server.validation import Validator
 from platform_wire.rules import RULES
 from supervisor import __version__
 from supervisor.host.proc import heap, inheritance
-from supervisor.workspace.errors import Cancelled, OpsError, refused
 from supervisor.workspace.jobs import STREAM, UNARY, Job, NoRoomYet
 from supervisor.workspace.methods import METHODS, MODULES
+from supervisor.workspace.ops_error import Cancelled, OpsError, refused
 from supervisor.workspace.worker_protocol import (
     HEAD,
     LARGE_BYTES,

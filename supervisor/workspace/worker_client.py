@@ -18,7 +18,7 @@ import anyio
 
 from supervisor import __version__
 from supervisor.host.proc import worker_threads
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 from supervisor.workspace.worker_process import WorkerProcess, WorkPlace
 from supervisor.workspace.worker_protocol import HEAD, PIECE_BYTES, SIZE, VERSION, FrameKind, frame
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.workspace.errors import Cancelled
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import Cancelled
 
 
 @pytest.fixture

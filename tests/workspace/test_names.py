@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.names import located, shown, spellings, text
+from supervisor.workspace.ops_error import OpsError
 
 
 def test_a_byte_that_is_no_text_is_shown_as_a_character_of_its_own() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.workspace import worker_client
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 from supervisor.workspace.worker_protocol import LARGE_BYTES
 from tests.connect_server.serving import eventually
 from tests.workspace.worker_bench import WorkerBench, children, command_line, with_slow_git, working

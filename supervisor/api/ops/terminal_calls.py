@@ -33,7 +33,7 @@ from supervisor.terminals.holder_client import (
 )
 from supervisor.terminals.terminal_maker import MOST_TERMINALS, TerminalMaker, unusable_variable
 from supervisor.workspace import names
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 
 ACTIVITY = "Terminal"
 """The source of activity of who types. Source: contract/ops.md, Rules for all methods."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.jobs import Job
 from supervisor.workspace.names import located
+from supervisor.workspace.ops_error import OpsError, refused
 
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),

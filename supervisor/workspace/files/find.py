@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 
 from platform_wire.environmentopts_pb2 import FindRequest, FindResponse
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.files.client_path import status_of
 from supervisor.workspace.files.folder_walk import WalkedFolder, tracked_although_ignored, walk
 from supervisor.workspace.files.fuzzy_match import Rank, ranker
 from supervisor.workspace.files.glob_pattern import GlobPattern
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import all_shown, located, shown
+from supervisor.workspace.ops_error import OpsError, refused
 
 MOST_FILES = 65_536
 """Of one answer."""

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from supervisor.workspace import ignore_rules
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.ignore_rules import IgnoreRules
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import OpsError
 
 _GIT = b".git"
 

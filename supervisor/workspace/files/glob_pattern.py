@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 
 _MOST_ALTERNATIVES = 1000
 _ANY_FOLDERS = "(?:[^/]+/)*"

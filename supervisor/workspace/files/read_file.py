@@ -12,10 +12,10 @@ from platform_wire.environmentopts_pb2 import (
     ReadFileRequest,
     ReadFileResponse,
 )
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.files.client_path import check_regular, named, status_of
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import shown
+from supervisor.workspace.ops_error import OpsError, refused
 
 MOST_BYTES = 128 * 1024 * 1024
 """Of one answer."""

@@ -30,9 +30,9 @@ from platform_wire.environmentopts_pb2 import (
     WriteFileRequest,
     WriteFileResponse,
 )
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.files.client_path import check_regular, named
 from supervisor.workspace.jobs import UNARY, Job
+from supervisor.workspace.ops_error import OpsError, refused
 
 MOST_BYTES = 128 * 1024 * 1024
 _MODES = (

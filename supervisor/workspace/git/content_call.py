@@ -8,7 +8,6 @@ import stat
 from dataclasses import replace
 
 from platform_wire.environmentopts_pb2 import GetFileDiffContentRequest, GetFileDiffContentResponse
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.git.base_file import BaseFile
 from supervisor.workspace.git.conversion import Attributes
 from supervisor.workspace.git.path_diff import Comparison, compared, compared_untracked
@@ -18,6 +17,7 @@ from supervisor.workspace.git.unified_diff import new_side
 from supervisor.workspace.git.worktree_path import candidates, is_elsewhere
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import shown
+from supervisor.workspace.ops_error import OpsError, refused
 
 MOST_BYTES = 128 << 20
 """Of both contents together."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from platform_wire.environmentopts_pb2 import GetDefaultBranchRequest, GetDefaultBranchResponse
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.git.remotes import Remote, chosen_remote
 from supervisor.workspace.git.repository import opened
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import shown
+from supervisor.workspace.ops_error import OpsError
 
 _USUAL = (b"main", b"master")
 _HEADS = b"refs/heads/"

@@ -9,7 +9,6 @@ from platform_wire.environmentopts_pb2 import (
     GetGitDiffResponse,
     GitHunk,
 )
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.path_changes import all_changes, in_message
 from supervisor.workspace.git.path_diff import compared
 from supervisor.workspace.git.repository import opened
@@ -17,6 +16,7 @@ from supervisor.workspace.git.unified_diff import FilePatch, start_positions
 from supervisor.workspace.git.worktree_path import candidates
 from supervisor.workspace.jobs import UNARY, Job
 from supervisor.workspace.names import text
+from supervisor.workspace.ops_error import OpsError
 
 MOST_FILES = 10_000
 

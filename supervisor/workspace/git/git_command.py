@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.jobs import Completed, Job
 from supervisor.workspace.names import text
+from supervisor.workspace.ops_error import OpsError, refused
 
 _KEPT = {
     "GIT_CEILING_DIRECTORIES",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from platform_wire.environment_pb2 import FileChange
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.git.raw_diff import RawEntry, entries
 from supervisor.workspace.git.repository import Repository
 from supervisor.workspace.git.scratch_index import IndexEntry, scratch
 from supervisor.workspace.names import shown
+from supervisor.workspace.ops_error import OpsError
 
 DIFF = (
     "diff",

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.git.base_file import BaseFile, base_file
 from supervisor.workspace.git.conversion import Attributes
 from supervisor.workspace.git.git_command import Git
@@ -19,6 +18,7 @@ from supervisor.workspace.git.scratch_index import IndexEntry, scratch
 from supervisor.workspace.git.unified_diff import FilePatch, file_patches
 from supervisor.workspace.git.worktree_path import status_of
 from supervisor.workspace.names import text
+from supervisor.workspace.ops_error import OpsError, refused
 
 BINARY_ABOVE = 32 << 20
 """A file with more bytes on a side is binary, whatever git takes it for."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.git_command import Git, refusal
 from supervisor.workspace.jobs import Job
 from supervisor.workspace.names import spellings, text
+from supervisor.workspace.ops_error import OpsError
 
 _NOWHERE = "fatal: not a git repository (or any"
 

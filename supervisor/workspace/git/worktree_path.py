@@ -8,8 +8,8 @@ import posixpath
 import stat
 from collections.abc import Iterator
 
-from supervisor.workspace.errors import OpsError, refused
 from supervisor.workspace.names import located, spellings, text
+from supervisor.workspace.ops_error import OpsError, refused
 
 
 def candidates(path: str, top: bytes) -> list[bytes]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.git_command import Git
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import OpsError
 
 
 @dataclass(frozen=True, slots=True)

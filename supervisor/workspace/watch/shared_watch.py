@@ -27,9 +27,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from supervisor.workspace.errors import Cancelled, OpsError
 from supervisor.workspace.ignore_rules import Patterns
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import Cancelled, OpsError
 from supervisor.workspace.watch import git_place, polled_tree
 from supervisor.workspace.watch.kernel_watches import OVERFLOWED, FolderEvent, KernelWatches, TooFewWatches
 from supervisor.workspace.watch.polled_tree import PolledTree

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from platform_wire.environmentopts_pb2 import FindRequest, FindResponse
-from supervisor.workspace.errors import Cancelled, OpsError
 from supervisor.workspace.files import find as module
 from supervisor.workspace.files.find import find
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import Cancelled, OpsError
 
 FILE, DIRECTORY = FindRequest.FILE_TYPE_FILE, FindRequest.FILE_TYPE_DIRECTORY
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.files.glob_pattern import GlobPattern
+from supervisor.workspace.ops_error import OpsError
 
 
 def matches(pattern: str, path: str) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from platform_wire.environmentopts_pb2 import ReadFileRequest, ReadFileResponse
-from supervisor.workspace.errors import Cancelled, OpsError
 from supervisor.workspace.files import read_file as module
 from supervisor.workspace.files.read_file import MOST_BYTES, read_file
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import Cancelled, OpsError
 
 
 def answer(folder: Path, path: str, **fields: Any) -> ReadFileResponse:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from platform_wire.environmentopts_pb2 import WriteFileRequest
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.files import write_file as module
 from supervisor.workspace.files.write_file import write_file
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import OpsError
 
 ANY, CREATE, TRUNCATE, CREATE_OR_TRUNCATE, APPEND = range(5)
 

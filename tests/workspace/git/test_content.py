@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.git.conversion import Attributes
+from supervisor.workspace.ops_error import OpsError
 from tests.workspace.git.patching import patched
 from tests.workspace.git.real_repository import RealRepository, kind
 

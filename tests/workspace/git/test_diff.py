@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.workspace.errors import OpsError
+from supervisor.workspace.ops_error import OpsError
 from tests.workspace.git.real_repository import RealRepository, conflict, kind
 
 LARGE = 33 << 20

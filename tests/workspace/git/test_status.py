@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.workspace.errors import Cancelled, OpsError
 from supervisor.workspace.git.remotes import clone_url
 from supervisor.workspace.jobs import UNARY, Job
+from supervisor.workspace.ops_error import Cancelled, OpsError
 from tests.workspace.git.real_repository import RealRepository
 
 

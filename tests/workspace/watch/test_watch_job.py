@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from platform_wire import environmentopts_pb2 as pb
-from supervisor.workspace.errors import OpsError
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import OpsError
 from supervisor.workspace.watch import shared_watch, unsent_changes
 from supervisor.workspace.watch.unsent_changes import MOST_UNSENT
 from supervisor.workspace.watch.watch_job import watch

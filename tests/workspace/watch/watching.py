@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from platform_wire import environmentopts_pb2 as pb
-from supervisor.workspace.errors import Cancelled
 from supervisor.workspace.jobs import Job
+from supervisor.workspace.ops_error import Cancelled
 from supervisor.workspace.watch.watch_job import watch
 
 DEADLINE_S = 20.0

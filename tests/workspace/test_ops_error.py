@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from supervisor.workspace.errors import refused
+from supervisor.workspace.ops_error import refused
 
 _WORDS_OF_THE_SDK = (
     "timeout",
