@@ -136,6 +136,7 @@ class AttachedOperation:
                 raise ConnectionLost
         except ConnectionLost:
             again(self._client, self._open)
+            self._read()  # what came with the head of the new response is not to be waited for
 
 
 class _PrintedStream:
@@ -180,6 +181,7 @@ class _PrintedStream:
                 self._write(self._shown.feed(data))
         except ConnectionLost:
             again(self._client, self._ask)
+            self.print()  # what came with the head of the new response is not to be waited for
 
     def _write(self, data: bytes) -> None:
         binary: BinaryIO = self._out.buffer
