@@ -44,10 +44,9 @@ from supervisor.api.platform.to_wire import Translator
 from supervisor.api.supervisor_handle import SupervisorHandle
 from supervisor.engine import Engine
 from supervisor.host.proc.loop_lag import EventLoopLag
-from supervisor.host.users.account import Account
+from supervisor.host.work_place import WorkPlace
 from supervisor.terminals.holder_client import HolderClient
 from supervisor.terminals.terminal_maker import TerminalMaker
-from supervisor.workspace.worker_process import WorkPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +62,12 @@ class ApiParts:
     environment_id: str
     state: Path
     """The state directory."""
-    workspace: str
-    """The absolute path of the folder in which commands run."""
+    place: WorkPlace
+    """Where clients work."""
     holders: HolderClient
     """Reaches the processes that hold terminals."""
     maker: TerminalMaker
     """Says what terminals begin with."""
-    environ: Mapping[str, str]
-    """What commands get, without what belongs to a run."""
-    account: Account | None = None
-    """The user that commands run as; None: our own."""
     drain_grace_s: float = 30.0
     """Of a shutdown that names none."""
     public_url: str = ""
@@ -93,10 +88,8 @@ async def serve(parts: ApiParts) -> None:
     tokens, stopping = _tokens(parts), asyncio.Event()
     mint = TokenMint(tokens)
     large = LargeAnswers()
-    workspace = WorkspaceCalls(
-        WorkPlace(parts.workspace, parts.environ, parts.account), large, lambda: records.revision
-    )
-    runner = OperationRunner(parts.engine, parts.used_ids, parts.workspace)
+    workspace = WorkspaceCalls(parts.place, large, lambda: records.revision)
+    runner = OperationRunner(parts.engine, parts.used_ids, parts.place.workspace)
     commands = ExecCalls(runner, runs, large, stopping)
     metrics = Metrics(records, hub, runs, parts.activity, parts.holders)
     parts.lag.observer = metrics.lag
@@ -172,7 +165,7 @@ def _services(parts: ApiParts, mint: TokenMint, workspace: WorkspaceCalls) -> li
         supervisor,
         time.time(),
         EnvironmentUrls(public_url, parts.sockets.url, next(iter(parts.users), None)),
-        parts.workspace,
+        parts.place.workspace,
         workspace,
     )
     return [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from supervisor.host.proc.cgroups import Cgroups
 from supervisor.host.proc.process import RUNS_MARKER
-from supervisor.host.runs.spawn.environ import CommandEnvironment, compose
-from supervisor.host.users.account import Account
+from supervisor.host.runs.spawn.environ import compose
+from supervisor.host.work_place import WorkPlace
 from supervisor.model.ids import fresh
 from supervisor.shim.protocol import UserIds, encode_user
 from supervisor.terminals.holder_protocol import NewShell
@@ -30,23 +30,21 @@ _SHELL = "/bin/sh"
 class TerminalMaker:
     """Composes terminals for one supervisor."""
 
-    environment: CommandEnvironment
-    """What commands see."""
+    place: WorkPlace
+    """Where shells run."""
     runs: Path
     """The folder of run directories: the marker of all that commands and terminals start."""
-    account: Account | None = None
-    """The user that shells become; None: they stay ours."""
     cgroups: Cgroups | None = None
 
     @property
     def workspace(self) -> str:
         """The folder that terminals start in."""
-        return self.environment.workspace
+        return self.place.workspace
 
     @property
     def default_shell(self) -> str:
         """The user's shell."""
-        return self.environment.base.get("SHELL") or _SHELL
+        return self.place.environment.base.get("SHELL") or _SHELL
 
     def new_shell(
         self,
@@ -57,8 +55,8 @@ class TerminalMaker:
         annotations: Mapping[str, str] | None = None,
     ) -> NewShell:
         """A terminal to be made. What is empty, or 0, is the default. `cwd`: an absolute path."""
-        id_ = fresh()
-        user = UserIds(self.account.uid, self.account.gid, self.account.groups) if self.account else None
+        id_, account = fresh(), self.place.account
+        user = UserIds(account.uid, account.gid, account.groups) if account else None
         return NewShell(
             id=id_,
             shell=shell or self.default_shell,
@@ -74,7 +72,7 @@ class TerminalMaker:
 
     def variables(self, cwd: str, given: Mapping[str, str]) -> dict[str, str]:
         """What the shell sees: what commands do, but for what is about a run, and what is given."""
-        common = self.environment
+        common = self.place.environment
         base = {name: value for name, value in common.base.items() if name not in _OF_ANOTHER_SIZE}
         composed = compose(
             {**base, **_DEFAULTS},

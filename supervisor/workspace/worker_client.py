@@ -18,8 +18,9 @@ import anyio
 
 from supervisor import __version__
 from supervisor.host.proc import worker_threads
+from supervisor.host.work_place import WorkPlace
 from supervisor.workspace.ops_error import OpsError
-from supervisor.workspace.worker_process import WorkerProcess, WorkPlace
+from supervisor.workspace.worker_process import WorkerProcess, settings
 from supervisor.workspace.worker_protocol import HEAD, PIECE_BYTES, SIZE, VERSION, FrameKind, frame
 
 IDLE_S = 60.0
@@ -253,7 +254,7 @@ class WorkerClient:
                 "not fit together: run `supervisor upgrade`"
             )
             raise OpsError("unavailable", f"cannot work on files, git and changes: {why}")
-        writer.write(frame(FrameKind.SETTINGS, 0, self._place.settings()))
+        writer.write(frame(FrameKind.SETTINGS, 0, settings(self._place)))
         kind, _, data = await read_frame(reader)
         if kind is not FrameKind.READY:
             raise OpsError("unavailable", json.loads(data)["message"])

@@ -8,15 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.host.proc import inheritance
 from supervisor.host.proc.process_signals import kill
 from supervisor.host.proc.process_tree import of_session
-from supervisor.host.users.account import Account
+from supervisor.host.work_place import WorkPlace
 
 _SCRIPT = Path(__file__).with_name("worker_start.py")
 END_S = 12.0
@@ -25,24 +23,13 @@ _KILLED_S = 1.0
 _LOOK_S = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class WorkPlace:
-    """Where, and as whom, the worker works."""
-
-    workspace: str
-    """The absolute path of the workspace folder."""
-    environ: Mapping[str, str]
-    """What commands get, without what belongs to a run."""
-    account: Account | None = None
-    """The user that it becomes; None: it stays our own."""
-
-    def settings(self) -> bytes:
-        """What the worker is told."""
-        user = None
-        if self.account is not None:
-            user = {"uid": self.account.uid, "gid": self.account.gid, "groups": self.account.groups}
-        told = {"workspace": self.workspace, "user": user, "restore": inheritance.shim_words()}
-        return json.dumps(told).encode()
+def settings(place: WorkPlace) -> bytes:
+    """What the worker is told: where it works, and as whom."""
+    user, account = None, place.account
+    if account is not None:
+        user = {"uid": account.uid, "gid": account.gid, "groups": account.groups}
+    told = {"workspace": place.workspace, "user": user, "restore": inheritance.shim_words()}
+    return json.dumps(told).encode()
 
 
 class WorkerProcess:
@@ -56,7 +43,7 @@ class WorkerProcess:
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-X", "utf8", _SCRIPT, str(its.fileno())],
                     cwd="/",
-                    env=place.environ,
+                    env=place.environment.outside_of_runs(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

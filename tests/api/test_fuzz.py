@@ -46,6 +46,7 @@ from supervisor.host.proc import clock
 from supervisor.host.proc.loop_lag import EventLoopLag
 from supervisor.host.runs.spawn.environ import CommandEnvironment
 from supervisor.host.state.store import Store
+from supervisor.host.work_place import MachinePlace
 from supervisor.hub import Hub
 from supervisor.model.action import Action, Kill, RunKind, Spawn, Terminate
 from supervisor.model.command import CreateService, CreateTask, StartTask
@@ -129,6 +130,7 @@ class Bench:
         self.engine.submit(CreateTask(task("build"), (), KNOWN[1]))
         self.engine.submit(StartTask(TaskId(KNOWN[1]), KNOWN[2]))
         self.socket = folder / "api.sock"
+        place = MachinePlace(CommandEnvironment(dict(os.environ), str(folder)))
         self.parts = assembly.ApiParts(
             engine=self.engine,
             activity=Activity(self.engine.world, Memory(), "a boot", clock),
@@ -138,10 +140,9 @@ class Bench:
             used_ids=self.store,
             environment_id=SEED,
             state=folder,
-            workspace=str(folder),
-            environ=dict(os.environ),
+            place=place,
             holders=HolderClient(folder),
-            maker=TerminalMaker(CommandEnvironment({}, str(folder)), folder / "runs"),
+            maker=TerminalMaker(place, folder / "runs"),
         )
 
     def perform(self, action: Action) -> None:

@@ -12,6 +12,7 @@ import anyio
 from supervisor.host.proc import process_tree
 from supervisor.host.runs import termination
 from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.work_place import MachinePlace
 from supervisor.terminals.holder_client import HolderClient, TerminalStream
 from supervisor.terminals.holder_protocol import Head, NewShell
 from supervisor.terminals.terminal_maker import TerminalMaker
@@ -29,7 +30,7 @@ class Scene:
         self.client = HolderClient(folder)
         base = {"PATH": os.environ["PATH"], "HOME": str(folder), "SHELL": "/bin/sh", "PS1": "$ "}
         base |= {name: value for name, value in os.environ.items() if name.startswith("SUPERVISOR_TEST")}
-        self.maker = TerminalMaker(CommandEnvironment(base, str(folder)), folder / "runs")
+        self.maker = TerminalMaker(MachinePlace(CommandEnvironment(base, str(folder))), folder / "runs")
 
     async def made(self, shell: str = "sh", **fields: object) -> NewShell:
         """A terminal that runs."""

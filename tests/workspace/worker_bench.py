@@ -12,8 +12,9 @@ import anyio
 from google.protobuf.message import Message
 
 from platform_wire import environmentopts_pb2 as pb
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.work_place import MachinePlace
 from supervisor.workspace.worker_client import Room, WorkerClient
-from supervisor.workspace.worker_process import WorkPlace
 
 PATIENCE_S = 30.0
 
@@ -49,7 +50,7 @@ async def working(
     room: Room = nullcontext,
 ) -> AsyncIterator[WorkerBench]:
     """A client of a worker for the time of a test."""
-    place = WorkPlace(str(folder), dict(os.environ) if environ is None else environ)
+    place = MachinePlace(CommandEnvironment(dict(os.environ) if environ is None else environ, str(folder)))
     client = WorkerClient(place, room, idle_s)
     with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:

@@ -56,7 +56,8 @@ class TerminalCalls(EnvironmentOpsServiceHandler):
         self._activity = activity
         self._holders = holders
         self._maker = maker
-        self._programs = ShellPrograms(maker.account, maker.environment.base.get("PATH", os.defpath))
+        place = maker.place
+        self._programs = ShellPrograms(place.account, place.environment.base.get("PATH", os.defpath))
         self._typed_at_s = -_AGAIN_S
 
     async def create_terminal(

@@ -21,10 +21,10 @@ from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
 from platform_wire.environmentopts_pb2 import GetGitStatusResponse
 from supervisor.api.ops.large_answers import LargeAnswers
 from supervisor.host.proc import heap, worker_threads
+from supervisor.host.work_place import WorkPlace
 from supervisor.workspace.methods import METHODS, REQUEST_BYTES, RelayedMethod
 from supervisor.workspace.ops_error import OpsError
 from supervisor.workspace.worker_client import WorkerCall, WorkerClient
-from supervisor.workspace.worker_process import WorkPlace
 from supervisor.workspace.worker_protocol import LARGE_BYTES
 
 MOST_LARGE_REQUESTS = 2

@@ -127,9 +127,11 @@ class Edges:
         self, api: ApiSettings, sockets: Sockets, handle: RunningSupervisor, connections: tuple[int, ...]
     ) -> None:
         from supervisor.api import assembly
+        from supervisor.host.work_place import MachinePlace
         from supervisor.terminals.terminal_maker import TerminalMaker
 
         supervisor = self._supervisor
+        place = MachinePlace(supervisor.command_environment, supervisor.other_account)
         received = supervisor.received
         carried = received.connections if received else ()
         parts = assembly.ApiParts(
@@ -141,9 +143,7 @@ class Edges:
             used_ids=supervisor.store,
             environment_id=supervisor.environment_id,
             state=supervisor.state.path,
-            workspace=str(supervisor.settings.workspace),
-            environ=supervisor.command_environment.outside_of_runs(),
-            account=supervisor.other_account,
+            place=place,
             drain_grace_s=supervisor.settings.drain_grace_s,
             public_url=api.public_url,
             host_names=api.host_names,
@@ -152,12 +152,7 @@ class Edges:
             connections=(*carried, *connections),
             begun=received.take_calls() if received else {},
             holders=self.holders,
-            maker=TerminalMaker(
-                supervisor.command_environment,
-                supervisor.state.runs,
-                supervisor.other_account,
-                supervisor.cgroups,
-            ),
+            maker=TerminalMaker(place, supervisor.state.runs, supervisor.cgroups),
         )
         await assembly.serve(parts)
 

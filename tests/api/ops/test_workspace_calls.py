@@ -14,7 +14,8 @@ import pytest
 from platform_wire import environmentopts_pb2 as pb
 from supervisor.api.ops.large_answers import LargeAnswers
 from supervisor.api.ops.workspace_calls import WorkspaceCalls
-from supervisor.workspace.worker_process import WorkPlace
+from supervisor.host.runs.spawn.environ import CommandEnvironment
+from supervisor.host.work_place import MachinePlace
 from tests.connect_server.serving import eventually
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,7 @@ class Relay:
         git.write_text(COUNTING_GIT.format(folder=folder, git=real))
         git.chmod(0o755)
         environ = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)}
-        place = WorkPlace(str(self.workspace), environ)
+        place = MachinePlace(CommandEnvironment(environ, str(self.workspace)))
         self.calls = WorkspaceCalls(place, LargeAnswers(), lambda: self.revision)
 
     async def ask(self, method: str, request: bytes = b"", form: str = "proto") -> bytes:
