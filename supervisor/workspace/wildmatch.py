@@ -3,6 +3,10 @@
 The package pathspec reads such patterns as well. It knows no classes (`[[:alpha:]]`), takes a backslash in brackets for
 itself, and matches all that is below a folder: git judges each entry by itself, so that the last pattern decides.
 
+The work of a regular expression grows with the length of the path alone: of what stands between two stars the first
+place where it fits is as good as any, and no other is tried (an atomic group). Anybody may write a file of patterns,
+and a search cannot be interrupted.
+
 Source: gitignore(5); git's wildmatch.c and dir.c for what that leaves open. Random patterns hold both together.
 """
 
@@ -15,6 +19,8 @@ from dataclasses import dataclass
 
 _SLASH = ord("/")
 _NOT_SLASH = rb"[^/]"
+_STAR = rb"[^/]*"
+_ANY_FOLDERS = rb"(?:.*/)?"
 _CLASSES = {
     b"alnum": string.ascii_letters + string.digits,
     b"alpha": string.ascii_letters,
@@ -78,7 +84,35 @@ def translated(pattern: bytes) -> bytes | None:
             case character:
                 part, at = re.escape(character), at + 1
         parts.append(part)
-    return b"".join(parts)
+    first, *rest = [_chunk(chunk) for chunk in _split(parts, _ANY_FOLDERS)]
+    if not rest:
+        return first
+    middle = b"".join(b"(?>(?:[^/]*/)*?%b)" % chunk for chunk in rest[:-1] if chunk)
+    return first + middle + _ANY_FOLDERS + rest[-1]
+
+
+def _chunk(parts: list[bytes]) -> bytes:
+    """Parts of a path, of which there is a fixed number."""
+    return b"/".join(map(_segment, _split(parts, b"/")))
+
+
+def _segment(parts: list[bytes]) -> bytes:
+    """One part of a path."""
+    first, *rest = map(b"".join, _split(parts, _STAR))
+    if not rest:
+        return first
+    middle = b"".join(b"(?>[^/]*?%b)" % chunk for chunk in rest[:-1] if chunk)
+    return first + middle + _STAR + rest[-1]
+
+
+def _split(parts: list[bytes], separator: bytes) -> list[list[bytes]]:
+    found: list[list[bytes]] = [[]]
+    for part in parts:
+        if part == separator:
+            found.append([])
+        else:
+            found[-1].append(part)
+    return found
 
 
 def _stars(pattern: bytes, at: int) -> tuple[bytes, int]:
@@ -88,10 +122,10 @@ def _stars(pattern: bytes, at: int) -> tuple[bytes, int]:
         end += 1
     begins = at == 0 or pattern[at - 1] == _SLASH
     if end - at == 1 or not begins or pattern[end : end + 1] not in (b"", b"/"):
-        return rb"[^/]*", end
+        return _STAR, end
     if end == len(pattern):
         return rb".*", end
-    return rb"(?:.*/)?", end + 1
+    return _ANY_FOLDERS, end + 1
 
 
 def _brackets(pattern: bytes, at: int) -> tuple[bytes, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -34,6 +35,17 @@ def test_pattern_matches_as_a_whole(pattern: str, matched: list[str], others: li
     assert regex is not None
     for text in matched + others:
         assert bool(re.fullmatch(regex, text.encode(), re.DOTALL)) is (text in matched), text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"), [(b"*a" * 5 + b"b", b"a" * 120), (b"**/a/" * 5 + b"b", b"a/" * 120 + b"a")]
+)
+def test_work_grows_with_the_path_alone(pattern: bytes, path: bytes) -> None:
+    regex = translated(pattern)
+    assert regex is not None
+    before_s = time.thread_time()
+    assert not re.fullmatch(regex, path, re.DOTALL)
+    assert time.thread_time() - before_s < 0.5
 
 
 @pytest.mark.parametrize("pattern", ["[a", "[", "[]", "a\\", "[[:nope:]]", "[a-", "[\\"])
