@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import anyio.to_thread
 from aiohttp import web
 
 from connect_server.connect_errors import Code, ConnectError, quoted
@@ -14,6 +15,8 @@ from connect_server.connect_errors import Code, ConnectError, quoted
 LIMIT_BYTES = 4 * 1024 * 1024
 STILL_S = 30.0
 """How long a body may stand still."""
+_PIECE_BYTES = 256 * 1024
+"""Of what is unpacked bit by bit: so much is held at once."""
 _GZIP = 16 + zlib.MAX_WBITS
 """Of zlib: a gzip header and trailer around the data."""
 
@@ -70,20 +73,57 @@ def unpacked(data: bytes, encoding: str, limit_bytes: int = LIMIT_BYTES) -> byte
     """
     if encoding in ("", "identity"):
         return data
-    if encoding != "gzip":
-        why = f"cannot unpack {quoted(encoding)}: gzip is the only compression here"
-        raise ConnectError(Code.UNIMPLEMENTED, why)
+    _check_gzip(encoding)
     unpacker = zlib.decompressobj(_GZIP)
     try:
         unpacked_data = unpacker.decompress(data, limit_bytes + 1)
     except zlib.error as error:
-        raise ConnectError(Code.INVALID_ARGUMENT, f"the body is not gzip: {error}") from error
+        raise _not_gzip(str(error)) from error
     if len(unpacked_data) > limit_bytes:
         raise _too_large(limit_bytes)
-    if not unpacker.eof or unpacker.unused_data:
-        why = "is cut off" if not unpacker.eof else "goes on behind its end"
-        raise ConnectError(Code.INVALID_ARGUMENT, f"the body is not gzip: it {why}")
+    _check_end(unpacker.eof, unpacker.unused_data)
     return unpacked_data
+
+
+async def unpacked_pieces(
+    packed: AsyncIterator[bytes], encoding: str, limit_bytes: int
+) -> AsyncIterator[bytes]:
+    """What `unpacked` gives, bit by bit: a small body that becomes a large one is never held. Raises ConnectError."""
+    _check_gzip(encoding)
+    unpacker = zlib.decompressobj(_GZIP)
+    size = 0
+    async for data in packed:
+        if unpacker.eof:
+            _check_end(True, data)
+        goes_on = True
+        while goes_on:
+            try:
+                piece = await anyio.to_thread.run_sync(unpacker.decompress, data, _PIECE_BYTES)
+            except zlib.error as error:
+                raise _not_gzip(str(error)) from error
+            size += len(piece)
+            if size > limit_bytes:
+                raise _too_large(limit_bytes)
+            if piece:
+                yield piece
+            data = unpacker.unconsumed_tail
+            goes_on = not unpacker.eof and (bool(data) or len(piece) == _PIECE_BYTES)
+    _check_end(unpacker.eof, unpacker.unused_data)
+
+
+def _check_gzip(encoding: str) -> None:
+    if encoding != "gzip":
+        why = f"cannot unpack {quoted(encoding)}: gzip is the only compression here"
+        raise ConnectError(Code.UNIMPLEMENTED, why)
+
+
+def _check_end(has_ended: bool, behind: bytes) -> None:
+    if not has_ended or behind:
+        raise _not_gzip("it goes on behind its end" if has_ended else "it is cut off")
+
+
+def _not_gzip(why: str) -> ConnectError:
+    return ConnectError(Code.INVALID_ARGUMENT, f"the body is not gzip: {why}")
 
 
 def _too_large(limit_bytes: int) -> ConnectError:

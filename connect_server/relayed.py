@@ -12,11 +12,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import anyio.to_thread
 from aiohttp import web
 from google.protobuf.descriptor import ServiceDescriptor
 
-from connect_server.body import discard, pieces, read_body, unpacked
+from connect_server.body import discard, pieces, unpacked_pieces
 from connect_server.calls import Call, Surroundings, check_version, compressed, deadline
 from connect_server.codecs import Encoded
 from connect_server.connect_errors import Code, ConnectError, error_response
@@ -89,12 +88,11 @@ async def answer(
 
 async def _carry_body(request: web.Request, carried: CarriedCall, limit_bytes: int, still_s: float) -> None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if encoding in ("", "identity"):
-        async for piece in pieces(request, limit_bytes, still_s):
-            await carried.send(piece)
-    else:
-        body = await read_body(request, limit_bytes, still_s)
-        await carried.send(await anyio.to_thread.run_sync(unpacked, body, encoding, limit_bytes))
+    body = pieces(request, limit_bytes, still_s)
+    if encoding not in ("", "identity"):
+        body = unpacked_pieces(body, encoding, limit_bytes)
+    async for piece in body:
+        await carried.send(piece)
     await carried.finish()
 
 

@@ -46,6 +46,8 @@ class Elsewhere:
         self.held.set()
         self.forms: list[str] = []
         self.open = 0
+        self.largest = 0
+        """Piece of a request."""
         self.asked = 0
         """For how many further pieces."""
         self.subscribed = asyncio.Event()
@@ -77,6 +79,7 @@ class Echo:
     async def send(self, piece: bytes) -> None:
         if self._of.fails is not None:
             raise self._of.fails
+        self._of.largest = max(self._of.largest, len(piece))
         self._data += piece
 
     async def finish(self) -> None:
@@ -125,12 +128,26 @@ async def test_bytes_are_carried_both_ways_as_they_are(tmp_path: Path) -> None:
 
 
 async def test_a_compressed_request_is_unpacked(tmp_path: Path) -> None:
-    async with carrying(tmp_path) as (served, _):
+    async with carrying(tmp_path) as (served, elsewhere):
         head = {**PROTO, "Content-Encoding": "gzip"}
         response = await served.http.post(READ, data=gzip.compress(b"x" * 1000), headers=head)
         assert await response.read() == b"x" * 1000
+        response = await served.http.post(READ, data=gzip.compress(bytes(LIMIT)), headers=head)
+        assert await response.read() == bytes(LIMIT)
         response = await served.http.post(READ, data=gzip.compress(bytes(LIMIT + 1)), headers=head)
         assert (await error(response))[:2] == (429, "resource_exhausted")
+        assert 0 < elsewhere.largest <= PIECE
+
+
+async def test_a_request_that_is_not_gzip_is_refused(tmp_path: Path) -> None:
+    async with carrying(tmp_path) as (served, _):
+        packed = gzip.compress(b"x" * 1000)
+        for body in (b"plain", packed[:-1], packed + b"x", packed + bytes(1 << 18), b""):
+            head = {**PROTO, "Content-Encoding": "gzip"}
+            response = await served.http.post(READ, data=body, headers=head)
+            assert (await error(response))[:2] == (400, "invalid_argument")
+        response = await served.http.post(READ, data=b"", headers={**PROTO, "Content-Encoding": "br"})
+        assert (await error(response))[1] == "unimplemented"
 
 
 async def test_a_large_answer_has_its_length_and_comes_piece_by_piece(tmp_path: Path) -> None:
