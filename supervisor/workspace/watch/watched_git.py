@@ -54,7 +54,7 @@ class WatchedGit:
         self._add(place.common + b"/info", _Part.PATTERNS)
         top, _ = ignore_rules.repository(workspace)
         above = workspace
-        while above.startswith(top + b"/"):
+        while above != (top or b"/"):
             above = os.path.dirname(above)
             self._add(above, _Part.PATTERNS)
 
