@@ -425,6 +425,8 @@ def reader(workspace: str, files: bool, git: bool, excluded: Patterns) -> Iterat
         yield found
     finally:
         with _shared_lock:
-            if shared.leave(found):
+            was_last = shared.leave(found)
+            if was_last:
                 del _shared[workspace]
-                shared.close()
+        if was_last:
+            shared.close()  # waits for the thread, and who watches meanwhile does not wait for that
