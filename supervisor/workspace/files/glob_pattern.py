@@ -15,6 +15,8 @@ from itertools import pairwise
 from supervisor.workspace.ops_error import OpsError
 
 _MOST_ALTERNATIVES = 1000
+_MOST_CHARACTERS = 4096
+"""Of a pattern, and so of each alternative."""
 _ANY_FOLDERS = "(?:[^/]+/)*"
 
 
@@ -48,6 +50,8 @@ class GlobPattern:
 
 def _opened(pattern: str) -> list[str]:
     """The alternatives that a pattern's braces mean."""
+    if len(pattern) > _MOST_CHARACTERS:
+        raise _broken(pattern, f"it has {len(pattern)} characters, of {_MOST_CHARACTERS} at most")
     done, left = [], [pattern]
     while left:
         text = left.pop()
@@ -56,9 +60,9 @@ def _opened(pattern: str) -> list[str]:
             done.append(text)
         else:
             start, end, parts = braces
+            if len(done) + len(left) + len(parts) > _MOST_ALTERNATIVES:
+                raise _broken(pattern, f"its braces mean more than {_MOST_ALTERNATIVES} alternatives")
             left += [text[:start] + part + text[end:] for part in reversed(parts)]
-        if len(done) + len(left) > _MOST_ALTERNATIVES:
-            raise _broken(pattern, f"its braces mean more than {_MOST_ALTERNATIVES} alternatives")
     return done
 
 

@@ -1,6 +1,7 @@
 import fnmatch
 import re
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -76,6 +77,20 @@ def test_a_pattern_matches(pattern: str, path: str, expected: bool) -> None:
 def test_a_broken_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(OpsError) as refused:
         GlobPattern(pattern)
+    assert refused.value.code == "invalid_argument"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["x" * 4097, "{" + "," * 2_000 + "}" + "y" * 2_000, "{" + "," * 20_000 + "}" + "y" * 20_000]
+)
+def test_a_pattern_that_is_too_large_is_refused_before_it_is_opened(pattern: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(OpsError) as refused:
+            GlobPattern(pattern)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
     assert refused.value.code == "invalid_argument"
 
 
