@@ -318,7 +318,7 @@ def test_a_file_that_may_not_be_read_is_refused(repository: RealRepository) -> N
 def test_git_ends_when_nobody_waits_any_more(
     repository: RealRepository, settings: Path, tmp_path: Path, method: str
 ) -> None:
-    slow = f'[filter "slow"]\n\tclean = touch {tmp_path}/began; sleep 600\n'
+    slow = f'[filter "slow"]\n\tclean = "touch {tmp_path}/began; sleep 600"\n'  # a bare ; begins a comment
     repository.write("f", "x\n")
     repository.commit()
     settings.write_text(settings.read_text() + slow)
