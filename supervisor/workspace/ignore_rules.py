@@ -113,18 +113,23 @@ def is_ignored(folder: bytes) -> bool:
 
 def read(path: bytes, follow: bool = True) -> Patterns | None:
     """The patterns in a file; None: there are none, or it is no file that may be read."""
+    content = _content(path, follow)
+    return Patterns(content.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if content.strip() else None
+
+
+def _content(path: bytes, follow: bool = True) -> bytes:
+    """What is in a file; empty if it cannot be read. Nothing is waited for: anybody may have put a FIFO there."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags)
-    except OSError:
-        return None
+    except (OSError, ValueError):  # ValueError: a path with a NUL
+        return b""
     try:
-        content = os.read(descriptor, _MOST_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        return os.read(descriptor, _MOST_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
-        return None
+        return b""
     finally:
         os.close(descriptor)
-    return Patterns(content.removeprefix(b"\xef\xbb\xbf").split(b"\n")) if content.strip() else None
 
 
 def _whole(pattern: IgnorePattern) -> bytes:
@@ -152,11 +157,7 @@ def _named_git_folder(file: bytes) -> bytes:
 
 def _line(path: bytes) -> bytes:
     """The first line of a file; empty if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.readline(_MOST_BYTES)
-    except OSError:
-        return b""
+    return _content(path).partition(b"\n")[0]
 
 
 def _users() -> bytes:

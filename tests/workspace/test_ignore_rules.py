@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -192,6 +194,25 @@ def test_file_of_patterns_that_is_none_is_passed_over(tmp_path: Path, kind: str)
             path.symlink_to("/proc/self/mem")
 
     assert not ignore_rules.at(os.fsencode(tmp_path)).ignores(b"x", False)
+
+
+@pytest.mark.parametrize("named", [b"git", b"gi\0t"])
+def test_git_folder_that_names_what_is_no_file_is_passed_over(tmp_path: Path, named: bytes) -> None:
+    (tmp_path / "git").mkdir()
+    os.mkfifo(tmp_path / "git/commondir")
+    (tmp_path / ".git").write_bytes(b"gitdir: " + named)
+    found: list[IgnoreRules] = []
+
+    look = threading.Thread(target=lambda: found.append(ignore_rules.at(os.fsencode(tmp_path))), daemon=True)
+    look.start()
+    look.join(5)
+    waits = look.is_alive()
+    with suppress(OSError):  # ends one that waits; there should be none
+        os.close(os.open(tmp_path / "git/commondir", os.O_WRONLY | os.O_NONBLOCK))
+    look.join(5)
+
+    assert not waits
+    assert [rules.ignores(b"x", False) for rules in found] == [False]
 
 
 def test_patterns_of_a_request_exclude_what_is_in_a_folder_too() -> None:
