@@ -46,6 +46,12 @@ _CREATING = (WRITE_MODE_UNSPECIFIED, WRITE_MODE_CREATE, WRITE_MODE_CREATE_OR_TRU
 _NO_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 """What open(2) says to O_TMPFILE where the filesystem, or the kernel, does not have it."""
 _NOT_ASIDE = (*_NO_NAMELESS, errno.EACCES, errno.EPERM, errno.EROFS)
+_NOT_IN_PLACE = (
+    *(errno.EBUSY, errno.EXDEV),  # a mount point
+    *(errno.EPERM, errno.EACCES),  # a sticky folder, and the file is not ours
+    *(errno.EOPNOTSUPP, errno.EMLINK),  # the filesystem has no second names
+)
+"""What link(2) and rename(2) say where another file cannot take the place of the old one."""
 _GET_FLAGS = 0x80086601
 """ioctl(2) FS_IOC_GETFLAGS: what chattr(1) sets."""
 _OWN_FLAGS = 0x80000 | 0x10000000
@@ -256,7 +262,12 @@ def _replace(where: bytes, old: int, status: os.stat_result, content: bytes) -> 
 def _put_in_place(fd: int, folder: int, name: bytes, status: os.stat_result) -> bool:
     """Have a nameless file take the place of the old one; False: the folder does not let us. Raises _Moved, OSError."""
     aside = b".%s.new" % uuid.uuid4().hex.encode()
-    _link(fd, folder, aside)
+    try:
+        _link(fd, folder, aside)
+    except OSError as error:
+        if error.errno in _NOT_IN_PLACE:
+            return False
+        raise
     try:
         now = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
@@ -266,8 +277,9 @@ def _put_in_place(fd: int, folder: int, name: bytes, status: os.stat_result) -> 
             return True
     except FileNotFoundError:
         raise _Moved from None
-    except PermissionError:
-        pass  # a sticky folder, and the file is not ours
+    except OSError as error:
+        if error.errno not in _NOT_IN_PLACE:
+            raise
     finally:
         with suppress(FileNotFoundError):
             os.unlink(aside, dir_fd=folder)

@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +162,27 @@ def test_a_file_with_two_names_keeps_both(tmp_path: Path, mode: int) -> None:
 
     assert (tmp_path / "two").read_bytes() == (b"oldn" if mode == APPEND else b"n")
     assert (tmp_path / "one").stat().st_nlink == 2
+
+
+def test_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
+    for name in ("f", "point"):
+        (tmp_path / name).write_bytes(b"old")
+    # A namespace of its own: the mount goes with the process.
+    outside = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*outside, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    program = f"""
+import subprocess
+from pathlib import Path
+from tests.workspace.files.test_write_file import write
+folder = Path({str(tmp_path)!r})
+subprocess.run(["mount", "--bind", folder / "f", folder / "point"], check=True)
+write(folder, "point")
+"""
+    subprocess.run([*outside, sys.executable, "-c", program], check=True)
+
+    assert [(tmp_path / name).read_bytes() for name in ("f", "point")] == [b"new", b"old"]
+    assert names(tmp_path) == ["f", "point"]
 
 
 @pytest.mark.parametrize(
