@@ -109,8 +109,17 @@ def _check_free(where: bytes) -> None:
 
 
 def _make_folders(above: bytes, what: str) -> None:
+    missing = []
+    while above and not os.path.isdir(above):  # os.makedirs calls itself for each: 1,000 are too many
+        missing.append(above)
+        above = os.path.dirname(above)
     try:
-        os.makedirs(above, exist_ok=True)
+        for folder in reversed(missing):
+            try:
+                os.mkdir(folder)
+            except FileExistsError:  # somebody else was quicker, or ".."
+                if not os.path.isdir(folder):
+                    raise
     except (FileExistsError, NotADirectoryError) as error:
         text = f"cannot {what}: something that is no folder is in the way of its folders"
         raise OpsError("failed_precondition", text) from error

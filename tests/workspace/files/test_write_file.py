@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,17 @@ def test_a_file_with_two_names_keeps_both(tmp_path: Path, mode: int) -> None:
 
     assert (tmp_path / "two").read_bytes() == (b"oldn" if mode == APPEND else b"n")
     assert (tmp_path / "one").stat().st_nlink == 2
+
+
+def test_folders_may_be_many(tmp_path: Path) -> None:
+    try:
+        write(tmp_path, "a/" * 1500 + "f")
+        assert (tmp_path / ("a/" * 1500 + "f")).read_bytes() == b"new"
+    finally:  # what clears the folder up calls itself for each
+        (tmp_path / ("a/" * 1500 + "f")).unlink(missing_ok=True)
+        for depth in range(1500, 0, -1):
+            with suppress(FileNotFoundError):
+                os.rmdir(tmp_path / ("a/" * depth))
 
 
 def test_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
