@@ -24,6 +24,8 @@ _OF_MEMORY = frozenset(
 )
 """Files of proc_pid(5)."""
 _CHUNK_BYTES = 4 * 1024 * 1024
+_LAST_OFFSET = 2**63 - 1
+"""The kernel refuses to read over it, also where a file has long ended."""
 _ENTRY_BYTES = 64
 """About what an entry of a folder takes in the answer, beside the path of the folder."""
 
@@ -115,7 +117,7 @@ def _part(fd: int, offset: int, wanted: int, job: Job) -> tuple[bytes, str, int]
     while left:
         job.check()
         try:
-            chunk = os.pread(fd, min(left, _CHUNK_BYTES), offset)
+            chunk = os.pread(fd, min(left, _CHUNK_BYTES, _LAST_OFFSET - offset), offset)
         except BlockingIOError:
             break  # nothing more at the moment (the kernel's log)
         if not chunk:
