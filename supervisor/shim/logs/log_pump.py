@@ -139,7 +139,8 @@ class LogPump:
     def flush(self, name: str) -> bool:
         """Have a stream flushed; True: it is already, or is not pumped."""
         pipe = self._by_name.get(name)
-        if pipe is None or (not pipe.is_busy and pipe.unread_bytes == 0):
+        # In this order: who is not busy after the FIFO was empty has added what was in it to the position.
+        if pipe is None or (pipe.unread_bytes == 0 and not pipe.is_busy):
             return True
         self._to_flush.append(pipe)
         self._wake()
@@ -327,10 +328,13 @@ class LogPump:
             pipe.close_log()
 
     def _moves(self, pipe: LogPipe) -> bool:
+        pipe.is_busy = True
         try:
             return pipe.move(self._times) > 0
         except OSError:
             return False
+        finally:
+            pipe.is_busy = False
 
     def _note_flushed(self, pipe: LogPipe) -> None:
         # A command that reads its own FIFO may have taken some of it.

@@ -8,6 +8,7 @@ import resource
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -411,6 +412,43 @@ def test_run_of_which_the_command_reads_the_output_itself_is_flushed(
     os.close(writer)
     monkeypatch.undo()
     pumped.until_closed("a")
+
+
+def test_flush_takes_no_log_for_whole_while_its_last_bytes_are_on_the_way(
+    pumped: Pumped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = pumped.open("a")
+    begin, taken, go_on = threading.Event(), threading.Event(), threading.Event()
+    move, unread = LogPipe.move, LogPipe.unread_bytes
+
+    def slow(times: LogTimes) -> int:
+        begin.wait(DEADLINE_S)
+        position, moved = pipe.position, move(pipe, times)
+        if moved > 0:  # the FIFO is empty, and the position is not raised yet
+            pipe.position = position
+            taken.set()
+            go_on.wait(DEADLINE_S)
+            pipe.position = position + moved
+        return moved
+
+    def unread_once_taken(asked: LogPipe) -> int:
+        if threading.current_thread() is threading.main_thread():
+            begin.set()
+            taken.wait(DEADLINE_S)
+        return unread.fget(asked)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(pipe, "move", slow)
+    monkeypatch.setattr(LogPipe, "unread_bytes", property(unread_once_taken))
+    # The flush of another moment moves them, which `is_busy` does not tell before.
+    monkeypatch.setattr(pumped.pump, "_move", pumped.pump._moves)
+    writer = os.open(pumped.folder / "a", os.O_WRONLY)
+    os.write(writer, b"last")
+    assert not pumped.pump.flush("a")
+    go_on.set()
+    until(lambda: "a" in pumped.pump.take_flushed())
+    assert pumped.pump.report("a") == (4, 0)
+    os.close(writer)
+    monkeypatch.undo()
 
 
 def test_error_in_the_thread_is_reported_and_ends_nothing(
