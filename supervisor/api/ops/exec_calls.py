@@ -64,8 +64,9 @@ class ExecCalls(EnvironmentOpsServiceHandler):
             request.operation_id = known_id
             call.may_pass_on(request)
             operation = await self._ended(end)
+            refuse_not_started(operation)
             if not is_kept:
-                _refuse_unfinished(operation)
+                _refuse_drained(operation)
             return await self._answer(operation, call)
 
     async def cancel_exec(self, request: CancelExecRequest, _call: Call, /) -> CancelExecResponse:
@@ -113,9 +114,8 @@ class ExecCalls(EnvironmentOpsServiceHandler):
         return cast(ExecResponse, made)
 
 
-def _refuse_unfinished(operation: Operation) -> None:
-    """Raise ConnectError for those who waited for an operation that did not start, or that a drain ended."""
-    refuse_not_started(operation)
+def _refuse_drained(operation: Operation) -> None:
+    """Raise ConnectError for those who waited for an operation that a drain ended."""
     if isinstance(operation.state, OperationEnded) and operation.state.why == EndReason.DRAIN:
         raise ConnectError(
             Code.UNAVAILABLE,

@@ -230,6 +230,24 @@ def test_what_cannot_be_started_says_why_and_uses_up_nothing(
     within(body)
 
 
+def test_what_is_refused_within_the_call_is_no_result(tmp_path: Path) -> None:
+    class Refusing(Bench):
+        def perform(self, action: Action) -> None:
+            if isinstance(action, Spawn):
+                self.spawned.append(action)
+                self.engine.fold([Exited(action.run_id, NotStarted("no space left on device", 28))])
+
+    async def body() -> None:
+        bench = Refusing(tmp_path)
+        for runs in (1, 2):
+            code, message = await refusal(bench.asked_for(operation_id="a"))
+            assert code is Code.RESOURCE_EXHAUSTED
+            assert message == "cannot run the command: no space left on device"
+            assert len(bench.spawned) == runs
+
+    within(body)
+
+
 async def task_of(task: asyncio.Task[T]) -> T:
     return await task
 
