@@ -33,8 +33,8 @@ class NotStarted:
 
     why: str
     errno: int = 0
-    """What the kernel refused, where that is the client's to mend: the working directory (ENOENT, ENOTDIR, EACCES) or
-    room on the disk (ENOSPC, EDQUOT). 0: another reason."""
+    """What the kernel refused: the working directory (ENOENT, ENOTDIR, EACCES), room on the disk (ENOSPC, EDQUOT), or
+    what may be there in a moment (`TRANSIENT_ERRNOS`). ESRCH: there is no shim. 0: another reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,4 +219,6 @@ def _code(number: int) -> Code:
         return Code.NOT_FOUND
     if number in _FORBIDDEN:
         return Code.PERMISSION_DENIED
+    if number == errno.ESRCH:  # the shim cannot be had
+        return Code.UNAVAILABLE
     return Code.RESOURCE_EXHAUSTED if number in _SHORT else Code.FAILED_PRECONDITION

@@ -212,6 +212,8 @@ def test_cancel_sends_a_signal_and_answers_at_once(tmp_path: Path) -> None:
         (NotStarted("it may not be entered", 13), Code.PERMISSION_DENIED),
         (NotStarted("no space left on device", 28), Code.RESOURCE_EXHAUSTED),
         (NotStarted("too many processes", 11), Code.RESOURCE_EXHAUSTED),
+        (NotStarted("too many open files", 24), Code.RESOURCE_EXHAUSTED),
+        (NotStarted("the process that holds commands has ended", 3), Code.UNAVAILABLE),
         (NotStarted("sh is missing"), Code.FAILED_PRECONDITION),
     ],
 )

@@ -32,6 +32,8 @@ _EACH_S = 0.1
 """How long a shim may take for each start that comes first: the kernel may take so long to enter a control group."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """How OSError says that the disk is full."""
+NO_SHIM = errno.ESRCH
+"""What stands for trouble with the shim: the process that is to start the command cannot be had."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
 
@@ -58,7 +60,7 @@ class GaveUp:
 
     why: str
     errno: int = 0
-    """What the kernel refused in the working directory or for want of room on the disk; 0: something else."""
+    """What the kernel refused in the working directory or the machine is short of; `NO_SHIM`; 0: something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,17 @@ class PendingStart:
             return Began(event)
         why = command_line.why_failed(event, self.request)
         if event.errno in TRANSIENT_ERRNOS:
-            return self._short(why, now_s)
+            return self._short(why, now_s, event.errno)
+        if event.stage == "late":
+            return GaveUp(why, NO_SHIM)
         is_told = event.stage == "chdir" or event.errno in NO_ROOM
         return GaveUp(why, event.errno if is_told else 0)
 
     def refuse(self, error: MachineError, now_s: float) -> RetryAt | GaveUp:
         """What follows if there is no shim to ask."""
-        return self._short(str(error), now_s) if isinstance(error, NoShimNow) else GaveUp(str(error))
+        if isinstance(error, NoShimNow):
+            return self._short(str(error), now_s, errno.EAGAIN)
+        return GaveUp(str(error), NO_SHIM)
 
     def search(self) -> PendingStart:
         """The start while it is found out whether the lost shim had begun it: no answer can come."""
@@ -119,11 +125,11 @@ class PendingStart:
             return Began(None)
         if self.attempts < _ATTEMPTS:
             return RetryAt(now_s, "")
-        return GaveUp("the process that holds commands has ended")
+        return GaveUp("the process that holds commands has ended", NO_SHIM)
 
     def overdue(self, now_s: float) -> GaveUp | None:
         """What follows if the shim has not answered by now; None: it still has time."""
-        return GaveUp(str(ShimStuck())) if self.answer_by_s < now_s else None
+        return GaveUp(str(ShimStuck()), NO_SHIM) if self.answer_by_s < now_s else None
 
     def wait(self, retry: RetryAt) -> PendingStart:
         """The start while it waits for what the machine lacks; the next pause is longer."""
@@ -140,8 +146,9 @@ class PendingStart:
         """What follows if the run is to stop while it waits."""
         return GaveUp(f"{self.lacking}; it was to stop before it could start")
 
-    def _short(self, why: str, now_s: float) -> RetryAt | GaveUp:
-        return RetryAt(now_s + self.pause_s, why) if now_s < self.patient_until_s else GaveUp(why)
+    def _short(self, why: str, now_s: float, number: int) -> RetryAt | GaveUp:
+        is_patient = now_s < self.patient_until_s
+        return RetryAt(now_s + self.pause_s, why) if is_patient else GaveUp(why, number)
 
 
 def pending_start(request: SpawnRequest, now_s: float) -> PendingStart:

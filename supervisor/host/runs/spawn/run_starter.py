@@ -22,7 +22,7 @@ from supervisor.host.runs.spawn.spawner import Settled, Spawner
 from supervisor.lean.frozen import replace
 from supervisor.lean.typing import TYPE_CHECKING, assert_never
 from supervisor.model.action import RunKind, Spawn
-from supervisor.model.errors import SupervisorError
+from supervisor.model.errors import TRANSIENT_ERRNOS, SupervisorError
 from supervisor.model.exit import NotStarted
 from supervisor.model.fact import Exited, Started
 from supervisor.model.spec import Docker
@@ -175,7 +175,7 @@ class RunStarter:
             self._never_started(run, str(error))
         except OSError as error:
             why = f"cannot write the run directory {run.dir.path}: {command_line.reason(error.errno)}"
-            self._never_started(run, why, error.errno if error.errno in NO_ROOM else 0)
+            self._never_started(run, why, error.errno if error.errno in (*NO_ROOM, *TRANSIENT_ERRNOS) else 0)
         else:
             self._hold(run)
             self.settle(self.spawner.start(run, request, time.monotonic()))

@@ -49,7 +49,7 @@ def test_started_means_began() -> None:
 def test_a_failure_that_will_not_pass_is_given_up_with_its_reason(
     stage: str, number: int, text: str, why: str
 ) -> None:
-    told = number if stage == "chdir" else 0
+    told = {"chdir": number, "late": errno.ESRCH}.get(stage, 0)
     assert asked().answer(SpawnFailed("r", stage, number, text), NOW_S) == GaveUp(why, told)
 
 
@@ -69,15 +69,15 @@ def test_what_the_machine_lacks_is_waited_for_with_ever_longer_pauses() -> None:
         assert not start.is_asked
         now_s = outcome.at_s
         start = start.ask(now_s)
-    assert outcome == GaveUp(LACKING)
+    assert outcome == GaveUp(LACKING, errno.EAGAIN)
     assert pauses[:6] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
     assert subject._PATIENCE_S <= now_s - NOW_S < subject._PATIENCE_S + 2.0
 
 
 def test_no_shim_for_now_is_waited_for_and_no_shim_at_all_is_not() -> None:
     assert asked().refuse(NoShimNow("no memory"), NOW_S) == RetryAt(NOW_S + 0.1, "no memory")
-    assert asked().refuse(NoShimNow("no memory"), NOW_S + 20) == GaveUp("no memory")
-    assert asked().refuse(MachineError("no python"), NOW_S) == GaveUp("no python")
+    assert asked().refuse(NoShimNow("no memory"), NOW_S + 20) == GaveUp("no memory", errno.EAGAIN)
+    assert asked().refuse(MachineError("no python"), NOW_S) == GaveUp("no python", errno.ESRCH)
 
 
 def test_a_command_that_a_lost_shim_began_is_not_asked_for_again() -> None:
@@ -92,7 +92,7 @@ def test_three_shims_may_be_lost_over_one_command() -> None:
     assert outcomes == [
         RetryAt(NOW_S, ""),
         RetryAt(NOW_S, ""),
-        GaveUp("the process that holds commands has ended"),
+        GaveUp("the process that holds commands has ended", errno.ESRCH),
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_pause_makes_the_lost_shims_forgotten() -> None:
 def test_a_shim_has_ten_seconds_to_answer() -> None:
     assert asked().overdue(NOW_S + ANSWER_S) is None
     late = asked().overdue(NOW_S + ANSWER_S + 0.1)
-    assert late == GaveUp("the process that holds commands does not answer for 10 s")
+    assert late == GaveUp("the process that holds commands does not answer for 10 s", errno.ESRCH)
     assert asked().search().overdue(math.inf) is None, "no answer can come while /proc is searched"
 
 
