@@ -17,6 +17,8 @@ from supervisor.workspace.ops_error import OpsError
 _MOST_ALTERNATIVES = 1000
 _MOST_CHARACTERS = 4096
 """Of a pattern, and so of each alternative."""
+_MOST_OPENED = 100_000
+"""Characters of all alternatives together: to read them takes half a second."""
 _ANY_FOLDERS = "(?:[^/]+/)*"
 
 
@@ -52,7 +54,7 @@ def _opened(pattern: str) -> list[str]:
     """The alternatives that a pattern's braces mean."""
     if len(pattern) > _MOST_CHARACTERS:
         raise _broken(pattern, f"it has {len(pattern)} characters, of {_MOST_CHARACTERS} at most")
-    done, left = [], [pattern]
+    done, left, opened = [], [pattern], len(pattern)
     while left:
         text = left.pop()
         braces = _first_braces(text, pattern)
@@ -62,6 +64,11 @@ def _opened(pattern: str) -> list[str]:
             start, end, parts = braces
             if len(done) + len(left) + len(parts) > _MOST_ALTERNATIVES:
                 raise _broken(pattern, f"its braces mean more than {_MOST_ALTERNATIVES} alternatives")
+            opened += (start + len(text) - end) * len(parts) + sum(map(len, parts)) - len(text)
+            if opened > _MOST_OPENED:
+                raise _broken(
+                    pattern, f"its braces mean alternatives of over {_MOST_OPENED} characters together"
+                )
             left += [text[:start] + part + text[end:] for part in reversed(parts)]
     return done
 
