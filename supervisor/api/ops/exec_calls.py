@@ -35,6 +35,7 @@ from supervisor.host.proc import worker_threads
 from supervisor.host.runs import operation_output
 from supervisor.host.runs.operation_output import MOST_BYTES
 from supervisor.host.runs.run_directory import RunDir
+from supervisor.model.errors import TRANSIENT_ERRNOS
 from supervisor.model.exit import NotStarted, exit_text
 from supervisor.model.ids import OperationId
 from supervisor.model.operation_record import EndReason, Operation, OperationEnded
@@ -111,6 +112,10 @@ class ExecCalls(EnvironmentOpsServiceHandler):
                 made = await worker_threads.run(_encoded, run, state, note, status, call.codec.name)
         except FileNotFoundError:
             raise no_output(status) from None
+        except OSError as error:
+            if error.errno in TRANSIENT_ERRNOS:
+                raise
+            raise _unreadable(error, run) from error
         return cast(ExecResponse, made)
 
 
@@ -128,6 +133,14 @@ def _unknown(state: OperationEnded, run: RunDir) -> ConnectError:
         Code.ABORTED,
         f"nobody knows how the command ended (it {plain(exit_text(state.exit))}); what it printed is in "
         f"{run.stdout} and {run.stderr}; it is not run again",
+    )
+
+
+def _unreadable(error: OSError, run: RunDir) -> ConnectError:
+    where = error.filename or f"{run.stdout} or {run.stderr}"
+    return ConnectError(
+        Code.ABORTED,
+        f"cannot read what the command printed, {where}: {plain(error.strerror or str(error))}; it is not run again",
     )
 
 

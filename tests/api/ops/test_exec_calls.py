@@ -367,6 +367,23 @@ def test_id_whose_result_is_gone_is_not_run_again(tmp_path: Path) -> None:
     within(body)
 
 
+@pytest.mark.parametrize("size_bytes", [3, 1 << 20])
+def test_result_that_cannot_be_read_names_the_file(tmp_path: Path, size_bytes: int) -> None:
+    async def body() -> None:
+        bench = Bench(tmp_path)
+        task = await bench.begun(operation_id="a")
+        stdout = Path(RunDir(bench.runs, bench.ended(ExitCode(4), bytes(size_bytes))).stdout)
+        await task
+        os.unlink(stdout)
+        os.symlink("/dev/null", stdout)
+        code, message = await refusal(bench.asked_for(operation_id="a"))
+        assert code is Code.ABORTED
+        assert f"{stdout}: " in message
+        assert len(bench.spawned) == 1
+
+    within(body)
+
+
 def test_nothing_is_accepted_that_cannot_be_written_down(tmp_path: Path) -> None:
     async def body() -> None:
         bench = Bench(tmp_path)
