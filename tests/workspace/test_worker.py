@@ -63,6 +63,7 @@ async def test_it_has_nothing_of_ours_but_its_socket_and_gets_what_commands_get(
 
         assert {item.partition(b"=")[0] for item in _environ(str(pid)).split(b"\0")} == {
             *(name.encode() for name in environ),
+            b"PWD",  # the workspace, as for commands
             b"",
         }
         held = {os.readlink(f"/proc/{pid}/fd/{fd}").partition(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")}
