@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,11 @@ class Storm:
         main = until(lambda: self._main(name), f"the main process of {name}")
         away = may_be_away and self.dice.random() < 0.2
         self._end_main(name, number, main, away)
+
+    def await_mains(self) -> None:
+        """Wait until each service that is to run has its main process."""
+        for name in [name for name, life in self.world.services.items() if life.up]:
+            until(partial(self._main, name), f"the main process of {name}")
 
     def _end_main(self, name: str, number: signal.Signals, main: int, away: bool) -> None:
         if away:
@@ -339,6 +345,7 @@ def fill(storm: Storm) -> None:
 
     What could not be written yet is lost with the supervisor, which is no part of this storm.
     """
+    storm.await_mains()  # what starts on a full disk fails, which is another story
     storm.deeds.append("fill")
     state = storm.scene.state
     filler = state / "filler"
