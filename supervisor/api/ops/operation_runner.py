@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from connect_server.connect_errors import Code, ConnectError
+from supervisor.api.ops.refusals import FORBIDDEN, MISSING
 from supervisor.core import queries
 from supervisor.engine import Engine
 from supervisor.hub import Resync, Subscription
-from supervisor.model.errors import Draining, Exhausted, StoreError
+from supervisor.model.errors import TRANSIENT_ERRNOS, Draining, Exhausted, StoreError
 from supervisor.model.exit import NotStarted
 from supervisor.model.ids import OperationId, fresh
 from supervisor.model.operation_record import (
@@ -41,9 +42,7 @@ from supervisor.workspace.names import located, spellings
 
 LONGEST_ID = 256
 """Characters of an operation id."""
-_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM}
-_SHORT = {errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_SHORT = (*TRANSIENT_ERRNOS, errno.ENOSPC, errno.EDQUOT)
 _OTHER_WORDS = {
     "timed out": "took too long",
     "timeout": "time limit",
@@ -215,9 +214,9 @@ def plain(why: str) -> str:
 
 
 def _code(number: int) -> Code:
-    if number in _MISSING:
+    if number in MISSING:
         return Code.NOT_FOUND
-    if number in _FORBIDDEN:
+    if number in FORBIDDEN:
         return Code.PERMISSION_DENIED
     if number == errno.ESRCH:  # the shim cannot be had
         return Code.UNAVAILABLE

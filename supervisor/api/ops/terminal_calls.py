@@ -19,6 +19,7 @@ from connect_server.connect_errors import Code, ConnectError, quoted
 from platform_wire import environmentopts_pb2 as pb
 from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
 from supervisor.activity.activity import Activity
+from supervisor.api.ops.refusals import FORBIDDEN, MISSING, in_connects_words
 from supervisor.api.ops.terminal_profiles import ShellPrograms, profiles
 from supervisor.engine import Engine
 from supervisor.host.proc import worker_threads
@@ -33,7 +34,6 @@ from supervisor.terminals.holder_client import (
 )
 from supervisor.terminals.terminal_maker import MOST_TERMINALS, TerminalMaker, unusable_variable
 from supervisor.workspace import names
-from supervisor.workspace.ops_error import OpsError
 
 ACTIVITY = "Terminal"
 """The source of activity of who types. Source: contract/ops.md, Rules for all methods."""
@@ -41,9 +41,7 @@ MOST_COLS_OR_ROWS = 1000
 ANNOTATION_BYTES = 16 << 10
 _AGAIN_S = 5.0
 """How long input counts once it was reported: a key is pressed ten times a second."""
-_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM)
-_NO_PROGRAM = (*_MISSING, *_FORBIDDEN, errno.ENOEXEC, errno.EINVAL, errno.EISDIR)
+_NO_PROGRAM = (*MISSING, *FORBIDDEN, errno.ENOEXEC, errno.EINVAL, errno.EISDIR)
 
 
 class TerminalCalls(EnvironmentOpsServiceHandler):
@@ -261,19 +259,17 @@ def _check_size(cols: int, rows: int) -> None:
 
 
 def _located(folder: str, workspace: str) -> str:
-    try:
+    with in_connects_words():
         return os.fsdecode(names.located(folder, workspace))
-    except OpsError as error:
-        raise ConnectError(Code(error.code), error.message) from error
 
 
 def _not_started(failure: ShellFailed, shell: str, folder: str) -> ConnectError:
     """Why a shell was not started, in Connect's words."""
     number, why = failure.errno, os.strerror(failure.errno)
     match failure.stage:
-        case "chdir" if number in _MISSING:
+        case "chdir" if number in MISSING:
             return ConnectError(Code.NOT_FOUND, f"there is no folder {quoted(folder)}: {why}")
-        case "chdir" if number in _FORBIDDEN:
+        case "chdir" if number in FORBIDDEN:
             return ConnectError(Code.PERMISSION_DENIED, f"cannot enter the folder {quoted(folder)}: {why}")
         case "exec" if number in _NO_PROGRAM:
             return ConnectError(Code.INVALID_ARGUMENT, f"there is no program {quoted(shell)} to start: {why}")

@@ -14,16 +14,15 @@ from functools import partial
 import anyio
 
 from connect_server import strict_json
-from connect_server.connect_errors import Code, ConnectError
 from connect_server.relayed import CarriedCall, CarriedMethod
 from platform_wire.environment_pb2 import EnvironmentGitStatus
 from platform_wire.environmentopts_handler import EnvironmentOpsServiceHandler
 from platform_wire.environmentopts_pb2 import GetGitStatusResponse
 from supervisor.api.ops.large_answers import LargeAnswers
+from supervisor.api.ops.refusals import in_connects_words
 from supervisor.host.proc import heap, worker_threads
 from supervisor.host.work_place import WorkPlace
 from supervisor.workspace.methods import METHODS, REQUEST_BYTES, RelayedMethod
-from supervisor.workspace.ops_error import OpsError
 from supervisor.workspace.worker_client import WorkerCall, WorkerClient
 from supervisor.workspace.worker_protocol import LARGE_BYTES
 
@@ -83,7 +82,7 @@ class WorkspaceCalls(EnvironmentOpsServiceHandler):
 
     @asynccontextmanager
     async def _begin(self, method: str, known: RelayedMethod, form: str) -> AsyncIterator[CarriedCall]:
-        with _in_connects_words(), self._counted():
+        with in_connects_words(), self._counted():
             async with self._worker.call(method, form) as call:
                 carried = _WorkerCarriedCall(call, self._large)
                 try:
@@ -176,27 +175,27 @@ class _WorkerCarriedCall:
         if self._sent_bytes > REQUEST_BYTES and not self._is_large:
             await self._large.acquire()
             self._is_large = True
-        with _in_connects_words():
+        with in_connects_words():
             await self._call.send(piece)
 
     async def finish(self) -> None:
-        with _in_connects_words():
+        with in_connects_words():
             await self._call.finish()
 
     async def answer(self) -> tuple[int, bytes]:
-        with _in_connects_words():
+        with in_connects_words():
             return await self._call.answer()
 
     async def more(self) -> bytes:
-        with _in_connects_words():
+        with in_connects_words():
             return await self._call.more()
 
     async def begun(self) -> bytes | None:
-        with _in_connects_words():
+        with in_connects_words():
             return await self._call.begun()
 
     async def messages(self, first: bytes | None) -> AsyncIterator[bytes]:
-        with _in_connects_words():
+        with in_connects_words():
             async for message in self._call.messages(first):
                 yield message
 
@@ -243,11 +242,3 @@ class _SharedCall:
 
     def messages(self, first: bytes | None) -> AsyncIterator[bytes]:
         raise NotImplementedError
-
-
-@contextmanager
-def _in_connects_words() -> Iterator[None]:
-    try:
-        yield
-    except OpsError as error:
-        raise ConnectError(Code(error.code), error.message) from error
