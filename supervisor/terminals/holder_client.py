@@ -44,7 +44,7 @@ _BUSY_S, _BUSY_TIMES = 0.01, 200
 
 
 class HolderRefused(SupervisorError):
-    """A holder does not do what it is asked. `why`: one of the protocol's REFUSALS, or "request"."""
+    """A holder does not do what it is asked. `why`: as the protocol has it."""
 
     def __init__(self, why: str, text: str = "") -> None:
         super().__init__(f"the process that holds terminals refuses: {text or why}")

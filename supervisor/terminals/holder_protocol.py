@@ -21,8 +21,8 @@ version.
 | `{"ask": "drain"}` | `{"live": number of shells}`; the holder stays until the connection is closed |
 
 Output is `{"data": true}` with at most 64 KiB as body, and in the end `{"exited": exit code}`, `{"behind": true}` if
-the reader was too slow, or `{"draining": true}`. A request that is refused is answered by `{"refused": why}`, where why
-is one of `REFUSALS`.
+the reader was too slow, or `{"draining": true}`. A request that is refused is answered by `{"refused": why}`, see
+`UNKNOWN` and the others, or "request".
 
 Standard library only: the holder outlives the files that it came from.
 """
@@ -43,8 +43,8 @@ INPUT_BYTES = 4 << 20
 HEAD_BYTES, BODY_BYTES = 4 << 20, 64 << 20
 """How large the parts of a frame may be."""
 UNKNOWN, ENDED, FULL, TOO_MANY, DRAINING = "unknown", "ended", "full", "too many", "draining"
-REFUSALS = (UNKNOWN, ENDED, FULL, TOO_MANY, DRAINING)
-"""No such terminal; its shell has ended; too much input waits; too many terminals are open; all are being ended."""
+"""Why a request is refused: no such terminal; its shell has ended; too much input waits; too many terminals are open;
+all are being ended."""
 
 Head = dict[str, Any]
 _LENGTHS = struct.Struct("!II")

@@ -97,17 +97,6 @@ def opened(
         yield out, err
 
 
-def disk_bytes(run: RunDir) -> int:
-    """What both files take on the disk; 0 for those that are not there."""
-    total = 0
-    for path in (run.stdout, run.stderr):
-        try:
-            total += os.lstat(path).st_blocks * 512
-        except OSError:
-            continue
-    return total
-
-
 def _rooms(written: tuple[int, int], most_bytes: int, kept_bytes: int) -> tuple[int, int]:
     """How many bytes of each stream are shown: a half of what there is room for, and what the other one leaves."""
     out, err = (min(size_bytes, 2 * kept_bytes) for size_bytes in written)

@@ -15,7 +15,6 @@ _BEHIND_BODY = re.compile(rb"^(?:@@ |diff --git )", re.MULTILINE)
 _MARK = re.compile(rb"^\\.*\n", re.MULTILINE)
 """The line that says: the line above has no newline at its end."""
 _NOT_NEW = re.compile(rb"^(?:-.*(?:\n|\Z)|[ +])", re.MULTILINE)
-_NOT_ORIGINAL = re.compile(rb"^(?:\+.*(?:\n|\Z)|[ -])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +69,6 @@ def start_positions(hunks: Sequence[Hunk]) -> Iterator[int]:
 def new_side(hunk: Hunk) -> bytes:
     """The lines of the new file that a hunk shows."""
     return _NOT_NEW.sub(b"", hunk.body)
-
-
-def original_side(hunk: Hunk) -> bytes:
-    """The lines of the original that a hunk shows."""
-    lines = _NOT_ORIGINAL.sub(b"", hunk.body)
-    return lines[:-1] if hunk.original_no_newline_at else lines
 
 
 def _next_header(patch: bytes, at: int) -> int:

@@ -211,6 +211,15 @@ async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -
         await anyio.sleep(0.005)
 
 
+def disk_bytes_of(run: RunDir) -> int:
+    """What both files of an operation take on the disk; 0 for those that are not there."""
+    total = 0
+    for path in (run.stdout, run.stderr):
+        with suppress(OSError):
+            total += os.lstat(path).st_blocks * 512
+    return total
+
+
 def shims() -> list[int]:
     """Our children that are shims, alive or dead; a live one may be a container engine."""
     children = set[str]()

@@ -13,7 +13,7 @@ from supervisor.model.exit import ExitCode, ExitSignal, ExitUnknown
 from supervisor.model.fact import Started
 from supervisor.model.ids import OperationId, RunId
 from tests.host.runs import harness
-from tests.host.runs.harness import Bench, bench, leave, reaped, until
+from tests.host.runs.harness import Bench, bench, disk_bytes_of, leave, reaped, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_shim_left")]
 
@@ -177,4 +177,4 @@ async def test_a_result_that_no_shim_has_reported_stays_whatever_comes_later(
         await until(lambda: os.stat(it.folder().stdout).st_size == 3 * len(TEN))
         with operation_output.opened(it.folder(), end.written, kept_bytes=MEGABYTE) as (out, _):
             assert (out.head(), out.tail()) == (TEN[:MEGABYTE], TEN[-MEGABYTE:])
-        assert operation_output.disk_bytes(it.folder()) < 4 * MEGABYTE
+        assert disk_bytes_of(it.folder()) < 4 * MEGABYTE

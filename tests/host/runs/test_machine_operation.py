@@ -16,7 +16,7 @@ from supervisor.model.action import Discard, Kill, Note, Terminate
 from supervisor.model.exit import ExitCode, ExitSignal, NotStarted
 from supervisor.model.fact import Exited, MainExited, OutputRead, Started
 from supervisor.model.ids import RunId
-from tests.host.runs.harness import bench, until
+from tests.host.runs.harness import bench, disk_bytes_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -235,7 +235,7 @@ async def test_first_and_last_bytes_of_each_stream_are_kept_and_the_rest_counted
                 assert err.tail() == (numbers + b"end\n")[-shown // 2 :]
                 assert b"".join(out.chunks()) == out.head() + out.tail()
         # Some blocks are allocated later, and a hole is made when it is worth it.
-        assert operation_output.disk_bytes(it.folder()) <= 4 * MEGABYTE + MEGABYTE // 2
+        assert disk_bytes_of(it.folder()) <= 4 * MEGABYTE + MEGABYTE // 2
 
 
 @pytest.mark.slow

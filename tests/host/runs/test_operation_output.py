@@ -7,6 +7,7 @@ import pytest
 
 from supervisor.host.runs import operation_output
 from supervisor.host.runs.run_directory import RunDir
+from tests.host.runs.harness import disk_bytes_of
 
 OUT = bytes(range(256)) * 40
 ERR = bytes(reversed(range(256))) * 40
@@ -64,5 +65,5 @@ def test_what_is_not_kept_is_not_made_up(run: RunDir) -> None:
 
 
 def test_what_takes_room_on_the_disk_is_counted(run: RunDir) -> None:
-    assert 3 * 4096 <= operation_output.disk_bytes(run) <= 16 * 4096
-    assert operation_output.disk_bytes(RunDir(run.runs, "none")) == 0
+    assert 3 * 4096 <= disk_bytes_of(run) <= 16 * 4096
+    assert disk_bytes_of(RunDir(run.runs, "none")) == 0

@@ -1,5 +1,7 @@
 """Patches in, hunks out; the fields are those of sourcegraph/go-diff."""
 
+import re
+
 import pytest
 
 from supervisor.workspace.git.unified_diff import (
@@ -7,11 +9,17 @@ from supervisor.workspace.git.unified_diff import (
     Hunk,
     file_patches,
     new_side,
-    original_side,
     start_positions,
 )
 
+NOT_ORIGINAL = re.compile(rb"^(?:\+.*(?:\n|\Z)|[ -])", re.MULTILINE)
 HEAD = b"diff --git a/f b/f\nindex 1..2 100644\n--- a/f\n+++ b/f\n"
+
+
+def original_side(hunk: Hunk) -> bytes:
+    """The lines of the original that a hunk shows."""
+    lines = NOT_ORIGINAL.sub(b"", hunk.body)
+    return lines[:-1] if hunk.original_no_newline_at else lines
 
 
 def only(patch: bytes) -> FilePatch:
