@@ -1,8 +1,8 @@
 """Where clients work: where their commands and terminals run, where their files are, and what is watched for them.
 
 The machine for now. In a dev container the same questions have other answers, and who asks them stays as it is: the
-worker of the workspace (files, git, Watch), what begins terminals, what runs operations, and what the environment
-reports of itself.
+worker of the workspace (files, git, Watch) and what begins terminals; of the workspace alone, what takes operations
+and what the environment reports of itself. What an operation sees is composed as for tasks: `runs.spawn`.
 """
 
 from __future__ import annotations
