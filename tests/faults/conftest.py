@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.harness import Project
 from tests.faults.scene import Scene
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -15,6 +16,17 @@ def scene(tmp_path: Path) -> Generator[Scene]:
     project = Project(tmp_path)
     yield Scene(project)
     project.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Generator[Scene]:
+    """A scene whose state is on a disk of its own, of 16 MiB."""
+    with small_disk(tmp_path / "s", "16m"):
+        project = Project(tmp_path)
+        try:
+            yield Scene(project)
+        finally:
+            project.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from platform_wire.environmentopts_pb2 import ExecRequest
-from tests.e2e.harness import Project
 from tests.faults.exec_kills import Refused, ask
 from tests.faults.scene import Scene, until
-from tests.faults.test_storm import small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SIZE = 40 << 20
 LOST = re.compile(r"\n?supervisor: (\d+) bytes are missing here: the disk was full[^\n]*\n")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Scene]:
-    """A scene whose state is on a disk of its own, of 16 MiB."""
-    with small_disk(tmp_path / "s", "16m"):
-        project = Project(tmp_path)
-        try:
-            yield Scene(project)
-        finally:
-            project.close()
 
 
 def test_full_disk_is_told_in_the_answer_and_ends_nothing(disk: Scene) -> None:

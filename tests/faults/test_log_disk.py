@@ -16,7 +16,6 @@ import pytest
 
 from tests.e2e.harness import Project
 from tests.faults.scene import Scene, until
-from tests.faults.test_storm import small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -61,17 +60,6 @@ def broken_disk(folder: Path) -> Iterator[Path]:
         yield Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Scene]:
-    """A scene whose state is on a disk of its own, of 16 MiB."""
-    with small_disk(tmp_path / "s", "16m"):
-        project = Project(tmp_path)
-        try:
-            yield Scene(project)
-        finally:
-            project.close()
 
 
 def write_tasks(scene: Scene, counts: dict[str, int], go: str = "go") -> None:

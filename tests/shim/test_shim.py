@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from supervisor.model.fact import Exited, Started
 from supervisor.model.ids import RunId
 from supervisor.shim.protocol import CommandExited, ExitStatus, ShimTrouble, SpawnFailed, SpawnRequest
 from tests.host.runs.harness import Bench, bench, inherited, leave, until
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -487,31 +487,24 @@ async def test_a_path_longer_than_a_socket_address(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def full_soon(tmp_path: Path) -> Iterator[Path]:
     """A filesystem of 64 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip("only root may mount a filesystem")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "small", "64k"):
+        yield tmp_path / "small"
 
 
-async def test_a_full_disk_costs_files_and_not_the_shim(small_disk: Path) -> None:
-    async with bench(small_disk) as it:
+async def test_a_full_disk_costs_files_and_not_the_shim(full_soon: Path) -> None:
+    async with bench(full_soon) as it:
         it.spawn("until [ -e go ]; do sleep 0.01; done; exit 5", "before")
         (it.workspace / "go").touch()
-        fill(small_disk / "filler")
+        fill(full_soon / "filler")
         assert (await it.exited("before")).exit == ExitCode(5), "told although it could not be written"
         it.spawn("true; true", "during")
         end = (await it.exited("during")).exit
         assert isinstance(end, NotStarted)
         assert end.why.endswith(": no space left on device")
         assert it.shim.runs().ended in ({}, {"before": ExitStatus(5)})
-        (small_disk / "filler").unlink()
+        (full_soon / "filler").unlink()
         await until(lambda: it.folder("before").facts().exit == ExitCode(5))
         assert it.shim.runs().ended == {}
         it.spawn("exit 4", "after")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from supervisor.model.action import RunKind, Terminate
 from supervisor.model.exit import SUCCESS, NotStarted
 from supervisor.model.ids import RunId
 from tests.host.runs.harness import Bench, bench, until
+from tests.small_disk import small_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -81,31 +81,26 @@ async def test_a_command_that_waits_can_be_stopped(tmp_path: Path, kind: RunKind
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def full_soon(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "1m"):
+        yield tmp_path / "disk"
 
 
-async def test_a_full_disk_is_noticed_and_the_logs_say_what_they_may_miss(small_disk: Path) -> None:
-    async with bench(small_disk, log_pipes=False) as it:
+async def test_a_full_disk_is_noticed_and_the_logs_say_what_they_may_miss(full_soon: Path) -> None:
+    async with bench(full_soon, log_pipes=False) as it:
         script = "set +e; echo begun; while [ ! -e ../go ]; do echo lost; sleep 0.05; done 2>/dev/null; echo on; exit 3"
         it.spawn(script)
         await it.words(1)
         with pytest.raises(OSError, match="No space left"):
-            (small_disk / "fill").write_bytes(bytes(1 << 21))
+            (full_soon / "fill").write_bytes(bytes(1 << 21))
         await until(lambda: bool(it.problems))
         assert it.problems == [("disk", "no space left on it")]
 
-        (small_disk / "fill").unlink()
+        (full_soon / "fill").unlink()
         await until(lambda: len(it.problems) == 2)
         assert it.problems[1] == ("disk", "")
-        (small_disk / "go").touch()
+        (full_soon / "go").touch()
         await it.exited()
         note = next(line for line in it.log().splitlines() if "supervisor:" in line)
         assert "supervisor: the disk was full for " in note

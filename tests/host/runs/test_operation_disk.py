@@ -9,8 +9,8 @@ import pytest
 
 from supervisor.host.runs import operation_output
 from supervisor.model.exit import ExitCode, NotStarted
-from tests.faults.test_storm import small_disk
 from tests.host.runs.harness import bench, until
+from tests.small_disk import small_disk
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
